@@ -1,0 +1,88 @@
+"""What CLIP gets to see of a picture: shaken, cropped, resized, noisy views, all sampled in one go."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+
+def _rotate_flip(n: int, degrees: float, aspect: float, generator: torch.Generator) -> torch.Tensor:
+    """(n, 2, 2) random rotations up to ±degrees, half of them mirrored, for a picture of `aspect` = width / height."""
+    angle = (torch.rand(n, generator=generator) * 2 - 1) * math.radians(degrees)
+    mirror = 1 - 2 * (torch.rand(n, generator=generator) < 0.5).float()
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack(
+        [
+            torch.stack([cos * mirror, -sin / aspect], 1),
+            torch.stack([sin * mirror * aspect, cos], 1),
+        ],
+        1,
+    )
+
+
+def _report_views(n: int, aspect: float, generator: torch.Generator) -> torch.Tensor:
+    """One flip and affine for the whole padded picture, then crops with clipped normal sizes inside it.
+
+    Returns (n, 2, 3): maps from a view's [-1, 1] square to the picture's [-1, 1], where the padding of half
+    a side all round reaches ±2.
+    """
+    turn = _rotate_flip(1, 30, aspect, generator)
+    shift = (torch.rand(1, 2, generator=generator) * 2 - 1) * 0.2 * 2
+    size = torch.normal(torch.full((n, 2), 1.1), 0.35, generator=generator).clip(0.4, 1.9)
+    centre = (torch.rand(n, 2, generator=generator) * 2 - 1) * (2 - size)
+    linear = turn * size[:, None, :]
+    offset = turn @ (centre + shift)[..., None]
+    return torch.cat([linear, offset], 2)
+
+
+def _anchored_views(n: int, aspect: float, generator: torch.Generator) -> torch.Tensor:
+    """A quarter of the views hold the whole picture; the others' centres are spread over a jittered grid."""
+    anchors = max(1, n // 4)
+    rest = n - anchors
+    size = torch.cat(
+        [
+            0.95 + 0.2 * torch.rand(anchors, generator=generator),
+            0.5 + 0.45 * torch.rand(rest, generator=generator),
+        ]
+    )
+    cells = math.ceil(math.sqrt(max(1, rest)))
+    cell = torch.randperm(cells * cells, generator=generator)[:rest]
+    spread = (
+        torch.stack([cell % cells, cell // cells], 1) + torch.rand(rest, 2, generator=generator)
+    ) / cells
+    centre = torch.cat([torch.rand(anchors, 2, generator=generator), spread]) * 2 - 1
+    centre = centre * ((1 - size).abs()[:, None] + 0.05)
+    return torch.cat(
+        [_rotate_flip(n, 15, aspect, generator) * size[:, None, None], centre[..., None]], 2
+    )
+
+
+VIEWS = {"report": (_report_views, "zeros"), "anchored": (_anchored_views, "border")}
+
+
+def create_crops(
+    picture: torch.Tensor,
+    count: int,
+    size: int,
+    *,
+    noise_factor: float = 0.22,
+    method: str = "report",
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """`count` random views (count, 3, size, size) of a picture (1, 3, h, w) in [0, 1].
+
+    Each view gets Gaussian noise of its own strength, uniform up to `noise_factor`, so that values may leave
+    [0, 1]. Random numbers come from `generator`, on the CPU.
+    """
+    views, padding = VIEWS[method]
+    theta = views(count, picture.shape[3] / picture.shape[2], generator).to(picture)
+    grid = F.affine_grid(theta, [count, 3, size, size], align_corners=False)
+    crops = F.grid_sample(
+        picture.expand(count, -1, -1, -1), grid, padding_mode=padding, align_corners=False
+    )
+    if noise_factor:
+        strength = noise_factor * torch.rand(count, 1, 1, 1, generator=generator)
+        crops = crops + (strength * torch.randn(crops.shape, generator=generator)).to(crops)
+    return crops

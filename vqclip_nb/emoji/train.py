@@ -1,0 +1,541 @@
+"""Train the pair that ships: a CLIP (also a second one, the judge) and a VQGAN, on composed emoji.
+
+    python -m vqclip_nb.emoji.train clip  DATA OUT --steps 8000
+    python -m vqclip_nb.emoji.train judge DATA OUT --steps 4000
+    python -m vqclip_nb.emoji.train vqgan DATA OUT --steps 8000
+    python -m vqclip_nb.emoji.train ship  DATA OUT     # into the package
+
+DATA is what `vqclip_nb.emoji.data` wrote. OUT gets NAME.ckpt (resumed when the command is given again),
+NAME.jsonl (a line per measurement) and at the end NAME.safetensors. `--start FILE.safetensors` begins from
+finished weights instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import io
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip
+from ..weights import write_state
+from .data import COLOURS, HELD_OUT, STYLES, Scenes, article
+
+CONTEXT = 32  # tokens: the longest composed caption has 26
+SHAPES = {  # clip.model.CLIP(embed_dim, image, layers, width, patch, context, vocabulary, text width, heads, layers)
+    "clip": dict(
+        embed_dim=256, layers=(1, 1, 1, 1), width=32, text_width=128, text_layers=2, seed=0
+    ),
+    "judge": dict(
+        embed_dim=192, layers=(1, 2, 1, 1), width=24, text_width=128, text_layers=1, seed=1
+    ),
+}
+VQGAN = dict(
+    ch=64,
+    out_ch=48,
+    ch_mult=(1, 2),
+    num_res_blocks=1,
+    attn_resolutions=[],
+    in_channels=48,
+    resolution=32,
+    z_channels=128,
+    double_z=False,
+    dropout=0.0,
+)
+UNSHUFFLE, EMBED_DIM, CODES = 4, 32, 2048
+
+
+def new_clip(name: str) -> nn.Module:
+    """An untrained CLIP of OpenAI's class in one of `SHAPES`."""
+    from clip.model import CLIP
+
+    s = SHAPES[name]
+    torch.manual_seed(s["seed"])
+    return CLIP(
+        s["embed_dim"],
+        64,
+        s["layers"],
+        s["width"],
+        None,
+        CONTEXT,
+        49408,
+        s["text_width"],
+        s["text_width"] // 64,
+        s["text_layers"],
+    ).float()
+
+
+def soft_crops(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Shake pictures (n, 3, s, s) as the painting loop does: zoom, turn, flip, padding, blur, noise."""
+    n = len(x)
+
+    def draw(low: float, high: float) -> torch.Tensor:
+        return torch.empty(n).uniform_(low, high, generator=generator)
+
+    zoom, turn = draw(0.65, 1.2), draw(-0.35, 0.35) * (draw(0, 1) < 0.5)
+    flip = torch.where(draw(0, 1) < 0.5, -1.0, 1.0)
+    room = (1 - zoom).abs()
+    theta = torch.stack(
+        [
+            torch.stack([zoom * turn.cos() * flip, -zoom * turn.sin(), draw(-1, 1) * room], 1),
+            torch.stack([zoom * turn.sin() * flip, zoom * turn.cos(), draw(-1, 1) * room], 1),
+        ],
+        1,
+    )
+    pad = "zeros" if torch.rand((), generator=generator) < 0.5 else "border"
+    x = F.grid_sample(
+        x,
+        F.affine_grid(theta, list(x.shape), align_corners=False),
+        padding_mode=pad,
+        align_corners=False,
+    )
+    blur = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    x = torch.where((draw(0, 1) < 0.25)[:, None, None, None], blur, x)
+    level = draw(0, 0.2) * (draw(0, 1) < 0.6)
+    return x + level[:, None, None, None] * torch.randn(x.shape, generator=generator)
+
+
+def attack(
+    x: torch.Tensor,
+    loss: Callable[[torch.Tensor], torch.Tensor],
+    length: float,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """One L2 step of `length` up the loss from a random start: what makes a guide's gradients paint."""
+    start = torch.randn(x.shape, generator=generator)
+    start *= length * 0.5 / start.flatten(1).norm(dim=1)[:, None, None, None]
+    moved = (x + start).requires_grad_()
+    grad = torch.autograd.grad(loss(moved), moved)[0].float()
+    grad /= grad.flatten(1).norm(dim=1)[:, None, None, None] + 1e-12
+    delta = start + length * grad
+    norm = delta.flatten(1).norm(dim=1)[:, None, None, None]
+    return (x + delta * (length / norm).clamp(max=1)).clamp(0, 1).detach()
+
+
+class Average:
+    """An exponential moving average of weights and batch statistics, which is what gets measured and kept."""
+
+    def __init__(self, model: nn.Module, decay: float = 0.999) -> None:
+        self.model, self.decay, self.steps = (
+            copy.deepcopy(model).eval().requires_grad_(False),
+            decay,
+            0,
+        )
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        self.steps += 1
+        keep = min(self.decay, self.steps / (self.steps + 10))
+        for a, b in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
+            if a.is_floating_point():
+                a.lerp_(b, 1 - keep)
+            else:
+                a.copy_(b)
+
+
+def clip_features(model: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
+    """(n, 3, 64, 64) in [0, 1] to unit vectors (n, d)."""
+    from torchvision.transforms.functional import normalize
+
+    x = normalize(pictures, CLIP_MEAN, CLIP_STD)
+    return F.normalize(
+        model.encode_image(x.contiguous(memory_format=torch.channels_last)).float(), dim=-1
+    )
+
+
+def text_features(model: nn.Module, captions: list[str]) -> torch.Tensor:
+    """Unit vectors (n, d) of captions."""
+    import clip
+
+    device = model.positional_embedding.device
+    tokens = clip.tokenize(captions, context_length=CONTEXT, truncate=True).to(device)
+    return F.normalize(model.encode_text(tokens).float(), dim=-1)
+
+
+@torch.no_grad()
+def retrieval(model: nn.Module, data: Path, *, style: str = HELD_OUT) -> dict[str, float]:
+    """Share of `style`'s pictures on white whose concept the CLIP names first, and among five."""
+    scenes = Scenes(data, size=64, styles=(style,))
+    shown = scenes.present[0].nonzero()[:, 0]
+    sprite = F.interpolate(
+        scenes.sprites[0, shown].float() / 255, scale_factor=0.8, mode="bilinear", antialias=True
+    )
+    sprite = F.pad(sprite, (7, 6, 7, 6))
+    pictures = sprite[:, :3] + 1 - sprite[:, 3:]
+    names = sorted({int(scenes.name_of[c]) for c in shown})
+    templates = ("{}", "{} on a white background", "an emoji of {} on a white background")
+    texts = sum(
+        text_features(model, [t.format(article(scenes.names[n])) for n in names]) for t in templates
+    )
+    order = (clip_features(model, pictures) @ F.normalize(texts, dim=-1).T).argsort(descending=True)
+    truth = torch.tensor([names.index(int(scenes.name_of[c])) for c in shown])
+    hit = order == truth[:, None]
+    return {
+        "top1": hit[:, 0].float().mean().item(),
+        "top5": hit[:, :5].any(1).float().mean().item(),
+    }
+
+
+class Session:
+    """Checkpoints, learning-rate plan, averages, log: what both trainings share."""
+
+    def __init__(
+        self, name: str, model: nn.Module, args: argparse.Namespace, *, lr: float, decay: float
+    ) -> None:
+        self.name, self.args, self.model = name, args, model
+        self.out = Path(args.out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        flat = [
+            p
+            for k, p in model.named_parameters()
+            if p.ndim < 2 or "embedding" in k or "codebook" in k
+        ]
+        rest = [
+            p
+            for k, p in model.named_parameters()
+            if not (p.ndim < 2 or "embedding" in k or "codebook" in k)
+        ]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": rest, "weight_decay": decay}, {"params": flat, "weight_decay": 0.0}],
+            lr=lr,
+            betas=(0.9, 0.98),
+        )
+        warm, total = 200, args.steps
+        self.plan = (
+            torch.optim.lr_scheduler.LambdaLR(  # flat, then down to nothing over the last 40 %
+                self.optimizer,
+                lambda i: min((i + 1) / warm, max(0.002, min(1, (total - i) / (0.4 * total)))),
+            )
+        )
+        self.average = Average(model)
+        self.step = 0
+        self.seconds = 0.0
+        path = self.out / f"{name}.ckpt"
+        if path.exists():
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            model.load_state_dict(state["model"])
+            self.average.model.load_state_dict(state["average"])
+            self.average.steps = self.step = state["step"]
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.plan.last_epoch = self.step
+            self.seconds = state["seconds"]
+            print(f"{name}: resumed at step {self.step}")
+        self.generator = torch.Generator().manual_seed(args.seed + self.step)
+        self.rng = np.random.default_rng([args.seed, self.step])
+        self.running: dict[str, float] = {}
+        self.clock = time.time()
+
+    def advance(self, loss: torch.Tensor, **figures: float) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.plan.step()
+        self.average.update(self.model)
+        self.step += 1
+        for key, value in figures.items():
+            self.running[key] = self.running.get(key, value) * 0.98 + value * 0.02
+
+    def report(self, **figures: float) -> None:
+        """Write a checkpoint and a line of the log; say how long the rest will take."""
+        now = time.time()
+        self.seconds += now - self.clock
+        self.clock = now
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        part = self.out / f"{self.name}.part"
+        torch.save(state, part)
+        part.rename(self.out / f"{self.name}.ckpt")
+        row = {"step": self.step, "minutes": self.seconds / 60, **self.running, **figures}
+        row = {k: round(v, 4) for k, v in row.items()}
+        with open(self.out / f"{self.name}.jsonl", "a") as log:
+            log.write(json.dumps(row) + "\n")
+        left = (self.args.steps - self.step) * self.seconds / max(1, self.step) / 60
+        print(f"{self.name} {row}, {left:.0f} minutes left", flush=True)
+
+    def keep(self, tensors: dict[str, torch.Tensor]) -> None:
+        part = self.out / f"{self.name}.safetensors.part"
+        save_file(tensors, part)
+        part.rename(self.out / f"{self.name}.safetensors")
+
+
+def clip_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The CLIP's state in half precision, with only the token rows that training ever moved.
+
+    `token_embedding.rows` holds their ids (int32), as `pairs.build_clip` reads them; all other rows are zero.
+    """
+    state = model.state_dict()
+    rows = (state["token_embedding.weight"].abs().sum(1) > 0).nonzero()[:, 0]
+    state["token_embedding.rows"] = rows.int()
+    state["token_embedding.weight"] = state["token_embedding.weight"][rows]
+    return {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in state.items()}
+
+
+def vocabulary(scenes: Scenes) -> list[str]:
+    """Every phrase that a caption can be made of."""
+    phrases = [*scenes.names, *scenes.labels, *(t for s in scenes.synonyms for t in s), *COLOURS]
+    phrases += [w for s in STYLES.values() for w in s.words]
+    return phrases + ["a an and next to beside above below in on big small background backdrop"]
+
+
+def train_clip(args: argparse.Namespace) -> None:
+    """Contrastive training with one attack a step; the attack's length grows over the first fifth."""
+    import clip
+
+    scenes = Scenes(args.data, size=64)
+    model = new_clip(args.what)
+    with torch.no_grad():  # rows of unseen tokens stay zero and need not ship
+        unseen = torch.ones(49408, dtype=torch.bool)
+        unseen[clip.tokenize([w[:150] for w in vocabulary(scenes)], truncate=True).unique()] = False
+        model.token_embedding.weight[unseen] = 0
+        model.logit_scale.fill_(np.log(20))
+    if args.start:
+        model.load_state_dict(build_clip(load_file(args.start)).state_dict())
+    model.proxies = nn.Parameter(
+        torch.randn(len(scenes.names), SHAPES[args.what]["embed_dim"]) * 0.05
+    )
+    model = model.to(memory_format=torch.channels_last)
+    run = Session(args.what, model, args, lr=args.lr or 1e-3, decay=0.05)
+    while run.step < args.steps:
+        batch = scenes.batch(args.batch, run.rng)
+        x = soft_crops(batch.pictures, run.generator)
+        with torch.autocast("cpu", torch.bfloat16):
+            texts = text_features(model, batch.captions)
+        scale = model.logit_scale.exp().clamp(max=60)
+        truth = torch.arange(len(x))
+
+        def losses(
+            pictures: torch.Tensor,
+            texts: torch.Tensor,
+            scale: torch.Tensor,
+            truth: torch.Tensor = truth,
+            concept: torch.Tensor = batch.concept,
+        ) -> tuple:
+            with torch.autocast("cpu", torch.bfloat16):
+                images = clip_features(model, pictures)
+            logits = scale * images @ texts.T
+            pair = (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth)) / 2
+            named = F.cross_entropy(20 * images @ F.normalize(model.proxies, dim=-1).T, concept)
+            return pair + 0.5 * named, pair, (logits.argmax(1) == truth).float().mean()
+
+        warm = 0 if args.start else 0.1 * args.steps
+        length = args.attack * min(1.0, max(0.0, (run.step - warm) / (0.1 * args.steps)))
+        if length > 0:
+            x = attack(
+                x,
+                lambda p, t=texts.detach(), s=scale.detach(): losses(p, t, s)[0],
+                length,
+                run.generator,
+            )
+        loss, pair, right = losses(x, texts, scale)
+        run.advance(loss, total=loss.item(), pair=pair.item(), right=right.item())
+        if run.step % args.every == 0 or run.step == args.steps:
+            run.report(**retrieval(run.average.model, args.data), scale=scale.item(), attack=length)
+            final = copy.deepcopy(run.average.model)
+            del final.proxies
+            run.keep(clip_tensors(final))
+
+
+class Autoencoder(nn.Module):
+    """taming's Encoder and Decoder around a codebook kept by vector-quantize-pytorch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from taming.modules.diffusionmodules.model import Decoder, Encoder
+        from vector_quantize_pytorch import VectorQuantize
+
+        with contextlib.redirect_stdout(io.StringIO()):  # taming prints its shapes
+            self.encoder, self.decoder = Encoder(**VQGAN), Decoder(**VQGAN)
+        self.quant_conv = nn.Conv2d(VQGAN["z_channels"], EMBED_DIM, 1)
+        self.post_quant_conv = nn.Conv2d(EMBED_DIM, VQGAN["z_channels"], 1)
+        self.codebook = VectorQuantize(
+            EMBED_DIM,
+            CODES,
+            kmeans_init=True,
+            decay=0.95,
+            threshold_ema_dead_code=1,
+            accept_image_fmap=True,
+            commitment_weight=0.25,
+        )
+
+    def forward(
+        self, x: torch.Tensor, *, quantize: bool
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(n, 3, 128, 128) in [-1, 1] to reconstruction, code indices and commitment loss."""
+        z = self.quant_conv(self.encoder(F.pixel_unshuffle(x, UNSHUFFLE))).float()
+        indices, commit = torch.zeros(0), torch.zeros(())
+        if quantize:
+            with torch.autocast("cpu", enabled=False):
+                z, indices, commit = self.codebook(z)
+        return (
+            F.pixel_shuffle(self.decoder(self.post_quant_conv(z)), UNSHUFFLE).float(),
+            indices,
+            commit,
+        )
+
+
+def picture_loss(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """L1 + squares + edges + overall colour, on pictures in [-1, 1]."""
+    d = a - b
+    edges = d - F.avg_pool2d(F.pad(d, (2, 2, 2, 2), mode="reflect"), 5, 1)
+    return (
+        d.abs().mean() + d.square().mean() + edges.abs().mean() + F.avg_pool2d(d, 16).abs().mean()
+    )
+
+
+def perceptual_loss(model: nn.Module, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Distance in the CLIP's first two stages, on the pictures halved to its own 64×64."""
+
+    def stages(x: torch.Tensor) -> list[torch.Tensor]:
+        v = model.visual
+        x = F.avg_pool2d(x, 2)
+        for conv, norm, relu in (
+            (v.conv1, v.bn1, v.relu1),
+            (v.conv2, v.bn2, v.relu2),
+            (v.conv3, v.bn3, v.relu3),
+        ):
+            x = relu(norm(conv(x)))
+        one = v.layer1(v.avgpool(x))
+        return [F.normalize(x, dim=1), F.normalize(one, dim=1), F.normalize(v.layer2(one), dim=1)]
+
+    with torch.no_grad():
+        target = stages(b)
+    return sum((p - q).square().sum(1).mean() for p, q in zip(stages(a), target, strict=True))
+
+
+@torch.no_grad()
+def reconstruction(model: Autoencoder, scenes: Scenes, *, count: int = 100) -> dict[str, float]:
+    """PSNR (dB, on [0, 1]) and share of codes in use over `count` compositions no training step sees."""
+    rng, squares, used = np.random.default_rng(10**9), [], set()
+    for _ in range(count // 20):
+        x = scenes.batch(20, rng).pictures
+        y, indices, _ = model(x * 2 - 1, quantize=True)
+        squares += ((y.clamp(-1, 1) + 1) / 2 - x).square().flatten(1).mean(1).tolist()
+        used |= set(indices.flatten().tolist())
+    return {
+        "psnr": float(np.mean(-10 * np.log10(np.array(squares) + 1e-10))),
+        "codes": len(used) / CODES,
+    }
+
+
+def vqgan_tensors(model: Autoencoder) -> dict[str, torch.Tensor]:
+    """Slim form with taming's names; the latent is scaled so that its codes have a spread of .5."""
+    state = {k: v for k, v in model.state_dict().items() if not k.startswith("codebook.")}
+    codes = model.codebook.codebook.float()
+    scale = 0.5 / codes.std()
+    for key in ("quant_conv.weight", "quant_conv.bias"):
+        state[key] = state[key] * scale
+    state["post_quant_conv.weight"] = state["post_quant_conv.weight"] / scale
+    state["quantize.embedding.weight"] = codes * scale
+    return {k: v.half().contiguous() for k, v in state.items()}
+
+
+def train_vqgan(args: argparse.Namespace) -> None:
+    """Reconstruction, perceptual and (from `--gan-from` on) adversarial training of the autoencoder."""
+    scenes = Scenes(args.data)
+    torch.manual_seed(args.seed)
+    model = Autoencoder().to(memory_format=torch.channels_last)
+    run = Session("vqgan", model, args, lr=args.lr or 6e-4, decay=1e-4)
+    guide = None
+    if args.guide:
+        guide = build_clip(load_file(args.guide))
+    critic = critic_optimizer = None
+    while run.step < args.steps:
+        x = scenes.batch(args.batch, run.rng).pictures * 2 - 1
+        x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            y, _, commit = model(x, quantize=run.step >= 300)
+        loss = picture_loss(y, x) + commit
+        figures = {"picture": loss.item()}
+        if guide is not None:
+            with torch.autocast("cpu", torch.bfloat16):
+                likeness = perceptual_loss(guide, y, x)
+            loss = loss + args.perceptual * likeness
+            figures["likeness"] = likeness.item()
+        if run.step >= args.gan_from:
+            if critic is None:
+                from taming.modules.discriminator.model import NLayerDiscriminator
+
+                critic = NLayerDiscriminator(input_nc=3, ndf=24, n_layers=2)
+                critic_optimizer = torch.optim.AdamW(critic.parameters(), lr=2e-4, betas=(0.5, 0.9))
+            with torch.autocast("cpu", torch.bfloat16):
+                fake = critic(y).mean()
+                real, false = critic(x), critic(y.detach())
+            blame = F.relu(1 - real).mean() + F.relu(1 + false).mean()
+            critic_optimizer.zero_grad()
+            blame.backward()
+            critic_optimizer.step()
+            loss = loss - args.gan * fake
+            figures["critic"] = blame.item()
+        run.advance(loss, **figures)
+        if run.step % args.every == 0 or run.step == args.steps:
+            run.report(**(reconstruction(run.average.model, scenes) if run.step > 300 else {}))
+            run.keep(vqgan_tensors(run.average.model))
+
+
+def ship(args: argparse.Namespace) -> None:
+    """Put the finished weights into the package, with what the loader must know inside each file."""
+    words = {
+        w
+        for phrase in vocabulary(Scenes(args.data, size=64))
+        for w in re.findall(r"[\w'’-]+", phrase.lower())
+    }
+    config = {"ddconfig": VQGAN, "embed_dim": EMBED_DIM, "n_embed": CODES, "unshuffle": UNSHUFFLE}
+    metadata = {
+        "clip": {"words": json.dumps(sorted(words), ensure_ascii=False)},
+        "vqgan": {"config": json.dumps(config)},
+    }
+    for name in ("clip", "vqgan", "judge"):
+        source = args.out / f"{name}.safetensors"
+        if source.exists():
+            write_state(EMOJI / source.name, load_file(source), metadata.get(name, {}))
+            print(f"{EMOJI / source.name}: {source.stat().st_size / 1e6:.1f} MB")
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("clip", "judge", "vqgan", "ship"))
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--every", type=int, default=250)
+    parser.add_argument("--lr", type=float)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument(
+        "--attack", type=float, default=1.25, help="length of the L2 attack, pictures in [0, 1]"
+    )
+    parser.add_argument("--start", type=Path, help="finished weights to begin from")
+    parser.add_argument("--guide", type=Path, help="a CLIP's weights for the perceptual loss")
+    parser.add_argument("--perceptual", type=float, default=0.5)
+    parser.add_argument("--gan", type=float, default=0.02)
+    parser.add_argument(
+        "--gan-from", type=int, default=10**9, help="step at which the discriminator begins"
+    )
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    args.batch = args.batch or (16 if args.what == "vqgan" else 160)
+    {"vqgan": train_vqgan, "ship": ship}.get(args.what, train_clip)(args)
+
+
+if __name__ == "__main__":
+    main()

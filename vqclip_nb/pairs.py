@@ -1,0 +1,229 @@
+"""A pair: one CLIP, one VQGAN, and the facts that fit them together."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from .vqgan import VQGAN
+from .weights import (
+    CLIPS,
+    VQGANS,
+    WeightsError,
+    read_checked,
+    read_config,
+    read_state,
+    sha256_of,
+    slim,
+)
+
+EMOJI = Path(__file__).parent / "emoji"
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+TOKENS = 49408  # size of OpenAI's vocabulary
+NOT_WEIGHTS = (
+    "input_resolution",
+    "context_length",
+    "vocab_size",
+)  # facts that the archives store as tensors
+
+
+def available_pairs() -> list[str]:
+    """Names that `load_pair` takes: "emoji" ships with the package, the others are downloaded once."""
+    return ["emoji", *VQGANS]
+
+
+def best_device() -> torch.device:
+    """CUDA if there is one, else Apple's MPS, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def import_clip():
+    """The openai-clip module, without its warning about pkg_resources."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import clip
+        except ModuleNotFoundError as e:
+            if e.name and e.name.startswith("pkg_resources"):
+                raise ImportError(
+                    "openai-clip needs pkg_resources: pip install 'setuptools<81'"
+                ) from e
+            raise
+    return clip
+
+
+def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
+    """A frozen float32 CLIP of OpenAI's class; its shape is read off the tensors.
+
+    `token_embedding.rows`, where present, says which rows of the vocabulary `token_embedding.weight` holds.
+    """
+    state = {k: v for k, v in state.items() if k not in NOT_WEIGHTS}
+    try:
+        rows = state.pop("token_embedding.rows", None)
+        if rows is not None:
+            full = torch.zeros(TOKENS, state["token_embedding.weight"].shape[1])
+            full[rows.long()] = state["token_embedding.weight"].float()
+            state["token_embedding.weight"] = full
+        import_clip()
+        from clip.model import build_model
+
+        return build_model(state).float().requires_grad_(False)
+    except (KeyError, RuntimeError, IndexError, AssertionError) as e:
+        raise WeightsError(f"these are no CLIP weights: {str(e).splitlines()[0]}") from e
+
+
+@dataclass(eq=False)
+class Pair:
+    """CLIP, VQGAN and what fits them together. Both networks are frozen.
+
+    size: side in pixels of the picture the pair likes best. hashes: SHA-256 of the weights.
+    words: what the CLIP has learned, or None if that is no closed list.
+    """
+
+    name: str
+    clip: nn.Module
+    vqgan: VQGAN
+    device: torch.device
+    size: int
+    hashes: dict[str, str] = field(default_factory=dict)
+    words: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        self.clip.to(self.device).eval()
+        self.vqgan.to(self.device).eval()
+        self._mean = torch.tensor(CLIP_MEAN, device=self.device)[:, None, None]
+        self._std = torch.tensor(CLIP_STD, device=self.device)[:, None, None]
+
+    def __repr__(self) -> str:
+        return f"Pair({self.name!r}, {self.size}×{self.size}, {self.device})"
+
+    @property
+    def resolution(self) -> int:
+        """Side in pixels of the pictures that CLIP takes."""
+        return self.clip.visual.input_resolution
+
+    def encode_image(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(n, 3, resolution, resolution) in [0, 1] to encodings (n, d)."""
+        return self.clip.encode_image((pictures - self._mean) / self._std)
+
+    @torch.no_grad()
+    def encode_text(self, texts: list[str]) -> torch.Tensor:
+        """Texts to encodings (n, d). What does not fit CLIP's context is cut; a warning names those words."""
+        tokenize, context = import_clip().tokenize, self.clip.context_length
+        for text in texts:
+            words = text.split()
+            kept = len(words)
+            while kept and _too_long(tokenize, " ".join(words[:kept]), context):
+                kept -= 1
+            if kept < len(words):
+                warnings.warn(
+                    f"the prompt is too long: CLIP reads {context - 2} tokens, "
+                    f"so these words are not seen: {' '.join(words[kept:])!r}",
+                    stacklevel=2,
+                )
+        tokens = tokenize(texts, context_length=context, truncate=True)
+        return self.clip.encode_text(tokens.to(self.device))
+
+
+def _too_long(tokenize, text: str, context: int) -> bool:
+    try:
+        tokenize(text, context_length=context)
+    except RuntimeError:
+        return True
+    return False
+
+
+def load_pair(
+    name: str = "emoji",
+    *,
+    clip: str = "ViT-B/32",
+    device: str | torch.device | None = None,
+    accept_unknown: bool = False,
+) -> Pair:
+    """One of `available_pairs()` on `device` (None: CUDA, else MPS, else CPU).
+
+    `clip` names one of OpenAI's for the downloaded pairs. ValueError for an unknown name; WeightsError if a
+    file cannot be fetched, is corrupt, or has no known hash and `accept_unknown` is False.
+    """
+    if name not in available_pairs():
+        raise ValueError(
+            f"pair {name!r} is not known: choose one of {', '.join(available_pairs())}"
+        )
+    if clip not in CLIPS:
+        raise ValueError(f"clip {clip!r} is not known: choose one of {', '.join(CLIPS)}")
+    device = torch.device(device) if device else best_device()
+    if name == "emoji":
+        seen, clip_meta, clip_hash = read_checked(EMOJI / "clip.safetensors")
+        paints, meta, vqgan_hash = read_checked(EMOJI / "vqgan.safetensors")
+        words = frozenset(json.loads(clip_meta["words"]))
+    else:
+        seen, _, clip_hash = slim(clip, lambda k: k not in NOT_WEIGHTS, CLIPS[clip])
+        keep = (
+            "encoder.",
+            "decoder.",
+            "quant_conv.",
+            "post_quant_conv.",
+            "quantize.embed",
+            "quantize.proj",
+        )
+        paints, meta, vqgan_hash = slim(
+            name, lambda k: k.startswith(keep), *VQGANS[name], accept_unknown=accept_unknown
+        )
+        words = None
+    return Pair(
+        name,
+        build_clip(seen),
+        _build_vqgan(json.loads(meta["config"]), paints),
+        device,
+        128 if name == "emoji" else 448,
+        {"clip": clip_hash, "vqgan": vqgan_hash},
+        words,
+    )
+
+
+def _build_vqgan(config: dict, state: dict[str, torch.Tensor]) -> VQGAN:
+    try:
+        return VQGAN.from_state(config, state)
+    except (KeyError, RuntimeError, TypeError) as e:
+        raise WeightsError(
+            f"these weights do not fit the VQGAN configuration: {str(e)[:300]}"
+        ) from e
+
+
+def open_pair(
+    *,
+    clip: str | Path,
+    vqgan: str | Path,
+    config: str | Path | None = None,
+    device: str | torch.device | None = None,
+) -> Pair:
+    """A pair from files of your own.
+
+    clip: OpenAI's TorchScript archive, a state dict, or safetensors. vqgan: a Lightning checkpoint with its
+    OmegaConf yaml as `config`, or our slim safetensors, which holds its configuration. Raises WeightsError.
+    """
+    seen, _ = read_state(clip)
+    paints, meta = read_state(vqgan)
+    if config is None and "config" not in meta:
+        raise WeightsError(
+            f"{vqgan} holds no configuration: give config=PATH, the yaml that came with it"
+        )
+    shape = read_config(config) if config else json.loads(meta["config"])
+    keep = {k: v for k, v in paints.items() if not k.startswith("loss.")}
+    network = _build_vqgan(shape, keep)
+    size = round(448 / network.step) * network.step
+    return Pair(
+        Path(vqgan).stem,
+        build_clip(seen),
+        network,
+        torch.device(device) if device else best_device(),
+        size,
+        {"clip": sha256_of(Path(clip)), "vqgan": sha256_of(Path(vqgan))},
+    )

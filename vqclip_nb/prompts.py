@@ -1,0 +1,102 @@
+"""From texts and pictures to weighted encodings (report, figure 13)."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from .pairs import Pair
+from .settings import Settings
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+# Words that carry no picture: never reported as unknown.
+SMALL_WORDS = frozenset(
+    "a an the of in on at to and or with by for from is are it its this that some".split()
+)
+
+
+@dataclass(frozen=True)
+class Encodings:
+    """What the loss compares with: one (1, d) tensor for each include; extras and exclude only if given."""
+
+    include: list[torch.Tensor]
+    exclude: torch.Tensor | None
+    extras: torch.Tensor | None
+
+
+def open_picture(path: str | Path, size: tuple[int, int]) -> torch.Tensor:
+    """A picture file as (1, 3, height, width) in [0, 1], filled to `size` = (height, width) and cropped.
+
+    FileNotFoundError or ValueError if there is no picture in it.
+    """
+    try:
+        with Image.open(path) as file:
+            picture = ImageOps.exif_transpose(file).convert("RGB")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no picture at {str(path)!r}") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as e:
+        raise ValueError(f"{str(path)!r} is no picture that can be read: {e}") from e
+    picture = ImageOps.fit(picture, (size[1], size[0]), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
+
+
+def parse_prompt(prompt: str) -> list[tuple[str, float]]:
+    """'a fox:2 | snow' to [('a fox', 2.), ('snow', 1.)]; ValueError if nothing with a weight remains."""
+    parts = []
+    for part in prompt.split("|"):
+        text, _, weight = part.rpartition(":")
+        try:
+            text, number = text.strip(), float(weight)
+        except ValueError:
+            text, number = part.strip(), 1.0
+        if text and np.isfinite(number):
+            parts.append((text, number))
+    if not parts or sum(w for _, w in parts) == 0:
+        raise ValueError(
+            f"prompt {prompt!r}: the weights sum to nothing; give texts like "
+            "'a fox:2 | snow:1' whose weights do not cancel"
+        )
+    return parts
+
+
+def encode_prompt(pair: Pair, prompt: str) -> torch.Tensor:
+    """Weighted mean (1, d) of a prompt's texts and picture files under the pair's CLIP."""
+    total = 0.0
+    parts = parse_prompt(prompt)
+    for content, weight in parts:
+        if content.lower().endswith(PICTURES):
+            picture = open_picture(content, (pair.resolution, pair.resolution)).to(pair.device)
+            with torch.no_grad():
+                encoding = pair.encode_image(picture)
+        else:
+            encoding = pair.encode_text([content])
+        total = total + weight * encoding
+    return total / sum(abs(w) for _, w in parts)
+
+
+def create_encodings(pair: Pair, settings: Settings) -> Encodings:
+    """Encode a run's include, exclude and extras."""
+    return Encodings(
+        [encode_prompt(pair, text) for text in settings.include],
+        encode_prompt(pair, settings.exclude) if settings.exclude else None,
+        encode_prompt(pair, settings.extras) if settings.extras else None,
+    )
+
+
+def unknown_words(pair: Pair, prompt: str) -> dict[str, list[str]]:
+    """Words of `prompt` that the pair never learned, each with up to three that look like it; {} if it knows all."""
+    if pair.words is None or not prompt.strip():
+        return {}
+    texts = [text for text, _ in parse_prompt(prompt) if not text.lower().endswith(PICTURES)]
+    words = dict.fromkeys(re.findall(r"[a-z0-9][\w'’-]*", " ".join(texts).lower()))
+    known = sorted(pair.words)
+    strange = [
+        w for w in words if w not in pair.words | SMALL_WORDS and w.rstrip("s") not in pair.words
+    ]
+    return {w: difflib.get_close_matches(w, known, 3, 0.6) for w in strange}

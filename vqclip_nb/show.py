@@ -1,0 +1,113 @@
+"""Matplotlib figures of frames, curves and contact sheets. No pyplot: it is not safe outside the main thread."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+if TYPE_CHECKING:
+    from .training import Frame, Run
+
+
+def show_from_tensor(tensor: torch.Tensor) -> Figure:
+    """A figure of a picture (3, h, w) in [0, 1]."""
+    figure = Figure(figsize=(5, 5 * tensor.shape[1] / tensor.shape[2]))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.imshow((tensor.detach().clamp(0, 1) * 255).byte().cpu().numpy().transpose(1, 2, 0))
+    axes.axis("off")
+    return figure
+
+
+def contact_sheet(
+    images: Sequence[Image.Image],
+    titles: Sequence[str] = (),
+    *,
+    columns: int = 8,
+    inches: float = 1.6,
+) -> Figure:
+    """A figure of pictures in rows, each with its title below."""
+    rows = -(-len(images) // columns)
+    figure = Figure(
+        figsize=(columns * inches, rows * inches * (1.18 if titles else 1)), layout="constrained"
+    )
+    for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        axes.axis("off")
+        if i < len(images):
+            axes.imshow(images[i])
+            if i < len(titles):
+                axes.set_title(titles[i], fontsize=7, y=-0.02, va="top", wrap=True)
+    return figure
+
+
+class Live:
+    """One figure for a run: picture, loss and similarity, with a line wherever a setting was changed.
+
+    Its artists are made once and updated, which halves the time of a redraw. `update` and `png` are all there is.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.figure = Figure(figsize=(8, 3.6), layout="constrained")
+        left, right = self.figure.subplots(1, 2, width_ratios=(1, 1.2))
+        left.axis("off")
+        self._title = left.set_title("")
+        self._image = left.imshow(Image.new("RGB", (run.size[1], run.size[0]), "lightgray"))
+        (self._loss,) = right.plot([], [], color="tab:red", label="loss")
+        (self._similarity,) = right.plot([], [], color="tab:blue", label="similarity")
+        right.set(xlabel="step", xlim=(0, run.settings.total_iter * len(run.settings.include)))
+        right.legend(loc="upper left")
+        right.grid(alpha=0.3)
+        self._axes, self._marks = right, 0
+
+    def update(self, frame: Frame) -> Figure:
+        """Draw `frame` and the curves so far."""
+        history = self.run.history
+        self._image.set_data(frame.image)
+        prompt = self.run.settings.include[min(frame.index, len(self.run.settings.include) - 1)]
+        self._title.set_text(
+            f"{prompt[:40]}\nstep {frame.iteration}, {self.run.seconds_left:.0f} s left"
+        )
+        steps = range(len(history))
+        self._loss.set_data(steps, [row[2] for row in history])
+        self._similarity.set_data(steps, [row[3] for row in history])
+        for at, _ in self.run.changes[self._marks :]:
+            self._axes.axvline(at, color="gray", linestyle=":")
+        self._marks = len(self.run.changes)
+        self._axes.relim()
+        self._axes.autoscale_view(scalex=len(history) > self._axes.get_xlim()[1])
+        return self.figure
+
+    def png(self) -> bytes:
+        """The figure as PNG bytes."""
+        file = io.BytesIO()
+        self.figure.savefig(file, format="png", dpi=80)
+        return file.getvalue()
+
+
+def watch(run: Run, *, every: float = 0.5) -> Run:
+    """Run to the end with a live figure in the notebook, redrawn every so many seconds. For headless runs too.
+
+    An interrupt stops it and keeps everything made so far.
+    """
+    import time
+
+    from IPython.display import display
+
+    live, handle, drawn = Live(run), None, 0.0
+    try:
+        for frame in run:
+            if time.monotonic() - drawn >= every or run.done:
+                figure = live.update(frame)
+                if handle is None:
+                    handle = display(figure, display_id=True)
+                else:
+                    handle.update(figure)
+                drawn = time.monotonic()
+    except KeyboardInterrupt:
+        print(f"stopped after {len(run.history)} steps; everything so far is kept")
+    return run
