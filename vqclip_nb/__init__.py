@@ -1,4 +1,5 @@
-"""vqclip_nb: a text becomes a picture, live, by optimising the latent of a VQGAN under the guidance of CLIP."""
+"""vqclip_nb: a text becomes a picture, live, by optimising the latent of a VQGAN under the guidance
+of CLIP."""
 
 from .export import open_recipe
 from .pairs import Pair, available_pairs, load_pair, open_pair

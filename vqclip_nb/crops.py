@@ -1,4 +1,4 @@
-"""What CLIP gets to see of a picture: shaken, cropped, resized, noisy views, all sampled in one go."""
+"""What CLIP gets to see of a picture: shaken, cropped, noisy views, all sampled in one go."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import torch.nn.functional as F
 
 
 def _rotate_flip(n: int, degrees: float, aspect: float, generator: torch.Generator) -> torch.Tensor:
-    """(n, 2, 2) random rotations up to ±degrees, half of them mirrored, for a picture of `aspect` = width / height."""
+    """(n, 2, 2) random rotations up to ±degrees, half of them mirrored, for a picture of `aspect` =
+    width / height."""
     angle = (torch.rand(n, generator=generator) * 2 - 1) * math.radians(degrees)
     mirror = 1 - 2 * (torch.rand(n, generator=generator) < 0.5).float()
     cos, sin = angle.cos(), angle.sin()
@@ -23,10 +24,11 @@ def _rotate_flip(n: int, degrees: float, aspect: float, generator: torch.Generat
 
 
 def _report_views(n: int, aspect: float, generator: torch.Generator) -> torch.Tensor:
-    """One flip and affine for the whole padded picture, then crops with clipped normal sizes inside it.
+    """One flip and affine for the whole padded picture, then crops with clipped normal sizes inside
+    it.
 
-    Returns (n, 2, 3): maps from a view's [-1, 1] square to the picture's [-1, 1], where the padding of half
-    a side all round reaches ±2.
+    Returns (n, 2, 3): maps from a view's [-1, 1] square to the picture's [-1, 1], where the padding
+    of half a side all round reaches ±2.
     """
     turn = _rotate_flip(1, 30, aspect, generator)
     shift = (torch.rand(1, 2, generator=generator) * 2 - 1) * 0.2 * 2
@@ -38,7 +40,8 @@ def _report_views(n: int, aspect: float, generator: torch.Generator) -> torch.Te
 
 
 def _anchored_views(n: int, aspect: float, generator: torch.Generator) -> torch.Tensor:
-    """A quarter of the views hold the whole picture; the others' centres are spread over a jittered grid."""
+    """A quarter of the views hold the whole picture; the others' centres are spread over a jittered
+    grid."""
     anchors = max(1, n // 4)
     rest = n - anchors
     size = torch.cat(
@@ -73,8 +76,8 @@ def create_crops(
 ) -> torch.Tensor:
     """`count` random views (count, 3, size, size) of a picture (1, 3, h, w) in [0, 1].
 
-    Each view gets Gaussian noise of its own strength, uniform up to `noise_factor`, so that values may leave
-    [0, 1]. Random numbers come from `generator`, on the CPU.
+    Each view gets Gaussian noise of its own strength, uniform up to `noise_factor`, so that values
+    may leave [0, 1]. Random numbers come from `generator`, on the CPU.
     """
     views, padding = VIEWS[method]
     theta = views(count, picture.shape[3] / picture.shape[2], generator).to(picture)

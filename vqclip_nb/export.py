@@ -46,7 +46,8 @@ def recipe(settings: Settings, pair: Any, **more: Any) -> dict[str, Any]:
 
 
 def _write(path: str | Path, save: Callable[[Path], None]) -> Path:
-    """Write beside `path` under a temporary name, then rename, so that a failure leaves what was there."""
+    """Write beside `path` under a temporary name, then rename, so that a failure leaves what was
+    there."""
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name} in")
@@ -180,6 +181,7 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
 
 
 def open_recipe(path: str | Path) -> Settings:
-    """The `Settings` that made a PNG, GIF or MP4 of ours; settings that this version lacks are left out."""
+    """The `Settings` that made a PNG, GIF or MP4 of ours; settings that this version lacks are left
+    out."""
     values = read_recipe(path)["settings"]
     return Settings(**{k: v for k, v in values.items() if k in KNOBS})

@@ -26,8 +26,9 @@ assert tuple(FUNCTIONS) == ACTIVATIONS
 class Parameters(nn.Module):
     """The latent z (1, channels, h, w) as a parameter; calling it gives what the generator is fed.
 
-    The start is `activation(.5 · randn)`, drawn from `generator` on the CPU so that every device starts alike;
-    or `start`, an encoded picture. With `at="every step"` the activation acts in each call instead.
+    The start is `activation(.5 · randn)`, drawn from `generator` on the CPU so that every device
+    starts alike; or `start`, an encoded picture. With `at="every step"` the activation acts in each
+    call instead.
     """
 
     def __init__(

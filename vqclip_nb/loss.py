@@ -18,8 +18,8 @@ def report_loss(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Loss and similarity of crops (n, d) under encodings (1, d), both averaged over the crops.
 
-    loss = -alpha · cos(w1·include + w2·extras, crop) + beta · cos(exclude, crop). Without extras or exclude
-    their terms drop out. The report prints w1 for extras too; w2 is what its text means.
+    loss = -alpha · cos(w1·include + w2·extras, crop) + beta · cos(exclude, crop). Without extras or
+    exclude their terms drop out. The report prints w1 for extras too; w2 is what its text means.
     """
     wanted = w1 * include_enc
     if extras_enc is not None:

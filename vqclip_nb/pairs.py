@@ -30,6 +30,14 @@ NOT_WEIGHTS = (
     "context_length",
     "vocab_size",
 )  # facts that the archives store as tensors
+VQGAN_PARTS = (  # what painting needs of a checkpoint; the rest is losses and running averages
+    "encoder.",
+    "decoder.",
+    "quant_conv.",
+    "post_quant_conv.",
+    "quantize.embed",
+    "quantize.proj",
+)
 
 
 def available_pairs() -> list[str]:
@@ -74,7 +82,9 @@ def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
         import_clip()
         from clip.model import build_model
 
-        return build_model(state).float().requires_grad_(False)
+        model = build_model(state).float()  # it rounds to half precision on the way
+        model.load_state_dict(state)
+        return model.requires_grad_(False)
     except (KeyError, RuntimeError, IndexError, AssertionError) as e:
         raise WeightsError(f"these are no CLIP weights: {str(e).splitlines()[0]}") from e
 
@@ -164,18 +174,12 @@ def load_pair(
         paints, meta, vqgan_hash = read_checked(EMOJI / "vqgan.safetensors")
         words = frozenset(json.loads(clip_meta["words"]))
     else:
-        seen, _, clip_hash = slim(clip, lambda k: k not in NOT_WEIGHTS, CLIPS[clip])
-        keep = (
-            "encoder.",
-            "decoder.",
-            "quant_conv.",
-            "post_quant_conv.",
-            "quantize.embed",
-            "quantize.proj",
+        seen, clip_meta, _ = slim(clip, lambda k: k not in NOT_WEIGHTS, CLIPS[clip])
+        paints, meta, _ = slim(
+            name, lambda k: k.startswith(VQGAN_PARTS), *VQGANS[name], accept_unknown=accept_unknown
         )
-        paints, meta, vqgan_hash = slim(
-            name, lambda k: k.startswith(keep), *VQGANS[name], accept_unknown=accept_unknown
-        )
+        # The published files' hashes: safetensors orders metadata by chance, so each cache has its own.
+        clip_hash, vqgan_hash = clip_meta["source_sha256"], meta["source_sha256"]
         words = None
     return Pair(
         name,
@@ -216,7 +220,7 @@ def open_pair(
             f"{vqgan} holds no configuration: give config=PATH, the yaml that came with it"
         )
     shape = read_config(config) if config else json.loads(meta["config"])
-    keep = {k: v for k, v in paints.items() if not k.startswith("loss.")}
+    keep = {k: v for k, v in paints.items() if k.startswith(VQGAN_PARTS)}
     network = _build_vqgan(shape, keep)
     size = round(448 / network.step) * network.step
     return Pair(

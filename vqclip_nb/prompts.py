@@ -23,7 +23,8 @@ SMALL_WORDS = frozenset(
 
 @dataclass(frozen=True)
 class Encodings:
-    """What the loss compares with: one (1, d) tensor for each include; extras and exclude only if given."""
+    """What the loss compares with: one (1, d) tensor for each include; extras and exclude only if
+    given."""
 
     include: list[torch.Tensor]
     exclude: torch.Tensor | None
@@ -31,7 +32,8 @@ class Encodings:
 
 
 def open_picture(path: str | Path, size: tuple[int, int]) -> torch.Tensor:
-    """A picture file as (1, 3, height, width) in [0, 1], filled to `size` = (height, width) and cropped.
+    """A picture file as (1, 3, height, width) in [0, 1], filled to `size` = (height, width) and
+    cropped.
 
     FileNotFoundError or ValueError if there is no picture in it.
     """
@@ -47,7 +49,8 @@ def open_picture(path: str | Path, size: tuple[int, int]) -> torch.Tensor:
 
 
 def parse_prompt(prompt: str) -> list[tuple[str, float]]:
-    """'a fox:2 | snow' to [('a fox', 2.), ('snow', 1.)]; ValueError if nothing with a weight remains."""
+    """'a fox:2 | snow' to [('a fox', 2.), ('snow', 1.)]; ValueError if nothing with a weight
+    remains."""
     parts = []
     for part in prompt.split("|"):
         text, _, weight = part.rpartition(":")
@@ -90,7 +93,8 @@ def create_encodings(pair: Pair, settings: Settings) -> Encodings:
 
 
 def unknown_words(pair: Pair, prompt: str) -> dict[str, list[str]]:
-    """Words of `prompt` that the pair never learned, each with up to three that look like it; {} if it knows all."""
+    """Words of `prompt` that the pair never learned, each with up to three that look like it; {} if
+    it knows all."""
     if pair.words is None or not prompt.strip():
         return {}
     texts = [text for text, _ in parse_prompt(prompt) if not text.lower().endswith(PICTURES)]

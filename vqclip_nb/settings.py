@@ -1,4 +1,5 @@
-"""Every knob once: default, range, unit and one line of help. Sliders, tables and errors are made from here."""
+"""Every knob once: default, range, unit and one line of help. Sliders, tables and errors are made
+from here."""
 
 from __future__ import annotations
 
@@ -38,8 +39,9 @@ def knob(default: Any, help: str, **facts: Any) -> Any:
 class Settings:
     """What one run is asked to do; checked when made, never changed (see `replace`).
 
-    Names and the figures of the preset "report" are the report's. A wrong value raises ValueError that
-    names the field, what was given and what is allowed; a wrong name raises TypeError with the nearest.
+    Names and the figures of the preset "report" are the report's. A wrong value raises ValueError
+    that names the field, what was given and what is allowed; a wrong name raises TypeError with the
+    nearest.
     """
 
     include: list[str] = knob(
@@ -146,11 +148,12 @@ class Settings:
             if not number or not math.isfinite(value) or (kind == "int" and value != int(value)):
                 raise ValueError(
                     f"{name}={value!r}: give {'a whole number' if kind == 'int' else 'a number'} "
-                    f"from {k.low:g} to {k.high:g}"
+                    f"from {k.low:g} to {k.high:.10g}"
                 )
             if not k.low <= value <= k.high:
                 raise ValueError(
-                    f"{name}={value:g} is out of range: allowed is {k.low:g} to {k.high:g} {k.unit}".rstrip()
+                    f"{name}={value:g} is out of range: allowed is "
+                    f"{k.low:g} to {k.high:.10g} {k.unit}".rstrip()
                 )
             return int(value) if kind == "int" else float(value)
         if kind == "bool":
@@ -249,6 +252,7 @@ def table() -> str:
 
         help_text = k.help.replace("|", "\\|")
         rows.append(
-            f"| `{f.name}` | {word(default)} | {word(PRESETS['report'].get(f.name, default))} | {allowed} | {help_text} |"
+            f"| `{f.name}` | {word(default)} | {word(PRESETS['report'].get(f.name, default))} "
+            f"| {allowed} | {help_text} |"
         )
     return "\n".join(rows)

@@ -1,4 +1,7 @@
-"""Matplotlib figures of frames, curves and contact sheets. No pyplot: it is not safe outside the main thread."""
+"""Matplotlib figures of frames, curves and contact sheets.
+
+No pyplot: it is not safe outside the main thread.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
-from matplotlib.figure import Figure
+from matplotlib import figure
 from PIL import Image
 
 if TYPE_CHECKING:
     from .training import Frame, Run
+
+
+class Figure(figure.Figure):
+    """A matplotlib figure that notebooks show whether or not pyplot's inline backend is active."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png", dpi=80)
+        return file.getvalue()
 
 
 def show_from_tensor(tensor: torch.Tensor) -> Figure:
@@ -45,9 +57,9 @@ def contact_sheet(
 
 
 class Live:
-    """One figure for a run: picture, loss and similarity, with a line wherever a setting was changed.
+    """One figure for a run: picture, loss, similarity, and a line wherever a setting was changed.
 
-    Its artists are made once and updated, which halves the time of a redraw. `update` and `png` are all there is.
+    Its artists are made once and updated, which halves the time of a redraw.
     """
 
     def __init__(self, run: Run) -> None:
@@ -82,15 +94,10 @@ class Live:
         self._axes.autoscale_view(scalex=len(history) > self._axes.get_xlim()[1])
         return self.figure
 
-    def png(self) -> bytes:
-        """The figure as PNG bytes."""
-        file = io.BytesIO()
-        self.figure.savefig(file, format="png", dpi=80)
-        return file.getvalue()
-
 
 def watch(run: Run, *, every: float = 0.5) -> Run:
-    """Run to the end with a live figure in the notebook, redrawn every so many seconds. For headless runs too.
+    """Run to the end with a live figure in the notebook, redrawn every so many seconds. For
+    headless runs too.
 
     An interrupt stops it and keeps everything made so far.
     """

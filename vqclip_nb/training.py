@@ -1,4 +1,4 @@
-"""The loop: a `Run` takes optimisation steps, `training_loop` yields them as `Frame`s. No print, no widget."""
+"""The loop: a `Run` takes steps, `training_loop` yields them as `Frame`s. No print, no widget."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ STATES_KEPT = 64  # frames that can be continued from; beyond that every other o
 class Frame:
     """One step: the picture as it was judged, and the judgement.
 
-    iteration counts from 0 within picture number `index` of include; loss and similarity are means over the
-    crops; shown says whether the run keeps it. z (1, c, h, w) is the latent that made the picture.
+    iteration counts from 0 within picture number `index` of include; loss and similarity are means
+    over the crops; shown says whether the run keeps it. z (1, c, h, w) is the latent that made the
+    picture.
     """
 
     iteration: int
@@ -74,8 +75,8 @@ def optimize(
 ) -> tuple[float, float, torch.Tensor]:
     """One step of the report's loop: paint, crop, judge, move the latent.
 
-    Returns loss, similarity and the judged picture (1, 3, h, w) in [0, 1]. The gradient goes to the latent
-    alone: both networks are frozen.
+    Returns loss, similarity and the judged picture (1, 3, h, w) in [0, 1]. The gradient goes to the
+    latent alone: both networks are frozen.
     """
     optimizer.zero_grad()
     picture = norm_data(paint(pair.vqgan, params(), quantize=settings.quantize))
@@ -105,8 +106,8 @@ def optimize(
 class Run:
     """A text on its way to a picture: iterate it for frames; stop and go on as often as you like.
 
-    frames: what was shown and kept. history: (index, iteration, loss, similarity) of every step. changes:
-    (length of history, what changed). size: (height, width) in pixels.
+    frames: what was shown and kept. history: (index, iteration, loss, similarity) of every step.
+    changes: (length of history, what changed). size: (height, width) in pixels.
     """
 
     def __init__(self, pair: Pair, settings: Settings) -> None:
@@ -129,10 +130,10 @@ class Run:
         self._begin(0)
 
     def _begin(self, index: int) -> None:
-        """Fresh latent, optimizer and random numbers for picture `index`; each starts from the same seed."""
+        """Fresh latent, optimizer and random numbers for picture `index`, from the same seed."""
         s, step = self.settings, self.pair.vqgan.step
         self.index, self.iteration = index, 0
-        # Seeded before the latent is drawn, and apart from the global generator: same seed, same bytes.
+        # Seeded before the latent is drawn, and apart from the global generator.
         self.generator = torch.Generator().manual_seed(s.seed)
         start = None
         if s.init_image:
@@ -179,7 +180,8 @@ class Run:
         return float(np.mean([row[3] for row in self.history[-10:]])) if self.history else None
 
     def change(self, **changes: Any) -> None:
-        """New values for live settings, from the next step on; ValueError names what needs a restart."""
+        """New values for live settings, from the next step on; ValueError names what needs a
+        restart."""
         settings = self.settings.replace(**changes)
         changed = {
             k: getattr(settings, k)
@@ -250,7 +252,8 @@ class Run:
     def __iter__(self) -> Iterator[Frame]:
         return training_loop(self)
 
-    # -- states: what it takes to continue bit for bit ---------------------------------------------------
+    # -- states: what it takes to continue bit for bit
+    # ---------------------------------------------------
 
     def _state(self) -> dict[str, torch.Tensor]:
         state = {"z": self.params.data.detach().cpu().clone(), "random": self.generator.get_state()}
@@ -286,7 +289,7 @@ class Run:
         """
         if not frame.state:
             raise ValueError(
-                f"iteration {frame.iteration} can no longer be continued: choose a kept frame near it"
+                f"iteration {frame.iteration} can no longer be continued: choose a frame near it"
             )
         run = Run(self.pair, self.settings)
         run.index, run.iteration = frame.index, frame.iteration
@@ -301,10 +304,12 @@ class Run:
             run.change(**changes)
         return run
 
-    # -- files -------------------------------------------------------------------------------------------
+    # -- files
+    # -------------------------------------------------------------------------------------------
 
     def recipe(self) -> dict[str, Any]:
-        """What is written into exported files: settings, pair, versions and how the picture was made."""
+        """What is written into exported files: settings, pair, versions and how the picture was
+        made."""
         changes = [[at, change] for at, change in self.changes]
         return recipe(self.settings, self.pair, steps=len(self.history), changes=changes)
 
@@ -358,14 +363,16 @@ class Run:
 
     @classmethod
     def resume(cls, path: str | Path, pair: Pair) -> Run:
-        """A saved run, to be continued bit for bit. WeightsError if the file is damaged, ValueError if it was
-        made with other networks."""
+        """A saved run, to be continued bit for bit. WeightsError if the file is damaged, ValueError
+        if it was made with other networks.
+        """
         tensors, metadata = read_state(path)
         if "place" not in metadata:
             raise WeightsError(f"{path} holds no saved run")
         if json.loads(metadata["hashes"]) != pair.hashes:
             raise ValueError(
-                f"{path} was made with the pair {metadata['pair']!r} of other weights than {pair.name!r} here"
+                f"{path} was made with the pair {metadata['pair']!r} of other weights than "
+                f"{pair.name!r} here"
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said when the run was first made
@@ -388,8 +395,8 @@ class Run:
 def training_loop(run: Run) -> Iterator[Frame]:
     """Yield a `Frame` for every step until the last picture is done.
 
-    Whoever iterates decides what to do with a frame; leaving early, or an interrupt, loses nothing: iterating
-    the run again goes on where it stopped.
+    Whoever iterates decides what to do with a frame; leaving early, or an interrupt, loses nothing:
+    iterating the run again goes on where it stopped.
     """
     while not run.done:
         yield run.step()

@@ -135,8 +135,8 @@ def _icon_name(
 def render(folder: Path, *, size: int = 128) -> None:
     """Render every concept in every style into `folder`: sprites.npy and concepts.json.
 
-    sprites.npy: uint8 (styles, concepts, size, size, 4), RGBA with colour premultiplied by alpha; an
-    icon that a set lacks is all zeros.
+    sprites.npy: uint8 (styles, concepts, size, size, 4), RGBA with colour premultiplied by alpha;
+    an icon that a set lacks is all zeros.
     """
     import resvg_py
     from PIL import Image
@@ -260,7 +260,6 @@ class Scenes:
 
     def batch(self, n: int, rng: np.random.Generator) -> Batch:
         """`n` scenes: one object (60 %) or two, on a plain, shaded or patchy background."""
-        size = self.size
         # Without replacement first: a batch with the same concept twice punishes a right answer.
         first = self.pairs[torch.from_numpy(rng.permutation(len(self.pairs))[:n])]
         second = self.pairs[torch.from_numpy(rng.integers(len(self.pairs), size=n))]

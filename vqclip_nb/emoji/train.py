@@ -5,9 +5,9 @@
     python -m vqclip_nb.emoji.train vqgan DATA OUT --steps 8000
     python -m vqclip_nb.emoji.train ship  DATA OUT     # into the package
 
-DATA is what `vqclip_nb.emoji.data` wrote. OUT gets NAME.ckpt (resumed when the command is given again),
-NAME.jsonl (a line per measurement) and at the end NAME.safetensors. `--start FILE.safetensors` begins from
-finished weights instead.
+DATA is what `vqclip_nb.emoji.data` wrote. OUT gets NAME.ckpt (resumed when the command is given
+again), NAME.jsonl (a line per measurement) and at the end NAME.safetensors. `--start
+FILE.safetensors` begins from finished weights instead.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torchvision.transforms.functional import normalize
 
-from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip
+from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip, import_clip
 from ..weights import write_state
 from .data import COLOURS, HELD_OUT, STYLES, Scenes, article
 
 CONTEXT = 32  # tokens: the longest composed caption has 26
-SHAPES = {  # clip.model.CLIP(embed_dim, image, layers, width, patch, context, vocabulary, text width, heads, layers)
+SHAPES = {  # of clip.model.CLIP with a ResNet; text heads follow from the text width
     "clip": dict(
         embed_dim=256, layers=(1, 1, 1, 1), width=32, text_width=128, text_layers=2, seed=0
     ),
@@ -77,7 +78,8 @@ def new_clip(name: str) -> nn.Module:
 
 
 def soft_crops(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Shake pictures (n, 3, s, s) as the painting loop does: zoom, turn, flip, padding, blur, noise."""
+    """Shake pictures (n, 3, s, s) as the painting loop does: zoom, turn, flip, padding, blur,
+    noise."""
     n = len(x)
 
     def draw(low: float, high: float) -> torch.Tensor:
@@ -112,7 +114,8 @@ def attack(
     length: float,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """One L2 step of `length` up the loss from a random start: what makes a guide's gradients paint."""
+    """One L2 step of `length` up the loss from a random start: what makes a guide's gradients
+    paint."""
     start = torch.randn(x.shape, generator=generator)
     start *= length * 0.5 / start.flatten(1).norm(dim=1)[:, None, None, None]
     moved = (x + start).requires_grad_()
@@ -124,7 +127,8 @@ def attack(
 
 
 class Average:
-    """An exponential moving average of weights and batch statistics, which is what gets measured and kept."""
+    """An exponential moving average of weights and batch statistics, which is what gets measured
+    and kept."""
 
     def __init__(self, model: nn.Module, decay: float = 0.999) -> None:
         self.model, self.decay, self.steps = (
@@ -146,8 +150,6 @@ class Average:
 
 def clip_features(model: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
     """(n, 3, 64, 64) in [0, 1] to unit vectors (n, d)."""
-    from torchvision.transforms.functional import normalize
-
     x = normalize(pictures, CLIP_MEAN, CLIP_STD)
     return F.normalize(
         model.encode_image(x.contiguous(memory_format=torch.channels_last)).float(), dim=-1
@@ -278,7 +280,8 @@ class Session:
 def clip_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
     """The CLIP's state in half precision, with only the token rows that training ever moved.
 
-    `token_embedding.rows` holds their ids (int32), as `pairs.build_clip` reads them; all other rows are zero.
+    `token_embedding.rows` holds their ids (int32), as `pairs.build_clip` reads them; all other rows
+    are zero.
     """
     state = model.state_dict()
     rows = (state["token_embedding.weight"].abs().sum(1) > 0).nonzero()[:, 0]
@@ -294,8 +297,28 @@ def vocabulary(scenes: Scenes) -> list[str]:
     return phrases + ["a an and next to beside above below in on big small background backdrop"]
 
 
+def clip_losses(
+    model: nn.Module,
+    texts: torch.Tensor,
+    scale: torch.Tensor,
+    concept: torch.Tensor,
+    pictures: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Total loss, contrastive loss, and share of pictures whose own caption is nearest.
+
+    Besides the contrastive loss, each picture must find its concept among all of them, which
+    teaches shapes sooner than the few captions of a batch can.
+    """
+    with torch.autocast("cpu", torch.bfloat16):
+        images = clip_features(model, pictures)
+    logits, truth = scale * images @ texts.T, torch.arange(len(images))
+    pair = (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth)) / 2
+    named = F.cross_entropy(20 * images @ F.normalize(model.proxies, dim=-1).T, concept)
+    return pair + 0.5 * named, pair, (logits.argmax(1) == truth).float().mean()
+
+
 def train_clip(args: argparse.Namespace) -> None:
-    """Contrastive training with one attack a step; the attack's length grows over the first fifth."""
+    """Contrastive training with one attack a step, whose length grows over the first fifth."""
     import clip
 
     scenes = Scenes(args.data, size=64)
@@ -318,32 +341,13 @@ def train_clip(args: argparse.Namespace) -> None:
         with torch.autocast("cpu", torch.bfloat16):
             texts = text_features(model, batch.captions)
         scale = model.logit_scale.exp().clamp(max=60)
-        truth = torch.arange(len(x))
-
-        def losses(
-            pictures: torch.Tensor,
-            texts: torch.Tensor,
-            scale: torch.Tensor,
-            truth: torch.Tensor = truth,
-            concept: torch.Tensor = batch.concept,
-        ) -> tuple:
-            with torch.autocast("cpu", torch.bfloat16):
-                images = clip_features(model, pictures)
-            logits = scale * images @ texts.T
-            pair = (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth)) / 2
-            named = F.cross_entropy(20 * images @ F.normalize(model.proxies, dim=-1).T, concept)
-            return pair + 0.5 * named, pair, (logits.argmax(1) == truth).float().mean()
-
         warm = 0 if args.start else 0.1 * args.steps
         length = args.attack * min(1.0, max(0.0, (run.step - warm) / (0.1 * args.steps)))
+        length *= run.rng.uniform(0.4, 1.0)  # weak and strong attacks
         if length > 0:
-            x = attack(
-                x,
-                lambda p, t=texts.detach(), s=scale.detach(): losses(p, t, s)[0],
-                length,
-                run.generator,
-            )
-        loss, pair, right = losses(x, texts, scale)
+            given = (texts.detach(), scale.detach(), batch.concept)
+            x = attack(x, lambda p, g=given: clip_losses(model, *g, p)[0], length, run.generator)
+        loss, pair, right = clip_losses(model, texts, scale, batch.concept, x)
         run.advance(loss, total=loss.item(), pair=pair.item(), right=right.item())
         if run.step % args.every == 0 or run.step == args.steps:
             run.report(**retrieval(run.average.model, args.data), scale=scale.item(), attack=length)
@@ -421,7 +425,8 @@ def perceptual_loss(model: nn.Module, a: torch.Tensor, b: torch.Tensor) -> torch
 
 @torch.no_grad()
 def reconstruction(model: Autoencoder, scenes: Scenes, *, count: int = 100) -> dict[str, float]:
-    """PSNR (dB, on [0, 1]) and share of codes in use over `count` compositions no training step sees."""
+    """PSNR (dB, on [0, 1]) and share of codes in use over `count` compositions no training step
+    sees."""
     rng, squares, used = np.random.default_rng(10**9), [], set()
     for _ in range(count // 20):
         x = scenes.batch(20, rng).pictures
@@ -447,7 +452,8 @@ def vqgan_tensors(model: Autoencoder) -> dict[str, torch.Tensor]:
 
 
 def train_vqgan(args: argparse.Namespace) -> None:
-    """Reconstruction, perceptual and (from `--gan-from` on) adversarial training of the autoencoder."""
+    """Reconstruction, perceptual and (from `--gan-from` on) adversarial training of the
+    autoencoder."""
     scenes = Scenes(args.data)
     torch.manual_seed(args.seed)
     model = Autoencoder().to(memory_format=torch.channels_last)
@@ -489,13 +495,31 @@ def train_vqgan(args: argparse.Namespace) -> None:
             run.keep(vqgan_tensors(run.average.model))
 
 
+@torch.no_grad()
+def centre(state: dict[str, torch.Tensor], scenes: Scenes, *, count: int = 1000) -> None:
+    """Move the mean of all captions' encodings, and of all pictures', to the origin, in place.
+
+    All captions share a large part that says nothing about any one of them; while it is there, a
+    painting gains more by looking like pictures in general than like the one asked for. Both
+    encoders end in an affine map, so the mean can be taken off a bias and no other code has to
+    know.
+    """
+    batch = scenes.batch(count, np.random.default_rng(0))
+    model = build_clip(state)
+    tokenize = import_clip().tokenize
+    texts = model.encode_text(tokenize(batch.captions, context_length=CONTEXT, truncate=True))
+    images = model.encode_image(normalize(batch.pictures, CLIP_MEAN, CLIP_STD))
+    state["visual.attnpool.c_proj.bias"] = state[
+        "visual.attnpool.c_proj.bias"
+    ].float() - images.mean(0)
+    before = torch.linalg.lstsq(model.text_projection.T, texts.mean(0)[:, None]).solution[:, 0]
+    state["ln_final.bias"] = state["ln_final.bias"].float() - before
+
+
 def ship(args: argparse.Namespace) -> None:
-    """Put the finished weights into the package, with what the loader must know inside each file."""
-    words = {
-        w
-        for phrase in vocabulary(Scenes(args.data, size=64))
-        for w in re.findall(r"[\w'’-]+", phrase.lower())
-    }
+    """Put the finished weights into the package, with what the loader must know."""
+    scenes = Scenes(args.data, size=64)
+    words = {w for v in vocabulary(scenes) for w in re.findall(r"[\w'’-]+", v.lower())}
     config = {"ddconfig": VQGAN, "embed_dim": EMBED_DIM, "n_embed": CODES, "unshuffle": UNSHUFFLE}
     metadata = {
         "clip": {"words": json.dumps(sorted(words), ensure_ascii=False)},
@@ -504,7 +528,10 @@ def ship(args: argparse.Namespace) -> None:
     for name in ("clip", "vqgan", "judge"):
         source = args.out / f"{name}.safetensors"
         if source.exists():
-            write_state(EMOJI / source.name, load_file(source), metadata.get(name, {}))
+            state = load_file(source)
+            if name != "vqgan":
+                centre(state, scenes)
+            write_state(EMOJI / source.name, state, metadata.get(name, {}))
             print(f"{EMOJI / source.name}: {source.stat().st_size / 1e6:.1f} MB")
 
 
@@ -522,7 +549,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
-        "--attack", type=float, default=1.25, help="length of the L2 attack, pictures in [0, 1]"
+        "--attack",
+        type=float,
+        default=2.5,
+        help="greatest length of the L2 attack, pictures in [0, 1]",
     )
     parser.add_argument("--start", type=Path, help="finished weights to begin from")
     parser.add_argument("--guide", type=Path, help="a CLIP's weights for the perceptual loss")

@@ -1,0 +1,242 @@
+"""Small networks written exactly as the published ones are, and a server with the faults of real ones."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sys
+import types
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from pathlib import Path
+from threading import Thread
+
+import torch
+from omegaconf import OmegaConf
+from taming.modules.diffusionmodules.model import Decoder, Encoder
+from torch import nn
+
+from vqclip_nb.pairs import import_clip
+
+SHAPE = {
+    "double_z": False,
+    "z_channels": 32,
+    "resolution": 16,
+    "in_channels": 3,
+    "out_ch": 3,
+    "ch": 32,
+    "ch_mult": [1, 2],
+    "num_res_blocks": 1,
+    "attn_resolutions": [8],
+    "dropout": 0.0,
+}
+
+
+class Codes(nn.Module):
+    """The codebook as plain VQGANs name it, or as Gumbel ones do, with their projection onto the codes."""
+
+    def __init__(self, count: int, size: int, gumbel: bool) -> None:
+        super().__init__()
+        if gumbel:
+            self.embed, self.proj = nn.Embedding(count, size), nn.Conv2d(size, count, 1)
+        else:
+            self.embedding = nn.Embedding(count, size)
+
+
+class Original(nn.Module):
+    """A VQGAN out of taming's modules, under the names that its checkpoints use."""
+
+    def __init__(self, *, gumbel: bool = False, shape: dict | None = None, codes: int = 24) -> None:
+        super().__init__()
+        shape = shape or SHAPE
+        size = shape["z_channels"] if gumbel else 16
+        with contextlib.redirect_stdout(None):  # taming prints its shapes
+            self.encoder, self.decoder = Encoder(**shape), Decoder(**shape)
+        self.quantize = Codes(codes, size, gumbel)
+        self.quant_conv = nn.Conv2d(shape["z_channels"], size, 1)
+        self.post_quant_conv = nn.Conv2d(size, shape["z_channels"], 1)
+        self.config = {"embed_dim": size, "n_embed": codes, "ddconfig": shape}
+        self.eval().requires_grad_(False)
+
+    def encode(self, picture: torch.Tensor) -> torch.Tensor:
+        return self.quant_conv(self.encoder(2 * picture - 1))
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        return self.decoder(self.post_quant_conv(z))
+
+    def yaml(self) -> str:
+        target = "GumbelVQ" if hasattr(self.quantize, "proj") else "VQModel"
+        return OmegaConf.to_yaml(
+            {
+                "model": {
+                    "base_learning_rate": 4.5e-06,
+                    "target": f"taming.models.vqgan.{target}",
+                    "params": {
+                        **self.config,
+                        "lossconfig": {"target": "taming.modules.losses.DummyLoss"},
+                    },
+                }
+            }
+        )
+
+    def checkpoint(self, *, zipped: bool = True, **more: object) -> bytes:
+        """What Lightning of 2020 saved: weights, losses, Adam's memory, and a callback named by its class."""
+        weights = self.state_dict()
+        losses = {"loss.perceptual_loss.lin0.weight": torch.rand(8), "loss.logvar": torch.zeros(())}
+        adam = {
+            i: {"step": 7, "exp_avg": torch.rand_like(w), "exp_avg_sq": torch.rand_like(w)}
+            for i, w in enumerate(weights.values())
+        }
+        callback = type("ModelCheckpoint", (), {"__module__": CALLBACK})
+        best = {"monitor": "val/rec_loss", "best_model_score": torch.tensor(0.3), "epoch": 5}
+        held = {
+            "epoch": 5,
+            "global_step": 1234,
+            "pytorch-lightning_version": "0.9.0",
+            "callbacks": {callback: best, "instance": callback()},
+            "checkpoint_callback_best_model_score": torch.tensor(0.3),
+            "checkpoint_callback_best_model_path": "checkpoints/last.ckpt",
+            "optimizer_states": [{"state": adam, "param_groups": [{"lr": 1e-4, "params": [0]}]}],
+            "lr_schedulers": [],
+            "state_dict": {**weights, **losses},
+            **more,
+        }
+        with lightning_module(callback):
+            return saved(held, zipped=zipped)
+
+
+CALLBACK = "pytorch_lightning.callbacks.model_checkpoint"
+
+
+@contextlib.contextmanager
+def lightning_module(callback: type):
+    """Where pickle looks the callback's name up while it writes; afterwards everything is as it was."""
+    names = [CALLBACK.rsplit(".", i)[0] for i in (2, 1, 0)]
+    before = {name: sys.modules.get(name) for name in names}
+    sys.modules.update({name: types.ModuleType(name) for name in names})
+    sys.modules[CALLBACK].ModelCheckpoint = callback
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            sys.modules.pop(name)
+            if module:
+                sys.modules[name] = module
+
+
+def saved(what: object, *, zipped: bool = True) -> bytes:
+    """The bytes that torch.save writes; `zipped=False` is its form before torch 1.6."""
+    file = BytesIO()
+    torch.save(what, file, _use_new_zipfile_serialization=zipped)
+    return file.getvalue()
+
+
+def small_clip(*, half: bool = True) -> nn.Module:
+    """A CLIP of OpenAI's class, in OpenAI's mixed half precision or in float32."""
+    import_clip()
+    from clip.model import CLIP, convert_weights
+
+    model = CLIP(16, 32, 1, 64, 16, 77, 49408, 64, 1, 1).eval().requires_grad_(False)
+    nn.init.normal_(model.text_projection)
+    if half:
+        convert_weights(model)
+    return model
+
+
+def archive(model: nn.Module) -> bytes:
+    """A TorchScript archive of a CLIP, with the three facts that OpenAI's carry as tensors."""
+    size, context, words = 32, model.context_length, model.vocab_size
+    del model.context_length, model.vocab_size
+    for name, fact in (
+        ("input_resolution", size),
+        ("context_length", context),
+        ("vocab_size", words),
+    ):
+        model.register_buffer(name, torch.tensor(fact))
+    example = torch.zeros(1, 3, size, size), torch.zeros(1, 77, dtype=torch.long)
+    traced = torch.jit.trace(model, example, check_trace=False)
+    file = BytesIO()
+    torch.jit.save(traced, file)
+    for name, fact in (("context_length", context), ("vocab_size", words)):
+        del model._buffers[name]
+        setattr(model, name, fact)
+    return file.getvalue()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass
+class Shelf:
+    """A server on this machine: `files` by path, `faults` by path, and what was `asked`: (path, first byte).
+
+    Faults: "cut" closes after a third of the answer, three times; "no range" always sends everything;
+    "packs" compresses for whoever accepts that; an int is the status of every answer.
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    faults: dict[str, str | int] = field(default_factory=dict)
+    asked: list[tuple[str, int]] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    sent: Counter = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        shelf = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                shelf.answer(self)
+
+            def log_message(self, *what: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/{path}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        path = request.path.strip("/")
+        data, fault = self.files.get(path, b""), self.faults.get(path)
+        wanted = request.headers.get("Range", "")
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        status = 206 if wanted else 200
+        self.asked.append((path, start))
+        if isinstance(fault, int) or path not in self.files:
+            status, body = fault or 404, b"<html>not today</html>"
+        elif fault == "no range":
+            status, body = 200, data
+        elif wanted and start >= len(data):
+            status, body = 416, b""
+        else:
+            body = data[start:]
+        self.statuses.append(status)
+        request.send_response(status)
+        if fault == "packs" and "gzip" in request.headers.get("Accept-Encoding", ""):
+            packer = zlib.compressobj(wbits=31)
+            body = packer.compress(body) + packer.flush()
+            request.send_header("Content-Encoding", "gzip")
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        if fault == "cut" and sum(p == path for p, _ in self.asked) <= 3:
+            body = body[: max(1, len(body) // 3)]
+        with contextlib.suppress(ConnectionError):
+            request.wfile.write(body)
+            self.sent[path] += len(body)
+
+
+def write(folder: Path, name: str, data: bytes | str) -> Path:
+    """A file with these contents."""
+    path = folder / name
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return path

@@ -1,0 +1,55 @@
+"""What CLIP is shown, and what is made of its answer."""
+
+import pytest
+import torch
+
+from vqclip_nb.crops import VIEWS, create_crops
+from vqclip_nb.loss import report_loss
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("method", VIEWS)
+def test_crops_have_clips_size_and_follow_the_seed(method):
+    picture = torch.rand(1, 3, 40, 72, generator=seeded())
+    made = [create_crops(picture, 7, 32, method=method, generator=seeded(s)) for s in (1, 1, 2)]
+    assert made[0].shape == (7, 3, 32, 32)
+    assert torch.equal(made[0], made[1]) and not torch.equal(made[0], made[2])
+
+
+@pytest.mark.parametrize("method", VIEWS)
+def test_every_part_of_the_picture_is_seen(method):
+    picture = torch.rand(1, 3, 48, 48, generator=seeded()).requires_grad_()
+    for seed in range(20):
+        create_crops(picture, 16, 32, method=method, generator=seeded(seed)).sum().backward()
+    assert (picture.grad.abs().sum(1) > 0).float().mean() > 0.99
+
+
+def test_noise_grows_with_its_factor():
+    picture = torch.full((1, 3, 32, 32), 0.5)
+    spread = [
+        create_crops(picture, 64, 32, noise_factor=f, method="anchored", generator=seeded()).std()
+        for f in (0.0, 0.1, 0.4)
+    ]
+    assert spread[0] < 1e-6
+    assert spread[2] / spread[1] == pytest.approx(4, rel=0.05)
+
+
+def test_anchors_see_the_whole_picture():
+    picture = torch.zeros(1, 3, 64, 64)
+    picture[..., 8:56, 8:56] = 1
+    views = create_crops(picture, 8, 64, noise_factor=0, method="anchored", generator=seeded(3))
+    assert (views[:2].mean((1, 2, 3)) - picture.mean()).abs().max() < 0.12
+
+
+def test_the_loss_is_the_reports():
+    include, extras, exclude = torch.eye(3)[:, None]
+    crops = torch.tensor([[1.0, 0, 0], [0, 0, 2.0]])
+    loss, similarity = report_loss(crops, include)
+    assert similarity.item() == pytest.approx(0.5) and loss.item() == pytest.approx(-0.5)
+    loss, _ = report_loss(crops, include, None, exclude, alpha=2, beta=0.5)
+    assert loss.item() == pytest.approx(-2 * 0.5 + 0.5 * 0.5)
+    _, similarity = report_loss(torch.tensor([[3.0, 4.0, 0]]), include, extras, w1=3, w2=4)
+    assert similarity.item() == pytest.approx(1)

@@ -1,0 +1,102 @@
+"""Pictures and films open elsewhere and carry their recipe; a failure leaves what was there."""
+
+import errno
+import os
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from PIL import Image
+
+import vqclip_nb as vq
+from vqclip_nb.export import IPTC, read_recipe
+
+
+@pytest.fixture(scope="module")
+def run(pair):
+    run = vq.Run(pair, vq.Settings(
+        include=["ein Käfer; 'weird' = \"text\" \\ #1", "🍍 x" * 3], exclude="a\nb", total_iter=5,
+        crops=2, height=32, width=48, show_step=1, seed=3))  # fmt: skip
+    list(run)
+    return run
+
+
+@pytest.mark.parametrize("kind", ["png", "gif", "mp4"])
+def test_the_recipe_travels_in_the_file(run, tmp_path, kind):
+    path = getattr(run, f"save_{kind}")(tmp_path / f"picture.{kind}")
+    assert vq.open_recipe(path) == run.settings
+    found = read_recipe(path)
+    assert found["hashes"] == run.pair.hashes and found["pair"] == "emoji"
+    assert found["digital_source_type"] == IPTC and found["versions"]["torch"]
+    assert IPTC.encode() in path.read_bytes()
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_recipe_repeats_its_picture(run, tmp_path):
+    path = run.save_png(tmp_path / "a.png")
+    again = vq.Run(run.pair, vq.open_recipe(path))
+    list(again)
+    assert np.array_equal(np.asarray(Image.open(path)), np.asarray(again.image))
+
+
+def test_gif_has_every_frame_and_loops(run, tmp_path):
+    path = run.save_gif(tmp_path / "a.gif", fps=5)
+    with Image.open(path) as gif:
+        assert gif.n_frames == len(run.frames) == 10 and gif.info["loop"] == 0
+        assert gif.info["duration"] == 200 and gif.size == (48, 32)
+        gif.seek(9)
+        last = np.asarray(gif.convert("RGB"), np.float32)
+        assert gif.info["duration"] == 1200
+    assert np.abs(last - np.asarray(run.image, np.float32)).mean() < 6
+    with Image.open(run.save_gif(tmp_path / "b.gif", boomerang=True)) as gif:
+        assert gif.n_frames == 18
+
+
+def test_mp4_has_every_frame(run, tmp_path):
+    film = iio.imread(run.save_mp4(tmp_path / "a.mp4"))
+    assert film.shape == (10, 32, 48, 3)
+    assert np.abs(film[-1].astype(float) - np.asarray(run.image, float)).mean() < 12
+
+
+def test_files_without_a_recipe_say_so(tmp_path, run):
+    for name in ("plain.png", "plain.gif"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.mp4").write_text("no film")
+    for name in ("plain.png", "plain.gif", "text.png", "text.mp4"):
+        with pytest.raises(ValueError, match="no recipe"):
+            vq.open_recipe(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="gone.png"):
+        vq.open_recipe(tmp_path / "gone.png")
+
+
+def test_a_failure_leaves_what_was_there(run, tmp_path, monkeypatch):
+    path = run.save_png(tmp_path / "a.png")
+    before = path.read_bytes()
+
+    def full(self, file, *args, **options):
+        with open(file, "wb") as f:
+            f.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        run.save_png(path)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["a.png"]
+
+
+def test_folders_that_are_not_there_or_closed(run, tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        run.save_png(tmp_path / "nowhere" / "a.png")
+    monkeypatch.setattr(
+        Image.Image, "save", lambda *a, **k: (_ for _ in ()).throw(PermissionError(13, "denied"))
+    )
+    with pytest.raises(PermissionError, match="choose another folder"):
+        run.save_png(tmp_path / "a.png")
+
+
+def test_bad_requests(run, pair, small, tmp_path):
+    with pytest.raises(ValueError, match="0.1 to 50"):
+        run.save_gif(tmp_path / "a.gif", fps=0)
+    with pytest.raises(ValueError, match="at least one step"):
+        vq.Run(pair, small()).save_gif(tmp_path / "a.gif")

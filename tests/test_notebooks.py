@@ -1,0 +1,50 @@
+"""Notebooks: the reviewed .py and the stored .ipynb agree, nothing is stored in them, all run."""
+
+from pathlib import Path
+
+import jupytext
+import nbformat
+import papermill
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NAMES = sorted(p.stem for p in FOLDER.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pairs_agree(name):
+    reviewed = jupytext.read(FOLDER / f"{name}.py")
+    stored = nbformat.read(FOLDER / f"{name}.ipynb", 4)
+    assert [(c.cell_type, c.source) for c in reviewed.cells] == [
+        (c.cell_type, c.source) for c in stored.cells
+    ], f"run: jupytext --to ipynb --update notebooks/{name}.py"
+    assert [c.metadata.get("tags") for c in reviewed.cells] == [
+        c.metadata.get("tags") for c in stored.cells
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_outputs_no_widget_state_short_cells(name):
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", 4)
+    assert "widgets" not in notebook.metadata
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not cell.outputs and cell.execution_count is None
+            assert len(cell.source.splitlines()) <= 10, cell.source
+
+
+def test_every_notebook_is_paired():
+    assert NAMES and NAMES == sorted(p.stem for p in FOLDER.glob("*.ipynb"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_from_top_to_bottom(name, tmp_path):
+    short = dict(TOTAL_ITER=6, OUTPUT=str(tmp_path)) if name == "1_studio" else {}
+    done = papermill.execute_notebook(
+        FOLDER / f"{name}.ipynb", tmp_path / "done.ipynb", short, progress_bar=False, cwd=tmp_path
+    )
+    shown = [o.get("data", {}) for c in done.cells if c.cell_type == "code" for o in c.outputs]
+    assert any("image/png" in data for data in shown), "no picture was shown"
+    if name == "1_studio":
+        assert {"picture.png", "picture.gif"} <= {p.name for p in tmp_path.iterdir()}

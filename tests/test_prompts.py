@@ -1,0 +1,49 @@
+"""Prompts: weights, pictures, too many words, unknown words."""
+
+import pytest
+import torch
+from PIL import Image
+
+import vqclip_nb as vq
+from vqclip_nb.prompts import encode_prompt, parse_prompt
+
+
+def test_weights_and_parts():
+    assert parse_prompt("a fox") == [("a fox", 1)]
+    assert parse_prompt("a fox:2 | snow:-.5|night") == [("a fox", 2), ("snow", -0.5), ("night", 1)]
+    assert parse_prompt("time 12:30 pm") == [("time 12:30 pm", 1)]
+    assert parse_prompt("ratio: none") == [("ratio: none", 1)]
+
+
+@pytest.mark.parametrize("prompt", ["", " | ", "a fox:0", "a fox:1|snow:-1", ":2"])
+def test_weights_that_sum_to_nothing_are_refused(prompt):
+    with pytest.raises(ValueError, match="sum to nothing"):
+        parse_prompt(prompt)
+
+
+def test_encodings_are_weighted_means(pair):
+    fox, snow, mix = (encode_prompt(pair, p) for p in ("a fox", "snow", "a fox:3 | snow"))
+    torch.testing.assert_close(mix, (3 * fox + snow) / 4)
+
+
+def test_a_picture_can_be_a_prompt(pair, tmp_path):
+    Image.new("RGB", (90, 40), "red").save(tmp_path / "red.jpg")
+    Image.new("RGB", (40, 90), "blue").save(tmp_path / "blue.png")
+    red, blue = (encode_prompt(pair, str(tmp_path / f)) for f in ("red.jpg", "blue.png"))
+    words = {c: encode_prompt(pair, f"a {c} background") for c in ("red", "blue")}
+    similarity = torch.cosine_similarity
+    assert similarity(red, words["red"]) > similarity(red, words["blue"])
+    assert similarity(blue, words["blue"]) > similarity(blue, words["red"])
+    with pytest.raises(FileNotFoundError, match="gone.png"):
+        encode_prompt(pair, str(tmp_path / "gone.png"))
+
+
+def test_words_beyond_clips_context_are_named(pair):
+    with pytest.warns(UserWarning, match="too long.*'violin zebra'"):
+        pair.encode_text([" ".join(["fox"] * (pair.clip.context_length - 2)) + " violin zebra"])
+
+
+def test_unknown_words_come_with_near_ones(pair):
+    assert vq.unknown_words(pair, "a pineapple next to foxes:2 | an octopus on red") == {}
+    found = vq.unknown_words(pair, "a pineaple in a quux")
+    assert "pineapple" in found["pineaple"] and "quux" in found

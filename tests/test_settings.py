@@ -1,0 +1,72 @@
+"""Settings refuse what makes no sense, in words, and are the one source of each fact."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+import vqclip_nb as vq
+from vqclip_nb.settings import KNOBS, PRESETS, Settings, table
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (dict(include=[]), "at least one text"),
+        (dict(include=["  "]), "at least one text"),
+        (dict(include=["a fox", 3]), "at least one text"),
+        (dict(learning_rate=0), "0.001 to 10"),
+        (dict(learning_rate=-1), "0.001 to 10"),
+        (dict(learning_rate=float("nan")), "0.001 to 10"),
+        (dict(learning_rate="fast"), "a number from 0.001 to 10"),
+        (dict(total_iter=0), "1 to 10000"),
+        (dict(total_iter=1.5), "whole number"),
+        (dict(height=0), "16 to 4096"),
+        (dict(width=20_000), "16 to 4096"),
+        (dict(activation="swish"), "sine, none, relu, leaky relu, tanh, sigmoid, softmax"),
+        (dict(activation_at="end"), "start, every step"),
+        (dict(crops=0), "1 to 256"),
+        (dict(noise_factor=-0.1), "0 to 2"),
+        (dict(seed=-1), "0 to 4294967295"),
+        (dict(quantize="yes"), "True or False"),
+        (dict(exclude=None), "give a text"),
+    ],
+)
+def test_bad_values_say_what_is_allowed(changes, words):
+    with pytest.raises(ValueError, match=words) as error:
+        Settings(**{"include": "a fox", **changes})
+    assert next(iter(changes)) in str(error.value)
+
+
+def test_unknown_names_offer_the_nearest():
+    with pytest.raises(TypeError, match="did you mean 'learning_rate'"):
+        Settings(include="a fox").replace(learning_rat=0.1)
+    with pytest.raises(ValueError, match="default, report, draft, fine"):
+        Settings.preset("fast", include="a fox")
+
+
+def test_report_preset_has_the_reports_figures():
+    s = Settings.preset("report", include="Pineapple in a bowl", exclude="watermark")
+    assert (s.learning_rate, s.weight_decay, s.noise_factor) == (0.5, 0.1, 0.22)
+    assert (s.total_iter, s.crops, s.show_step, s.show_from) == (400, 30, 10, 80)
+    assert (s.alpha, s.beta, s.w1, s.w2) == (1, 0.5, 1, 1)
+    assert (s.height, s.width, s.quantize) == (450, 450, False)
+    assert (s.activation, s.activation_at, s.crop_method) == ("sine", "start", "report")
+
+
+def test_one_text_is_a_list_and_json_brings_everything_back():
+    s = Settings(include="a fox", learning_rate=1, seed=7, exclude=" snow ")
+    assert s.include == ["a fox"] and s.exclude == "snow"
+    assert Settings.from_json(s.to_json()) == s
+
+
+def test_every_preset_and_every_knob_is_sound():
+    for name in PRESETS:
+        Settings.preset(name, include="a fox")
+    for f in dataclasses.fields(Settings):
+        assert KNOBS[f.name].help, f.name
+
+
+def test_readme_shows_the_controls_as_they_are():
+    readme = (Path(vq.__file__).parents[1] / "README.md").read_text(encoding="utf8")
+    assert table() in readme, "README's table differs from settings.table()"

@@ -1,0 +1,220 @@
+"""The loop paints what was asked, the same way each time, and loses nothing on the way."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import vqclip_nb as vq
+from vqclip_nb.latents import FUNCTIONS, Parameters
+
+
+def pixels(image) -> np.ndarray:
+    return np.asarray(image, np.float32)
+
+
+def test_the_loss_falls_and_the_similarity_rises(pair, small):
+    run = vq.Run(pair, small("a red apple", total_iter=30, crops=8))
+    frames = list(run)
+    loss = [f.loss for f in frames]
+    assert [f.iteration for f in frames] == list(range(30))
+    assert np.mean(loss[-5:]) < np.mean(loss[:3]) - 0.1
+    assert run.similarity > np.mean([f.similarity for f in frames[:3]]) + 0.1
+
+
+def test_the_picture_shows_the_colour_that_was_asked_for(pair, small):
+    reds, blues = {}, {}
+    for colour in ("red", "blue"):
+        run = vq.Run(pair, small(f"a star on a {colour} background", total_iter=40, crops=8))
+        list(run)
+        edge = pixels(run.image)[[0, 1, 2, -3, -2, -1]].mean((0, 1))
+        reds[colour], blues[colour] = edge[0], edge[2]
+    assert reds["red"] > reds["blue"] + 40
+    assert blues["blue"] > blues["red"] + 40
+
+
+def test_the_same_seed_gives_the_same_bytes(pair, small):
+    torch.manual_seed(1)
+    one = vq.Run(pair, small(seed=5))
+    list(one)
+    torch.manual_seed(2)  # the global generator has no say
+    two, other = vq.Run(pair, small(seed=5)), vq.Run(pair, small(seed=6))
+    list(two), list(other)
+    assert [f.pixels for f in one.frames] == [f.pixels for f in two.frames]
+    assert one.history == two.history
+    assert one.frames[0].pixels != other.frames[0].pixels
+
+
+def test_each_include_gives_a_picture_of_its_own_equal_to_its_own_run(pair, small):
+    both = vq.Run(pair, small(["a red apple", "a blue heart"]))
+    list(both)
+    alone = vq.Run(pair, small("a blue heart"))
+    list(alone)
+    assert [f.index for f in both.frames] == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert both.frames[-1].pixels == alone.frames[-1].pixels
+
+
+def test_only_the_latent_learns(pair, small):
+    run = vq.Run(pair, small())
+    before = {k: v.clone() for k, v in pair.vqgan.state_dict().items()}
+    start = run.params.data.detach().clone()
+    list(run)
+    assert not torch.equal(start, run.params.data)
+    assert all(torch.equal(v, before[k]) for k, v in pair.vqgan.state_dict().items())
+    networks = [*pair.clip.parameters(), *pair.vqgan.parameters()]
+    assert all(p.grad is None and not p.requires_grad for p in networks)
+
+
+def test_report_preset_runs_as_described(pair):
+    s = vq.Settings.preset(
+        "report", include="Pineapple in a bowl", exclude="watermark", total_iter=110, crops=3
+    ).replace(height=60, width=70)
+    with pytest.warns(UserWarning, match="60×70 becomes 56×64"):
+        run = vq.Run(pair, s)
+    frames = [f for f in run if f.shown]
+    assert [f.iteration for f in frames] == [80, 90, 100, 109]
+    assert run.image.size == (64, 56) and run.image.mode == "RGB"
+    assert all(f.z.shape == (1, pair.vqgan.channels, 7, 8) for f in run.frames)
+
+
+def test_exclude_and_extras_move_the_picture(pair, small):
+    plain = vq.Run(pair, small())
+    frames = {"plain": list(plain)[-1]}
+    for field in ("exclude", "extras"):
+        frames[field] = list(vq.Run(pair, small(**{field: "green"})))[-1]
+    assert len({f.pixels for f in frames.values()}) == 3
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_activations_act_at_the_start_or_in_every_step(name):
+    shape = (1, 3, 4, 5)
+
+    def made(**options) -> Parameters:
+        return Parameters(shape, generator=torch.Generator().manual_seed(0), **options)
+
+    draw = 0.5 * torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    expected = {
+        "sine": draw.sin(),
+        "none": draw,
+        "relu": draw.clamp(min=0),
+        "leaky relu": torch.where(draw > 0, draw, 0.2 * draw),
+        "tanh": draw.tanh(),
+        "sigmoid": 1 / (1 + (-draw).exp()),
+        "softmax": draw.exp() / draw.exp().sum(1, keepdim=True),
+    }[name]
+    start, every = made(activation=name), made(activation=name, at="every step")
+    torch.testing.assert_close(start.data.detach(), expected)
+    torch.testing.assert_close(start(), start.data)
+    torch.testing.assert_close(every.data.detach(), draw)
+    torch.testing.assert_close(every().detach(), expected)
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_a_saved_run_continues_bit_for_bit(pair, small, tmp_path, average):
+    whole = vq.Run(pair, small(average=average, total_iter=8))
+    list(whole)
+    part = vq.Run(pair, small(average=average, total_iter=8))
+    for frame in part:
+        if frame.iteration == 4:
+            break
+    part.save(tmp_path / "run.safetensors")
+    resumed = vq.Run.resume(tmp_path / "run.safetensors", pair)
+    list(resumed)
+    assert resumed.history == whole.history
+    assert [f.pixels for f in resumed.frames] == [f.pixels for f in whole.frames]
+
+
+def test_resume_refuses_other_weights_and_other_files(pair, small, tmp_path):
+    run = vq.Run(pair, small())
+    run.step()
+    file = run.save(tmp_path / "run.safetensors")
+    known, pair.hashes = pair.hashes, {"clip": "0", "vqgan": "0"}
+    try:
+        with pytest.raises(ValueError, match="other weights"):
+            vq.Run.resume(file, pair)
+    finally:
+        pair.hashes = known
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(vq.WeightsError, match="damaged"):
+        vq.Run.resume(file, pair)
+
+
+def test_an_interrupt_loses_nothing(pair, small, monkeypatch):
+    run, whole = vq.Run(pair, small(total_iter=8)), vq.Run(pair, small(total_iter=8))
+    list(whole)
+    encode, calls = pair.encode_image, []
+
+    def interrupted(x):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return encode(x)
+
+    monkeypatch.setattr(pair, "encode_image", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(run)
+    assert len(run.history) == 3 and len(run.frames) == 2 and run.image is not None
+    list(run)
+    assert len(run.history) == 8 and not np.isnan([h[2] for h in run.history]).any()
+    assert run.history[:3] == whole.history[:3]
+
+
+def test_changes_take_effect_on_the_next_step_or_ask_for_a_restart(pair, small):
+    run = vq.Run(pair, small(total_iter=4))
+    run.step()
+    run.change(learning_rate=0.7, noise_factor=0, include="a blue heart")
+    assert run.optimizer.param_groups[0]["lr"] == 0.7
+    assert run.changes[0][0] == 1 and run.changes[0][1]["include"] == ["a blue heart"]
+    with pytest.raises(ValueError, match="seed, activation|activation, seed"):
+        run.change(seed=3, activation="tanh")
+    with pytest.raises(ValueError, match="0.001 to 10"):
+        run.change(learning_rate=0)
+    assert run.settings.learning_rate == 0.7
+    other = vq.Run(pair, small(total_iter=4))
+    list(other), list(run)
+    assert run.frames[-1].pixels != other.frames[-1].pixels
+
+
+def test_a_branch_repeats_the_first_try_until_something_changes(pair, small):
+    run = vq.Run(pair, small(total_iter=8))
+    list(run)
+    first = list(run.frames)
+    same = run.branch(run.frames[1])
+    list(same)
+    assert same.history == run.history and same.frames[-1].pixels == run.frames[-1].pixels
+    changed = run.branch(run.frames[1], include="a blue heart")
+    list(changed)
+    assert changed.frames[0].pixels == run.frames[0].pixels
+    assert changed.frames[-1].pixels != run.frames[-1].pixels
+    assert run.frames == first
+
+
+def test_starts_from_a_picture(pair, small, tmp_path):
+    Image.new("RGB", (80, 80), (30, 90, 220)).save(tmp_path / "blue.png")
+    run = vq.Run(pair, small(init_image=str(tmp_path / "blue.png")))
+    red, green, blue = pixels(next(iter(run)).image).mean((0, 1))
+    assert blue > green + 30 > red + 30
+    with pytest.raises(FileNotFoundError, match="nowhere.png"):
+        vq.Run(pair, small(init_image=str(tmp_path / "nowhere.png")))
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(ValueError, match="no picture"):
+        vq.Run(pair, small(init_image=str(tmp_path / "text.png")))
+
+
+def test_memory_of_long_runs_is_bounded(pair, small):
+    run = vq.Run(pair, small(total_iter=140, show_step=1, crops=1, height=16, width=16))
+    list(run)
+    assert len(run.frames) == 140
+    assert sum(bool(f.state) for f in run.frames) <= 65
+    assert all(isinstance(f.pixels, bytes) for f in run.frames)
+    assert run.frames[-1].state
+    with pytest.raises(ValueError, match="can no longer be continued"):
+        run.branch(next(f for f in run.frames if not f.state))
+
+
+def test_sizes_that_fit_are_not_warned_about(pair, small):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert vq.Run(pair, small(height=None, width=32)).size == (128, 32)
