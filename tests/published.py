@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import sys
 import types
+import warnings
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field
@@ -157,9 +158,10 @@ def archive(model: nn.Module) -> bytes:
     ):
         model.register_buffer(name, torch.tensor(fact))
     example = torch.zeros(1, 3, size, size), torch.zeros(1, 77, dtype=torch.long)
-    traced = torch.jit.trace(model, example, check_trace=False)
     file = BytesIO()
-    torch.jit.save(traced, file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecated, but what is published is of this kind
+        torch.jit.save(torch.jit.trace(model, example, check_trace=False), file)
     for name, fact in (("context_length", context), ("vocab_size", words)):
         del model._buffers[name]
         setattr(model, name, fact)

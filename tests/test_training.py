@@ -172,6 +172,10 @@ def test_changes_take_effect_on_the_next_step_or_ask_for_a_restart(pair, small):
     with pytest.raises(ValueError, match="0.001 to 10"):
         run.change(learning_rate=0)
     assert run.settings.learning_rate == 0.7
+    pictures = vq.Run(pair, small(["a fox", "an owl"], total_iter=1))
+    pictures.step()
+    with pytest.raises(ValueError, match="picture 2 is forming"):
+        pictures.change(include="an owl")
     other = vq.Run(pair, small(total_iter=4))
     list(other), list(run)
     assert run.frames[-1].pixels != other.frames[-1].pixels

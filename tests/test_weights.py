@@ -152,7 +152,7 @@ def test_the_checkpoint_is_of_the_kind_that_torch_refuses_by_itself(made, tmp_pa
 def test_own_files_in_every_form(made, tmp_path, form):
     clip_state = made.guide.state_dict()
     config = write(tmp_path, "model.yaml", made.yaml)
-    half = dict(torch.jit.load(write(tmp_path, "a.pt", made.archive)).state_dict())
+    half = weights.read_state(write(tmp_path, "a.pt", made.archive))[0]
     if form in ("safetensors", "slim"):
         state = {k: v.contiguous() for k, v in made.plain.state_dict().items()}
         facts = {"config": json.dumps(made.plain.config)} if form == "slim" else None
@@ -428,13 +428,13 @@ def test_other_errors_of_the_disk_are_not_hidden(publish, monkeypatch):
 
 
 class Bomb:
-    """Writes a file if anybody unpickles it."""
+    """Makes a folder if anybody unpickles it."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
 
     def __reduce__(self):
-        return Path.touch, (self.target,)
+        return os.mkdir, (str(self.target),)
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -445,7 +445,7 @@ def test_a_checkpoint_that_would_run_something_is_refused(made, publish, tmp_pat
     path = write(tmp_path, "bad.ckpt", bad)
     config = write(tmp_path, "model.yaml", made.yaml)
     good = write(tmp_path, "good.pt", made.archive)
-    with pytest.raises(vq.WeightsError, match="more than tensors.*pathlib"):
+    with pytest.raises(vq.WeightsError, match=r"more than tensors.*(posix|nt)\.mkdir"):
         if door == "load_pair":
             publish(checkpoint=bad)
             load()

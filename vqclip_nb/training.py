@@ -25,6 +25,7 @@ from .settings import KNOBS, Settings
 from .vqgan import norm_data
 from .weights import WeightsError, read_state
 
+AT_ONCE = 16  # crops that CLIP judges at a time
 STATES_KEPT = 64  # frames that can be continued from; beyond that every other one forgets its state
 
 
@@ -88,17 +89,26 @@ def optimize(
         method=settings.crop_method,
         generator=generator,
     )
-    loss, similarity = report_loss(
-        pair.encode_image(crops),
-        include,
-        extras,
-        exclude,
-        w1=settings.w1,
-        w2=settings.w2,
-        alpha=settings.alpha,
-        beta=settings.beta,
-    )
-    loss.backward()
+    # CLIP judges a few crops at a time and hands back their gradient: what it keeps for that is most of
+    # a step's memory. The painter then gets the gradient of all of them at once.
+    seen = crops.detach().requires_grad_()
+    loss = similarity = 0.0
+    for some in seen.split(AT_ONCE):
+        share = len(some) / len(seen)
+        its_loss, its_similarity = report_loss(
+            pair.encode_image(some),
+            include,
+            extras,
+            exclude,
+            w1=settings.w1,
+            w2=settings.w2,
+            alpha=settings.alpha,
+            beta=settings.beta,
+        )
+        (its_loss * share).backward()
+        loss += its_loss.detach() * share
+        similarity += its_similarity.detach() * share
+    crops.backward(seen.grad)
     optimizer.step()
     return loss.item(), similarity.item(), picture.detach()
 
@@ -192,6 +202,11 @@ class Run:
         if fixed:
             raise ValueError(
                 f"{', '.join(fixed)} cannot change while a picture forms: start a new run"
+            )
+        if not self.done and len(settings.include) <= self.index:
+            raise ValueError(
+                f"include has {len(settings.include)} entries, but picture {self.index + 1} is "
+                "forming: keep at least as many"
             )
         if {"include", "exclude", "extras"} & changed.keys():
             self.encodings = create_encodings(self.pair, settings)

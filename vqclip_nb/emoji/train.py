@@ -481,12 +481,13 @@ def train_vqgan(args: argparse.Namespace) -> None:
                 critic = NLayerDiscriminator(input_nc=3, ndf=24, n_layers=2)
                 critic_optimizer = torch.optim.AdamW(critic.parameters(), lr=2e-4, betas=(0.5, 0.9))
             with torch.autocast("cpu", torch.bfloat16):
-                fake = critic(y).mean()
                 real, false = critic(x), critic(y.detach())
             blame = F.relu(1 - real).mean() + F.relu(1 + false).mean()
             critic_optimizer.zero_grad()
             blame.backward()
             critic_optimizer.step()
+            with torch.autocast("cpu", torch.bfloat16):
+                fake = critic(y).mean()
             loss = loss - args.gan * fake
             figures["critic"] = blame.item()
         run.advance(loss, **figures)

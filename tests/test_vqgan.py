@@ -1,0 +1,147 @@
+"""Our VQGAN does what taming's modules do, passes gradients straight through, and keeps its weights."""
+
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from published import SHAPE, Original
+from taming.modules.diffusionmodules import model as taming
+from taming.modules.vqvae.quantize import VectorQuantizer
+
+from vqclip_nb.prompts import open_picture
+from vqclip_nb.vqgan import VQGAN, norm_data
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Networks this small are slower on several, much slower on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def original(monkeypatch) -> Original:
+    # Whatever was put in its place, taming itself computes this.
+    monkeypatch.setattr(taming, "nonlinearity", lambda x: x * torch.sigmoid(x))
+    torch.manual_seed(0)
+    return Original()
+
+
+@pytest.fixture
+def vqgan(original) -> VQGAN:
+    return VQGAN.from_state(original.config, original.state_dict())
+
+
+def test_encode_and_decode_are_tamings(original, vqgan):
+    picture = torch.rand(2, 3, 24, 40)
+    z = vqgan.encode(picture)
+    assert vqgan.step == 2 and vqgan.channels == 16 and z.shape == (2, 16, 12, 20)
+    torch.testing.assert_close(z, original.quant_conv(original.encoder(picture * 2 - 1)))
+    torch.testing.assert_close(
+        vqgan.decode(z), original.decoder(original.post_quant_conv(z)), atol=1e-5, rtol=1e-4
+    )
+    assert vqgan.decode(z).shape == picture.shape
+
+
+@pytest.mark.parametrize("scale", [0.01, 1, 30])
+def test_quantize_is_tamings(original, vqgan, scale):
+    theirs = VectorQuantizer(24, 16, beta=0.25)
+    theirs.embedding.weight.data = original.quantize.embedding.weight
+    z = scale * torch.randn(2, 16, 5, 7)
+    quantized, _, (_, _, index) = theirs(z)
+    assert torch.equal(vqgan.nearest(z).flatten(), index.flatten())
+    torch.testing.assert_close(vqgan.quantize(z), quantized)
+
+
+def test_quantize_finds_the_nearest_code(vqgan):
+    z = torch.randn(1, 16, 9, 9)
+    far = (z[0, :, None] - vqgan.codebook.weight.T[:, :, None, None]).square().sum(0)
+    found = vqgan.nearest(z)
+    assert torch.equal(found[0], far.argmin(0)) and len(found.unique()) > 5
+    codes = vqgan.codebook.weight[found].permute(0, 3, 1, 2)
+    torch.testing.assert_close(vqgan.quantize(z), codes)
+    assert torch.equal(vqgan.nearest(codes), found)
+
+
+def test_gradients_pass_straight_through_and_leave_the_weights_alone(original, vqgan):
+    z = torch.randn(1, 16, 4, 6, requires_grad=True)
+    upstream = torch.randn_like(z)
+    vqgan.quantize(z).backward(upstream)
+    assert torch.equal(z.grad, upstream)
+    z.grad = None
+    picture = vqgan.decode(vqgan.quantize(z))
+    weighing = torch.randn_like(picture)
+    picture.backward(weighing)
+    same = vqgan.quantize(z).detach().requires_grad_()
+    original.decode(same).backward(weighing)
+    assert same.grad.abs().mean() > 0
+    torch.testing.assert_close(z.grad, same.grad, atol=1e-4, rtol=1e-3)
+    assert not vqgan.training
+    assert all(p.grad is None and not p.requires_grad for p in vqgan.parameters())
+
+
+@pytest.mark.parametrize(("levels", "unshuffle", "step"), [(1, 1, 1), (3, 1, 4), (2, 2, 4)])
+def test_step_is_what_a_cell_covers(levels, unshuffle, step):
+    colours = 3 * unshuffle**2
+    shape = SHAPE | dict(ch_mult=[1] * levels, in_channels=colours, out_ch=colours)
+    config = {**Original(shape=shape).config, "unshuffle": unshuffle}
+    vqgan = VQGAN(config).requires_grad_(False)
+    z = vqgan.encode(torch.rand(1, 3, 16, 24))
+    assert vqgan.step == step and z.shape[2:] == (16 // step, 24 // step)
+    assert vqgan.decode(z).shape == (1, 3, 16, 24)
+
+
+def test_blocks_of_pixels_are_worked_on_as_one():
+    shape = SHAPE | dict(in_channels=12, out_ch=12)
+    original = Original(shape=shape)
+    vqgan = VQGAN.from_state({**original.config, "unshuffle": 2}, original.state_dict())
+    picture = torch.rand(1, 3, 16, 24)
+    corners = [picture[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)]
+    blocks = torch.stack(corners, 2).flatten(1, 2)  # a colour's four pixels side by side
+    z = vqgan.encode(picture)
+    torch.testing.assert_close(z, original.encode(blocks))
+    painted, blocks = vqgan.decode(z), original.decode(z).unflatten(1, (3, 4))
+    for place, (i, j) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
+        torch.testing.assert_close(painted[:, :, i::2, j::2], blocks[:, :, place])
+
+
+@pytest.mark.parametrize("name", ["decoder.conv_in.weight", "quantize.embedding.weight"])
+def test_weights_that_are_missing_are_named(original, name):
+    state = original.state_dict()
+    del state[name]
+    with pytest.raises(RuntimeError, match=name.replace("quantize.embedding", "codebook")):
+        VQGAN.from_state(original.config, state)
+
+
+def test_a_picture_is_what_lies_between_black_and_white():
+    out = torch.tensor([-7, -1, 0, 0.5, 1, 7])
+    assert norm_data(out).tolist() == [0, 0, 0.5, 0.75, 1, 1]
+
+
+def simple_pictures() -> list[Image.Image]:
+    """Things of one or two colours on plain grounds."""
+    pictures = []
+    for ground, thing, detail in (
+        ("white", "red", "darkgreen"),
+        ("navy", "gold", "orange"),
+        ("lightblue", "saddlebrown", "black"),
+        ("black", "white", "hotpink"),
+    ):
+        picture = Image.new("RGB", (128, 128), ground)
+        draw = ImageDraw.Draw(picture)
+        draw.ellipse((28, 40, 100, 112), fill=thing)
+        draw.polygon([(64, 12), (50, 48), (78, 48)], fill=detail)
+        pictures.append(picture)
+    return pictures
+
+
+def test_the_pair_that_ships_reconstructs_pictures(pair, tmp_path):
+    for i, picture in enumerate(simple_pictures()):
+        picture.save(tmp_path / f"{i}.png")
+        x = open_picture(tmp_path / f"{i}.png", (128, 128))
+        z = pair.vqgan.encode(x)
+        again = norm_data(pair.vqgan.decode(pair.vqgan.quantize(z)))
+        blank = x.mean((2, 3), keepdim=True).expand_as(x)  # the best that one colour can do
+        ours, none = (-10 * (x - y).square().mean().log10().item() for y in (again, blank))
+        assert ours > none + 5, f"picture {i}: {ours:.1f} dB, its mean colour {none:.1f} dB"
