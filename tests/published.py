@@ -1,4 +1,4 @@
-"""Small networks written exactly as the published ones are, and a server with the faults of real ones."""
+"""Small networks written as the published ones are, and a server with the faults of real ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SHAPE = {
 
 
 class Codes(nn.Module):
-    """The codebook as plain VQGANs name it, or as Gumbel ones do, with their projection onto the codes."""
+    """The codebook as plain VQGANs name it, or as Gumbel ones do, with their projection."""
 
     def __init__(self, count: int, size: int, gumbel: bool) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class Original(nn.Module):
         )
 
     def checkpoint(self, *, zipped: bool = True, **more: object) -> bytes:
-        """What Lightning of 2020 saved: weights, losses, Adam's memory, and a callback named by its class."""
+        """What Lightning of 2020 saved: weights, losses, Adam's memory, a callback by its class."""
         weights = self.state_dict()
         losses = {"loss.perceptual_loss.lin0.weight": torch.rand(8), "loss.logvar": torch.zeros(())}
         adam = {
@@ -114,7 +114,7 @@ CALLBACK = "pytorch_lightning.callbacks.model_checkpoint"
 
 @contextlib.contextmanager
 def lightning_module(callback: type):
-    """Where pickle looks the callback's name up while it writes; afterwards everything is as it was."""
+    """Where pickle looks the callback's name up while it writes; afterwards all is as it was."""
     names = [CALLBACK.rsplit(".", i)[0] for i in (2, 1, 0)]
     before = {name: sys.modules.get(name) for name in names}
     sys.modules.update({name: types.ModuleType(name) for name in names})
@@ -174,9 +174,9 @@ def sha256(data: bytes) -> str:
 
 @dataclass
 class Shelf:
-    """A server on this machine: `files` by path, `faults` by path, and what was `asked`: (path, first byte).
+    """A server on this machine: `files` and `faults` by path; what was `asked`: (path, first byte).
 
-    Faults: "cut" closes after a third of the answer, three times; "no range" always sends everything;
+    Faults: "cut" closes after a third of the answer, three times; "no range" sends everything;
     "packs" compresses for whoever accepts that; an int is the status of every answer.
     """
 

@@ -133,7 +133,8 @@ def test_export_and_restore(studio, pair, tmp_path, kind):
     other = vq.Studio(pair, folder=tmp_path)
     content = path.read_bytes()
     if ipywidgets.__version__ < "8":
-        other.upload.value = {path.name: {"metadata": {"name": path.name}, "content": content}}
+        file = {"metadata": {"name": path.name}, "content": content}
+        other.upload.set_trait("value", {path.name: file})
     else:
         facts = {"size": len(content), "type": "", "last_modified": datetime.now()}
         other.upload.value = ({"name": path.name, "content": content, **facts},)
@@ -167,8 +168,8 @@ def test_unknown_words_and_examples(studio):
     assert "pineaple" in studio.hints.value and "pineapple" in studio.hints.value
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for text in EXAMPLES:
-            next(b for b in buttons(studio) if b.description == text).click()
+        for name, text in EXAMPLES.items():
+            next(b for b in buttons(studio) if b.description == name).click()
             assert studio.controls["include"].value == text and not studio.hints.value
 
 

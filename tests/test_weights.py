@@ -1,4 +1,4 @@
-"""Published files arrive whole or not at all, are read without running anything, and paint as they should."""
+"""Published files arrive whole or not at all, run nothing when read, and paint as they should."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def shelf():
 
 @pytest.fixture
 def publish(made, shelf, tmp_path, monkeypatch):
-    """Put files on the server and in the tables; afterwards `vq.load_pair("imagenet")` asks that server."""
+    """Put files on the server and in the tables: `vq.load_pair("imagenet")` asks that server."""
     monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
     (tmp_path / "cache").mkdir()
 
@@ -115,7 +115,7 @@ def cached(folder: Path) -> set[str]:
     return {p.name for p in folder.iterdir() if p.suffix != ".lock"}
 
 
-# -- what was published is what paints --------------------------------------------------------------------
+# -- what was published is what paints ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["plain", "gumbel"])
@@ -195,7 +195,7 @@ def test_a_saved_run_goes_on_after_the_cache_was_made_anew(publish, tmp_path):
     assert again.step().loss == run.step().loss
 
 
-# -- the way here -------------------------------------------------------------------------------------------
+# -- the way here ---------------------------------------------------------------------------------
 
 
 def test_a_cut_connection_goes_on_where_it_stopped(made, shelf, publish):
@@ -281,7 +281,7 @@ def test_when_no_mirror_helps_the_message_does(made, shelf, publish):
     assert_same_networks(load(), made.plain, made.guide)
 
 
-# -- the cache ----------------------------------------------------------------------------------------------
+# -- the cache ------------------------------------------------------------------------------------
 
 
 def test_a_corrupt_original_is_fetched_again(made, shelf, publish, caplog):
@@ -424,7 +424,7 @@ def test_other_errors_of_the_disk_are_not_hidden(publish, monkeypatch):
         load()
 
 
-# -- what is refused ----------------------------------------------------------------------------------------
+# -- what is refused ------------------------------------------------------------------------------
 
 
 class Bomb:

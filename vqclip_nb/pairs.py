@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from .vqgan import VQGAN
@@ -84,9 +86,32 @@ def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
 
         model = build_model(state).float()  # it rounds to half precision on the way
         model.load_state_dict(state)
-        return model.requires_grad_(False)
+        return _lightened(model).requires_grad_(False)
     except (KeyError, RuntimeError, IndexError, AssertionError) as e:
         raise WeightsError(f"these are no CLIP weights: {str(e).splitlines()[0]}") from e
+
+
+class _QuickGELU(nn.Module):
+    """OpenAI's x · sigmoid(1.702 x) in one pass, which keeps half as much for the gradient."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.silu(1.702 * x) / 1.702
+
+
+def _class_token(block: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """A block's output (1, n, width) for the first token alone."""
+    seen = block.ln_1(x)
+    first = x[:1] + block.attn(seen[:1], seen, seen, need_weights=False)[0]
+    return first + block.mlp(block.ln_2(first))
+
+
+def _lightened(model: nn.Module) -> nn.Module:
+    """The same CLIP with the same answers for a tenth less work on pictures."""
+    if hasattr(model.visual, "transformer"):
+        for block in model.visual.transformer.resblocks:
+            block.mlp.gelu = _QuickGELU()
+        block.forward = partial(_class_token, block)  # nobody reads the last one's other tokens
+    return model
 
 
 @dataclass(eq=False)
@@ -178,7 +203,7 @@ def load_pair(
         paints, meta, _ = slim(
             name, lambda k: k.startswith(VQGAN_PARTS), *VQGANS[name], accept_unknown=accept_unknown
         )
-        # The published files' hashes: safetensors orders metadata by chance, so each cache has its own.
+        # The published files' hashes: safetensors orders metadata by chance, so caches differ.
         clip_hash, vqgan_hash = clip_meta["source_sha256"], meta["source_sha256"]
         words = None
     return Pair(

@@ -33,11 +33,11 @@ log = logging.getLogger(__name__)
 
 MAIN = ("learning_rate", "total_iter", "activation", "noise_factor")
 PROMPTS = ("include", "exclude", "extras")
-EXAMPLES = (
-    "a red apple on a white background",
-    "a sunflower on a blue background",
-    "a fire on a black background",
-)
+EXAMPLES = {
+    "apple": "a red apple on a white background",
+    "sunflower": "a sunflower on a blue background",
+    "fire": "a fire on a black background",
+}
 TICK = 0.15  # seconds of work between two looks at the controls
 SAVE_EVERY = 20.0  # seconds between two copies for a session that is cut off
 WIDE = w.Layout(width="98%")
@@ -111,7 +111,7 @@ class Studio(w.VBox):
         self._quiet = False  # controls are being set by us, not by a person
         self._drawn = self._saved = 0.0
         self._live: Live | None = None
-        start = settings or Settings(include=EXAMPLES[0])
+        start = settings or Settings(include=EXAMPLES["apple"])
         self.controls = {
             f.name: make_control(f.name, getattr(start, f.name), size=pair.size)
             for f in dataclasses.fields(Settings)
@@ -175,10 +175,11 @@ class Studio(w.VBox):
         more.set_title(0, "More controls")
         more.set_title(1, "What each control does")
         examples = w.HBox(
-            [self._button(t, "paint this", lambda t=t: self._set(include=t)) for t in EXAMPLES]
+            [
+                self._button(name, text, lambda text=text: self._set(include=text))
+                for name, text in EXAMPLES.items()
+            ]
         )
-        for button in examples.children:
-            button.layout.width = "auto"
         left = w.VBox(
             [*(c[n] for n in PROMPTS), self.hints, examples, *(c[n] for n in MAIN),
              w.HBox(list(self.buttons.values())), self.message, more],

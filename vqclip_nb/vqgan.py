@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +17,27 @@ def norm_data(data: torch.Tensor) -> torch.Tensor:
     return (data.clip(-1, 1) + 1) / 2
 
 
+# Rows of a 3×3 kernel that fall on the same pixel of the small picture, for even and odd pixels.
+_SAME = torch.tensor([[[1.0, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])
+
+
+def _double(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """taming's Upsample, pixels doubled and convolved, with 4/9 of its multiplications.
+
+    What it convolves is the same number in blocks of four: four 2×2 kernels on x give the same sums.
+    """
+    height, width = x.shape[2:]
+    same = _SAME.to(x)
+    kernels = torch.einsum("oiyx,apy,bqx->aboipq", layer.conv.weight, same, same)
+    x = F.pad(x, [1] * 4)
+    pixels = [
+        F.conv2d(x[:, :, a : a + height + 1, b : b + width + 1], kernels[a, b], layer.conv.bias)
+        for a in (0, 1)
+        for b in (0, 1)
+    ]
+    return F.pixel_shuffle(torch.stack(pixels, 2).flatten(1, 2), 2)
+
+
 class VQGAN(nn.Module):
     """A frozen VQGAN.
 
@@ -26,11 +48,16 @@ class VQGAN(nn.Module):
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
-        from taming.modules.diffusionmodules.model import Decoder, Encoder
+        from taming.modules.diffusionmodules import model as taming
 
+        # Their x · sigmoid(x) in one pass, which keeps half as much for the gradient.
+        taming.nonlinearity = F.silu
         shape = dict(config["ddconfig"])
         with contextlib.redirect_stdout(io.StringIO()):  # taming prints its shapes
-            self.encoder, self.decoder = Encoder(**shape), Decoder(**shape)
+            self.encoder, self.decoder = taming.Encoder(**shape), taming.Decoder(**shape)
+        for level in self.decoder.up:
+            if hasattr(level, "upsample") and level.upsample.with_conv:
+                level.upsample.forward = partial(_double, level.upsample)
         self.channels = config["embed_dim"]
         self.quant_conv = nn.Conv2d(shape["z_channels"], self.channels, 1)
         self.post_quant_conv = nn.Conv2d(self.channels, shape["z_channels"], 1)

@@ -229,7 +229,7 @@ def _download(url: str, part: Path, size: int, *, tries: int = 5) -> int:
         return began
     for attempt in range(tries):
         try:
-            # Packed on the way, a file has neither the announced length nor places to continue from.
+            # Packed on the way, a file has not the announced length, nor places to continue from.
             headers = {"Accept-Encoding": "identity"}
             if have:
                 headers["Range"] = f"bytes={have}-"
