@@ -117,7 +117,7 @@ LOOPS = {"report": reports_loop, "ours": our_loop}
 
 
 def serve(name: str, threads: int) -> None:
-    """Child: a step for every line that comes in, answered with its seconds; at the end the peak."""
+    """Child: a step for every line that comes in, answered with its seconds, then the peak."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     step = LOOPS[name]()

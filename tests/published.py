@@ -140,7 +140,7 @@ def small_clip(*, half: bool = True) -> nn.Module:
     import_clip()
     from clip.model import CLIP, convert_weights
 
-    model = CLIP(16, 32, 1, 64, 16, 77, 49408, 64, 1, 1).eval().requires_grad_(False)
+    model = CLIP(16, 32, 2, 64, 16, 77, 49408, 64, 1, 2).eval().requires_grad_(False)
     nn.init.normal_(model.text_projection)
     if half:
         convert_weights(model)

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 import vqclip_nb as vq
+from vqclip_nb import training
 from vqclip_nb.latents import FUNCTIONS, Parameters
 
 
@@ -222,3 +223,14 @@ def test_sizes_that_fit_are_not_warned_about(pair, small):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert vq.Run(pair, small(height=None, width=32)).size == (128, 32)
+
+
+def test_judging_few_crops_at_a_time_changes_nothing_but_memory(pair, small, monkeypatch):
+    moved = {}
+    for at_once in (100, 3):
+        monkeypatch.setattr(training, "AT_ONCE", at_once)
+        run = vq.Run(pair, small(crops=8, exclude="a blue car", extras="at night"))
+        frame = run.step()
+        grad = run.params.data.grad
+        moved[at_once] = torch.cat([torch.tensor([frame.loss, frame.similarity]), grad.flatten()])
+    torch.testing.assert_close(moved[3], moved[100], rtol=1e-3, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Our VQGAN does what taming's modules do, passes gradients straight through, and keeps its weights."""
+"""Our VQGAN does what taming's modules do, passes gradients through, and keeps its weights."""
 
 import pytest
 import torch

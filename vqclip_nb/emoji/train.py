@@ -4,6 +4,7 @@
     python -m vqclip_nb.emoji.train judge DATA OUT --steps 4000
     python -m vqclip_nb.emoji.train vqgan DATA OUT --steps 8000
     python -m vqclip_nb.emoji.train ship  DATA OUT     # into the package
+    python -m vqclip_nb.emoji.train measure DATA OUT   # what the pair in the package can do
 
 DATA is what `vqclip_nb.emoji.data` wrote. OUT gets NAME.ckpt (resumed when the command is given
 again), NAME.jsonl (a line per measurement) and at the end NAME.safetensors. `--start
@@ -29,7 +30,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.transforms.functional import normalize
 
-from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip, import_clip
+from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip, import_clip, load_pair
+from ..vqgan import norm_data
 from ..weights import write_state
 from .data import COLOURS, HELD_OUT, STYLES, Scenes, article
 
@@ -393,6 +395,11 @@ class Autoencoder(nn.Module):
             commit,
         )
 
+    def rebuild(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pictures in [0, 1] through the codes and back, and the codes."""
+        y, codes, _ = self(x * 2 - 1, quantize=True)
+        return norm_data(y), codes
+
 
 def picture_loss(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """L1 + squares + edges + overall colour, on pictures in [-1, 1]."""
@@ -424,19 +431,37 @@ def perceptual_loss(model: nn.Module, a: torch.Tensor, b: torch.Tensor) -> torch
 
 
 @torch.no_grad()
-def reconstruction(model: Autoencoder, scenes: Scenes, *, count: int = 100) -> dict[str, float]:
-    """PSNR (dB, on [0, 1]) and share of codes in use over `count` compositions no training step
-    sees."""
+def reconstruction(
+    rebuild: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
+    scenes: Scenes,
+    *,
+    count: int = 100,
+) -> dict[str, float]:
+    """PSNR (dB, on [0, 1]) and share of codes in use over `count` scenes no training step sees.
+
+    `rebuild` maps pictures in [0, 1] to what comes back and to the codes in between.
+    """
     rng, squares, used = np.random.default_rng(10**9), [], set()
     for _ in range(count // 20):
         x = scenes.batch(20, rng).pictures
-        y, indices, _ = model(x * 2 - 1, quantize=True)
-        squares += ((y.clamp(-1, 1) + 1) / 2 - x).square().flatten(1).mean(1).tolist()
-        used |= set(indices.flatten().tolist())
-    return {
-        "psnr": float(np.mean(-10 * np.log10(np.array(squares) + 1e-10))),
-        "codes": len(used) / CODES,
-    }
+        y, codes = rebuild(x)
+        squares += (y - x).square().flatten(1).mean(1).tolist()
+        used |= set(codes.flatten().tolist())
+    psnr = float(np.mean(-10 * np.log10(np.array(squares) + 1e-10)))
+    return {"psnr": psnr, "codes": len(used) / CODES}
+
+
+def measure(args: argparse.Namespace) -> None:
+    """Print what the pair in the package can do: held-out names, reconstructions, codes in use."""
+    pair = load_pair("emoji", device="cpu")
+
+    def rebuild(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        z = pair.vqgan.encode(x)
+        return norm_data(pair.vqgan.decode(pair.vqgan.quantize(z))), pair.vqgan.nearest(z)
+
+    figures = retrieval(pair.clip, args.data)
+    figures |= reconstruction(rebuild, Scenes(args.data), count=500)
+    print(json.dumps({k: round(v, 4) for k, v in figures.items()}))
 
 
 def vqgan_tensors(model: Autoencoder) -> dict[str, torch.Tensor]:
@@ -466,7 +491,7 @@ def train_vqgan(args: argparse.Namespace) -> None:
         x = scenes.batch(args.batch, run.rng).pictures * 2 - 1
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
-            y, _, commit = model(x, quantize=run.step >= 300)
+            y, _, commit = model(x, quantize=run.step >= args.codes_from)
         loss = picture_loss(y, x) + commit
         figures = {"picture": loss.item()}
         if guide is not None:
@@ -492,7 +517,8 @@ def train_vqgan(args: argparse.Namespace) -> None:
             figures["critic"] = blame.item()
         run.advance(loss, **figures)
         if run.step % args.every == 0 or run.step == args.steps:
-            run.report(**(reconstruction(run.average.model, scenes) if run.step > 300 else {}))
+            coded = run.step > args.codes_from
+            run.report(**(reconstruction(run.average.model.rebuild, scenes) if coded else {}))
             run.keep(vqgan_tensors(run.average.model))
 
 
@@ -540,7 +566,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("clip", "judge", "vqgan", "ship"))
+    parser.add_argument("what", choices=("clip", "judge", "vqgan", "ship", "measure"))
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=8000)
@@ -556,6 +582,7 @@ def main(argv: list[str] | None = None) -> None:
         help="greatest length of the L2 attack, pictures in [0, 1]",
     )
     parser.add_argument("--start", type=Path, help="finished weights to begin from")
+    parser.add_argument("--codes-from", type=int, default=300, help="step at which codes begin")
     parser.add_argument("--guide", type=Path, help="a CLIP's weights for the perceptual loss")
     parser.add_argument("--perceptual", type=float, default=0.5)
     parser.add_argument("--gan", type=float, default=0.02)
@@ -565,7 +592,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     args.batch = args.batch or (16 if args.what == "vqgan" else 160)
-    {"vqgan": train_vqgan, "ship": ship}.get(args.what, train_clip)(args)
+    {"vqgan": train_vqgan, "ship": ship, "measure": measure}.get(args.what, train_clip)(args)
 
 
 if __name__ == "__main__":
