@@ -43,7 +43,7 @@ VQGAN_PARTS = (  # what painting needs of a checkpoint; the rest is losses and r
 
 
 def available_pairs() -> list[str]:
-    """Names that `load_pair` takes: "emoji" ships with the package, the others are downloaded once."""
+    """Names that `load_pair` takes: "emoji" ships here, the others are downloaded once."""
     return ["emoji", *VQGANS]
 
 
@@ -72,7 +72,8 @@ def import_clip():
 def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
     """A frozen float32 CLIP of OpenAI's class; its shape is read off the tensors.
 
-    `token_embedding.rows`, where present, says which rows of the vocabulary `token_embedding.weight` holds.
+    `token_embedding.rows`, where present, says which rows of the vocabulary
+    `token_embedding.weight` holds.
     """
     state = {k: v for k, v in state.items() if k not in NOT_WEIGHTS}
     try:
@@ -150,7 +151,8 @@ class Pair:
 
     @torch.no_grad()
     def encode_text(self, texts: list[str]) -> torch.Tensor:
-        """Texts to encodings (n, d). What does not fit CLIP's context is cut; a warning names those words."""
+        """Texts to encodings (n, d). What does not fit CLIP's context is cut; a warning names those
+        words."""
         tokenize, context = import_clip().tokenize, self.clip.context_length
         for text in texts:
             words = text.split()
@@ -184,8 +186,9 @@ def load_pair(
 ) -> Pair:
     """One of `available_pairs()` on `device` (None: CUDA, else MPS, else CPU).
 
-    `clip` names one of OpenAI's for the downloaded pairs. ValueError for an unknown name; WeightsError if a
-    file cannot be fetched, is corrupt, or has no known hash and `accept_unknown` is False.
+    `clip` names one of OpenAI's for the downloaded pairs. ValueError for an unknown name;
+    WeightsError if a file cannot be fetched, is corrupt, or has no known hash and `accept_unknown`
+    is False.
     """
     if name not in available_pairs():
         raise ValueError(
@@ -235,8 +238,9 @@ def open_pair(
 ) -> Pair:
     """A pair from files of your own.
 
-    clip: OpenAI's TorchScript archive, a state dict, or safetensors. vqgan: a Lightning checkpoint with its
-    OmegaConf yaml as `config`, or our slim safetensors, which holds its configuration. Raises WeightsError.
+    clip: OpenAI's TorchScript archive, a state dict, or safetensors. vqgan: a Lightning checkpoint
+    with its OmegaConf yaml as `config`, or our slim safetensors, which holds its configuration.
+    Raises WeightsError.
     """
     seen, _ = read_state(clip)
     paints, meta = read_state(vqgan)

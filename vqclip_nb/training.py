@@ -89,8 +89,8 @@ def optimize(
         method=settings.crop_method,
         generator=generator,
     )
-    # CLIP judges a few crops at a time and hands back their gradient: what it keeps for that is most of
-    # a step's memory. The painter then gets the gradient of all of them at once.
+    # CLIP judges a few crops at a time and hands back their gradient: what it keeps for that is
+    # most of a step's memory. The painter then gets the gradient of all of them at once.
     seen = crops.detach().requires_grad_()
     loss = similarity = 0.0
     for some in seen.split(AT_ONCE):

@@ -24,7 +24,8 @@ _SAME = torch.tensor([[[1.0, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])
 def _double(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """taming's Upsample, pixels doubled and convolved, with 4/9 of its multiplications.
 
-    What it convolves is the same number in blocks of four: four 2×2 kernels on x give the same sums.
+    What it convolves is the same number in blocks of four: four 2×2 kernels on x give the same
+    sums.
     """
     height, width = x.shape[2:]
     same = _SAME.to(x)
@@ -73,7 +74,8 @@ class VQGAN(nn.Module):
 
     @classmethod
     def from_state(cls, config: dict[str, Any], state: dict[str, torch.Tensor]) -> VQGAN:
-        """A VQGAN with weights under taming's names; RuntimeError names what is missing or has another shape."""
+        """A VQGAN with weights under taming's names; RuntimeError names what is missing or has
+        another shape."""
         state = {k: v.float() for k, v in state.items()}
         for theirs, ours in (
             ("quantize.embedding.weight", "codebook.weight"),
@@ -89,7 +91,8 @@ class VQGAN(nn.Module):
         return model.eval().requires_grad_(False)
 
     def encode(self, picture: torch.Tensor) -> torch.Tensor:
-        """Picture (n, 3, h, w) in [0, 1], sides multiples of `step`, to latent (n, channels, h/step, w/step)."""
+        """Picture (n, 3, h, w) in [0, 1], sides multiples of `step`, to latent (n, channels,
+        h/step, w/step)."""
         x = picture * 2 - 1
         z = self.quant_conv(self.encoder(F.pixel_unshuffle(x, self.unshuffle)))
         if self.proj is not None:
@@ -97,7 +100,8 @@ class VQGAN(nn.Module):
         return z
 
     def nearest(self, z: torch.Tensor) -> torch.Tensor:
-        """Index of the codebook vector nearest to each latent cell: (n, channels, h, w) to (n, h, w)."""
+        """Index of the codebook vector nearest to each latent cell: (n, channels, h, w) to (n, h,
+        w)."""
         flat = z.detach().movedim(1, -1).flatten(0, -2).float()
         codes = self.codebook.weight
         # argmin |z - e|² without the |z|² that all codes share

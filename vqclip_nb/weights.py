@@ -1,4 +1,5 @@
-"""Where weight files come from: mirrors, hashes, a resumable checked download, safe reading, a slim cache."""
+"""Where weight files come from: mirrors, hashes, a resumable checked download, safe reading, a slim
+cache."""
 
 from __future__ import annotations
 
@@ -206,7 +207,8 @@ def _disk_errors(folder: Path, need: int):
         if e.errno in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(folder).free
             raise WeightsError(
-                f"the disk of {folder} is full: {need / 1e6:,.0f} MB are needed, {free / 1e6:,.0f} MB are "
+                f"the disk of {folder} is full: {need / 1e6:,.0f} MB are needed, "
+                f"{free / 1e6:,.0f} MB are "
                 "free; make room or set VQCLIP_CACHE to another folder"
             ) from e
         if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -272,9 +274,11 @@ def _download(url: str, part: Path, size: int, *, tries: int = 5) -> int:
 
 
 def fetch(file: File, *, accept_unknown: bool = False) -> Path:
-    """Path of `file` in the cache, downloaded if need be and checked against its SHA-256 before anyone reads it.
+    """Path of `file` in the cache, downloaded if need be and checked against its SHA-256 before
+    anyone reads it.
 
-    Mirrors are tried in turn. WeightsError lists what went wrong with each, and how to do it by hand.
+    Mirrors are tried in turn. WeightsError lists what went wrong with each, and how to do it by
+    hand.
     """
     import requests
     from filelock import FileLock
@@ -342,7 +346,7 @@ def read_config(path: str | Path) -> dict:
 
 
 def _allow_lightning() -> contextlib.AbstractContextManager:
-    """Let one load pass the callback class that Lightning's checkpoints name, as an empty stand-in."""
+    """Let one load pass the class that Lightning's checkpoints name, as an empty stand-in."""
     stand_in = type(
         "ModelCheckpoint", (), {"__module__": "pytorch_lightning.callbacks.model_checkpoint"}
     )
@@ -353,10 +357,11 @@ def _allow_lightning() -> contextlib.AbstractContextManager:
 
 
 def read_state(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Tensors by name, and metadata, out of safetensors, a TorchScript archive, or a (Lightning) checkpoint.
+    """Tensors by name, and metadata, out of safetensors, a TorchScript archive, or a (Lightning)
+    checkpoint.
 
-    Nothing but tensors and plain containers is unpickled. WeightsError if the file is none of these, is cut
-    off, or names other classes.
+    Nothing but tensors and plain containers is unpickled. WeightsError if the file is none of
+    these, is cut off, or names other classes.
     """
     from safetensors import safe_open
 
@@ -393,7 +398,7 @@ def read_state(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str
 
 
 def write_state(path: Path, state: dict[str, torch.Tensor], metadata: dict[str, str]) -> str:
-    """Write safetensors under a temporary name, rename, leave the SHA-256 beside it; returns that."""
+    """Write safetensors by way of a temporary name; leave the SHA-256 beside it, return it."""
     from safetensors.torch import save_file
 
     part = path.with_suffix(".part")
@@ -419,7 +424,7 @@ def write_state(path: Path, state: dict[str, torch.Tensor], metadata: dict[str, 
 
 
 def read_checked(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str], str]:
-    """Tensors, metadata and SHA-256 of a file that `write_state` wrote; a corrupt one is refused."""
+    """Tensors, metadata, SHA-256 of a file that `write_state` wrote; a corrupt one is refused."""
     digest = sha256_of(path)
     if path.with_suffix(".sha256").read_text().split()[:1] != [digest]:
         raise WeightsError(f"{path} is corrupt: its SHA-256 is {digest}")
@@ -436,8 +441,9 @@ def slim(
 ) -> tuple[dict[str, torch.Tensor], dict[str, str], str]:
     """Tensors, metadata and SHA-256 of a published network, from the slim cache.
 
-    The first call fetches the published file, keeps the tensors that `keep` names as safetensors with the
-    configuration inside, and removes the original; a corrupt cache file is removed and made anew.
+    The first call fetches the published file, keeps the tensors that `keep` names as safetensors
+    with the configuration inside, and removes the original; a corrupt cache file is removed and
+    made anew.
     """
     from filelock import FileLock
 
