@@ -15,6 +15,9 @@
 # %% [markdown]
 # # Studio
 #
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/vqclip/vqclip_nb/blob/main/notebooks/1_studio.ipynb)
+# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/vqclip/vqclip_nb/main?labpath=notebooks%2F1_studio.ipynb)
+#
 # Type a text, watch a picture form, steer it, leave with a GIF. "Run all" paints the prompt below; after that the
 # controls are yours.
 #
@@ -24,25 +27,25 @@
 # %%
 import os
 import sys
-import time
 
 REPOSITORY = "https://github.com/vqclip/vqclip_nb"
 if "google.colab" in sys.modules:
     get_ipython().run_line_magic("pip", f"install -q git+{REPOSITORY}")
 
 # %% tags=["parameters"]
-PROMPT = "a red apple on a white background"
+PROMPT = "a red apple on a white background"  # one picture for each line
 PAIR = "emoji"
-SEED = 0
-TOTAL_ITER = 100
 OUTPUT = ""  # a folder for picture.png and picture.gif; empty: export from the Studio
+TOTAL_ITER = None  # optimisation steps; None: as the settings have it
+SEED = 0
 
 # %%
 import vqclip_nb as vq
 
-began = time.perf_counter()
 pair = vq.load_pair(PAIR)
-settings = vq.Settings(include=PROMPT.split("\n"), total_iter=TOTAL_ITER, seed=SEED)
+settings = vq.Settings(include=PROMPT.split("\n"), seed=SEED)
+if TOTAL_ITER:
+    settings = settings.replace(total_iter=TOTAL_ITER)
 
 # %%
 studio = vq.Studio(pair, settings)
@@ -54,12 +57,11 @@ studio
 
 # %%
 run = studio.paint()
-run.image
+studio.figure
 
 # %%
 if OUTPUT:
     os.makedirs(OUTPUT, exist_ok=True)
-    for path in (run.save_png(f"{OUTPUT}/picture.png"), run.save_gif(f"{OUTPUT}/picture.gif")):
-        print(path.resolve())
-seconds = time.perf_counter() - began
-print(f"similarity {run.similarity:.3f}, {seconds:.1f} s")
+    print(run.save_png(f"{OUTPUT}/picture.png").resolve())
+    print(run.save_gif(f"{OUTPUT}/picture.gif").resolve())
+print(f"similarity {run.similarity:.3f}, {run.seconds:.1f} s")

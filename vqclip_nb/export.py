@@ -6,7 +6,7 @@ import json
 import platform
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ XMP = (
     f'Iptc4xmpExt:DigitalSourceType="{IPTC}"/></rdf:RDF></x:xmpmeta>'
 )
 KEY = "vqclip_nb"
+Progress = Callable[[int, int], None] | None  # called with frames done, of how many
 
 
 def recipe(settings: Settings, pair: Any, **more: Any) -> dict[str, Any]:
@@ -78,6 +79,13 @@ def _sequence(images: Sequence[Image.Image], fps: float, boomerang: bool) -> lis
     return [*images, *images[-2:0:-1]] if boomerang else list(images)
 
 
+def _counted(images: Sequence[Image.Image], progress: Progress) -> Iterator[Image.Image]:
+    for i, image in enumerate(images, 1):
+        yield image
+        if progress:
+            progress(i, len(images))
+
+
 def save_gif(
     images: Sequence[Image.Image],
     path: str | Path,
@@ -85,11 +93,12 @@ def save_gif(
     *,
     fps: float = 10,
     boomerang: bool = False,
+    progress: Progress = None,
 ) -> Path:
     """Write an endless animation with its recipe; the last frame stays a second longer."""
     images = _sequence(images, fps, boomerang)
     # Quantized one by one first: Pillow's own palette step is many times slower.
-    frames = [image.quantize(256) for image in images]
+    frames = [image.quantize(256) for image in _counted(images, progress)]
     durations = [round(1000 / fps)] * len(frames)
     if not boomerang:
         durations[-1] += 1000
@@ -115,6 +124,7 @@ def save_mp4(
     *,
     fps: float = 10,
     boomerang: bool = False,
+    progress: Progress = None,
 ) -> Path:
     """Write an H.264 film with its recipe."""
     import imageio.v2 as imageio
@@ -134,7 +144,7 @@ def save_mp4(
             ffmpeg_log_level="error",
             output_params=options,
         ) as film:
-            for image in images:
+            for image in _counted(images, progress):
                 film.append_data(np.asarray(image))
 
     return _write(path, save)

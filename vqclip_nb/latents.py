@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -58,3 +58,14 @@ class Parameters(nn.Module):
 def paint(vqgan: VQGAN, latent: torch.Tensor, *, quantize: bool) -> torch.Tensor:
     """The report's `generator`: latent to generator output (1, 3, h, w), about [-1, 1]."""
     return vqgan.decode(vqgan.quantize(latent) if quantize else latent)
+
+
+def interpolate(latents: Sequence[torch.Tensor], between: int) -> Iterator[torch.Tensor]:
+    """Latents on straight lines from each to the next, `between` steps a line, ends included;
+    ValueError for fewer than two or for unlike shapes."""
+    if len(latents) < 2 or len({z.shape for z in latents}) > 1:
+        raise ValueError("a morph needs at least two pictures, all of the same size")
+    for a, b in zip(latents, latents[1:], strict=False):
+        for i in range(between):
+            yield torch.lerp(a, b, i / between)
+    yield latents[-1]

@@ -72,7 +72,7 @@ class Live:
         (self._loss,) = right.plot([], [], color="tab:red", label="loss")
         (self._similarity,) = right.plot([], [], color="tab:blue", label="similarity")
         right.set(xlabel="step", xlim=(0, run.settings.total_iter * len(run.settings.include)))
-        right.legend(loc="upper left")
+        right.legend(loc="center right")  # between the curves, which start near zero
         right.grid(alpha=0.3)
         self._axes, self._marks = right, 0
 

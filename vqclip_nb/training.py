@@ -6,7 +6,7 @@ import io
 import json
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from PIL import Image
 
 from .crops import create_crops
 from .export import recipe, save_gif, save_mp4, save_png
-from .latents import Parameters, paint
+from .latents import Parameters, interpolate, paint
 from .loss import report_loss
 from .pairs import Pair
 from .prompts import create_encodings, open_picture
@@ -294,8 +294,9 @@ class Run:
     def _thin_states(self) -> None:
         with_state = [f for f in self.frames if f.state]
         if len(with_state) > STATES_KEPT:
-            for frame in with_state[1:-1:2]:
-                frame.state = {}
+            for frame, after in zip(with_state[1:-1:2], with_state[2::2], strict=False):
+                if frame.index == after.index:  # each picture's last is what a morph goes through
+                    frame.state = {}
 
     def branch(self, frame: Frame, **changes: Any) -> Run:
         """A second run that continues from a kept `frame` of this one, with live settings changed.
@@ -415,3 +416,21 @@ def training_loop(run: Run) -> Iterator[Frame]:
     """
     while not run.done:
         yield run.step()
+
+
+@torch.no_grad()
+def morph(runs: Sequence[Run], between: int = 12) -> Iterator[Image.Image]:
+    """Pictures on the way through the last latents of every picture of `runs` (the report's res_z).
+
+    ValueError for fewer than two pictures, for unlike sizes, or for runs of different pairs.
+    """
+    if len({id(run.pair) for run in runs}) > 1:
+        raise ValueError("a morph needs pictures that were painted with the same pair")
+    ends = [
+        run.params(frame.state.get("average", frame.z).to(run.pair.device))
+        for run in runs
+        for frame in {f.index: f for f in run.frames if f.state}.values()
+    ]
+    for latent in interpolate(ends, between):
+        picture = norm_data(paint(runs[0].pair.vqgan, latent, quantize=runs[0].settings.quantize))
+        yield Image.fromarray((picture[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy())
