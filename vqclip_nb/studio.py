@@ -200,7 +200,6 @@ class Studio(w.VBox):
         self._show_hints()
 
     # -- widgets
-    # ------------------------------------------------------------------------------------------
 
     def _make_controls(self, start: Settings) -> None:
         self.controls = {
@@ -381,7 +380,6 @@ class Studio(w.VBox):
         self._say(f"{type(error).__name__}: {error}{advice}", colour="#b00")
 
     # -- controls
-    # ----------------------------------------------------------------------------------------
 
     @property
     def settings(self) -> Settings:
@@ -467,7 +465,6 @@ class Studio(w.VBox):
         )
 
     # -- painting
-    # ----------------------------------------------------------------------------------------
 
     @property
     def playing(self) -> bool:
@@ -594,7 +591,6 @@ class Studio(w.VBox):
         self._quiet = False
 
     # -- tries: going back, branching, comparing
-    # ---------------------------------------------------------------------------------------
 
     def _adopt(self, run: Run, name: str) -> None:
         """Make `run` the one that is shown and steered."""
@@ -662,7 +658,6 @@ class Studio(w.VBox):
         self.compared.layout.display = ""
 
     # -- drafts
-    # --------------------------------------------------------------------------------------------
 
     def drafts(self) -> None:
         """Six cheap runs with six seeds; a click promotes one to a full run."""
@@ -691,7 +686,6 @@ class Studio(w.VBox):
         self.start()
 
     # -- files
-    # ---------------------------------------------------------------------------------------------
 
     def export(self) -> None:
         """Write the chosen kind of file and offer it for download."""

@@ -268,7 +268,6 @@ class Run:
         return training_loop(self)
 
     # -- states: what it takes to continue bit for bit
-    # ---------------------------------------------------
 
     def _state(self) -> dict[str, torch.Tensor]:
         state = {"z": self.params.data.detach().cpu().clone(), "random": self.generator.get_state()}
@@ -321,7 +320,6 @@ class Run:
         return run
 
     # -- files
-    # -------------------------------------------------------------------------------------------
 
     def recipe(self) -> dict[str, Any]:
         """What is written into exported files: settings, pair, versions and how the picture was
