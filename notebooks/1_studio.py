@@ -33,7 +33,7 @@ if "google.colab" in sys.modules:
     get_ipython().run_line_magic("pip", f"install -q git+{REPOSITORY}")
 
 # %% tags=["parameters"]
-PROMPT = "a red apple on a white background"  # one picture for each line
+PROMPT = "a sunflower on a blue background"  # one picture for each line
 PAIR = "emoji"
 OUTPUT = ""  # a folder for picture.png and picture.gif; empty: export from the Studio
 TOTAL_ITER = None  # optimisation steps; None: as the settings have it

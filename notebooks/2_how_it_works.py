@@ -43,7 +43,11 @@ pair = vq.load_pair("emoji")
 # Something to look at first: three pictures, painted by the loop that the rest of the notebook explains.
 
 # %%
-texts = ["a red apple", "a sunflower on a blue background", "a cat on a green background"]
+texts = [
+    "a pineapple on a white background",
+    "a sunflower on a blue background",
+    "a fire on a black background",
+]
 run = vq.watch(vq.Run(pair, vq.Settings(include=texts, total_iter=40)))
 pictures = [[f for f in run.frames if f.index == i][-1].image for i in range(len(texts))]
 
@@ -161,19 +165,9 @@ print("contrastive loss", round(loss.item(), 3))
 # With classes written as texts, CLIP names what it sees without ever having been trained for these classes.
 
 # %%
-classes = [
-    "a red apple",
-    "a green apple",
-    "a sunflower",
-    "a rose",
-    "a cat",
-    "a dog",
-    "a car",
-    "a house",
-]
-chance = (
-    100 * torch.cosine_similarity(images[:, None], pair.encode_text(classes)[None], dim=-1)
-).softmax(1)
+classes = "a pineapple, a green apple, a sunflower, a rose, a fire, a dog, a house".split(", ")
+names = pair.encode_text(classes)
+chance = (100 * torch.cosine_similarity(images[:, None], names[None], dim=-1)).softmax(1)
 for i, row in enumerate(chance):
     print(
         f"picture {i}:",

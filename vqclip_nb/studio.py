@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 MAIN = ("learning_rate", "total_iter", "activation", "noise_factor")
 PROMPTS = ("include", "exclude", "extras")
 EXAMPLES = {
-    "apple": "a red apple on a white background",
+    "pineapple": "a pineapple on a white background",
     "sunflower": "a sunflower on a blue background",
     "fire": "a fire on a black background",
 }
@@ -191,7 +191,7 @@ class Studio(w.VBox):
         self._picture_due = self._draw_due = self._save_due = 0.0
         self._live: Live | None = None
         self._draft_seeds = [0] * DRAFTS
-        self._make_controls(settings or Settings(include=EXAMPLES["apple"]))
+        self._make_controls(settings or Settings(include=EXAMPLES["pineapple"]))
         self._make_buttons()
         self._make_display()
         self._make_export()
