@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -60,7 +59,7 @@ def serve(tmp_path, browser):
         )
         for _ in range(120):
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=30)
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
                 break
             except OSError:
                 time.sleep(0.5)

@@ -247,7 +247,7 @@ def test_drafts_do_not_block_and_one_is_promoted(studio):
     assert len(pictures) == DRAFTS and all(s.layout.display == "" for s in studio.sheet.children)
     studio.sheet.children[4].children[1].click()
     assert studio.playing and studio.run.settings.seed == 4
-    assert studio.run.settings.total_iter == 8
+    assert studio.run.settings.total_iter == 8 and studio.status.value == "starting"
 
 
 def test_a_long_session_makes_no_more_widgets(studio):

@@ -100,7 +100,7 @@ def unknown_words(pair: Pair, prompt: str) -> dict[str, list[str]]:
     texts = [text for text, _ in parse_prompt(prompt) if not text.lower().endswith(PICTURES)]
     words = dict.fromkeys(re.findall(r"[a-z0-9][\w'’-]*", " ".join(texts).lower()))
     known = sorted(pair.words)
-    strange = [
-        w for w in words if w not in pair.words | SMALL_WORDS and w.rstrip("s") not in pair.words
-    ]
+    learned = pair.words | SMALL_WORDS
+    singular = ("", "s", "es")
+    strange = [w for w in words if not any(w.removesuffix(end) in learned for end in singular)]
     return {w: difflib.get_close_matches(w, known, 3, 0.6) for w in strange}

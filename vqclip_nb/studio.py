@@ -253,7 +253,7 @@ class Studio(w.VBox):
             "Continue from here", "a new try from this frame; the first one is kept", self.branch
         )
         self.strip, self.offer = w.HBox(layout=w.Layout(flex_flow="row wrap")), w.HBox()
-        self.compared = w.Image(format="png", layout=w.Layout(display="none", max_width="98%"))
+        self.compared = w.Image(format="png", layout=w.Layout(display="none"))
         self.sheet = w.HBox(layout=w.Layout(flex_flow="row wrap", display="none"))
         self.sheet.children = [
             w.VBox(
@@ -602,6 +602,8 @@ class Studio(w.VBox):
             self._on(new.name, self._show_compared)
             self.tries.append(new)
         self._show_strip()
+        self.status.value, self.curves.value = "starting", b""
+        self._follow()
         self._show(None, force=True)
 
     def _look_back(self) -> None:
@@ -655,7 +657,7 @@ class Studio(w.VBox):
         ]
         sheet = contact_sheet([t.run.image for t in ticked], titles, columns=len(ticked), inches=3)
         self.compared.value = sheet._repr_png_()
-        self.compared.layout.display = ""
+        self.compared.layout.display, self.compared.layout.max_width = "", f"{240 * len(ticked)}px"
 
     # -- drafts
 
