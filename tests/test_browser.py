@@ -64,7 +64,7 @@ def serve(tmp_path, browser):
             except OSError:
                 time.sleep(0.5)
         page = browser.new_page(viewport={"width": 1300, "height": 1500})
-        page.set_default_timeout(90_000)
+        page.set_default_timeout(180_000)
         pages.append(page)
         page.goto(f"http://127.0.0.1:{port}{path}")
         return page
