@@ -7,7 +7,7 @@ READY := .venv/.ready
 TORCH_INDEX ?= $(shell [ "$$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1 \
 	&& echo https://download.pytorch.org/whl/cpu)
 
-.PHONY: demo test quick studio lint clean
+.PHONY: demo test browser quick studio lint clean
 
 demo: $(READY)  ## make demo PROMPT="a fox": picture, GIF and executed notebook in outputs/
 	@mkdir -p outputs
@@ -18,8 +18,11 @@ demo: $(READY)  ## make demo PROMPT="a fox": picture, GIF and executed notebook 
 	print(*(o.text for o in cell.outputs if 'text' in o), sep='', end='')"
 	@echo "$(CURDIR)/outputs/1_studio.ipynb"
 
-test: $(READY) lint  ## everything, the slow tests too
-	$(BIN)/python -m pytest -q
+test: $(READY) lint  ## everything but the browser, the slow tests too
+	$(BIN)/python -m pytest -q -m "not browser"
+
+browser: $(READY)  ## the Studio in a real Chromium, on JupyterLab and Voila: a few minutes
+	$(BIN)/python -m pytest -q -m browser
 
 quick: $(READY)  ## what a minute or two can tell
 	$(BIN)/python -m pytest -q -m "not slow and not browser"
