@@ -107,7 +107,7 @@ def our_loop() -> Callable[[], float]:
     """A step of ours with the report's settings."""
     vqgan = VQGAN(F16_16384).requires_grad_(False)
     guide = build_clip(full_size_clip().state_dict())
-    pair = Pair("random", guide, vqgan, torch.device("cpu"), SIDE)
+    pair = Pair(name="random", clip=guide, vqgan=vqgan, device=torch.device("cpu"), size=SIDE)
     settings = Settings.preset("report", **TEXTS, height=SIDE, width=SIDE, crops=CROPS)
     run = Run(pair, settings)
     return lambda: run.step().loss

@@ -59,6 +59,7 @@ def serve(tmp_path, browser):
         )
         for _ in range(120):
             try:
+                # No page is asked for: Voilà would run the notebook once more for it.
                 socket.create_connection(("127.0.0.1", port), timeout=5).close()
                 break
             except OSError:
@@ -66,7 +67,7 @@ def serve(tmp_path, browser):
         page = browser.new_page(viewport={"width": 1300, "height": 1500})
         page.set_default_timeout(180_000)
         pages.append(page)
-        page.goto(f"http://127.0.0.1:{port}{path}")
+        page.goto(f"http://127.0.0.1:{port}{path}", wait_until="commit")  # Voilà paints first
         return page
 
     yield start
@@ -117,10 +118,10 @@ def steer(page, tmp_path) -> None:
     page.get_by_label("include").fill("a sunflwer on a blue background")
     page.get_by_text("is not known, near it: sunflower").wait_for()
     button(page, "sunflower").click()
-    number(page, "total iter").fill("150")
+    number(page, "total iter").fill("80")
     number(page, "total iter").press("Tab")
     button(page, "Run").click()
-    page.wait_for_function("() => /step [1-9]\\d* of 150/.test(document.body.innerText)")
+    page.wait_for_function("() => /step [1-9]\\d* of 80/.test(document.body.innerText)")
     for label in ("learning rate", "noise factor"):
         before = number(page, label).input_value()
         row = page.locator(".widget-hbox", has=number(page, label)).last

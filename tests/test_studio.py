@@ -11,6 +11,7 @@ from datetime import datetime
 import ipywidgets
 import pytest
 from PIL import Image
+from safetensors import SafetensorError
 
 import vqclip_nb as vq
 from vqclip_nb import studio as studio_module
@@ -247,7 +248,8 @@ def test_drafts_do_not_block_and_one_is_promoted(studio):
     assert len(pictures) == DRAFTS and all(s.layout.display == "" for s in studio.sheet.children)
     studio.sheet.children[4].children[1].click()
     assert studio.playing and studio.run.settings.seed == 4
-    assert studio.run.settings.total_iter == 8 and studio.status.value == "starting"
+    assert studio.run.settings.total_iter == 8
+    assert studio.status.value == "starting" and studio.curves.layout.display == "none"
 
 
 def test_a_long_session_makes_no_more_widgets(studio):
@@ -281,13 +283,29 @@ def test_export_and_restore(studio, pair, tmp_path, kind):
     drop(other.upload, path.name, path.read_bytes())
     assert "restored" in other.message.value
     assert other.settings == wanted
+    drop(other.upload, "", None)
+    assert "Error" not in other.message.value
     drop(other.upload, "mine.png", a_png("red"))
     assert "not written by vqclip_nb" in other.message.value and other.settings == wanted
 
 
-def drop(upload, name: str, content: bytes) -> None:
-    """What the front-end does when a person drops a file, in ipywidgets 7 and 8."""
-    if ipywidgets.__version__ < "8":
+def test_restoring_asks_for_the_pair_that_painted_it(studio, pair, tmp_path):
+    studio.paint()
+    for name, said in (("imagenet", "press Run"), ("mine", "not here: mine")):
+        studio.run.pair = dataclasses.replace(pair, name=name)
+        path = studio.run.save_png(tmp_path / f"{name}.png")
+        other = vq.Studio(pair, folder=tmp_path)
+        drop(other.upload, path.name, path.read_bytes())
+        assert said in other.message.value
+        assert other.pair_name.value == ("imagenet" if name == "imagenet" else "emoji")
+
+
+def drop(upload, name: str, content: bytes | None) -> None:
+    """What the front-end does when a person drops a file, or takes it away, in ipywidgets 7 and
+    8."""
+    if content is None:
+        upload.set_trait("value", {} if ipywidgets.__version__ < "8" else ())
+    elif ipywidgets.__version__ < "8":
         upload.set_trait("value", {name: {"metadata": {"name": name}, "content": content}})
     else:
         facts = {"size": len(content), "type": "", "last_modified": datetime.now()}
@@ -396,7 +414,7 @@ def test_a_session_that_was_cut_off_can_go_on(studio, pair, tmp_path):
 
 def test_a_session_that_cannot_be_saved_is_said_and_painting_goes_on(studio, monkeypatch):
     def full(run, path):
-        raise OSError(28, "No space left on device")
+        raise SafetensorError("No space left on device")
 
     monkeypatch.setattr(vq.Run, "save", full)
     said = []

@@ -2,7 +2,7 @@
 of CLIP."""
 
 from .export import open_recipe
-from .pairs import Pair, available_pairs, load_pair, open_pair
+from .pairs import Guide, Pair, available_pairs, load_judge, load_pair, open_pair
 from .prompts import create_encodings, unknown_words
 from .settings import PRESETS, Settings
 from .training import Frame, Run, training_loop
@@ -11,6 +11,7 @@ from .weights import WeightsError
 __all__ = [
     "PRESETS",
     "Frame",
+    "Guide",
     "Pair",
     "Run",
     "Settings",
@@ -18,6 +19,7 @@ __all__ = [
     "WeightsError",
     "available_pairs",
     "create_encodings",
+    "load_judge",
     "load_pair",
     "open_pair",
     "open_recipe",

@@ -1,4 +1,4 @@
-"""A pair: one CLIP, one VQGAN, and the facts that fit them together."""
+"""A guide (a CLIP), and a pair: a guide and a VQGAN with the facts that fit them together."""
 
 from __future__ import annotations
 
@@ -115,30 +115,26 @@ def _lightened(model: nn.Module) -> nn.Module:
     return model
 
 
-@dataclass(eq=False)
-class Pair:
-    """CLIP, VQGAN and what fits them together. Both networks are frozen.
+@dataclass(eq=False, kw_only=True)
+class Guide:
+    """A frozen CLIP.
 
-    size: side in pixels of the picture the pair likes best. hashes: SHA-256 of the weights.
-    words: what the CLIP has learned, or None if that is no closed list.
+    hashes: SHA-256 of the weights. words: what it has learned, or None if that is no closed list.
     """
 
     name: str
     clip: nn.Module
-    vqgan: VQGAN
     device: torch.device
-    size: int
     hashes: dict[str, str] = field(default_factory=dict)
     words: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         self.clip.to(self.device).eval()
-        self.vqgan.to(self.device).eval()
         self._mean = torch.tensor(CLIP_MEAN, device=self.device)[:, None, None]
         self._std = torch.tensor(CLIP_STD, device=self.device)[:, None, None]
 
     def __repr__(self) -> str:
-        return f"Pair({self.name!r}, {self.size}×{self.size}, {self.device})"
+        return f"{type(self).__name__}({self.name!r}, {self.device})"
 
     @property
     def resolution(self) -> int:
@@ -167,6 +163,21 @@ class Pair:
                 )
         tokens = tokenize(texts, context_length=context, truncate=True)
         return self.clip.encode_text(tokens.to(self.device))
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class Pair(Guide):
+    """A CLIP that judges and a VQGAN that paints, both frozen.
+
+    size: side in pixels of the picture the pair likes best.
+    """
+
+    vqgan: VQGAN
+    size: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.vqgan.to(self.device).eval()
 
 
 def _too_long(tokenize, text: str, context: int) -> bool:
@@ -202,7 +213,7 @@ def load_pair(
         paints, meta, vqgan_hash = read_checked(EMOJI / "vqgan.safetensors")
         words = frozenset(json.loads(clip_meta["words"]))
     else:
-        seen, clip_meta, _ = slim(clip, lambda k: k not in NOT_WEIGHTS, CLIPS[clip])
+        seen, clip_meta, _ = _slim_clip(clip)
         paints, meta, _ = slim(
             name, lambda k: k.startswith(VQGAN_PARTS), *VQGANS[name], accept_unknown=accept_unknown
         )
@@ -210,14 +221,36 @@ def load_pair(
         clip_hash, vqgan_hash = clip_meta["source_sha256"], meta["source_sha256"]
         words = None
     return Pair(
-        name,
-        build_clip(seen),
-        _build_vqgan(json.loads(meta["config"]), paints),
-        device,
-        128 if name == "emoji" else 448,
-        {"clip": clip_hash, "vqgan": vqgan_hash},
-        words,
+        name=name,
+        clip=build_clip(seen),
+        vqgan=_build_vqgan(json.loads(meta["config"]), paints),
+        device=device,
+        size=128 if name == "emoji" else 448,
+        hashes={"clip": clip_hash, "vqgan": vqgan_hash},
+        words=words,
     )
+
+
+def load_judge(name: str = "emoji", *, device: str | torch.device | None = None) -> Guide:
+    """A CLIP that never guides, to score finished pictures: "emoji" ships here, or one of OpenAI's.
+
+    Let it differ from the pair's own. Errors as in `load_pair`.
+    """
+    if name not in ("emoji", *CLIPS):
+        raise ValueError(
+            f"judge {name!r} is not known: choose one of {', '.join(('emoji', *CLIPS))}"
+        )
+    if name == "emoji":
+        state, _, digest = read_checked(EMOJI / "judge.safetensors")
+    else:
+        state, meta, _ = _slim_clip(name)
+        digest = meta["source_sha256"]
+    device = torch.device(device) if device else best_device()
+    return Guide(name=name, clip=build_clip(state), device=device, hashes={"clip": digest})
+
+
+def _slim_clip(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str], str]:
+    return slim(name, lambda k: k not in NOT_WEIGHTS, CLIPS[name])
 
 
 def _build_vqgan(config: dict, state: dict[str, torch.Tensor]) -> VQGAN:
@@ -251,12 +284,11 @@ def open_pair(
     shape = read_config(config) if config else json.loads(meta["config"])
     keep = {k: v for k, v in paints.items() if k.startswith(VQGAN_PARTS)}
     network = _build_vqgan(shape, keep)
-    size = round(448 / network.step) * network.step
     return Pair(
-        Path(vqgan).stem,
-        build_clip(seen),
-        network,
-        torch.device(device) if device else best_device(),
-        size,
-        {"clip": sha256_of(Path(clip)), "vqgan": sha256_of(Path(vqgan))},
+        name=Path(vqgan).stem,
+        clip=build_clip(seen),
+        vqgan=network,
+        device=torch.device(device) if device else best_device(),
+        size=round(448 / network.step) * network.step,
+        hashes={"clip": sha256_of(Path(clip)), "vqgan": sha256_of(Path(vqgan))},
     )

@@ -23,7 +23,7 @@ from typing import Any
 import ipywidgets as w
 from PIL import Image
 
-from .export import open_recipe, save_gif, save_mp4, save_png
+from .export import open_recipe, read_recipe, save_gif, save_mp4, save_png
 from .pairs import Pair, available_pairs, load_pair
 from .prompts import unknown_words
 from .settings import KNOBS, PRESETS, TYPES, Settings
@@ -241,7 +241,7 @@ class Studio(w.VBox):
     def _make_display(self) -> None:
         blank = jpeg(Image.new("RGB", (384, 384), "lightgray"))
         self.picture = w.Image(value=blank, format="jpeg", width=384)
-        self.curves = w.Image(format="png", layout=w.Layout(max_width="640px"))
+        self.curves = w.Image(format="png", layout=w.Layout(display="none", max_width="640px"))
         self.status, self.message, self.hints = w.HTML(), w.HTML(), w.HTML()
         self.back = w.BoundedIntText(min=0, max=0, description="go back", style=LABEL)
         self.slide = w.IntSlider(min=0, max=0, readout=False)
@@ -405,7 +405,10 @@ class Studio(w.VBox):
         self._say(f"preset {self.preset.value!r}: press Run")
 
     def _take_start_picture(self) -> None:
-        name, content = uploaded(self.start_picture.value) or ("", b"")
+        file = uploaded(self.start_picture.value)
+        if file is None:  # the front-end emptied it
+            return
+        name, content = file
         path = cache_folder() / f"start-{hashlib.sha256(content).hexdigest()[:12]}-{name}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -582,6 +585,7 @@ class Studio(w.VBox):
         if force or now > self._draw_due:
             began = time.monotonic()
             self.curves.value = self._live.update(frame)._repr_png_()
+            self.curves.layout.display = ""
             self._draw_due = time.monotonic() + SHARE * (time.monotonic() - began)
 
     def _follow(self) -> None:
@@ -602,7 +606,7 @@ class Studio(w.VBox):
             self._on(new.name, self._show_compared)
             self.tries.append(new)
         self._show_strip()
-        self.status.value, self.curves.value = "starting", b""
+        self.status.value, self.curves.layout.display = "starting", "none"
         self._follow()
         self._show(None, force=True)
 
@@ -657,7 +661,7 @@ class Studio(w.VBox):
         ]
         sheet = contact_sheet([t.run.image for t in ticked], titles, columns=len(ticked), inches=3)
         self.compared.value = sheet._repr_png_()
-        self.compared.layout.display, self.compared.layout.max_width = "", f"{240 * len(ticked)}px"
+        self.compared.layout.max_width, self.compared.layout.display = f"{240 * len(ticked)}px", ""
 
     # -- drafts
 
@@ -736,13 +740,19 @@ class Studio(w.VBox):
 
     def _restore(self) -> None:
         """Set every control from the recipe in an uploaded file."""
-        name, content = uploaded(self.upload.value) or ("", b"")
+        file = uploaded(self.upload.value)
+        if file is None:  # the front-end emptied it
+            return
+        name, content = file
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             path.write_bytes(content)
-            settings = open_recipe(path)
+            settings, pair = open_recipe(path), read_recipe(path)["pair"]
         self._set(**dataclasses.asdict(settings))
-        self._say(f"controls restored from {name}: press Run")
+        known = pair in self.pair_name.options
+        self.pair_name.value = pair if known else self.pair.name
+        missing = "" if known else f"; it was painted with a pair that is not here: {pair}"
+        self._say(f"controls restored from {name}: press Run{missing}")
 
     @staticmethod
     def _saved_at() -> Path:
@@ -755,7 +765,7 @@ class Studio(w.VBox):
         began = time.monotonic()
         try:
             self.run.save(self._saved_at())
-        except OSError as e:
+        except Exception as e:  # a full disk, say: safetensors has an error of its own for it
             log.warning("the session cannot be saved", exc_info=True)
             self._say(f"the session cannot be saved: {e}", colour="#a60")
         took = time.monotonic() - began

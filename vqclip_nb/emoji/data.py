@@ -277,6 +277,7 @@ class Scenes:
         shade = np.zeros((n, 3), np.float32)  # direction x, y and strength of the second colour
         patchy = np.zeros(n, np.float32)
         colour_names = list(COLOURS)
+        tint = np.full((n, 3), np.nan, np.float32)
         for i in range(n):
             noun = self.noun(int(first[i, 1]), rng)
             phrase = article(noun) if rng.random() < 0.9 else noun
@@ -288,6 +289,10 @@ class Scenes:
                 scale = rng.uniform(0.95, 1.2) if big else rng.uniform(0.25, 0.4)
                 x, y = (x, y) if big else rng.uniform(-0.5, 0.5, 2)
                 phrase = f"a {'big' if big else 'small'} {noun}"
+            elif place < 0.22 and self.styles[int(first[i, 0])] != "line":
+                word = colour_names[rng.integers(len(colour_names))]
+                tint[i] = np.asarray(COLOURS[word], np.float32) / 255
+                phrase = f"{article(word)} {noun}"
             if place > 0.6:
                 other = article(self.noun(int(second[i, 1]), rng))
                 show_second[i] = True
@@ -345,6 +350,7 @@ class Scenes:
             captions.append(phrase)
         canvas = self._ground(background, shade, patchy, rng)
         layers = [self._place(first, theta[0]), self._place(second, theta[1])]
+        layers[0] = self._tinted(layers[0], torch.from_numpy(tint)[:, :, None, None])
         if (
             "line" in self.styles
         ):  # black lines would vanish on a dark ground: draw them in white there
@@ -383,6 +389,15 @@ class Scenes:
             )
             out[index] = F.grid_sample(sprites[index], grid, align_corners=False)
         return out
+
+    @staticmethod
+    def _tinted(layer: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
+        """Sprites (n, 4, s, s) in one colour (n, 3, 1, 1) with their own lights and darks; NaN
+        leaves them."""
+        alpha = layer[:, 3:]
+        light = layer[:, :3].mean(1, keepdim=True) / alpha.clamp(min=1e-3)
+        shade = torch.where(light < 0.5, 2 * light * colour, 1 - (2 - 2 * light) * (1 - colour))
+        return torch.cat([torch.where(colour.isnan(), layer[:, :3], shade * alpha), alpha], 1)
 
     def _ground(
         self, colours: np.ndarray, shade: np.ndarray, patchy: np.ndarray, rng: np.random.Generator

@@ -81,7 +81,7 @@ def new_clip(name: str) -> nn.Module:
 
 def soft_crops(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Shake pictures (n, 3, s, s) as the painting loop does: zoom, turn, flip, padding, blur,
-    noise."""
+    colour cast, noise."""
     n = len(x)
 
     def draw(low: float, high: float) -> torch.Tensor:
@@ -106,26 +106,20 @@ def soft_crops(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     )
     blur = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
     x = torch.where((draw(0, 1) < 0.25)[:, None, None, None], blur, x)
+    tint = torch.randn(n, 3, 3, generator=generator) * (0.1 * (draw(0, 1) < 0.5))[:, None, None]
+    x = x + torch.einsum("nij,njhw->nihw", tint, x)
     level = draw(0, 0.2) * (draw(0, 1) < 0.6)
     return x + level[:, None, None, None] * torch.randn(x.shape, generator=generator)
 
 
-def attack(
-    x: torch.Tensor,
-    loss: Callable[[torch.Tensor], torch.Tensor],
-    length: float,
-    generator: torch.Generator,
-) -> torch.Tensor:
-    """One L2 step of `length` up the loss from a random start: what makes a guide's gradients
-    paint."""
-    start = torch.randn(x.shape, generator=generator)
-    start *= length * 0.5 / start.flatten(1).norm(dim=1)[:, None, None, None]
-    moved = (x + start).requires_grad_()
-    grad = torch.autograd.grad(loss(moved), moved)[0].float()
-    grad /= grad.flatten(1).norm(dim=1)[:, None, None, None] + 1e-12
-    delta = start + length * grad
-    norm = delta.flatten(1).norm(dim=1)[:, None, None, None]
-    return (x + delta * (length / norm).clamp(max=1)).clamp(0, 1).detach()
+def climb(move: torch.Tensor, way: torch.Tensor, length: float) -> torch.Tensor:
+    """`move` (n, 3, s, s) plus an L2 step of `length` along `way`, cut back to that length."""
+
+    def norm(x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1).norm(dim=1)[:, None, None, None] + 1e-12
+
+    move = move + length * way / norm(way)
+    return move * (length / norm(move)).clamp(max=1)
 
 
 class Average:
@@ -320,7 +314,11 @@ def clip_losses(
 
 
 def train_clip(args: argparse.Namespace) -> None:
-    """Contrastive training with one attack a step, whose length grows over the first fifth."""
+    """Contrastive training in turns: a batch, then the same batch moved up its loss.
+
+    The move is an L2 attack whose direction the first turn's own backward pass gives (Shafahi et
+    al. 2019); its length grows over the first fifth. It is what makes a guide's gradients paint.
+    """
     import clip
 
     scenes = Scenes(args.data, size=64)
@@ -339,19 +337,21 @@ def train_clip(args: argparse.Namespace) -> None:
     run = Session(args.what, model, args, lr=args.lr or 1e-3, decay=0.05)
     while run.step < args.steps:
         batch = scenes.batch(args.batch, run.rng)
-        x = soft_crops(batch.pictures, run.generator)
-        with torch.autocast("cpu", torch.bfloat16):
-            texts = text_features(model, batch.captions)
-        scale = model.logit_scale.exp().clamp(max=60)
+        clean = soft_crops(batch.pictures, run.generator)
         warm = 0 if args.start else 0.1 * args.steps
         length = args.attack * min(1.0, max(0.0, (run.step - warm) / (0.1 * args.steps)))
         length *= run.rng.uniform(0.4, 1.0)  # weak and strong attacks
-        if length > 0:
-            given = (texts.detach(), scale.detach(), batch.concept)
-            x = attack(x, lambda p, g=given: clip_losses(model, *g, p)[0], length, run.generator)
-        loss, pair, right = clip_losses(model, texts, scale, batch.concept, x)
-        run.advance(loss, total=loss.item(), pair=pair.item(), right=right.item())
-        if run.step % args.every == 0 or run.step == args.steps:
+        move = torch.randn(clean.shape, generator=run.generator)
+        move = climb(torch.zeros_like(clean), move, 0.5 * length)
+        for _ in range(2):
+            x = (clean + move).clamp(0, 1).requires_grad_()
+            with torch.autocast("cpu", torch.bfloat16):
+                texts = text_features(model, batch.captions)
+            scale = model.logit_scale.exp().clamp(max=60)
+            loss, pair, right = clip_losses(model, texts, scale, batch.concept, x)
+            run.advance(loss, total=loss.item(), pair=pair.item(), right=right.item())
+            move = climb(move, x.grad, length)
+        if run.step % args.every < 2 or run.step >= args.steps:
             run.report(**retrieval(run.average.model, args.data), scale=scale.item(), attack=length)
             final = copy.deepcopy(run.average.model)
             del final.proxies
@@ -546,6 +546,9 @@ def centre(state: dict[str, torch.Tensor], scenes: Scenes, *, count: int = 1000)
 def ship(args: argparse.Namespace) -> None:
     """Put the finished weights into the package, with what the loader must know."""
     scenes = Scenes(args.data, size=64)
+    (EMOJI / "concepts.txt").write_text(
+        "".join(f"{article(name)}\n" for name in scenes.names), encoding="utf8"
+    )
     words = {w for v in vocabulary(scenes) for w in re.findall(r"[\w'’-]+", v.lower())}
     config = {"ddconfig": VQGAN, "embed_dim": EMBED_DIM, "n_embed": CODES, "unshuffle": UNSHUFFLE}
     metadata = {
