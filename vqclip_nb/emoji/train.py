@@ -4,7 +4,6 @@
     python -m vqclip_nb.emoji.train judge DATA OUT --steps 4000
     python -m vqclip_nb.emoji.train vqgan DATA OUT --steps 8000
     python -m vqclip_nb.emoji.train ship  DATA OUT     # into the package
-    python -m vqclip_nb.emoji.train measure DATA OUT   # what the pair in the package can do
 
 DATA is what `vqclip_nb.emoji.data` wrote. OUT gets NAME.ckpt (resumed when the command is given
 again), NAME.jsonl (a line per measurement) and at the end NAME.safetensors. `--start
@@ -20,7 +19,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.transforms.functional import normalize
 
-from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip, import_clip, load_pair
+from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip, import_clip
 from ..vqgan import norm_data
 from ..weights import write_state
 from .data import COLOURS, HELD_OUT, STYLES, Scenes, article
@@ -170,7 +169,7 @@ def retrieval(model: nn.Module, data: Path, *, style: str = HELD_OUT) -> dict[st
         scenes.sprites[0, shown].float() / 255, scale_factor=0.8, mode="bilinear", antialias=True
     )
     sprite = F.pad(sprite, (7, 6, 7, 6))
-    pictures = sprite[:, :3] + 1 - sprite[:, 3:]
+    pictures = (sprite[:, :3] + 1 - sprite[:, 3:]).to(model.positional_embedding.device)
     names = sorted({int(scenes.name_of[c]) for c in shown})
     templates = ("{}", "{} on a white background", "an emoji of {} on a white background")
     texts = sum(
@@ -178,7 +177,7 @@ def retrieval(model: nn.Module, data: Path, *, style: str = HELD_OUT) -> dict[st
     )
     order = (clip_features(model, pictures) @ F.normalize(texts, dim=-1).T).argsort(descending=True)
     truth = torch.tensor([names.index(int(scenes.name_of[c])) for c in shown])
-    hit = order == truth[:, None]
+    hit = order.cpu() == truth[:, None]
     return {
         "top1": hit[:, 0].float().mean().item(),
         "top5": hit[:, :5].any(1).float().mean().item(),
@@ -279,7 +278,7 @@ def clip_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
     `token_embedding.rows` holds their ids (int32), as `pairs.build_clip` reads them; all other rows
     are zero.
     """
-    state = model.state_dict()
+    state = {k: v.cpu() for k, v in model.state_dict().items()}
     rows = (state["token_embedding.weight"].abs().sum(1) > 0).nonzero()[:, 0]
     state["token_embedding.rows"] = rows.int()
     state["token_embedding.weight"] = state["token_embedding.weight"][rows]
@@ -307,14 +306,16 @@ def clip_losses(
     """
     with torch.autocast("cpu", torch.bfloat16):
         images = clip_features(model, pictures)
-    logits, truth = scale * images @ texts.T, torch.arange(len(images))
+    logits, truth = scale * images @ texts.T, torch.arange(len(images), device=images.device)
     pair = (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth)) / 2
     named = F.cross_entropy(20 * images @ F.normalize(model.proxies, dim=-1).T, concept)
     return pair + 0.5 * named, pair, (logits.argmax(1) == truth).float().mean()
 
 
-def train_clip(args: argparse.Namespace) -> None:
+def train_clip(args: argparse.Namespace) -> Iterator[Session]:
     """Contrastive training in turns: a batch, then the same batch moved up its loss.
+
+    Yields after each measurement; so does `train_vqgan`.
 
     The move is an L2 attack whose direction the first turn's own backward pass gives (Shafahi et
     al. 2019); its length grows over the first fifth. It is what makes a guide's gradients paint.
@@ -333,22 +334,23 @@ def train_clip(args: argparse.Namespace) -> None:
     model.proxies = nn.Parameter(
         torch.randn(len(scenes.names), SHAPES[args.what]["embed_dim"]) * 0.05
     )
-    model = model.to(memory_format=torch.channels_last)
+    model = model.to(args.device, memory_format=torch.channels_last)
     run = Session(args.what, model, args, lr=args.lr or 1e-3, decay=0.05)
     while run.step < args.steps:
         batch = scenes.batch(args.batch, run.rng)
-        clean = soft_crops(batch.pictures, run.generator)
+        clean, concept = soft_crops(batch.pictures, run.generator), batch.concept.to(args.device)
         warm = 0 if args.start else 0.1 * args.steps
         length = args.attack * min(1.0, max(0.0, (run.step - warm) / (0.1 * args.steps)))
         length *= run.rng.uniform(0.4, 1.0)  # weak and strong attacks
         move = torch.randn(clean.shape, generator=run.generator)
-        move = climb(torch.zeros_like(clean), move, 0.5 * length)
+        move = climb(torch.zeros_like(clean), move, 0.5 * length).to(args.device)
+        clean = clean.to(args.device)
         for _ in range(2):
             x = (clean + move).clamp(0, 1).requires_grad_()
             with torch.autocast("cpu", torch.bfloat16):
                 texts = text_features(model, batch.captions)
             scale = model.logit_scale.exp().clamp(max=60)
-            loss, pair, right = clip_losses(model, texts, scale, batch.concept, x)
+            loss, pair, right = clip_losses(model, texts, scale, concept, x)
             run.advance(loss, total=loss.item(), pair=pair.item(), right=right.item())
             move = climb(move, x.grad, length)
         if run.step % args.every < 2 or run.step >= args.steps:
@@ -356,6 +358,7 @@ def train_clip(args: argparse.Namespace) -> None:
             final = copy.deepcopy(run.average.model)
             del final.proxies
             run.keep(clip_tensors(final))
+            yield run
 
 
 class Autoencoder(nn.Module):
@@ -385,9 +388,9 @@ class Autoencoder(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(n, 3, 128, 128) in [-1, 1] to reconstruction, code indices and commitment loss."""
         z = self.quant_conv(self.encoder(F.pixel_unshuffle(x, UNSHUFFLE))).float()
-        indices, commit = torch.zeros(0), torch.zeros(())
+        indices, commit = torch.zeros(0), z.new_zeros(())
         if quantize:
-            with torch.autocast("cpu", enabled=False):
+            with torch.autocast(x.device.type, enabled=False):
                 z, indices, commit = self.codebook(z)
         return (
             F.pixel_shuffle(self.decoder(self.post_quant_conv(z)), UNSHUFFLE).float(),
@@ -397,7 +400,8 @@ class Autoencoder(nn.Module):
 
     def rebuild(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Pictures in [0, 1] through the codes and back, and the codes."""
-        y, codes, _ = self(x * 2 - 1, quantize=True)
+        device = self.quant_conv.weight.device
+        y, codes, _ = self(x.to(device) * 2 - 1, quantize=True)
         return norm_data(y), codes
 
 
@@ -445,23 +449,10 @@ def reconstruction(
     for _ in range(count // 20):
         x = scenes.batch(20, rng).pictures
         y, codes = rebuild(x)
-        squares += (y - x).square().flatten(1).mean(1).tolist()
+        squares += (y.cpu() - x).square().flatten(1).mean(1).tolist()
         used |= set(codes.flatten().tolist())
     psnr = float(np.mean(-10 * np.log10(np.array(squares) + 1e-10)))
     return {"psnr": psnr, "codes": len(used) / CODES}
-
-
-def measure(args: argparse.Namespace) -> None:
-    """Print what the pair in the package can do: held-out names, reconstructions, codes in use."""
-    pair = load_pair("emoji", device="cpu")
-
-    def rebuild(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        z = pair.vqgan.encode(x)
-        return norm_data(pair.vqgan.decode(pair.vqgan.quantize(z))), pair.vqgan.nearest(z)
-
-    figures = retrieval(pair.clip, args.data)
-    figures |= reconstruction(rebuild, Scenes(args.data), count=500)
-    print(json.dumps({k: round(v, 4) for k, v in figures.items()}))
 
 
 def vqgan_tensors(model: Autoencoder) -> dict[str, torch.Tensor]:
@@ -473,23 +464,23 @@ def vqgan_tensors(model: Autoencoder) -> dict[str, torch.Tensor]:
         state[key] = state[key] * scale
     state["post_quant_conv.weight"] = state["post_quant_conv.weight"] / scale
     state["quantize.embedding.weight"] = codes * scale
-    return {k: v.half().contiguous() for k, v in state.items()}
+    return {k: v.half().cpu().contiguous() for k, v in state.items()}
 
 
-def train_vqgan(args: argparse.Namespace) -> None:
+def train_vqgan(args: argparse.Namespace) -> Iterator[Session]:
     """Reconstruction, perceptual and (from `--gan-from` on) adversarial training of the
     autoencoder."""
     scenes = Scenes(args.data)
     torch.manual_seed(args.seed)
-    model = Autoencoder().to(memory_format=torch.channels_last)
+    model = Autoencoder().to(args.device, memory_format=torch.channels_last)
     run = Session("vqgan", model, args, lr=args.lr or 6e-4, decay=1e-4)
     guide = None
     if args.guide:
-        guide = build_clip(load_file(args.guide))
+        guide = build_clip(load_file(args.guide)).to(args.device)
     critic = critic_optimizer = None
     while run.step < args.steps:
         x = scenes.batch(args.batch, run.rng).pictures * 2 - 1
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = x.to(args.device, memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             y, _, commit = model(x, quantize=run.step >= args.codes_from)
         loss = picture_loss(y, x) + commit
@@ -503,7 +494,7 @@ def train_vqgan(args: argparse.Namespace) -> None:
             if critic is None:
                 from taming.modules.discriminator.model import NLayerDiscriminator
 
-                critic = NLayerDiscriminator(input_nc=3, ndf=24, n_layers=2)
+                critic = NLayerDiscriminator(input_nc=3, ndf=24, n_layers=2).to(args.device)
                 critic_optimizer = torch.optim.AdamW(critic.parameters(), lr=2e-4, betas=(0.5, 0.9))
             with torch.autocast("cpu", torch.bfloat16):
                 real, false = critic(x), critic(y.detach())
@@ -520,6 +511,7 @@ def train_vqgan(args: argparse.Namespace) -> None:
             coded = run.step > args.codes_from
             run.report(**(reconstruction(run.average.model.rebuild, scenes) if coded else {}))
             run.keep(vqgan_tensors(run.average.model))
+            yield run
 
 
 @torch.no_grad()
@@ -565,11 +557,12 @@ def ship(args: argparse.Namespace) -> None:
             print(f"{EMOJI / source.name}: {source.stat().st_size / 1e6:.1f} MB")
 
 
-def main(argv: list[str] | None = None) -> None:
+def options(argv: list[str] | None = None) -> argparse.Namespace:
+    """What the command line says, with what follows from it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("clip", "judge", "vqgan", "ship", "measure"))
+    parser.add_argument("what", choices=("clip", "judge", "vqgan", "ship"))
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=8000)
@@ -592,10 +585,21 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--gan-from", type=int, default=10**9, help="step at which the discriminator begins"
     )
+    parser.add_argument("--device", help="cpu or cuda; left out: cuda where there is one")
     args = parser.parse_args(argv)
-    torch.set_num_threads(args.threads)
+    args.device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     args.batch = args.batch or (16 if args.what == "vqgan" else 160)
-    {"vqgan": train_vqgan, "ship": ship, "measure": measure}.get(args.what, train_clip)(args)
+    return args
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = options(argv)
+    torch.set_num_threads(args.threads)
+    if args.what == "ship":
+        ship(args)
+        return
+    for _ in train_vqgan(args) if args.what == "vqgan" else train_clip(args):
+        pass
 
 
 if __name__ == "__main__":

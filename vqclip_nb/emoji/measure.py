@@ -1,0 +1,154 @@
+"""What the pair that ships can do, in figures and pictures, on fixed seeds.
+
+    python -m vqclip_nb.emoji.measure read DATA      # names in an unseen style, reconstructions
+    python -m vqclip_nb.emoji.measure paint OUT      # paints prompts; the judge says what it sees
+    python -m vqclip_nb.emoji.measure sheet OUT.png  # 64 prompts, a picture of each
+
+DATA is what `vqclip_nb.emoji.data` wrote. OUT gets a PNG for each prompt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tqdm.auto import tqdm
+
+from ..pairs import Guide, Pair, load_judge, load_pair
+from ..scores import concepts, picture_encoding, rank
+from ..settings import Settings
+from ..show import contact_sheet
+from ..training import Run
+from ..vqgan import norm_data
+from .data import COLOURS, STYLES, TRAINED, Scenes
+from .train import reconstruction, retrieval
+
+SHEET = """
+a pineapple, a strawberry, a sunflower, a carrot, a red apple, a banana, a watermelon, an avocado
+a fox, a frog, an owl, a penguin, a tiger, a whale, a butterfly, a lady beetle
+a pizza, a hamburger, a doughnut, an ice cream, a cup of tea, a birthday cake, sushi, a lollipop
+a rocket, a sailboat, a police car, an airplane, a tractor, a bicycle, a train, a helicopter
+a house, a castle, a tent, a volcano, a rainbow, a snowman, a fire, a moon
+a guitar, a hammer, a key, an umbrella, a light bulb, an alarm clock, a balloon, a soccer ball
+a pineapple in a bowl, a fox next to a tree, a cat on a bed, a rocket above a house
+a fish in a glass of milk, a crown on a frog, an owl and a moon, a cactus next to a snowman
+a sunflower on a blue background, a 3d render of a fox on a blue background
+a line drawing of a fox, a sticker of a robot on a yellow background, a blue cat
+a flat icon of a tree on a pink background, a green heart on a black background
+a cartoon of a ghost on a purple background
+"""
+
+
+def paint(pair: Pair, prompt: str, **changes: object) -> Run:
+    """A finished run of the default settings."""
+    run = Run(pair, Settings(include=[prompt], show_from=10_000, **changes))
+    for _ in run:
+        pass
+    return run
+
+
+def plain(count: int) -> list[str]:
+    """`count` names of single things, drawn with a fixed seed."""
+    names = concepts()
+    return [names[i] for i in np.random.default_rng(0).permutation(len(names))[:count]]
+
+
+def dressed(count: int) -> list[tuple[str, str, str]]:
+    """`count` times a thing, the words of its style and the colour of its background."""
+    rng = np.random.default_rng(1)
+    styles, colours = [STYLES[s].words[0] for s in TRAINED], list(COLOURS)
+    things = plain(len(concepts()))[-count:]
+    return [
+        (thing, styles[rng.integers(len(styles))], colours[rng.integers(len(colours))])
+        for thing in things
+    ]
+
+
+def seen(judge: Guide, picture: torch.Tensor, texts: list[str]) -> int:
+    """Which of `texts` the judge finds nearest to a picture's encoding (1, d)."""
+    return int((picture @ F.normalize(judge.encode_text(texts), dim=-1).T).argmax())
+
+
+def measure_painting(out: Path, *, count: int, **changes: object) -> dict[str, float]:
+    """Paint `count` plain prompts and half as many dressed ones, and ask the judge.
+
+    first, five: share of plain prompts whose thing is named first, and among five, of all concepts.
+    style, background: share of dressed prompts whose words are the likeliest of their kind.
+    seconds: median for a picture.
+    """
+    pair, judge = load_pair("emoji", device="cpu"), load_judge("emoji", device="cpu")
+    out.mkdir(parents=True, exist_ok=True)
+    ranks, styles, grounds, seconds = [], [], [], []
+    for i, thing in enumerate(tqdm(plain(count), "plain", mininterval=10)):
+        began = time.perf_counter()
+        run = paint(pair, thing, **changes)
+        seconds.append(time.perf_counter() - began)
+        ranks.append(rank(judge, run.image, thing, concepts()))
+        run.save_png(out / f"{i:03d}-{ranks[-1]}.png")
+    wanted = dressed(count // 2)
+    for i, (thing, style, colour) in enumerate(tqdm(wanted, "dressed", mininterval=10)):
+        run = paint(pair, f"{style} {thing} on a {colour} background", **changes)
+        run.save_png(out / f"dressed-{i:03d}.png")
+        picture = picture_encoding(judge, run.image)
+        ways = [STYLES[s].words[0] for s in TRAINED]
+        texts = [f"{w} {thing} on a {colour} background" for w in ways]
+        styles.append(ways[seen(judge, picture, texts)] == style)
+        texts = [f"{style} {thing} on a {c} background" for c in COLOURS]
+        grounds.append(list(COLOURS)[seen(judge, picture, texts)] == colour)
+    places = np.array(ranks)
+    return {
+        "first": float((places == 1).mean()),
+        "five": float((places <= 5).mean()),
+        "median rank": float(np.median(places)),
+        "style": float(np.mean(styles)) if styles else float("nan"),
+        "background": float(np.mean(grounds)) if grounds else float("nan"),
+        "seconds": float(np.median(seconds)),
+    }
+
+
+def measure_reading(data: Path) -> dict[str, float]:
+    """Held-out names by guide and judge, PSNR (dB) and codes in use on 500 unseen scenes."""
+    pair = load_pair("emoji", device="cpu")
+
+    def rebuild(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        z = pair.vqgan.encode(x)
+        return norm_data(pair.vqgan.decode(pair.vqgan.quantize(z))), pair.vqgan.nearest(z)
+
+    figures = retrieval(pair.clip, data)
+    judged = retrieval(load_judge("emoji", device="cpu").clip, data)
+    figures |= {f"judge {k}": v for k, v in judged.items()}
+    return figures | reconstruction(rebuild, Scenes(data), count=500)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("read", "paint", "sheet"))
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--count", type=int, default=100, help="plain prompts to paint")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--settings", type=json.loads, default={}, help="changes, as JSON")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    if args.what == "sheet":
+        pair = load_pair("emoji", device="cpu")
+        prompts = re.split(r", |\n", SHEET.strip())
+        images = [paint(pair, p, **args.settings).image for p in tqdm(prompts, mininterval=10)]
+        contact_sheet(images, prompts).savefig(args.path, dpi=100)
+        return
+    if args.what == "read":
+        figures = measure_reading(args.path)
+    else:
+        figures = measure_painting(args.path, count=args.count, **args.settings)
+    print(json.dumps({k: round(v, 4) for k, v in figures.items()}))
+
+
+if __name__ == "__main__":
+    main()
