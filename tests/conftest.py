@@ -1,5 +1,8 @@
 """What the tests share: the pair that ships, on the CPU, and settings that finish in a second."""
 
+import json
+
+import numpy as np
 import pytest
 
 import vqclip_nb as vq
@@ -19,3 +22,27 @@ def small():
         return vq.Settings(include=include, **{**quick, **changes})
 
     return make
+
+
+@pytest.fixture(scope="module")
+def sprites(tmp_path_factory):
+    """Twelve concepts in all styles: discs and bars of their own colours."""
+    folder = tmp_path_factory.mktemp("emoji")
+    rng = np.random.default_rng(0)
+    sheet = np.zeros((6, 12, 128, 128, 4), np.uint8)
+    y, x = np.mgrid[:128, :128] - 64
+    for concept in range(12):
+        inside = (x**2 + y**2 < 50**2) if concept % 2 else (np.abs(x) < 12 + 2 * concept)
+        for style in range(6):
+            sheet[style, concept, inside] = [*rng.integers(0, 255, 3), 255]
+    np.save(folder / "sprites.npy", sheet)
+    labels = [
+        *"apple owl car hat pen cup key bus".split(),
+        "one o’clock",
+        "two-thirty",
+        "ant",
+        "fig",
+    ]
+    concepts = [{"label": name, "tags": ["thing", f"{name}ish"], "group": 3} for name in labels]
+    (folder / "concepts.json").write_text(json.dumps(concepts))
+    return folder

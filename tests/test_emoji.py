@@ -7,40 +7,16 @@ import pytest
 import torch
 
 from vqclip_nb.emoji import train
-from vqclip_nb.emoji.data import COLOURS, STYLES, Scenes, article, merged_name
+from vqclip_nb.emoji.data import COLOURS, Scenes, article, merged_name
 from vqclip_nb.pairs import build_clip
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """Twelve concepts in all styles: discs and bars of their own colours."""
-    folder = tmp_path_factory.mktemp("emoji")
-    rng = np.random.default_rng(0)
-    sprites = np.zeros((len(STYLES), 12, 128, 128, 4), np.uint8)
-    y, x = np.mgrid[:128, :128] - 64
-    for concept in range(12):
-        inside = (x**2 + y**2 < 50**2) if concept % 2 else (np.abs(x) < 12 + 2 * concept)
-        for style in range(len(STYLES)):
-            sprites[style, concept, inside] = [*rng.integers(0, 255, 3), 255]
-    np.save(folder / "sprites.npy", sprites)
-    labels = [
-        *"apple owl car hat pen cup key bus".split(),
-        "one o’clock",
-        "two-thirty",
-        "ant",
-        "fig",
-    ]
-    concepts = [{"label": name, "tags": ["thing", f"{name}ish"], "group": 3} for name in labels]
-    (folder / "concepts.json").write_text(json.dumps(concepts))
-    return folder
 
 
 def arguments(what, data, out, *more):
     train.main([what, str(data), str(out), "--threads", "1", "--every", "2", "--batch", "6", *more])
 
 
-def test_scenes_follow_the_seed_and_say_what_they_show(data):
-    scenes = Scenes(data, size=64)
+def test_scenes_follow_the_seed_and_say_what_they_show(sprites):
+    scenes = Scenes(sprites, size=64)
     one, two = (scenes.batch(50, np.random.default_rng(3)) for _ in range(2))
     assert torch.equal(one.pictures, two.pictures) and one.captions == two.captions
     assert one.pictures.shape == (50, 3, 64, 64)
@@ -71,13 +47,13 @@ def test_an_attack_raises_the_loss_and_is_no_longer_than_asked():
     assert (move.flatten(1).norm(dim=1) <= 0.5 + 1e-5).all()
 
 
-def test_clip_trains_resumes_and_ships_centred(data, tmp_path):
-    arguments("clip", data, tmp_path, "--steps", "2")
-    arguments("clip", data, tmp_path, "--steps", "4")
+def test_clip_trains_resumes_and_ships_centred(sprites, tmp_path):
+    arguments("clip", sprites, tmp_path, "--steps", "2")
+    arguments("clip", sprites, tmp_path, "--steps", "4")
     rows = [json.loads(line) for line in open(tmp_path / "clip.jsonl")]
     assert [r["step"] for r in rows] == [2, 4]
     state = train.load_file(tmp_path / "clip.safetensors")
-    scenes = Scenes(data, size=64)
+    scenes = Scenes(sprites, size=64)
     texts = scenes.batch(60, np.random.default_rng(5)).captions
     before = train.text_features(build_clip(dict(state)), texts).mean(0).norm()
     train.centre(state, scenes, count=60)
@@ -85,16 +61,14 @@ def test_clip_trains_resumes_and_ships_centred(data, tmp_path):
     assert before > 0.5 and after < 0.5 * before
 
 
-def test_vqgan_trains_and_its_tensors_load(data, tmp_path, monkeypatch):
+def test_vqgan_trains_and_its_tensors_load(sprites, tmp_path, monkeypatch):
     from vqclip_nb.vqgan import VQGAN
 
-    arguments("vqgan", data, tmp_path, "--steps", "2", "--gan-from", "1", "--codes-from", "0")
+    arguments("vqgan", sprites, tmp_path, "--steps", "2", "--gan-from", "1", "--codes-from", "0")
     row = json.loads(open(tmp_path / "vqgan.jsonl").readline())
     assert row["step"] == 2 and row["critic"] > 0 and row["psnr"] > 0
     state = train.load_file(tmp_path / "vqgan.safetensors")
-    config = {"ddconfig": train.VQGAN, "embed_dim": train.EMBED_DIM, "n_embed": train.CODES,
-              "unshuffle": train.UNSHUFFLE}  # fmt: skip
-    network = VQGAN.from_state(config, state)
+    network = VQGAN.from_state(train.CONFIG, state)
     assert network.decode(network.quantize(network.encode(torch.rand(1, 3, 32, 48)))).shape == (
         1,
         3,

@@ -39,8 +39,12 @@ def test_every_notebook_is_paired():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_runs_from_top_to_bottom(name, tmp_path):
-    short = dict(TOTAL_ITER=6, OUTPUT=str(tmp_path)) if name == "1_studio" else {}
+def test_runs_from_top_to_bottom(name, tmp_path, sprites):
+    short = {
+        "1_studio": dict(TOTAL_ITER=6, OUTPUT=str(tmp_path)),
+        "4_train_a_pair": dict(DATA=str(sprites), CLIP_STEPS=4, CLIP_BATCH=6)
+        | dict(VQGAN_STEPS=8, VQGAN_BATCH=4, PAINT_STEPS=4),
+    }.get(name, {})
     done = papermill.execute_notebook(
         FOLDER / f"{name}.ipynb", tmp_path / "done.ipynb", short, progress_bar=False, cwd=tmp_path
     )

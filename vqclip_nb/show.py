@@ -26,11 +26,17 @@ class Figure(figure.Figure):
         return file.getvalue()
 
 
+def picture_of(tensor: torch.Tensor) -> Image.Image:
+    """A tensor (3, h, w) in [0, 1] as a picture."""
+    pixels = (tensor.detach().clamp(0, 1) * 255).round().byte()
+    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+
+
 def show_from_tensor(tensor: torch.Tensor) -> Figure:
     """A figure of a picture (3, h, w) in [0, 1]."""
     figure = Figure(figsize=(5, 5 * tensor.shape[1] / tensor.shape[2]))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.imshow((tensor.detach().clamp(0, 1) * 255).byte().cpu().numpy().transpose(1, 2, 0))
+    axes.imshow(picture_of(tensor))
     axes.axis("off")
     return figure
 

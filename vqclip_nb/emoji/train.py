@@ -30,6 +30,7 @@ from torch import nn
 from torchvision.transforms.functional import normalize
 
 from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip, import_clip
+from ..show import Figure
 from ..vqgan import norm_data
 from ..weights import write_state
 from .data import COLOURS, HELD_OUT, STYLES, Scenes, article
@@ -56,6 +57,7 @@ VQGAN = dict(
     dropout=0.0,
 )
 UNSHUFFLE, EMBED_DIM, CODES = 4, 32, 2048
+CONFIG = {"ddconfig": VQGAN, "embed_dim": EMBED_DIM, "n_embed": CODES, "unshuffle": UNSHUFFLE}
 
 
 def new_clip(name: str) -> nn.Module:
@@ -161,26 +163,36 @@ def text_features(model: nn.Module, captions: list[str]) -> torch.Tensor:
 
 
 @torch.no_grad()
-def retrieval(model: nn.Module, data: Path, *, style: str = HELD_OUT) -> dict[str, float]:
-    """Share of `style`'s pictures on white whose concept the CLIP names first, and among five."""
+def guesses(
+    model: nn.Module, data: Path, *, style: str = HELD_OUT
+) -> tuple[torch.Tensor, list[str], list[list[str]]]:
+    """`style`'s pictures on white (n, 3, 64, 64), their names, and for each the names that the CLIP
+    would give it, likeliest first."""
     scenes = Scenes(data, size=64, styles=(style,))
     shown = scenes.present[0].nonzero()[:, 0]
     sprite = F.interpolate(
         scenes.sprites[0, shown].float() / 255, scale_factor=0.8, mode="bilinear", antialias=True
     )
     sprite = F.pad(sprite, (7, 6, 7, 6))
-    pictures = (sprite[:, :3] + 1 - sprite[:, 3:]).to(model.positional_embedding.device)
-    names = sorted({int(scenes.name_of[c]) for c in shown})
+    pictures = sprite[:, :3] + 1 - sprite[:, 3:]
+    truth = [scenes.names[int(scenes.name_of[c])] for c in shown]
+    names = sorted(set(truth))
     templates = ("{}", "{} on a white background", "an emoji of {} on a white background")
     texts = sum(
-        text_features(model, [t.format(article(scenes.names[n])) for n in names]) for t in templates
+        text_features(model, [t.format(article(name)) for name in names]) for t in templates
     )
-    order = (clip_features(model, pictures) @ F.normalize(texts, dim=-1).T).argsort(descending=True)
-    truth = torch.tensor([names.index(int(scenes.name_of[c])) for c in shown])
-    hit = order.cpu() == truth[:, None]
+    images = clip_features(model, pictures.to(texts.device))
+    order = (images @ F.normalize(texts, dim=-1).T).argsort(descending=True)
+    return pictures, truth, [[names[i] for i in row] for row in order.tolist()]
+
+
+def retrieval(model: nn.Module, data: Path, *, style: str = HELD_OUT) -> dict[str, float]:
+    """Share of `style`'s pictures on white whose concept the CLIP names first, and among five."""
+    _, truth, order = guesses(model, data, style=style)
+    place = [names.index(name) for name, names in zip(truth, order, strict=True)]
     return {
-        "top1": hit[:, 0].float().mean().item(),
-        "top5": hit[:, :5].any(1).float().mean().item(),
+        "top1": sum(p == 0 for p in place) / len(place),
+        "top5": sum(p < 5 for p in place) / len(place),
     }
 
 
@@ -267,9 +279,22 @@ class Session:
         print(f"{self.name} {row}, {left:.0f} minutes left", flush=True)
 
     def keep(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Write weights that `vqclip_nb.open_pair` takes."""
         part = self.out / f"{self.name}.safetensors.part"
-        save_file(tensors, part)
+        save_file(tensors, part, {"config": json.dumps(CONFIG)} if self.name == "vqgan" else {})
         part.rename(self.out / f"{self.name}.safetensors")
+
+    def curves(self) -> Figure:
+        """Every figure of the log over the steps."""
+        with open(self.out / f"{self.name}.jsonl") as log:
+            rows = [json.loads(line) for line in log]
+        names = [k for k in rows[-1] if k not in ("step", "minutes", "scale", "attack")]
+        figure = Figure(figsize=(2.6 * len(names), 2.4), layout="constrained")
+        for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+            known = [row for row in rows if name in row]
+            axes.plot([row["step"] for row in known], [row[name] for row in known], marker=".")
+            axes.set(title=name, xlabel="step")
+        return figure
 
 
 def clip_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -542,10 +567,9 @@ def ship(args: argparse.Namespace) -> None:
         "".join(f"{article(name)}\n" for name in scenes.names), encoding="utf8"
     )
     words = {w for v in vocabulary(scenes) for w in re.findall(r"[\w'’-]+", v.lower())}
-    config = {"ddconfig": VQGAN, "embed_dim": EMBED_DIM, "n_embed": CODES, "unshuffle": UNSHUFFLE}
     metadata = {
         "clip": {"words": json.dumps(sorted(words), ensure_ascii=False)},
-        "vqgan": {"config": json.dumps(config)},
+        "vqgan": {"config": json.dumps(CONFIG)},
     }
     for name in ("clip", "vqgan", "judge"):
         source = args.out / f"{name}.safetensors"

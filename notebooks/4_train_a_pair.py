@@ -1,0 +1,139 @@
+# ---
+# jupyter:
+#   jupytext:
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Train a pair
+#
+# Where the networks that ship came from: pictures of emoji composed into captioned scenes, a **CLIP** that learns
+# which caption belongs to which scene, and a **VQGAN** that learns to draw scenes from a few codes. As it stands this
+# notebook trains for a few minutes on a CPU, enough to watch both begin to work. With more `STEPS` it makes what
+# ships: about four CPU hours for the CLIP, two for the VQGAN. Training goes on where it was cut off.
+#
+# Needs npm, which brings the emoji sets (Colab has it).
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:
+    get_ipython().run_line_magic(
+        "pip", 'install -q "vqclip_nb[train] @ git+https://github.com/vqclip/vqclip_nb"'
+    )
+
+# %% tags=["parameters"]
+DATA = "emoji/data"  # where the rendered sets go, 600 MB
+OUT = "emoji/run"  # checkpoints, logs and weights
+CLIP_STEPS, CLIP_BATCH = 240, 160  # what ships took 12,000
+VQGAN_STEPS, VQGAN_BATCH = 120, 16  # what ships took 2,800
+PAINT_STEPS = 60
+
+# %%
+from pathlib import Path
+
+import numpy as np
+from IPython.display import display
+
+import vqclip_nb as vq
+from vqclip_nb.emoji import data, train
+from vqclip_nb.show import contact_sheet, picture_of
+
+# %% [markdown]
+# ## Data
+# Five sets are trained on. The sixth, FxEmojis, is never shown in training: it tells whether the CLIP has learned what
+# a fox is, or only what five foxes look like.
+
+# %%
+Path(DATA).mkdir(parents=True, exist_ok=True)
+if not Path(DATA, "sprites.npy").exists():
+    data.fetch(Path(DATA))
+    data.render(Path(DATA))
+scenes = data.Scenes(DATA)
+
+# %%
+some = scenes.batch(min(12, len(scenes.pairs)), np.random.default_rng(0))
+contact_sheet([picture_of(p) for p in some.pictures], some.captions, columns=6)
+
+# %% [markdown]
+# ## CLIP
+# Two encoders, one for pictures and one for captions, whose encodings are unit vectors. Each step takes a batch and
+# raises the cosine of every picture with its own caption against all others of the batch. Then the pictures are moved
+# a little in the direction that hurts most, and the step is repeated: a CLIP trained on such attacks has gradients
+# that a painter can follow.
+#
+# *top1* and *top5* are the shares of the held-out style that it names right, first or among five, out of 385.
+
+# %%
+plan = ["clip", DATA, OUT, "--steps", str(CLIP_STEPS), "--batch", str(CLIP_BATCH)]
+handle = display(display_id=True)
+for clip in train.train_clip(train.options([*plan, "--every", str(max(2, CLIP_STEPS // 8))])):
+    handle.update(clip.curves())
+
+# %% [markdown]
+# What it takes unseen drawings for, likeliest first:
+
+# %%
+pictures, truth, names = train.guesses(clip.average.model, DATA)
+titles = [f"{t}?\n{', '.join(n[:3])}" for t, n in zip(truth, names, strict=True)]
+pick = np.random.default_rng(0).permutation(len(truth))[:12]
+contact_sheet([picture_of(pictures[i]) for i in pick], [titles[i] for i in pick], columns=6)
+
+# %% [markdown]
+# ## VQGAN
+# An encoder, a codebook of 2,048 entries, a decoder. It learns to give pictures back through the codes; the small
+# CLIP's first layers say which differences matter, and a discriminator sharpens what the squares blur.
+#
+# *psnr* is in decibels on scenes that no step has seen, *codes* the share of the codebook in use on them.
+
+# %%
+plan = [
+    "vqgan",
+    DATA,
+    OUT,
+    "--steps",
+    str(VQGAN_STEPS),
+    "--batch",
+    str(VQGAN_BATCH),
+    "--guide",
+    f"{OUT}/clip.safetensors",
+]
+plan += ["--codes-from", str(VQGAN_STEPS // 4), "--gan-from", str(VQGAN_STEPS * 3 // 4)]
+handle = display(display_id=True)
+for vqgan in train.train_vqgan(train.options([*plan, "--every", str(max(2, VQGAN_STEPS // 8))])):
+    handle.update(vqgan.curves())
+
+# %% [markdown]
+# Scenes above, what comes back through the codes below:
+
+# %%
+x = scenes.batch(6, np.random.default_rng(1)).pictures
+back, codes = vqgan.average.model.rebuild(x)
+contact_sheet([picture_of(p) for p in [*x, *back]], columns=6)
+
+# %% [markdown]
+# ## Paint with it
+# The files in `OUT` go through the same door as any others of your own. After minutes of training, expect colours; the
+# pair that ships, below it, has had hours.
+
+# %%
+mine = vq.open_pair(clip=f"{OUT}/clip.safetensors", vqgan=f"{OUT}/vqgan.safetensors")
+settings = vq.Settings(
+    include=["a sunflower on a blue background"], total_iter=PAINT_STEPS, height=128, width=128
+)
+vq.watch(vq.Run(mine, settings)).image
+
+# %%
+vq.watch(vq.Run(vq.load_pair("emoji"), settings)).image
+
+# %% [markdown]
+# To put yours in its place: `python -m vqclip_nb.emoji.train ship DATA OUT` in a clone of the repository, and
+# `python -m vqclip_nb.emoji.measure` for its figures.
