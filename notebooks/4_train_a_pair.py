@@ -73,9 +73,10 @@ contact_sheet([picture_of(p) for p in some.pictures], some.captions, columns=6)
 # *top1* and *top5* are the shares of the held-out style that it names right, first or among five, out of 385.
 
 # %%
-plan = ["clip", DATA, OUT, "--steps", str(CLIP_STEPS), "--batch", str(CLIP_BATCH)]
+plan = f"clip {DATA} {OUT} --steps {CLIP_STEPS} --batch {CLIP_BATCH}"
+plan += f" --every {max(2, CLIP_STEPS // 8)}"
 handle = display(display_id=True)
-for clip in train.train_clip(train.options([*plan, "--every", str(max(2, CLIP_STEPS // 8))])):
+for clip in train.train_clip(train.options(plan.split())):
     handle.update(clip.curves())
 
 # %% [markdown]
@@ -95,20 +96,11 @@ contact_sheet([picture_of(pictures[i]) for i in pick], [titles[i] for i in pick]
 # *psnr* is in decibels on scenes that no step has seen, *codes* the share of the codebook in use on them.
 
 # %%
-plan = [
-    "vqgan",
-    DATA,
-    OUT,
-    "--steps",
-    str(VQGAN_STEPS),
-    "--batch",
-    str(VQGAN_BATCH),
-    "--guide",
-    f"{OUT}/clip.safetensors",
-]
-plan += ["--codes-from", str(VQGAN_STEPS // 4), "--gan-from", str(VQGAN_STEPS * 3 // 4)]
+plan = f"vqgan {DATA} {OUT} --steps {VQGAN_STEPS} --batch {VQGAN_BATCH}"
+plan += f" --every {max(2, VQGAN_STEPS // 8)} --guide {OUT}/clip.safetensors"
+plan += f" --codes-from {VQGAN_STEPS // 4} --gan-from {VQGAN_STEPS * 3 // 4}"
 handle = display(display_id=True)
-for vqgan in train.train_vqgan(train.options([*plan, "--every", str(max(2, VQGAN_STEPS // 8))])):
+for vqgan in train.train_vqgan(train.options(plan.split())):
     handle.update(vqgan.curves())
 
 # %% [markdown]
