@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 
 import vqclip_nb as vq
 from vqclip_nb import studio as studio_module
+from vqclip_nb.export import read_recipe
 from vqclip_nb.settings import KNOBS
 from vqclip_nb.studio import DRAFTS, EXAMPLES
 
@@ -287,6 +288,15 @@ def test_export_and_restore(studio, pair, tmp_path, kind):
     assert "Error" not in other.message.value
     drop(other.upload, "mine.png", a_png("red"))
     assert "not written by vqclip_nb" in other.message.value and other.settings == wanted
+
+
+def test_png_of_the_frame_one_went_back_to(studio, tmp_path):
+    studio.paint()
+    studio.kind.value, studio.back.value = "PNG", 1
+    export(studio)
+    frame, path = studio.run.frames[1], tmp_path / "picture.png"
+    assert list(Image.open(path).getdata()) == list(frame.image.getdata())
+    assert read_recipe(path)["steps"] == frame.iteration + 1 < len(studio.run.history)
 
 
 def test_restoring_asks_for_the_pair_that_painted_it(studio, pair, tmp_path):

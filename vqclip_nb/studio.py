@@ -700,7 +700,9 @@ class Studio(w.VBox):
         kind = self.kind.value
         path = free_path(self.folder, f"picture.{kind.lower()}")
         if kind == "PNG":
-            save_png(resized(self.run.image, self.side.value), path, self.run.recipe())
+            newest = self.back.value == self.back.max  # else the one under the slider
+            frame = self.run._last if newest else self.run.frames[self.back.value]
+            save_png(resized(frame.image, self.side.value), path, self.run.recipe(frame))
         else:
             runs = [t.run for t in self.ticked] or [self.run]
             moving = self.motion.value == "morph"

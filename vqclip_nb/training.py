@@ -309,7 +309,7 @@ class Run:
         run = Run(self.pair, self.settings)
         run.index, run.iteration = frame.index, frame.iteration
         run._set_state(frame.state)
-        at = self.history.index((frame.index, frame.iteration, frame.loss, frame.similarity))
+        at = self._steps(frame)
         run.history, run.changes = self.history[:at], [c for c in self.changes if c[0] <= at]
         run.frames = [
             f for f in self.frames if (f.index, f.iteration) < (frame.index, frame.iteration)
@@ -321,11 +321,16 @@ class Run:
 
     # -- files
 
-    def recipe(self) -> dict[str, Any]:
-        """What is written into exported files: settings, pair, versions and how the picture was
-        made."""
-        changes = [[at, change] for at, change in self.changes]
-        return recipe(self.settings, self.pair, steps=len(self.history), changes=changes)
+    def _steps(self, frame: Frame) -> int:
+        """How many steps came before `frame`."""
+        return self.history.index((frame.index, frame.iteration, frame.loss, frame.similarity))
+
+    def recipe(self, frame: Frame | None = None) -> dict[str, Any]:
+        """What is written into exported files: settings, pair, versions and how the picture, or
+        that of an earlier `frame`, was made."""
+        steps = self._steps(frame) + 1 if frame else len(self.history)
+        changes = [[at, change] for at, change in self.changes if at < steps]
+        return recipe(self.settings, self.pair, steps=steps, changes=changes)
 
     def _images(self) -> list[Image.Image]:
         if not self.frames:
