@@ -6,6 +6,7 @@ No pyplot: it is not safe outside the main thread.
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,8 @@ def contact_sheet(
         if i < len(images):
             axes.imshow(images[i])
             if i < len(titles):
-                axes.set_title(titles[i], fontsize=7, y=-0.02, va="top", wrap=True)
+                lines = (textwrap.fill(line, int(inches * 17)) for line in titles[i].split("\n"))
+                axes.set_title("\n".join(lines), fontsize=7, y=-0.03, pad=0, va="top")
     return figure
 
 

@@ -220,7 +220,7 @@ class Session:
             lr=lr,
             betas=(0.9, 0.98),
         )
-        warm, total = 200, args.steps
+        warm, total = min(200, args.steps / 10), args.steps
         self.plan = (
             torch.optim.lr_scheduler.LambdaLR(  # flat, then down to nothing over the last 40 %
                 self.optimizer,
