@@ -59,8 +59,8 @@ def contact_sheet(
         if i < len(images):
             axes.imshow(images[i])
             if i < len(titles):
-                lines = (textwrap.fill(line, int(inches * 17)) for line in titles[i].split("\n"))
-                axes.set_title("\n".join(lines), fontsize=7, y=-0.03, pad=0, va="top")
+                lines = (textwrap.fill(line, 27) for line in titles[i].split("\n"))
+                axes.set_title("\n".join(lines), fontsize=4.5 * inches, y=-0.03, pad=0, va="top")
     return figure
 
 

@@ -370,7 +370,7 @@ def train_clip(args: argparse.Namespace) -> Iterator[Session]:
         move = torch.randn(clean.shape, generator=run.generator)
         move = climb(torch.zeros_like(clean), move, 0.5 * length).to(args.device)
         clean = clean.to(args.device)
-        for _ in range(2):
+        for _ in range(2 if args.attack else 1):
             x = (clean + move).clamp(0, 1).requires_grad_()
             with torch.autocast("cpu", torch.bfloat16):
                 texts = text_features(model, batch.captions)
