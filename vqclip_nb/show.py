@@ -6,14 +6,20 @@ No pyplot: it is not safe outside the main thread.
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from matplotlib import figure
 from PIL import Image
 
+from .scores import over_seeds, plus_minus
+
 if TYPE_CHECKING:
+    import pandas
+
     from .training import Frame, Run
 
 
@@ -44,9 +50,9 @@ def contact_sheet(
 ) -> Figure:
     """A figure of pictures in rows, each with its title below."""
     rows = -(-len(images) // columns)
-    figure = Figure(
-        figsize=(columns * inches, rows * inches * (1.18 if titles else 1)), layout="constrained"
-    )
+    lines = max((title.count("\n") + 1 for title in titles), default=0)
+    height = rows * (inches * (1.1 if titles else 1) + 0.13 * lines)
+    figure = Figure(figsize=(columns * inches, height), layout="constrained")
     for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.axis("off")
         if i < len(images):
@@ -54,6 +60,30 @@ def contact_sheet(
             if i < len(titles):
                 axes.set_title(titles[i], fontsize=7, y=-0.02, va="top", wrap=True)
     return figure
+
+
+def table(
+    frame: pandas.DataFrame, *, rows: str = "activation", columns: str = "learning_rate"
+) -> Figure:
+    """The report's Table 1 from a frame of `grid`: a figure of a picture for each pair of settings.
+
+    Shown is the first prompt's first seed; below it, over all prompts and seeds, the guide's
+    similarity, the judge's, and the rank, each as mean ± 95 % interval over seeds.
+    """
+    values = {s: over_seeds(frame, [rows, columns], s) for s in ("similarity", "judge", "rank")}
+    images, titles = [], []
+    levels = list(frame[columns].unique())
+    for row, column in itertools.product(frame[rows].unique(), levels):
+        cell = frame[(frame[rows] == row) & (frame[columns] == column)]
+        pictures = [p for p in cell.picture if p and Path(p).is_file()]
+        images.append(Image.open(pictures[0]) if pictures else Image.new("RGB", (8, 8), "white"))
+        lines = [f"{row}, {column:g}" if isinstance(column, float) else f"{row}, {column}"]
+        for score, digits in (("similarity", 3), ("judge", 3), ("rank", 0)):
+            found = values[score].loc[(row, column)] if len(cell) else None
+            if found is not None and found["mean"] == found["mean"]:
+                lines.append(f"{score} {plus_minus(*found, digits)}")
+        titles.append("\n".join(lines))
+    return contact_sheet(images, titles, columns=len(levels), inches=1.9)
 
 
 class Live:
