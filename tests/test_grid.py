@@ -141,6 +141,10 @@ def test_without_a_judge_the_guide_ranks(run):
     assert frame.judge.isna().all() and frame["rank"].isin([1, 2]).all()
 
 
+def test_without_distractors_every_picture_is_first(run):
+    assert list(run(distractors=[], seed=[0, 1])["rank"]) == [1, 1]
+
+
 def test_what_is_done_is_not_done_again(run, painted, tmp_path):
     first = run(seed=[0, 1])
     times = {p: p.stat().st_mtime_ns for p in (tmp_path / "grid").iterdir()}
@@ -218,6 +222,7 @@ def test_a_warning_is_said_once(run):
     with pytest.warns(UserWarning) as said:
         run(height=[33], seed=range(3))
     assert [str(w.message)[:20] for w in said].count("33×32 becomes 32×32:") == 1
+    assert all(w.filename == __file__ for w in said)  # it points at the call
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run(height=[33], seed=range(3))  # nothing to do, nothing to say

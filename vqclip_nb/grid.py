@@ -90,11 +90,8 @@ def grid(
     from tqdm.auto import tqdm
 
     asked = cells(**settings)
-    names = (BY_PAIR, None, "emoji", *CLIPS)
-    if judge not in names:
-        raise ValueError(
-            f"judge {judge!r} is not known: choose one of {', '.join(map(str, names))}"
-        )
+    if judge not in (judges := (BY_PAIR, None, "emoji", *CLIPS)):
+        raise ValueError(f"judge {judge!r} is not known: choose one of {judges}")
     if isinstance(pair, Pair) and not isinstance(executor, ThreadPoolExecutor | None):
         raise ValueError("an open pair stays in its process: give a name or a function that opens")
     distractors = tuple(concepts() if distractors is None else distractors)
@@ -117,11 +114,12 @@ def grid(
     work = _results(executor, missing, (*bench, hashes, distractors, again))
     with tqdm(total=len(results), initial=len(results) - len(missing)) as bar, closing(work):
         for path, result in work:
-            for text in set(result.pop("warnings", ())) - said:
-                said.add(text)
-                warnings.warn(text, stacklevel=2)
+            new = set(result.pop("warnings", ())) - said
             results[path] = result if "error" in result else _keep(path, result)
             bar.update()
+            said |= new
+            for text in new:
+                warnings.warn(text, stacklevel=2)
     rows = [
         asdict(s)
         | {"include": s.include[0], **dict.fromkeys(SCORES), "error": "", "picture": None}
