@@ -214,7 +214,7 @@ def test_an_interrupt_keeps_what_is_done(run, painted, monkeypatch, threads):
         executor.shutdown()
     monkeypatch.setattr(module, "_paint", real)
     before = len(painted)
-    assert 2 <= before < 40  # the rest was cancelled
+    assert 2 <= before <= 20  # the rest was cancelled
     assert len(run(seed=range(4))) == 4 and before < len(painted) + 1 <= before + 3
 
 
@@ -294,7 +294,9 @@ def test_a_cell_that_failed_on_dask_is_tried_again(run, tmp_path):
     with Client(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
     ) as client:
-        executor = client.get_executor()
+        executor, held = client.get_executor(), []
+        submit = executor.submit  # an interrupted call's traceback holds its futures, too
+        executor.submit = lambda *job: held.append(submit(*job)) or held[-1]
         assert run("emoji", init_image=str(start), executor=executor).error[0]
         Image.new("RGB", (32, 32), "red").save(start)
         assert run("emoji", init_image=str(start), executor=executor).error[0] == ""
