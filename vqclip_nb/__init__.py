@@ -2,6 +2,7 @@
 of CLIP."""
 
 from .export import open_recipe
+from .grid import grid
 from .pairs import Guide, Pair, available_pairs, load_judge, load_pair, open_pair
 from .prompts import create_encodings, unknown_words
 from .settings import PRESETS, Settings
@@ -19,6 +20,7 @@ __all__ = [
     "WeightsError",
     "available_pairs",
     "create_encodings",
+    "grid",
     "load_judge",
     "load_pair",
     "open_pair",

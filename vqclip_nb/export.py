@@ -46,7 +46,7 @@ def recipe(settings: Settings, pair: Any, **more: Any) -> dict[str, Any]:
     }
 
 
-def _write(path: str | Path, save: Callable[[Path], None]) -> Path:
+def write_whole(path: str | Path, save: Callable[[Path], None]) -> Path:
     """Write beside `path` under a temporary name, then rename, so that a failure leaves what was
     there."""
     path = Path(path)
@@ -68,7 +68,7 @@ def save_png(image: Image.Image, path: str | Path, recipe: dict[str, Any]) -> Pa
     info = PngImagePlugin.PngInfo()
     info.add_itxt(KEY, json.dumps(recipe, ensure_ascii=False))
     info.add_itxt("XML:com.adobe.xmp", XMP)
-    return _write(path, lambda part: image.save(part, "PNG", pnginfo=info))
+    return write_whole(path, lambda part: image.save(part, "PNG", pnginfo=info))
 
 
 def _sequence(images: Sequence[Image.Image], fps: float, boomerang: bool) -> list[Image.Image]:
@@ -103,7 +103,7 @@ def save_gif(
     if not boomerang:
         durations[-1] += 1000
     comment = json.dumps(recipe).encode()
-    return _write(
+    return write_whole(
         path,
         lambda part: frames[0].save(
             part,
@@ -147,7 +147,7 @@ def save_mp4(
             for image in _counted(images, progress):
                 film.append_data(np.asarray(image))
 
-    return _write(path, save)
+    return write_whole(path, save)
 
 
 def read_recipe(path: str | Path) -> dict[str, Any]:

@@ -1,8 +1,11 @@
-"""What a picture is worth: similarity, rank among distractors, diversity."""
+"""What a picture is worth: similarity, rank among distractors, diversity; and how sure that is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +13,10 @@ import torch.nn.functional as F
 from PIL import Image
 
 from .pairs import EMOJI, Guide
+from .prompts import encode_prompt
+
+if TYPE_CHECKING:
+    import pandas
 
 # Whole picture, then its quarters' neighbourhoods: (centre x, centre y, size) in [-1, 1].
 VIEWS = ((0, 0, 1), (-0.3, -0.3, 0.7), (0.3, -0.3, 0.7), (-0.3, 0.3, 0.7), (0.3, 0.3, 0.7))
@@ -36,27 +43,91 @@ def picture_encoding(guide: Guide, image: Image.Image) -> torch.Tensor:
 
 
 def similarity(guide: Guide, image: Image.Image, text: str) -> float:
-    """Cosine of picture and text under a guide (CLIPScore of Hessel et al. 2021, without its
-    factor 2.5)."""
-    return torch.cosine_similarity(picture_encoding(guide, image), guide.encode_text([text])).item()
+    """Cosine in [-1, 1] of picture and prompt under a guide: CLIPScore (Hessel et al. 2021)
+    without its factor 2.5 and its floor at 0.
+
+    The guide that painted the picture flatters it; a judge that never saw it (`load_judge`) does
+    not. Only values under the same guide compare.
+    """
+    return torch.cosine_similarity(
+        picture_encoding(guide, image), encode_prompt(guide, text)
+    ).item()
 
 
 def rank(guide: Guide, image: Image.Image, text: str, distractors: Sequence[str]) -> int:
     """Place of `text` among `distractors` by similarity to the picture; 1 is first.
 
-    R-precision (Xu et al. 2018, AttnGAN) is the share of pictures whose rank is 1.
+    A distractor that is part of the text, as "a pineapple" is of "a pineapple in a bowl", is true
+    of the picture too and does not count.
     """
-    others = [d for d in distractors if d != text]
-    scores = (
-        picture_encoding(guide, image) @ F.normalize(guide.encode_text([text, *others]), dim=-1).T
-    )
-    return 1 + int((scores[0, 1:] > scores[0, 0]).sum())
+    texts = tuple(distractors)
+    if not texts:
+        return 1
+    counts = torch.tensor([not re.search(rf"\b{re.escape(d)}\b", text, re.I) for d in texts])
+    scores = _encoded(guide, texts) @ picture_encoding(guide, image)[0]
+    return 1 + int((scores.cpu()[counts] > similarity(guide, image, text)).sum())
+
+
+@lru_cache(maxsize=2)  # a thousand texts take longer than a picture
+def _encoded(guide: Guide, texts: tuple[str, ...]) -> torch.Tensor:
+    """Unit vectors (n, d)."""
+    some = [guide.encode_text(list(texts[i : i + 256])) for i in range(0, len(texts), 256)]
+    return F.normalize(torch.cat(some), dim=-1)
+
+
+def r_precision(ranks: Iterable[float]) -> float:
+    """Share of ranks that are 1, in [0, 1]: how often the true text comes first.
+
+    R-precision as in AttnGAN (Xu et al. 2018), with a fixed list of distractors in place of 99
+    drawn at random. Missing ranks (NaN) are left out; NaN if there are none.
+    """
+    ranks = _present(ranks)
+    return float((ranks == 1).mean()) if len(ranks) else float("nan")
 
 
 def diversity(guide: Guide, images: Sequence[Image.Image]) -> float:
-    """Mean pairwise distance (1 - cosine) between pictures; 0 if they are all alike."""
+    """Mean pairwise distance (1 - cosine), in [0, 2], between pictures; 0 if they are all alike.
+
+    After the mean pairwise LPIPS by which Zhu et al. 2017 (BicycleGAN) compare the answers to one
+    question, with CLIP's encodings. Between seeds: does a prompt always give the same picture?
+    """
     if len(images) < 2:
         raise ValueError(f"diversity compares pictures: give at least two, not {len(images)}")
     encodings = torch.cat([picture_encoding(guide, i) for i in images])
     n = len(images)
     return 1 - ((encodings @ encodings.T).sum().item() - n) / (n * (n - 1))
+
+
+def mean_interval(values: Iterable[float]) -> tuple[float, float]:
+    """Mean, and half the width of its 95 % interval (Student 1908: t · s / √n).
+
+    Missing values (NaN) are left out. One value has no interval (NaN), none no mean either.
+    """
+    from scipy.stats import t
+
+    x = _present(values)
+    mean = float(x.mean()) if len(x) else float("nan")
+    if len(x) < 2:
+        return mean, float("nan")
+    return mean, float(t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / len(x) ** 0.5)
+
+
+def _present(values: Iterable[float]) -> np.ndarray:
+    x = np.asarray(list(values), float)
+    return x[~np.isnan(x)]
+
+
+def over_seeds(frame: pandas.DataFrame, by: list[str], score: str) -> pandas.DataFrame:
+    """Columns mean and interval of a score in a frame of `grid`, a row for each value of `by`.
+
+    Prompts are averaged within a seed first, so that n is the number of seeds: the interval says
+    what another seed may change, not another prompt.
+    """
+    seeds = frame.groupby([*by, "seed"], sort=False)[score].mean()
+    groups = seeds.groupby(level=by, sort=False)
+    return groups.agg(mean=lambda v: mean_interval(v)[0], interval=lambda v: mean_interval(v)[1])
+
+
+def plus_minus(mean: float, interval: float, digits: int = 3) -> str:
+    """As in "0.512 ± 0.034"; the mean alone where there is no interval."""
+    return f"{mean:.{digits}f}" + ("" if np.isnan(interval) else f" ± {interval:.{digits}f}")

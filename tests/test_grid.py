@@ -1,0 +1,323 @@
+"""Grids: every combination once, in order, whatever fails, stops or dies on the way."""
+
+import functools
+import importlib
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import vqclip_nb as vq
+from vqclip_nb.export import read_recipe
+from vqclip_nb.show import table
+
+module = importlib.import_module("vqclip_nb.grid")  # `vq.grid` is the function
+FEW = ["a red apple", "a fox", "a house", "a blue heart"]
+SMALL = dict(include="a red apple", total_iter=3, crops=4, height=32, width=32)
+
+
+@pytest.fixture
+def run(pair, tmp_path):
+    """`vq.grid` with settings of a second; keywords change them."""
+
+    def grid(source=pair, **changes):
+        own = dict(folder=tmp_path / "grid", distractors=FEW)
+        return vq.grid(source, **{**own, **SMALL, **changes})
+
+    return grid
+
+
+@pytest.fixture
+def painted(monkeypatch):
+    """Settings of every run that is really made, in this process."""
+    made = []
+
+    class Run(vq.Run):
+        def __init__(self, pair, settings):
+            made.append(settings)
+            super().__init__(pair, settings)
+
+    monkeypatch.setattr(module, "Run", Run)
+    return made
+
+
+def open_and_count(path):
+    """A pair, and a line in `path` that says which process opened it."""
+    with open(path, "a") as file:
+        file.write(f"{os.getpid()}\n")
+    torch.set_num_threads(1)
+    return vq.load_pair("emoji", device="cpu")
+
+
+def same(one, two):
+    """Equal but for the time it took."""
+    columns = [c for c in one.columns if c not in ("seconds", "picture")]
+    assert one[columns].equals(two[columns])
+    for a, b in zip(one.picture, two.picture, strict=True):
+        assert np.array_equal(np.asarray(Image.open(a)), np.asarray(Image.open(b)))
+
+
+# -- what a call says
+
+
+def test_lists_of_any_kind_expand_in_order():
+    made = module.cells(
+        include=["a fox", "a cat"],
+        learning_rate=np.array([0.1, 0.2]),
+        seed=range(2),
+        crops=np.int64(4),
+        activation=("relu",),
+    )
+    assert [(s.include, s.learning_rate, s.seed) for s in made] == [
+        ([text], rate, seed)
+        for text in ("a fox", "a cat")
+        for rate in (0.1, 0.2)
+        for seed in (0, 1)
+    ]
+    assert {(s.crops, s.activation) for s in made} == {(4, "relu")}
+
+
+@pytest.mark.parametrize(
+    "wrong, error, says",
+    [
+        (dict(learning_rate=[0.5, 50]), ValueError, "learning_rate=50"),
+        (dict(activation=["relu", "gelu"]), ValueError, "'gelu' is not known"),
+        (dict(learning_rat=[0.5]), TypeError, "did you mean 'learning_rate'"),
+        (dict(seed=[]), ValueError, "seed=.*at least one"),
+        (dict(include=["a fox", " "]), ValueError, "include"),
+        (dict(include=[["a fox", "a cat"]]), ValueError, "include"),
+        (dict(judge="emojy"), ValueError, "judge 'emojy' is not known"),
+        (dict(source="emojy"), ValueError, "pair 'emojy' is not known"),
+        (dict(executor=ProcessPoolExecutor(1)), ValueError, "give a name"),
+    ],
+)
+def test_bad_input_raises_before_any_work(run, painted, tmp_path, wrong, error, says):
+    with pytest.raises(error, match=says):
+        run(**wrong)
+    assert not painted and not (tmp_path / "grid").exists()
+
+
+def test_pandas_is_loaded_by_the_first_grid_only():
+    code = (
+        "import sys, vqclip_nb as vq; assert 'pandas' not in sys.modules; assert callable(vq.grid)"
+    )
+    code += "; import vqclip_nb.grid; from vqclip_nb.show import table; assert callable(vq.grid)"
+    subprocess.run(
+        [sys.executable, "-c", code + "; assert 'pandas' not in sys.modules"], check=True
+    )
+
+
+# -- rows and files
+
+
+def test_rows_tell_settings_scores_and_picture(run, pair, tmp_path):
+    frame = run(include=["a red apple", "a blue heart"], seed=[4, 3])
+    assert list(frame.include) == ["a red apple"] * 2 + ["a blue heart"] * 2
+    assert list(frame.seed) == [4, 3, 4, 3]
+    assert frame.similarity.between(-1, 1).all() and frame.judge.between(-1, 1).all()
+    assert frame["rank"].between(1, len(FEW)).all() and (frame.seconds > 0).all()
+    assert (frame.error == "").all()
+    alone = vq.Run(pair, vq.Settings(**SMALL, seed=3))
+    list(alone)
+    picture = frame.picture[1]
+    assert picture.parent == tmp_path / "grid"
+    assert np.array_equal(np.asarray(Image.open(picture)), np.asarray(alone.image))
+    assert vq.open_recipe(picture) == alone.settings
+    assert read_recipe(picture)["hashes"] == pair.hashes
+
+
+def test_without_a_judge_the_guide_ranks(run):
+    frame = run(judge=None, distractors=["a fox"])
+    assert frame.judge.isna().all() and frame["rank"].isin([1, 2]).all()
+
+
+def test_without_distractors_every_picture_is_first(run):
+    assert list(run(distractors=[], seed=[0, 1])["rank"]) == [1, 1]
+
+
+def test_what_is_done_is_not_done_again(run, painted, tmp_path):
+    first = run(seed=[0, 1])
+    times = {p: p.stat().st_mtime_ns for p in (tmp_path / "grid").iterdir()}
+    again = run(seed=[0, 1])
+    assert len(painted) == 2 and again.equals(first)  # the seconds of then, too
+    assert times == {p: p.stat().st_mtime_ns for p in (tmp_path / "grid").iterdir()}
+    more = run(seed=[2, 1, 1, 0])
+    assert [s.seed for s in painted] == [0, 1, 2]
+    assert list(more.seed) == [2, 1, 1, 0] and more.picture[1] == more.picture[2]
+
+
+def test_other_weights_or_distractors_are_other_results(run, painted, pair, monkeypatch):
+    run()
+    run(distractors=["a cat"])
+    run(judge=None)
+    monkeypatch.setattr(pair, "hashes", {**pair.hashes, "clip": "other"})
+    run()
+    assert len(painted) == 4
+    monkeypatch.setattr(pair, "hashes", {})
+    with pytest.raises(ValueError, match="no hashes"):
+        run()
+
+
+@pytest.mark.parametrize("what", ["cut json", "other json", "no picture", "cut picture"])
+def test_a_damaged_result_is_made_again(run, painted, what):
+    first = run(seed=[0, 1])
+    picture = first.picture[0]
+    scores = picture.with_suffix(".json")
+    if what == "cut json":
+        scores.write_text(scores.read_text()[:-20])
+    elif what == "other json":
+        scores.write_text(json.dumps(["no", "scores"]))
+    elif what == "no picture":
+        picture.unlink()
+    else:
+        picture.write_bytes(picture.read_bytes()[:-20])
+    again = run(seed=[0, 1])
+    assert [s.seed for s in painted] == [0, 1, 0]
+    same(first, again)
+
+
+def test_a_failed_cell_is_a_row_and_is_tried_again(run, tmp_path):
+    start = tmp_path / "start.png"
+    frame = run(init_image=[str(start), ""])
+    assert "FileNotFoundError" in frame.error[0] and "start.png" in frame.error[0]
+    assert frame.picture[0] is None and np.isnan(frame.similarity[0])
+    assert frame.error[1] == "" and frame.picture[1].is_file()
+    Image.new("RGB", (32, 32), "red").save(start)
+    again = run(init_image=[str(start), ""])
+    assert (again.error == "").all() and again.seconds[1] == frame.seconds[1]
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_an_interrupt_keeps_what_is_done(run, painted, monkeypatch, threads):
+    real = module._paint
+
+    def stop_at_two(settings, *more):
+        if settings.seed == 2:
+            raise KeyboardInterrupt
+        return real(settings, *more)
+
+    monkeypatch.setattr(module, "_paint", stop_at_two)
+    executor = ThreadPoolExecutor(threads) if threads else None
+    with pytest.raises(KeyboardInterrupt):
+        run(seed=range(40), executor=executor)
+    if executor:
+        executor.shutdown()
+    monkeypatch.setattr(module, "_paint", real)
+    before = len(painted)
+    assert 2 <= before <= 20  # the rest was cancelled
+    assert len(run(seed=range(4))) == 4 and before < len(painted) + 1 <= before + 3
+
+
+def test_a_warning_is_said_once(run):
+    with pytest.warns(UserWarning) as said:
+        run(height=[33], seed=range(3))
+    assert [str(w.message)[:20] for w in said].count("33×32 becomes 32×32:") == 1
+    assert all(w.filename == __file__ for w in said)  # it points at the call
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(height=[33], seed=range(3))  # nothing to do, nothing to say
+
+
+# -- executors
+
+
+def test_threads_give_the_same_rows(run, pair, tmp_path):
+    with ThreadPoolExecutor(2) as executor:
+        frame = run(seed=range(4), executor=executor, folder=tmp_path / "threads")
+    same(run(seed=range(4)), frame)
+
+
+def test_processes_give_the_same_rows_and_open_the_pair_once(run, tmp_path):
+    log = tmp_path / "opened"
+    source = functools.partial(open_and_count, log)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=spawn) as executor:
+        frame = run(source, seed=range(6), executor=executor, folder=tmp_path / "processes")
+    opened = log.read_text().split()
+    assert 1 <= len(set(opened)) == len(opened) <= 2 and str(os.getpid()) not in opened
+    same(run(seed=range(6)), frame)
+
+
+@pytest.mark.slow
+def test_a_dask_worker_dies_and_every_row_arrives_once(run, tmp_path):
+    from distributed import Client, LocalCluster
+
+    log, folder = tmp_path / "opened", tmp_path / "dask"
+    source = functools.partial(open_and_count, log)
+
+    def kill(client):
+        """As soon as a result has landed: the process that opened the pair last."""
+        end = time.monotonic() + 120
+        while not list(folder.glob("*.json")) and time.monotonic() < end:
+            time.sleep(0.02)
+        workers = client.run(os.getpid)
+        victim = [int(pid) for pid in log.read_text().split() if int(pid) in workers.values()][-1]
+        os.kill(victim, signal.SIGKILL)
+        return str(victim), len(list(folder.glob("*.json")))
+
+    with (
+        LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+        ThreadPoolExecutor(1) as killer,
+    ):
+        killed = killer.submit(kill, client)
+        frame = run(
+            source, seed=range(12), total_iter=20, executor=client.get_executor(), folder=folder
+        )
+        victim, landed = killed.result(10)
+        times = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
+        again = run(
+            source, seed=range(12), total_iter=20, executor=client.get_executor(), folder=folder
+        )
+    assert list(frame.seed) == list(range(12)) and (frame.error == "").all()
+    assert len(times) == 24 and again.equals(frame)
+    assert times == {p: p.stat().st_mtime_ns for p in folder.iterdir()}
+    opened = log.read_text().split()
+    assert 1 <= landed <= 8 and victim in opened and len(set(opened)) == len(opened) <= 4
+    same(run(seed=range(12), total_iter=20), frame)
+
+
+def test_a_cell_that_failed_on_dask_is_tried_again(run, tmp_path):
+    from distributed import Client
+
+    start = tmp_path / "start.png"
+    with Client(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as client:
+        executor, held = client.get_executor(), []
+        submit = executor.submit  # an interrupted call's traceback holds its futures, too
+        executor.submit = lambda *job: held.append(submit(*job)) or held[-1]
+        assert run("emoji", init_image=str(start), executor=executor).error[0]
+        Image.new("RGB", (32, 32), "red").save(start)
+        assert run("emoji", init_image=str(start), executor=executor).error[0] == ""
+
+
+# -- the table
+
+
+def test_the_table_shows_a_picture_and_numbers_in_every_cell(run):
+    frame = run(activation=["relu", "none"], learning_rate=[0.1, 0.5, 0.9], seed=[0, 1])
+    frame.loc[frame.activation == "none", ["similarity", "judge", "rank"]] = 0.25, 0.5, 7
+    figure = table(frame)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert [t.split("\n")[0] for t in titles[:3]] == ["relu, 0.1", "relu, 0.5", "relu, 0.9"]
+    assert titles[3].split("\n")[1:] == [
+        "similarity 0.250 ± 0.000", "judge 0.500 ± 0.000", "rank 7 ± 0"]  # fmt: skip
+    assert all(axes.images for axes in figure.axes)
+
+
+def test_the_table_of_a_grid_where_a_cell_failed(run, tmp_path):
+    frame = run(activation=["relu", "none"], learning_rate=[0.5], judge=None)
+    frame.loc[0, ["similarity", "rank", "error", "picture"]] = np.nan, np.nan, "failed", None
+    titles = [axes.get_title() for axes in table(frame).axes]
+    assert titles[0] == "relu, 0.5" and "±" not in titles[1] and "judge" not in titles[1]

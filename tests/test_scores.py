@@ -1,0 +1,124 @@
+"""Scores of pictures whose answer is known."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+import vqclip_nb as vq
+from vqclip_nb.scores import (
+    concepts,
+    diversity,
+    mean_interval,
+    over_seeds,
+    plus_minus,
+    r_precision,
+    rank,
+    similarity,
+)
+
+COLOURS = {"red": (220, 40, 40), "blue": (40, 80, 220), "green": (40, 160, 60)}
+
+
+def disc(background, colour="yellow", at=(64, 64)):
+    picture = Image.new("RGB", (128, 128), background)
+    box = (at[0] - 30, at[1] - 30, at[0] + 30, at[1] + 30)
+    ImageDraw.Draw(picture).ellipse(box, fill=colour)
+    return picture
+
+
+@pytest.fixture(scope="module", params=["guide", "judge"])
+def guide(request, pair):
+    return pair if request.param == "guide" else vq.load_judge("emoji", device="cpu")
+
+
+def test_similarity_prefers_the_true_background(guide):
+    for name, colour in COLOURS.items():
+        scores = {
+            other: similarity(guide, disc(colour), f"a circle on a {other} background")
+            for other in COLOURS
+        }
+        assert max(scores, key=scores.get) == name, scores
+        assert all(-1 <= s <= 1 for s in scores.values())
+
+
+def test_similarity_reads_weights_as_the_loop_does(guide):
+    picture = disc(COLOURS["red"])
+    plain = similarity(guide, picture, "a red background")
+    assert similarity(guide, picture, "a red background:2") == pytest.approx(plain, abs=1e-6)
+    assert similarity(guide, picture, "a red background:-1") == pytest.approx(-plain, abs=1e-6)
+
+
+def test_rank_counts_who_is_nearer(guide):
+    texts = [f"a circle on a {colour} background" for colour in COLOURS]
+    picture = disc(COLOURS["blue"])
+    nearer = sorted(texts, key=lambda text: -similarity(guide, picture, text))
+    assert nearer[0] == texts[1]
+    assert [rank(guide, picture, text, texts) for text in nearer] == [1, 2, 3]
+    assert rank(guide, picture, texts[0], []) == 1
+
+
+def test_rank_leaves_out_what_the_text_says_itself(guide):
+    picture, text = disc(COLOURS["blue"]), "a circle on a red background"
+    nearer = "a circle on a blue background"
+    assert rank(guide, picture, text, [nearer, text]) == 2
+    assert rank(guide, picture, f"{text} | {nearer}:0.01", [nearer]) == 1
+    assert rank(guide, picture, f"{nearer}s on red", [nearer]) == 2  # whole words only
+
+
+def test_the_distractors_that_ship_are_many_and_differ():
+    names = concepts()
+    assert len(names) == len(set(names)) > 900 and "a pineapple" in names
+
+
+def test_diversity_is_nothing_for_equal_pictures_and_grows_with_difference(guide):
+    red, blue = disc(COLOURS["red"]), disc(COLOURS["blue"])
+    moved = disc(COLOURS["red"], at=(66, 64))
+    assert diversity(guide, [red, red, red]) == pytest.approx(0, abs=1e-5)
+    assert 1e-5 < diversity(guide, [red, moved]) < diversity(guide, [red, blue]) <= 2
+    mixed = diversity(guide, [red, red, blue])  # one pair of three is equal
+    assert mixed == pytest.approx(diversity(guide, [red, blue]) * 2 / 3, abs=1e-5)
+    with pytest.raises(ValueError, match="at least two"):
+        diversity(guide, [red])
+
+
+def test_r_precision_is_the_share_of_firsts():
+    assert r_precision([1, 1, 2, 976]) == 0.5
+    assert r_precision([1, float("nan")]) == 1
+    assert np.isnan(r_precision([]))
+
+
+def test_mean_interval_is_students():
+    mean, half = mean_interval([1, 2, 3, 4, 5])
+    assert mean == 3 and half == pytest.approx(2.776 * 2.5**0.5 / 5**0.5, abs=1e-3)  # t of 4
+    assert mean_interval([1, 3, float("nan")])[1] == pytest.approx(12.706, abs=1e-3)  # t of 1
+    assert mean_interval([2, 2, 2]) == (2, 0)
+    assert mean_interval([7])[0] == 7 and np.isnan(mean_interval([7])[1])
+    assert np.isnan(mean_interval([])).all()
+
+
+def test_an_interval_covers_the_truth_nineteen_times_in_twenty():
+    draws = np.random.default_rng(0).normal(10, 3, (2000, 4))
+    inside = [abs(mean - 10) <= half for mean, half in map(mean_interval, draws)]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.02)
+
+
+def test_prompts_are_averaged_within_a_seed():
+    import pandas
+
+    frame = pandas.DataFrame(
+        dict(
+            activation=["relu"] * 4 + ["none"] * 2,
+            seed=[0, 0, 1, 1, 0, 1],
+            include=["x", "y", "x", "y", "x", "x"],
+            judge=[0.0, 10.0, 2.0, 10.0, 1.0, None],
+        )
+    )
+    found = over_seeds(frame, ["activation"], "judge")
+    assert list(found.index) == ["relu", "none"]
+    assert tuple(found.loc["relu"]) == pytest.approx(mean_interval([5, 6]))
+    assert found["mean"]["none"] == 1 and np.isnan(found.interval["none"])
+
+
+def test_numbers_in_words():
+    assert plus_minus(0.5124, 0.0336) == "0.512 ± 0.034"
+    assert plus_minus(12.6, float("nan"), 0) == "13"
