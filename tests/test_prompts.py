@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 import vqclip_nb as vq
-from vqclip_nb.prompts import encode_prompt, parse_prompt
+from vqclip_nb.prompts import create_encodings, encode_prompt, parse_prompt
 
 
 def test_weights_and_parts():
@@ -36,6 +36,17 @@ def test_a_picture_can_be_a_prompt(pair, tmp_path):
     assert similarity(blue, words["blue"]) > similarity(blue, words["red"])
     with pytest.raises(FileNotFoundError, match="gone.png"):
         encode_prompt(pair, str(tmp_path / "gone.png"))
+
+
+def test_a_prompt_without_a_background_gets_the_pairs_own(pair):
+    def include(text, **more):
+        return create_encodings(pair, vq.Settings(include=[text], **more)).include[0]
+
+    plain = encode_prompt(pair, "a fox on a white background")
+    assert torch.equal(include("a fox"), plain)
+    assert not torch.equal(include("a fox", extras="a red background"), plain)
+    blue = "a fox on a blue Backdrop"
+    assert torch.equal(include(blue), encode_prompt(pair, blue))
 
 
 def test_words_beyond_clips_context_are_named(pair):

@@ -169,11 +169,13 @@ class Guide:
 class Pair(Guide):
     """A CLIP that judges and a VQGAN that paints, both frozen.
 
-    size: side in pixels of the picture the pair likes best.
+    size: side in pixels of the picture the pair likes best. ground: what ends a prompt that names
+    no background; empty for nothing.
     """
 
     vqgan: VQGAN
     size: int
+    ground: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -226,6 +228,8 @@ def load_pair(
         vqgan=_build_vqgan(json.loads(meta["config"]), paints),
         device=device,
         size=128 if name == "emoji" else 448,
+        # Its training pictures have plain backgrounds; left free, it fills them with patches.
+        ground="on a white background" if name == "emoji" else "",
         hashes={"clip": clip_hash, "vqgan": vqgan_hash},
         words=words,
     )

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from .pairs import Pair
+from .pairs import Guide, Pair
 from .settings import Settings
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
@@ -68,28 +68,37 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
     return parts
 
 
-def encode_prompt(pair: Pair, prompt: str) -> torch.Tensor:
-    """Weighted mean (1, d) of a prompt's texts and picture files under the pair's CLIP."""
+def encode_prompt(guide: Guide, prompt: str, *, ending: str = "") -> torch.Tensor:
+    """Weighted mean (1, d) of a prompt's texts, each with `ending`, and picture files."""
     total = 0.0
     parts = parse_prompt(prompt)
     for content, weight in parts:
         if content.lower().endswith(PICTURES):
-            picture = open_picture(content, (pair.resolution, pair.resolution)).to(pair.device)
+            picture = open_picture(content, (guide.resolution, guide.resolution)).to(guide.device)
             with torch.no_grad():
-                encoding = pair.encode_image(picture)
+                encoding = guide.encode_image(picture)
         else:
-            encoding = pair.encode_text([content])
+            encoding = guide.encode_text([content + ending])
         total = total + weight * encoding
     return total / sum(abs(w) for _, w in parts)
 
 
 def create_encodings(pair: Pair, settings: Settings) -> Encodings:
-    """Encode a run's include, exclude and extras."""
+    """Encode a run's include, exclude and extras; see `ending` for what is added to include."""
     return Encodings(
-        [encode_prompt(pair, text) for text in settings.include],
+        [
+            encode_prompt(pair, text, ending=ending(pair, text, settings.extras))
+            for text in settings.include
+        ],
         encode_prompt(pair, settings.exclude) if settings.exclude else None,
         encode_prompt(pair, settings.extras) if settings.extras else None,
     )
+
+
+def ending(pair: Pair, *texts: str) -> str:
+    """The pair's own last words for a prompt, unless one of `texts` names a background."""
+    named = re.search(r"\b(background|backdrop)\b", " ".join(texts), re.IGNORECASE)
+    return "" if named or not pair.ground else f" {pair.ground}"
 
 
 def unknown_words(pair: Pair, prompt: str) -> dict[str, list[str]]:

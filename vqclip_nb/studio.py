@@ -25,7 +25,7 @@ from PIL import Image
 
 from .export import open_recipe, read_recipe, save_gif, save_mp4, save_png
 from .pairs import Pair, available_pairs, load_pair
-from .prompts import unknown_words
+from .prompts import ending, unknown_words
 from .settings import KNOBS, PRESETS, TYPES, Settings
 from .show import Figure, Live, contact_sheet
 from .training import Frame, Run, morph
@@ -463,6 +463,9 @@ class Studio(w.VBox):
             + (f", near it: {html.escape(', '.join(near))}" if near else "")
             for word, near in found.items()
         ]
+        lines = read_control("include", self.controls["include"].value)
+        if any(ending(self.pair, line, self.controls["extras"].value) for line in lines):
+            parts.append(f"{html.escape(self.pair.ground)}, unless you name another")
         self.hints.value = (
             f'<div role="status" style="color:#a60">{"; ".join(parts)}</div>' if parts else ""
         )
