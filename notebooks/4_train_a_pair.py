@@ -45,7 +45,8 @@ from IPython.display import display
 
 import vqclip_nb as vq
 from vqclip_nb.emoji import data, train
-from vqclip_nb.show import contact_sheet, picture_of
+from vqclip_nb.show import contact_sheet
+from vqclip_nb.vqgan import picture_of
 
 # %% [markdown]
 # ## Data

@@ -208,6 +208,23 @@ def test_starts_from_a_picture(pair, small, tmp_path):
         vq.Run(pair, small(init_image=str(tmp_path / "text.png")))
 
 
+def test_a_start_picture_travels_in_the_file(pair, small, tmp_path):
+    gone = tmp_path / "ramp.png"
+    Image.linear_gradient("L").convert("RGB").save(gone)
+    run = vq.Run(pair, small(include=["a red apple", "a blue heart"], init_image=str(gone)))
+    for _ in range(3):
+        run.step()
+    saved, film = run.save(tmp_path / "run.safetensors"), run.save_mp4(tmp_path / "run.mp4")
+    list(run)
+    gone.unlink()
+    again = vq.Run.resume(saved, pair)
+    list(again)
+    assert again.frames[-1].pixels == run.frames[-1].pixels
+    near = vq.Run(pair, vq.open_recipe(film))
+    list(near)
+    assert abs(pixels(near.frames[0].image) - pixels(run.frames[0].image)).mean() < 8
+
+
 def test_memory_of_long_runs_is_bounded(pair, small):
     run = vq.Run(pair, small(total_iter=140, show_step=1, crops=1, height=16, width=16))
     list(run)

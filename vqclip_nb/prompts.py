@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
+import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from .pairs import Guide, Pair
 from .settings import Settings
+from .vqgan import picture_of
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 # Words that carry no picture: never reported as unknown.
@@ -32,20 +35,37 @@ class Encodings:
 
 
 def open_picture(path: str | Path, size: tuple[int, int]) -> torch.Tensor:
-    """A picture file as (1, 3, height, width) in [0, 1], filled to `size` = (height, width) and
-    cropped.
+    """A picture file, or what `as_data` made of one, as (1, 3, height, width) in [0, 1], filled to
+    `size` = (height, width) and cropped.
 
     FileNotFoundError or ValueError if there is no picture in it.
     """
+    source: str | Path | io.BytesIO = path
     try:
-        with Image.open(path) as file:
+        if str(path).startswith("data:"):
+            source = io.BytesIO(base64.b64decode(str(path).partition("base64,")[2]))
+            path = f"{str(path)[:40]}…"
+        with Image.open(source) as file:
             picture = ImageOps.exif_transpose(file).convert("RGB")
     except FileNotFoundError:
         raise FileNotFoundError(f"no picture at {str(path)!r}") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as e:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:
         raise ValueError(f"{str(path)!r} is no picture that can be read: {e}") from e
     picture = ImageOps.fit(picture, (size[1], size[0]), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
+
+
+def as_data(picture: torch.Tensor, *, exact: bool) -> str:
+    """A picture (1, 3, h, w) in [0, 1] as text that `open_picture` takes.
+
+    A PNG, or if not `exact` a JPEG of at most 256 pixels a side, which fits into a film's metadata.
+    """
+    image = picture_of(picture[0])
+    if not exact:
+        image.thumbnail((256, 256))
+    file, kind = io.BytesIO(), "png" if exact else "jpeg"
+    image.save(file, kind, quality=90)
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def parse_prompt(prompt: str) -> list[tuple[str, float]]:

@@ -17,6 +17,7 @@ from matplotlib import figure
 from PIL import Image
 
 from .scores import over_seeds, plus_minus
+from .vqgan import picture_of
 
 if TYPE_CHECKING:
     import pandas
@@ -31,12 +32,6 @@ class Figure(figure.Figure):
         file = io.BytesIO()
         self.savefig(file, format="png", dpi=80)
         return file.getvalue()
-
-
-def picture_of(tensor: torch.Tensor) -> Image.Image:
-    """A tensor (3, h, w) in [0, 1] as a picture."""
-    pixels = (tensor.detach().clamp(0, 1) * 255).round().byte()
-    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 
 
 def show_from_tensor(tensor: torch.Tensor) -> Figure:

@@ -136,7 +136,7 @@ def uploaded(value: Any) -> tuple[str, bytes] | None:
 def differences(settings: Settings, first: Settings) -> str:
     """The settings in which a try differs from the first, in words."""
     now, then = dataclasses.asdict(settings), dataclasses.asdict(first)
-    return ", ".join(f"{n.replace('_', ' ')} {now[n]}" for n in now if now[n] != then[n])
+    return ", ".join(f"{n.replace('_', ' ')} {str(now[n])[:60]}" for n in now if now[n] != then[n])
 
 
 def free_path(folder: Path, name: str) -> Path:

@@ -20,9 +20,9 @@ from .export import recipe, save_gif, save_mp4, save_png
 from .latents import Parameters, interpolate, paint
 from .loss import report_loss
 from .pairs import Pair
-from .prompts import create_encodings, open_picture
+from .prompts import as_data, create_encodings, open_picture
 from .settings import KNOBS, Settings
-from .vqgan import norm_data
+from .vqgan import norm_data, picture_of
 from .weights import WeightsError, read_state
 
 AT_ONCE = 16  # crops that CLIP judges at a time
@@ -131,6 +131,7 @@ class Run:
                 f"this generator paints in steps of {step} pixels",
                 stacklevel=2,
             )
+        self._start = open_picture(settings.init_image, self.size) if settings.init_image else None
         self.encodings = create_encodings(pair, settings)
         self.frames: list[Frame] = []
         self.history: list[tuple[int, int, float, float]] = []
@@ -146,11 +147,9 @@ class Run:
         # Seeded before the latent is drawn, and apart from the global generator.
         self.generator = torch.Generator().manual_seed(s.seed)
         start = None
-        if s.init_image:
+        if self._start is not None:
             with torch.no_grad():
-                start = self.pair.vqgan.encode(
-                    open_picture(s.init_image, self.size).to(self.pair.device)
-                )
+                start = self.pair.vqgan.encode(self._start.to(self.pair.device))
         shape = (1, self.pair.vqgan.channels, self.size[0] // step, self.size[1] // step)
         self.params = Parameters(
             shape,
@@ -321,6 +320,12 @@ class Run:
 
     # -- files
 
+    def _portable(self, *, exact: bool) -> Settings:
+        """The settings with the start picture itself in place of its path."""
+        if self._start is None:
+            return self.settings
+        return self.settings.replace(init_image=as_data(self._start, exact=exact))
+
     def _steps(self, frame: Frame) -> int:
         """How many steps came before `frame`."""
         return self.history.index((frame.index, frame.iteration, frame.loss, frame.similarity))
@@ -330,7 +335,7 @@ class Run:
         that of an earlier `frame`, was made."""
         steps = self._steps(frame) + 1 if frame else len(self.history)
         changes = [[at, change] for at, change in self.changes if at < steps]
-        return recipe(self.settings, self.pair, steps=steps, changes=changes)
+        return recipe(self._portable(exact=False), self.pair, steps=steps, changes=changes)
 
     def _images(self) -> list[Image.Image]:
         if not self.frames:
@@ -363,7 +368,7 @@ class Run:
             tensors.update({f"frame.{i}.{k}": v for k, v in frame.state.items()})
         last = [] if self._last is None else [self._last.index, self._last.iteration]
         metadata = {
-            "settings": self.settings.to_json(),
+            "settings": self._portable(exact=True).to_json(),
             "pair": self.pair.name,
             "hashes": json.dumps(self.pair.hashes),
             "place": json.dumps([self.index, self.iteration, self.seconds, last]),
@@ -436,4 +441,4 @@ def morph(runs: Sequence[Run], between: int = 12) -> Iterator[Image.Image]:
     ]
     for latent in interpolate(ends, between):
         picture = norm_data(paint(runs[0].pair.vqgan, latent, quantize=runs[0].settings.quantize))
-        yield Image.fromarray((picture[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy())
+        yield picture_of(picture[0])

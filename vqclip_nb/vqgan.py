@@ -9,12 +9,19 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 
 
 def norm_data(data: torch.Tensor) -> torch.Tensor:
     """From the generator's [-1, 1] to a picture's [0, 1]; what is outside is clipped."""
     return (data.clip(-1, 1) + 1) / 2
+
+
+def picture_of(tensor: torch.Tensor) -> Image.Image:
+    """A tensor (3, h, w) in [0, 1] as a picture."""
+    pixels = (tensor.detach().clamp(0, 1) * 255).round().byte()
+    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 
 
 # Rows of a 3×3 kernel that fall on the same pixel of the small picture, for even and odd pixels.
