@@ -2,29 +2,32 @@
 
     python -m vqclip_nb.emoji.measure read DATA      # names in an unseen style, reconstructions
     python -m vqclip_nb.emoji.measure paint OUT      # paints prompts; the judge says what it sees
-    python -m vqclip_nb.emoji.measure sheet OUT.png  # 64 prompts, a picture of each
+    python -m vqclip_nb.emoji.measure sheet OUT      # 64 prompts, a picture of each
 
-DATA is what `vqclip_nb.emoji.data` wrote. OUT gets a PNG for each prompt.
+DATA is what `vqclip_nb.emoji.data` wrote. OUT gets a picture for each prompt, and
+sheet.png; what is there is not painted again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
-import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import pandas
 import torch
 import torch.nn.functional as F
-from tqdm.auto import tqdm
+from PIL import Image
 
-from ..pairs import Guide, Pair, load_judge, load_pair
-from ..scores import concepts, picture_encoding, rank
-from ..settings import Settings
+from ..grid import grid
+from ..pairs import Guide, load_judge, load_pair
+from ..scores import concepts, picture_encoding
 from ..show import contact_sheet
-from ..training import Run
 from ..vqgan import norm_data
 from .data import COLOURS, STYLES, TRAINED, Scenes
 from .train import reconstruction, retrieval
@@ -43,14 +46,6 @@ a line drawing of a fox, a sticker of a robot on a yellow background, a blue cat
 a flat icon of a tree on a pink background, a green heart on a black background
 a cartoon of a ghost on a purple background
 """
-
-
-def paint(pair: Pair, prompt: str, **changes: object) -> Run:
-    """A finished run of the default settings."""
-    run = Run(pair, Settings(include=[prompt], show_from=10_000, **changes))
-    for _ in run:
-        pass
-    return run
 
 
 def plain(count: int) -> list[str]:
@@ -75,40 +70,39 @@ def seen(judge: Guide, picture: torch.Tensor, texts: list[str]) -> int:
     return int((picture @ F.normalize(judge.encode_text(texts), dim=-1).T).argmax())
 
 
-def measure_painting(out: Path, *, count: int, **changes: object) -> dict[str, float]:
+def paint(prompts: list[str], folder: Path, workers: int, changes: dict) -> pandas.DataFrame:
+    """A row of scores and a picture for each prompt, default settings, in `workers` processes."""
+    own = dict(initializer=torch.set_num_threads, initargs=(1,), mp_context=get_context("spawn"))
+    with ProcessPoolExecutor(workers, **own) as executor:
+        return grid("emoji", folder=folder, executor=executor, include=prompts, **changes)
+
+
+def measure_painting(out: Path, *, count: int, workers: int, changes: dict) -> dict[str, float]:
     """Paint `count` plain prompts and half as many dressed ones, and ask the judge.
 
     first, five: share of plain prompts whose thing is named first, and among five, of all concepts.
     style, background: share of dressed prompts whose words are the likeliest of their kind.
-    seconds: median for a picture.
+    seconds: median for a picture in a process of one thread.
     """
-    pair, judge = load_pair("emoji", device="cpu"), load_judge("emoji", device="cpu")
-    out.mkdir(parents=True, exist_ok=True)
-    ranks, styles, grounds, seconds = [], [], [], []
-    for i, thing in enumerate(tqdm(plain(count), "plain", mininterval=10)):
-        began = time.perf_counter()
-        run = paint(pair, thing, **changes)
-        seconds.append(time.perf_counter() - began)
-        ranks.append(rank(judge, run.image, thing, concepts()))
-        run.save_png(out / f"{i:03d}-{ranks[-1]}.png")
+    judge = load_judge("emoji", device="cpu")
+    frame = paint(plain(count), out, workers, changes)
     wanted = dressed(count // 2)
-    for i, (thing, style, colour) in enumerate(tqdm(wanted, "dressed", mininterval=10)):
-        run = paint(pair, f"{style} {thing} on a {colour} background", **changes)
-        run.save_png(out / f"dressed-{i:03d}.png")
-        picture = picture_encoding(judge, run.image)
-        ways = [STYLES[s].words[0] for s in TRAINED]
+    prompts = [f"{style} {thing} on a {colour} background" for thing, style, colour in wanted]
+    pictures = paint(prompts, out, workers, changes).picture
+    ways, styles, grounds = [STYLES[s].words[0] for s in TRAINED], [], []
+    for (thing, style, colour), path in zip(wanted, pictures, strict=True):
+        picture = picture_encoding(judge, Image.open(path))
         texts = [f"{w} {thing} on a {colour} background" for w in ways]
         styles.append(ways[seen(judge, picture, texts)] == style)
         texts = [f"{style} {thing} on a {c} background" for c in COLOURS]
         grounds.append(list(COLOURS)[seen(judge, picture, texts)] == colour)
-    places = np.array(ranks)
     return {
-        "first": float((places == 1).mean()),
-        "five": float((places <= 5).mean()),
-        "median rank": float(np.median(places)),
-        "style": float(np.mean(styles)) if styles else float("nan"),
-        "background": float(np.mean(grounds)) if grounds else float("nan"),
-        "seconds": float(np.median(seconds)),
+        "first": (frame["rank"] == 1).mean(),
+        "five": (frame["rank"] <= 5).mean(),
+        "median rank": frame["rank"].median(),
+        "style": np.mean(styles),
+        "background": np.mean(grounds),
+        "seconds": frame.seconds.median(),
     }
 
 
@@ -133,20 +127,20 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("what", choices=("read", "paint", "sheet"))
     parser.add_argument("path", type=Path)
     parser.add_argument("--count", type=int, default=100, help="plain prompts to paint")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="painting processes")
     parser.add_argument("--settings", type=json.loads, default={}, help="changes, as JSON")
     args = parser.parse_args(argv)
-    torch.set_num_threads(args.threads)
+    work = dict(workers=args.workers, changes=args.settings)
     if args.what == "sheet":
-        pair = load_pair("emoji", device="cpu")
         prompts = re.split(r", |\n", SHEET.strip())
-        images = [paint(pair, p, **args.settings).image for p in tqdm(prompts, mininterval=10)]
-        contact_sheet(images, prompts).savefig(args.path, dpi=100)
+        pictures = paint(prompts, args.path, **work).picture
+        sheet = contact_sheet([Image.open(p) for p in pictures], prompts)
+        sheet.savefig(args.path / "sheet.png", dpi=100)
         return
     if args.what == "read":
         figures = measure_reading(args.path)
     else:
-        figures = measure_painting(args.path, count=args.count, **args.settings)
+        figures = measure_painting(args.path, count=args.count, **work)
     print(json.dumps({k: round(v, 4) for k, v in figures.items()}))
 
 
