@@ -22,8 +22,8 @@
 # it does not define. Its conclusion: learning rate 0.5, AdamW and ReLU are best. Here is that table again, with numbers
 # that mean something, several seeds and prompts, and intervals that say how far to trust them.
 #
-# What is painted lands in `FOLDER`. Interrupt and run again as you like: nothing that is there is made twice. With the
-# lists below it takes some ten minutes on two cores; longer lists are the same notebook with more patience.
+# What is painted lands in `FOLDER`. Interrupt and run again as you like: nothing that is there is made twice. The
+# lists below are for two cores and a coffee; longer lists are the same notebook with more patience.
 
 # %%
 import os
