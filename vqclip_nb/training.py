@@ -25,7 +25,7 @@ from .settings import KNOBS, Settings
 from .vqgan import norm_data, picture_of
 from .weights import WeightsError, read_state
 
-AT_ONCE = 16  # crops that CLIP judges at a time
+AT_ONCE = 32  # crops that CLIP judges at a time
 STATES_KEPT = 64  # frames that can be continued from; beyond that every other one forgets its state
 
 
