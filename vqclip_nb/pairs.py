@@ -130,6 +130,8 @@ class Guide:
 
     def __post_init__(self) -> None:
         self.clip.to(self.device).eval()
+        if self.device.type == "cpu":  # a third less time for a ResNet's convolutions
+            self.clip.to(memory_format=torch.channels_last)
         self._mean = torch.tensor(CLIP_MEAN, device=self.device)[:, None, None]
         self._std = torch.tensor(CLIP_STD, device=self.device)[:, None, None]
 
