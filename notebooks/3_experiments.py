@@ -116,12 +116,11 @@ print(f"its choice, relu at 0.5: {report.loc['relu', 0.5]:.3f}")
 # %% [markdown]
 # ## Where the activation acts
 # The report applies it once, to the random start. The loop is then free to leave whatever range that gave. Inside every
-# step it stays in force.
+# step it stays in force. Here and for the other knobs, two prompts do.
 
 # %%
-where = grid(
-    activation=ACTIVATIONS, activation_at=["start", "every step"], learning_rate=LEARNING_RATES[0]
-)
+ways = dict(activation_at=["start", "every step"], learning_rate=LEARNING_RATES[0])
+where = grid(**ways, activation=ACTIVATIONS, include=PROMPTS[:2])
 
 # %% [markdown]
 # ## The other knobs, one at a time
@@ -130,7 +129,7 @@ where = grid(
 # %%
 knobs = dict(noise_factor=[0.0, 0.22, 0.5], crops=[CROPS // 2, CROPS, 2 * CROPS])
 knobs |= dict(beta=[0.0, 0.5, 2.0], weight_decay=[0.0, 0.1, 0.5])
-chosen = dict(activation="relu", learning_rate=LEARNING_RATES[0])
+chosen = dict(activation="relu", learning_rate=LEARNING_RATES[0], include=PROMPTS[:2])
 frames = {"table": frame, "where": where}
 frames |= {knob: grid(**{**chosen, knob: values}) for knob, values in knobs.items()}
 
@@ -140,7 +139,7 @@ frames |= {knob: grid(**{**chosen, knob: values}) for knob, values in knobs.item
 # beside this notebook, what follows is drawn from it, else from the run above. It was written by the next cell, from
 #
 #     papermill notebooks/3_experiments.ipynb full.ipynb --cwd notebooks -p CSV experiments.csv \
-#         -y "{SEEDS: [0, 1, 2, 3, 4], PROMPTS: [a pineapple in a bowl, ...], SIZE: 128, CROPS: 16}"
+#         -y "{SEEDS: [0, 1, 2, 3, 4], PROMPTS: [a pineapple in a bowl, ...]}"
 
 # %%
 if CSV:
@@ -270,7 +269,7 @@ from vqclip_nb.export import save_gif
 from vqclip_nb.show import contact_sheet
 from vqclip_nb.training import morph
 
-two = common | chosen | dict(include=PROMPTS[:2], seed=SEEDS[0])
+two = common | chosen | dict(seed=SEEDS[0])
 run = vq.watch(vq.Run(vq.load_pair(PAIR), vq.Settings(**two)))
 
 # %%

@@ -15,6 +15,11 @@ def arguments(what, data, out, *more):
     train.main([what, str(data), str(out), "--threads", "1", "--every", "2", "--batch", "6", *more])
 
 
+@pytest.fixture
+def guide():
+    return build_clip(train.load_file(train.EMOJI / "clip.safetensors"))
+
+
 def test_scenes_follow_the_seed_and_say_what_they_show(sprites):
     scenes = Scenes(sprites, size=64)
     one, two = (scenes.batch(50, np.random.default_rng(3)) for _ in range(2))
@@ -47,9 +52,26 @@ def test_an_attack_raises_the_loss_and_is_no_longer_than_asked():
     assert (move.flatten(1).norm(dim=1) <= 0.5 + 1e-5).all()
 
 
+def test_a_guide_paints_on_its_easel_and_is_blamed_for_what_it_likes_too_well(sprites, guide):
+    rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
+    easel = train.Easel(Scenes(sprites), 2, torch.device("cpu"))
+    steps = [easel.step(guide, torch.zeros(256), 2, rng, generator) for _ in range(15)]
+    captions, concept, scenes, painted, similarity = steps[-1]
+    assert similarity > steps[0][-1] + 0.1
+    assert scenes.shape == painted.shape == (2, 3, 64, 64) and len(concept) == 2
+
+    guide.proxies = torch.randn(12, 256, generator=generator)
+    texts, one = train.text_features(guide, captions), torch.tensor(20.0)
+
+    def loss(of):
+        return train.clip_losses(guide, texts, one, concept, torch.cat([scenes, of]))[0]
+
+    assert loss(scenes) > loss(torch.rand(scenes.shape, generator=generator)) + 0.5
+
+
 def test_clip_trains_resumes_and_ships_centred(sprites, tmp_path):
     arguments("clip", sprites, tmp_path, "--steps", "2")
-    arguments("clip", sprites, tmp_path, "--steps", "4")
+    arguments("clip", sprites, tmp_path, "--steps", "4", "--painted", "2")
     rows = [json.loads(line) for line in open(tmp_path / "clip.jsonl")]
     assert [r["step"] for r in rows] == [2, 4]
     state = train.load_file(tmp_path / "clip.safetensors")

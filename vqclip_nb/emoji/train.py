@@ -29,7 +29,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.transforms.functional import normalize
 
-from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip, import_clip
+from ..latents import Parameters
+from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip, import_clip, load_pair
 from ..show import Figure
 from ..vqgan import norm_data
 from ..weights import write_state
@@ -86,7 +87,10 @@ def soft_crops(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     n = len(x)
 
     def draw(low: float, high: float) -> torch.Tensor:
-        return torch.empty(n).uniform_(low, high, generator=generator)
+        return torch.empty(n).uniform_(low, high, generator=generator).to(x.device)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator).to(x.device)
 
     zoom, turn = draw(0.65, 1.2), draw(-0.35, 0.35) * (draw(0, 1) < 0.5)
     flip = torch.where(draw(0, 1) < 0.5, -1.0, 1.0)
@@ -107,10 +111,10 @@ def soft_crops(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     )
     blur = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
     x = torch.where((draw(0, 1) < 0.25)[:, None, None, None], blur, x)
-    tint = torch.randn(n, 3, 3, generator=generator) * (0.1 * (draw(0, 1) < 0.5))[:, None, None]
+    tint = normal(n, 3, 3) * (0.1 * (draw(0, 1) < 0.5))[:, None, None]
     x = x + torch.einsum("nij,njhw->nihw", tint, x)
     level = draw(0, 0.2) * (draw(0, 1) < 0.6)
-    return x + level[:, None, None, None] * torch.randn(x.shape, generator=generator)
+    return x + level[:, None, None, None] * normal(*x.shape)
 
 
 def climb(move: torch.Tensor, way: torch.Tensor, length: float) -> torch.Tensor:
@@ -127,7 +131,7 @@ class Average:
     """An exponential moving average of weights and batch statistics, which is what gets measured
     and kept."""
 
-    def __init__(self, model: nn.Module, decay: float = 0.999) -> None:
+    def __init__(self, model: nn.Module, decay: float = 0.998) -> None:
         self.model, self.decay, self.steps = (
             copy.deepcopy(model).eval().requires_grad_(False),
             decay,
@@ -327,14 +331,97 @@ def clip_losses(
     """Total loss, contrastive loss, and share of pictures whose own caption is nearest.
 
     Besides the contrastive loss, each picture must find its concept among all of them, which
-    teaches shapes sooner than the few captions of a batch can.
+    teaches shapes sooner than the few captions of a batch can. Pictures beyond the number of texts
+    are paintings of the last texts (`Easel`): no text may like them better than its own picture.
     """
     with torch.autocast("cpu", torch.bfloat16):
         images = clip_features(model, pictures)
-    logits, truth = scale * images @ texts.T, torch.arange(len(images), device=images.device)
-    pair = (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth)) / 2
-    named = F.cross_entropy(20 * images @ F.normalize(model.proxies, dim=-1).T, concept)
-    return pair + 0.5 * named, pair, (logits.argmax(1) == truth).float().mean()
+    n, painted = len(texts), len(pictures) - len(texts)
+    logits, truth = scale * images @ texts.T, torch.arange(n, device=images.device)
+    pair = (F.cross_entropy(logits[:n], truth) + F.cross_entropy(logits.T, truth)) / 2
+    named = F.cross_entropy(20 * images[:n] @ F.normalize(model.proxies, dim=-1).T, concept)
+    if painted:
+        last = slice(n - painted, n)
+        pair = pair + F.softplus((logits[n:, last] - logits[last, last]).diagonal()).mean()
+    return pair + 0.5 * named, pair, (logits[:n].argmax(1) == truth).float().mean()
+
+
+class Easel:
+    """Paintings that the CLIP in training guides, each beside the scene that it should show.
+
+    They are the contrastive loss's hardest negatives: what the guide likes and is no such scene it
+    must unlearn, or it would paint that. `count` of them are kept and go on a step at a time, as
+    the chains of an energy-based model do (Du and Mordatch 2019); after `steps` another scene
+    takes the place.
+    """
+
+    def __init__(self, scenes: Scenes, count: int, device: torch.device, steps: int = 60) -> None:
+        self.scenes, self.steps, self.device = scenes, steps, device
+        self.vqgan = load_pair("emoji", device=device).vqgan
+        self.age = [steps] * count
+        self.captions, self.concept = [""] * count, torch.zeros(count, dtype=torch.long)
+        self.latents: list[Parameters] = [None] * count
+        self.optimizers: list[torch.optim.Optimizer] = [None] * count
+        self.pictures = torch.zeros(count, 3, 64, 64)
+
+    @torch.no_grad()
+    def _refill(self, slots: list[int], rng: np.random.Generator, generator: torch.Generator):
+        batch = self.scenes.batch(len(slots), rng)
+        through = norm_data(
+            self.vqgan.decode(
+                self.vqgan.quantize(self.vqgan.encode(batch.pictures.to(self.device)))
+            )
+        )
+        for i, slot in enumerate(slots):  # half through the VQGAN, or its traces would tell
+            picture = through.cpu()[i] if rng.random() < 0.5 else batch.pictures[i]
+            self.pictures[slot] = F.avg_pool2d(picture, 2)
+            self.captions[slot], self.concept[slot] = batch.captions[i], batch.concept[i]
+            # Those of the very start count as begun, so that they end at different times.
+            self.age[slot] = 0 if self.latents[slot] else int(rng.integers(self.steps))
+            shape = (1, self.vqgan.channels, 16, 16)
+            self.latents[slot] = Parameters(shape, generator=generator).to(self.device)
+            self.optimizers[slot] = torch.optim.AdamW(
+                self.latents[slot].parameters(), lr=0.2, weight_decay=0.1
+            )
+
+    def step(
+        self,
+        model: nn.Module,
+        mean: torch.Tensor,
+        count: int,
+        rng: np.random.Generator,
+        generator: torch.Generator,
+        *,
+        views: int = 4,
+    ) -> tuple[list[str], torch.Tensor, torch.Tensor, torch.Tensor, float]:
+        """Take `count` of them a step further, away from `mean` (d), the mean of all texts.
+
+        Returns captions, concepts, scenes and paintings (n, 3, 64, 64), and their similarity.
+        """
+        slots = rng.permutation(len(self.age))[:count].tolist()
+        if finished := [slot for slot in slots if self.age[slot] >= self.steps]:
+            self._refill(finished, rng, generator)
+        captions = [self.captions[slot] for slot in slots]
+        with torch.no_grad():
+            wanted = F.normalize(text_features(model, captions) - mean, dim=-1)
+        latents = torch.cat([self.latents[slot]() for slot in slots])
+        with torch.autocast("cpu", torch.bfloat16):
+            painted = norm_data(self.vqgan.decode(self.vqgan.quantize(latents))).float()
+            painted = F.avg_pool2d(painted, 2)
+            seen = clip_features(model, soft_crops(painted.repeat(views, 1, 1, 1), generator))
+        similarity = (seen * wanted.repeat(views, 1)).sum(1).mean()
+        (-similarity * count).backward(inputs=[self.latents[slot].data for slot in slots])
+        for slot in slots:
+            self.optimizers[slot].step()
+            self.optimizers[slot].zero_grad()
+            self.age[slot] += 1
+        return (
+            captions,
+            self.concept[slots],
+            self.pictures[slots],
+            painted.detach(),
+            similarity.item(),
+        )
 
 
 def train_clip(args: argparse.Namespace) -> Iterator[Session]:
@@ -361,9 +448,22 @@ def train_clip(args: argparse.Namespace) -> Iterator[Session]:
     )
     model = model.to(args.device, memory_format=torch.channels_last)
     run = Session(args.what, model, args, lr=args.lr or 1e-3, decay=0.05)
+    if args.painted:
+        easel = Easel(Scenes(args.data), 3 * args.painted, args.device)
+        captions = scenes.batch(min(500, len(scenes.pairs)), run.rng).captions
+        with torch.no_grad():
+            mean = text_features(model, captions).mean(0)
     while run.step < args.steps:
-        batch = scenes.batch(args.batch, run.rng)
-        clean, concept = soft_crops(batch.pictures, run.generator), batch.concept.to(args.device)
+        batch = scenes.batch(args.batch - args.painted, run.rng)
+        captions, concept, pictures, figures = batch.captions, batch.concept, batch.pictures, {}
+        if args.painted:
+            *more, figures["painted"] = easel.step(
+                model.eval(), mean, args.painted, run.rng, run.generator
+            )
+            model.train()
+            captions, concept = captions + more[0], torch.cat([concept, more[1]])
+            pictures = torch.cat([pictures, *more[2:]])
+        clean, concept = soft_crops(pictures, run.generator), concept.to(args.device)
         warm = 0 if args.start else 0.1 * args.steps
         length = args.attack * min(1.0, max(0.0, (run.step - warm) / (0.1 * args.steps)))
         length *= run.rng.uniform(0.4, 1.0)  # weak and strong attacks
@@ -373,10 +473,11 @@ def train_clip(args: argparse.Namespace) -> Iterator[Session]:
         for _ in range(2 if args.attack else 1):
             x = (clean + move).clamp(0, 1).requires_grad_()
             with torch.autocast("cpu", torch.bfloat16):
-                texts = text_features(model, batch.captions)
+                texts = text_features(model, captions)
             scale = model.logit_scale.exp().clamp(max=60)
             loss, pair, right = clip_losses(model, texts, scale, concept, x)
-            run.advance(loss, total=loss.item(), pair=pair.item(), right=right.item())
+            figures |= dict(total=loss.item(), pair=pair.item(), right=right.item())
+            run.advance(loss, **figures)
             move = climb(move, x.grad, length)
         if run.step % args.every < 2 or run.step >= args.steps:
             run.report(**retrieval(run.average.model, args.data), scale=scale.item(), attack=length)
@@ -600,6 +701,9 @@ def options(argv: list[str] | None = None) -> argparse.Namespace:
         type=float,
         default=2.5,
         help="greatest length of the L2 attack, pictures in [0, 1]",
+    )
+    parser.add_argument(
+        "--painted", type=int, default=0, help="paintings of its own in each batch, as negatives"
     )
     parser.add_argument("--start", type=Path, help="finished weights to begin from")
     parser.add_argument("--codes-from", type=int, default=300, help="step at which codes begin")
