@@ -1,5 +1,6 @@
 """The loop paints what was asked, the same way each time, and loses nothing on the way."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -251,3 +252,17 @@ def test_judging_few_crops_at_a_time_changes_nothing_but_memory(pair, small, mon
         grad = run.params.data.grad
         moved[at_once] = torch.cat([torch.tensor([frame.loss, frame.similarity]), grad.flatten()])
     torch.testing.assert_close(moved[3], moved[100], rtol=1e-3, atol=1e-6)
+
+
+def test_what_the_guide_leaves_out_follows_the_generator(pair):
+    crops = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    one, again, other = (
+        pair.encode_crops(crops, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, again) and not torch.allclose(one, other, atol=1e-3)
+    generator = torch.Generator().manual_seed(0)
+    mean = sum(pair.encode_crops(crops, generator) for _ in range(40))
+    plain = pair.encode_image(crops)
+    assert torch.cosine_similarity(mean, plain).min() > 0.8
+    whole = dataclasses.replace(pair, dropout=0.0)
+    torch.testing.assert_close(whole.encode_crops(crops, generator), plain)

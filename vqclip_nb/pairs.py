@@ -172,16 +172,39 @@ class Pair(Guide):
     """A CLIP that judges and a VQGAN that paints, both frozen.
 
     size: side in pixels of the picture the pair likes best. ground: what ends a prompt that names
-    no background; empty for nothing.
+    no background; empty for nothing. dropout: share of the channels of each of a ResNet's stages
+    that `encode_crops` leaves out.
     """
 
     vqgan: VQGAN
     size: int
     ground: str = ""
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.vqgan.to(self.device).eval()
+
+    def encode_crops(self, crops: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """As `encode_image`, for painting: with other channels left out for each crop, as
+        `generator` draws, so that a picture must please many networks and not the flaws of one."""
+        if not self.dropout:
+            return self.encode_image(crops)
+        visual = self.clip.visual
+        x = visual.avgpool(resnet_stem(visual, (crops - self._mean) / self._std))
+        for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
+            x = stage(x)
+            kept = torch.rand(x.shape[:2], generator=generator) >= self.dropout
+            x = x * (kept[..., None, None] / (1 - self.dropout)).to(x)
+        return visual.attnpool(x)
+
+
+def resnet_stem(visual: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Features of OpenAI's ResNet before its first pooling, of normalised pictures (n, 3, h, w)."""
+    for i in "123":
+        x = getattr(visual, f"bn{i}")(getattr(visual, f"conv{i}")(x))
+        x = getattr(visual, f"relu{i}")(x)
+    return x
 
 
 def _too_long(tokenize, text: str, context: int) -> bool:
@@ -232,6 +255,7 @@ def load_pair(
         size=128 if name == "emoji" else 448,
         # Its training pictures have plain backgrounds; left free, it fills them with patches.
         ground="on a white background" if name == "emoji" else "",
+        dropout=0.2 if name == "emoji" else 0.0,
         hashes={"clip": clip_hash, "vqgan": vqgan_hash},
         words=words,
     )

@@ -96,7 +96,7 @@ def optimize(
     for some in seen.split(AT_ONCE):
         share = len(some) / len(seen)
         its_loss, its_similarity = report_loss(
-            pair.encode_image(some),
+            pair.encode_crops(some, generator),
             include,
             extras,
             exclude,

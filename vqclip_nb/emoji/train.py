@@ -30,7 +30,7 @@ from torch import nn
 from torchvision.transforms.functional import normalize
 
 from ..latents import Parameters
-from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip, import_clip, load_pair
+from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip, import_clip, load_pair, resnet_stem
 from ..show import Figure
 from ..vqgan import norm_data
 from ..weights import write_state
@@ -545,13 +545,7 @@ def perceptual_loss(model: nn.Module, a: torch.Tensor, b: torch.Tensor) -> torch
 
     def stages(x: torch.Tensor) -> list[torch.Tensor]:
         v = model.visual
-        x = F.avg_pool2d(x, 2)
-        for conv, norm, relu in (
-            (v.conv1, v.bn1, v.relu1),
-            (v.conv2, v.bn2, v.relu2),
-            (v.conv3, v.bn3, v.relu3),
-        ):
-            x = relu(norm(conv(x)))
+        x = resnet_stem(v, F.avg_pool2d(x, 2))
         one = v.layer1(v.avgpool(x))
         return [F.normalize(x, dim=1), F.normalize(one, dim=1), F.normalize(v.layer2(one), dim=1)]
 
