@@ -33,7 +33,7 @@ if "google.colab" in sys.modules:
 # %% tags=["parameters"]
 DATA = "emoji/data"  # where the rendered sets go, 600 MB
 OUT = "emoji/run"  # checkpoints, logs and weights
-CLIP_STEPS, CLIP_BATCH = 240, 160  # what ships took 12,000
+CLIP_STEPS, CLIP_BATCH = 240, 160  # what ships took 13,000
 VQGAN_STEPS, VQGAN_BATCH = 120, 16  # what ships took 2,800
 PAINT_STEPS = 60
 
