@@ -146,15 +146,15 @@ def test_resume_refuses_other_weights_and_other_files(pair, small, tmp_path):
 def test_an_interrupt_loses_nothing(pair, small, monkeypatch):
     run, whole = vq.Run(pair, small(total_iter=8)), vq.Run(pair, small(total_iter=8))
     list(whole)
-    encode, calls = pair.encode_image, []
+    encode, calls = pair.encode_crops, []
 
-    def interrupted(x):
+    def interrupted(*crops_and_generator):
         calls.append(1)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return encode(x)
+        return encode(*crops_and_generator)
 
-    monkeypatch.setattr(pair, "encode_image", interrupted)
+    monkeypatch.setattr(pair, "encode_crops", interrupted)
     with pytest.raises(KeyboardInterrupt):
         list(run)
     assert len(run.history) == 3 and len(run.frames) == 2 and run.image is not None
@@ -244,7 +244,7 @@ def test_sizes_that_fit_are_not_warned_about(pair, small):
 
 
 def test_judging_few_crops_at_a_time_changes_nothing_but_memory(pair, small, monkeypatch):
-    moved = {}
+    moved, pair = {}, dataclasses.replace(pair, dropout=0.0)  # which is drawn anew each time
     for at_once in (100, 3):
         monkeypatch.setattr(training, "AT_ONCE", at_once)
         run = vq.Run(pair, small(crops=8, exclude="a blue car", extras="at night"))
