@@ -136,7 +136,7 @@ frames |= {knob: grid(**{**chosen, knob: values}) for knob, values in knobs.item
 # %% [markdown]
 # ## The numbers that were kept
 # The repository holds the numbers of a larger run, `experiments.csv`: more seeds, more prompts, no pictures. If it is
-# beside this notebook, what follows is drawn from it, else from the run above. It was written by the next cell, from
+# beside this notebook, what it holds is drawn from it, the rest from the run above. It was written by the next cell, from
 #
 #     papermill notebooks/3_experiments.ipynb full.ipynb --cwd notebooks -p CSV experiments.csv \
 #         -y "{SEEDS: [0, 1, 2, 3, 4], PROMPTS: [a pineapple in a bowl, ...]}"
@@ -148,7 +148,8 @@ if CSV:
 # %%
 kept = "experiments.csv"
 if os.path.exists(kept):
-    frames = dict(list(pd.read_csv(kept, index_col=["experiment", "row"]).groupby("experiment")))
+    numbers = pd.read_csv(kept, index_col=["experiment", "row"], keep_default_na=False)
+    frames |= dict(list(numbers.groupby("experiment")))
 shown, where = frames["table"], frames["where"]
 print(f"{len(shown)} pictures: {shown.include.nunique()} prompts, {shown.seed.nunique()} seeds")
 
