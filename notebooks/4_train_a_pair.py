@@ -67,10 +67,10 @@ contact_sheet([picture_of(p) for p in some.pictures], some.captions, columns=6)
 # %% [markdown]
 # ## CLIP
 # Two encoders, one for pictures and one for captions, whose encodings are unit vectors. Each step takes a batch and
-# raises the cosine of every picture with its own caption against all others of the batch. Then the pictures are moved
-# a little in the direction that hurts most, and the step is repeated: a CLIP trained on such attacks has gradients
-# that a painter can follow. The guide that ships was also shown its own paintings, as negatives (`--painted 16`),
-# which costs a quarter more time.
+# raises the cosine of every picture with its own caption against all others of the batch, and against two foils for each,
+# captions that are false in the style or in one other fact. Then the pictures are moved a little in the direction that
+# hurts most, and the step is repeated: a CLIP trained on such attacks has gradients that a painter can follow. The guide
+# that ships was also shown its own paintings, as negatives (`--painted 16`), which costs a quarter more time.
 #
 # *top1* and *top5* are the shares of the held-out style that it names right, first or among five, out of 385.
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vqclip_nb.emoji import train
-from vqclip_nb.emoji.data import COLOURS, Scenes, article, merged_name
+from vqclip_nb.emoji.data import COLOURS, STYLES, Scenes, article, merged_name
 from vqclip_nb.pairs import build_clip
 
 
@@ -32,6 +32,23 @@ def test_scenes_follow_the_seed_and_say_what_they_show(sprites):
         if "background" in caption and word in COLOURS and "small" in caption:
             wanted = torch.tensor(COLOURS[word]) / 255
             assert (picture[:, [0, 0, -1, -1], [0, -1, 0, -1]].mean(1) - wanted).abs().max() < 0.4
+
+
+def test_foils_are_false_in_one_fact(sprites):
+    scenes = Scenes(sprites, size=64)
+    batch = scenes.batch(60, np.random.default_rng(3))
+    assert len(batch.foils) == 2 * len(batch.captions)
+    changed = set()
+    for i, caption in enumerate(batch.captions):
+        in_style, of_fact = batch.foils[2 * i : 2 * i + 2]
+        own = STYLES[scenes.styles[int(batch.style[i])]].words
+        assert in_style.startswith(
+            tuple(w for s in STYLES.values() for w in s.words if w not in own)
+        )
+        assert of_fact != caption
+        before, after = set(caption.split()), set(of_fact.split())
+        changed |= {"order"} if before == after else (after - before) & {"red", "hat", "pen"}
+    assert changed == {"order", "red", "hat", "pen"}
 
 
 def test_words():
@@ -63,10 +80,14 @@ def test_a_guide_paints_on_its_easel_and_is_blamed_for_what_it_likes_too_well(sp
     guide.proxies = torch.randn(12, 256, generator=generator)
     texts, one = train.text_features(guide, captions), torch.tensor(20.0)
 
-    def loss(of):
+    def loss(of, texts=texts):
         return train.clip_losses(guide, texts, one, concept, torch.cat([scenes, of]))[0]
 
-    assert loss(scenes) > loss(torch.rand(scenes.shape, generator=generator)) + 0.5
+    other = torch.rand(scenes.shape, generator=generator)
+    assert loss(scenes) > loss(other) + 0.5
+    assert (
+        loss(other, torch.cat([texts, texts])) > loss(other) + 0.3
+    )  # foils as likely as the truth
 
 
 def test_clip_trains_resumes_and_ships_centred(sprites, tmp_path):

@@ -190,13 +190,8 @@ class Pair(Guide):
         `generator` draws, so that a picture must please many networks and not the flaws of one."""
         if not self.dropout:
             return self.encode_image(crops)
-        visual = self.clip.visual
-        x = visual.avgpool(resnet_stem(visual, (crops - self._mean) / self._std))
-        for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
-            x = stage(x)
-            kept = torch.rand(x.shape[:2], generator=generator) >= self.dropout
-            x = x * (kept[..., None, None] / (1 - self.dropout)).to(x)
-        return visual.attnpool(x)
+        normalised = (crops - self._mean) / self._std
+        return encode_dropped(self.clip.visual, normalised, self.dropout, generator)
 
 
 def resnet_stem(visual: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -205,6 +200,19 @@ def resnet_stem(visual: nn.Module, x: torch.Tensor) -> torch.Tensor:
         x = getattr(visual, f"bn{i}")(getattr(visual, f"conv{i}")(x))
         x = getattr(visual, f"relu{i}")(x)
     return x
+
+
+def encode_dropped(
+    visual: nn.Module, x: torch.Tensor, share: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Encodings (n, d) of normalised pictures by OpenAI's ResNet with `share` of the channels of
+    each stage left out, others for each picture."""
+    x = visual.avgpool(resnet_stem(visual, x))
+    for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
+        x = stage(x)
+        kept = torch.rand(x.shape[:2], generator=generator) >= share
+        x = x * (kept[..., None, None] / (1 - share)).to(x)
+    return visual.attnpool(x)
 
 
 def _too_long(tokenize, text: str, context: int) -> bool:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +197,7 @@ class Batch:
 
     pictures: torch.Tensor  # (n, 3, size, size) in [0, 1]
     captions: list[str]
+    foils: list[str]  # two for each picture, false in one fact: its style, and another
     concept: torch.Tensor  # (n,) index into Scenes.names of the first object
     style: torch.Tensor  # (n,) index into STYLES
 
@@ -209,6 +210,29 @@ def article(noun: str) -> str:
     return (
         "an " if noun[0].lower() in "aeiou" and not noun.startswith(("uni", "one")) else "a "
     ) + noun
+
+
+@dataclass
+class Told:
+    """What a caption says of a scene; what is empty is left out."""
+
+    noun: str
+    bare: bool = False  # no article
+    look: str = ""
+    style: str = ""
+    link: str = ""
+    other: str = ""
+    colour: str = ""
+    ground: str = "background"
+
+    def caption(self) -> str:
+        thing = f"{self.look} {self.noun}".strip()
+        words = [self.style, thing if self.bare and not self.look else article(thing)]
+        if self.other:
+            words += [self.link, article(self.other)]
+        if self.colour:
+            words += ["on", article(self.colour), self.ground]
+        return " ".join(word for word in words if word)
 
 
 class Scenes:
@@ -270,6 +294,7 @@ class Scenes:
             second,
         )
         captions: list[str] = []
+        foils: list[str] = []
         theta = np.zeros((2, n, 2, 3), np.float32)
         show_second = np.zeros(n, bool)
         top_is_second = np.zeros(n, bool)
@@ -279,8 +304,7 @@ class Scenes:
         colour_names = list(COLOURS)
         tint = np.full((n, 3), np.nan, np.float32)
         for i in range(n):
-            noun = self.noun(int(first[i, 1]), rng)
-            phrase = article(noun) if rng.random() < 0.9 else noun
+            told = Told(self.noun(int(first[i, 1]), rng), bare=rng.random() >= 0.9)
             x, y = rng.normal(0, 0.08, 2)
             scale, angle = rng.uniform(0.55, 0.95), rng.normal(0, 8)
             place = rng.random()
@@ -288,22 +312,21 @@ class Scenes:
                 big = rng.random() < 0.5
                 scale = rng.uniform(0.95, 1.2) if big else rng.uniform(0.25, 0.4)
                 x, y = (x, y) if big else rng.uniform(-0.5, 0.5, 2)
-                phrase = f"a {'big' if big else 'small'} {noun}"
+                told.look = "big" if big else "small"
             elif place < 0.22 and self.styles[int(first[i, 0])] != "line":
-                word = colour_names[rng.integers(len(colour_names))]
-                tint[i] = np.asarray(COLOURS[word], np.float32) / 255
-                phrase = f"{article(word)} {noun}"
+                told.look = colour_names[rng.integers(len(colour_names))]
+                tint[i] = np.asarray(COLOURS[told.look], np.float32) / 255
             if place > 0.6:
-                other = article(self.noun(int(second[i, 1]), rng))
+                told.other = self.noun(int(second[i, 1]), rng)
                 show_second[i] = True
                 a, b = rng.uniform(0.38, 0.55, 2)
                 if place > 0.85:  # side by side
                     side = 1 if rng.random() < 0.5 else -1
-                    link = ("next to", "and", "beside")[rng.integers(3)]
+                    told.link = ("next to", "and", "beside")[rng.integers(3)]
                     x, y, x2, y2 = -0.5 * side, rng.normal(0, 0.1), 0.5 * side, rng.normal(0, 0.1)
                 elif place > 0.74:  # above and below
                     over = rng.random() < 0.5
-                    link = "above" if over else "below"
+                    told.link = "above" if over else "below"
                     x, y, x2, y2 = (
                         rng.normal(0, 0.1),
                         -0.5 if over else 0.5,
@@ -312,7 +335,7 @@ class Scenes:
                     )
                 else:  # on top of, or sunk into, the second
                     inside = rng.random() < 0.5
-                    link, b = (
+                    told.link, b = (
                         ("in", rng.uniform(0.6, 0.75)) if inside else ("on", rng.uniform(0.5, 0.65))
                     )
                     a = rng.uniform(0.38, 0.5)
@@ -321,12 +344,11 @@ class Scenes:
                     y = y2 - b * (0.35 if inside else 0.75) - a * 0.35
                     top_is_second[i] = inside
                 scale = a
-                phrase = f"{phrase} {link} {other}"
                 theta[1, i] = self._theta(b, rng.normal(0, 5), x2, y2, rng.random() < 0.5)
             theta[0, i] = self._theta(scale, angle, x, y, rng.random() < 0.5)
             style = STYLES[self.styles[int(first[i, 0])]]
             if style.words and rng.random() < 0.5:
-                phrase = f"{style.words[rng.integers(len(style.words))]} {phrase}"
+                told.style = str(rng.choice(style.words))
             kind = rng.random()
             word = colour_names[rng.integers(len(colour_names))]
             if rng.random() < 0.3:
@@ -345,9 +367,10 @@ class Scenes:
                     background[i, 1] = np.clip(background[i, 0] * rng.uniform(0.75, 1.2), 0, 1)
                     shade[i] = np.cos(turn), np.sin(turn), 1
             if word and rng.random() < 0.7:
-                ground = ("background", "background", "backdrop")[rng.integers(3)]
-                phrase = f"{phrase} on {article(word)} {ground}"
-            captions.append(phrase)
+                told.colour, told.ground = word, str(rng.choice(["background", "backdrop"]))
+            captions.append(told.caption())
+            foils += [replace(told, style=self._other_style(style, rng)).caption()]
+            foils += [self._other_fact(told, [int(first[i, 1]), int(second[i, 1])], rng).caption()]
         canvas = self._ground(background, shade, patchy, rng)
         layers = [self._place(first, theta[0]), self._place(second, theta[1])]
         layers[0] = self._tinted(layers[0], torch.from_numpy(tint)[:, :, None, None])
@@ -365,7 +388,28 @@ class Scenes:
             torch.where(swap, layers[1], layers[0]),
         ):
             canvas = canvas * (1 - layer[:, 3:]) + layer[:, :3]
-        return Batch(canvas.clamp(0, 1), captions, self.name_of[first[:, 1]], first[:, 0])
+        return Batch(canvas.clamp(0, 1), captions, foils, self.name_of[first[:, 1]], first[:, 0])
+
+    def _other_style(self, style: Style, rng: np.random.Generator) -> str:
+        words = [w for s in STYLES.values() if s is not style for w in s.words]
+        return str(rng.choice(words))
+
+    def _other_fact(self, told: Told, shown: list[int], rng: np.random.Generator) -> Told:
+        """`told` with one thing, look, place or colour that is not in the picture."""
+        absent = ~torch.isin(self.name_of, self.name_of[shown])
+        noun = self.noun(int(rng.choice(absent.nonzero()[:, 0])), rng)
+        said = (told.look, *told.colour.split(" and "))
+        colour = str(rng.choice([c for c in COLOURS if c not in said]))
+        ways = [dict(noun=noun)]
+        if told.other:
+            ways.append(dict(other=noun))
+        if told.link in ("above", "below", "in", "on") and told.noun != told.other:
+            ways.append(dict(noun=told.other, other=told.noun, look=""))
+        if told.look in COLOURS:
+            ways.append(dict(look=colour))
+        if told.colour:
+            ways.append(dict(colour=colour))
+        return replace(told, **ways[rng.integers(len(ways))])
 
     @staticmethod
     def _theta(scale: float, degrees: float, x: float, y: float, flip: bool) -> np.ndarray:

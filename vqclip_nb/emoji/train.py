@@ -30,7 +30,16 @@ from torch import nn
 from torchvision.transforms.functional import normalize
 
 from ..latents import Parameters
-from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip, import_clip, load_pair, resnet_stem
+from ..pairs import (
+    CLIP_MEAN,
+    CLIP_STD,
+    EMOJI,
+    build_clip,
+    encode_dropped,
+    import_clip,
+    load_pair,
+    resnet_stem,
+)
 from ..show import Figure
 from ..vqgan import norm_data
 from ..weights import write_state
@@ -331,14 +340,16 @@ def clip_losses(
     """Total loss, contrastive loss, and share of pictures whose own caption is nearest.
 
     Besides the contrastive loss, each picture must find its concept among all of them, which
-    teaches shapes sooner than the few captions of a batch can. Pictures beyond the number of texts
-    are paintings of the last texts (`Easel`): no text may like them better than its own picture.
+    teaches shapes sooner than the few captions of a batch can. Texts beyond the number of concepts
+    are foils, captions of no picture, as in NegCLIP (Yuksekgonul et al. 2023): what other pictures'
+    captions seldom tell apart, such as styles, they do. Pictures beyond it are paintings of the
+    last captions (`Easel`): no caption may like them better than its own picture.
     """
     with torch.autocast("cpu", torch.bfloat16):
         images = clip_features(model, pictures)
-    n, painted = len(texts), len(pictures) - len(texts)
+    n, painted = len(concept), len(pictures) - len(concept)
     logits, truth = scale * images @ texts.T, torch.arange(n, device=images.device)
-    pair = (F.cross_entropy(logits[:n], truth) + F.cross_entropy(logits.T, truth)) / 2
+    pair = (F.cross_entropy(logits[:n], truth) + F.cross_entropy(logits[:, :n].T, truth)) / 2
     named = F.cross_entropy(20 * images[:n] @ F.normalize(model.proxies, dim=-1).T, concept)
     if painted:
         last = slice(n - painted, n)
@@ -357,7 +368,8 @@ class Easel:
 
     def __init__(self, scenes: Scenes, count: int, device: torch.device, steps: int = 60) -> None:
         self.scenes, self.steps, self.device = scenes, steps, device
-        self.vqgan = load_pair("emoji", device=device).vqgan
+        pair = load_pair("emoji", device=device)
+        self.vqgan, self.dropout = pair.vqgan, pair.dropout
         self.age = [steps] * count
         self.captions, self.concept = [""] * count, torch.zeros(count, dtype=torch.long)
         self.latents: list[Parameters] = [None] * count
@@ -408,7 +420,11 @@ class Easel:
         with torch.autocast("cpu", torch.bfloat16):
             painted = norm_data(self.vqgan.decode(self.vqgan.quantize(latents))).float()
             painted = F.avg_pool2d(painted, 2)
-            seen = clip_features(model, soft_crops(painted.repeat(views, 1, 1, 1), generator))
+            crops = soft_crops(painted.repeat(views, 1, 1, 1), generator)
+            crops = normalize(crops, CLIP_MEAN, CLIP_STD)
+            crops = crops.contiguous(memory_format=torch.channels_last)
+            seen = encode_dropped(model.visual, crops, self.dropout, generator)
+            seen = F.normalize(seen.float(), dim=-1)
         similarity = (seen * wanted.repeat(views, 1)).sum(1).mean()
         (-similarity * count).backward(inputs=[self.latents[slot].data for slot in slots])
         for slot in slots:
@@ -473,7 +489,7 @@ def train_clip(args: argparse.Namespace) -> Iterator[Session]:
         for _ in range(2 if args.attack else 1):
             x = (clean + move).clamp(0, 1).requires_grad_()
             with torch.autocast("cpu", torch.bfloat16):
-                texts = text_features(model, captions)
+                texts = text_features(model, captions + batch.foils)
             scale = model.logit_scale.exp().clamp(max=60)
             loss, pair, right = clip_losses(model, texts, scale, concept, x)
             figures |= dict(total=loss.item(), pair=pair.item(), right=right.item())
