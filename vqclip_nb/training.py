@@ -233,7 +233,10 @@ class Run:
                 enc.exclude,
                 self.generator,
             )
-        except torch.cuda.OutOfMemoryError as e:
+        except BaseException as e:  # an interrupt too: the step is taken again from its beginning
+            self._set_state(before)
+            if not isinstance(e, torch.cuda.OutOfMemoryError):
+                raise
             raise MemoryError(
                 f"the GPU's memory is full: lower crops (now {s.crops}) or height and width "
                 f"(now {self.size[0]}×{self.size[1]})"
