@@ -120,9 +120,7 @@ contact_sheet([picture_of(p) for p in [*x, *back]], columns=6)
 
 # %%
 mine = vq.open_pair(clip=f"{OUT}/clip.safetensors", vqgan=f"{OUT}/vqgan.safetensors")
-settings = vq.Settings(
-    include=["a sunflower on a blue background"], total_iter=PAINT_STEPS, height=128, width=128
-)
+settings = vq.Settings(include=["a sunflower on a blue background"], total_iter=PAINT_STEPS)
 vq.watch(vq.Run(mine, settings)).image
 
 # %%

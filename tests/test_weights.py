@@ -174,6 +174,14 @@ def test_own_files_in_every_form(made, tmp_path, form):
     }
 
 
+def test_files_that_know_what_fits_them_say_so_through_every_door(pair):
+    files = {name: pairs.EMOJI / f"{name}.safetensors" for name in ("clip", "vqgan")}
+    own = vq.open_pair(**files, device="cpu")
+    for fact in ("size", "ground", "dropout", "words", "hashes"):
+        assert getattr(own, fact) == getattr(pair, fact), fact
+    assert pair.size == 128 and "fox" in pair.words
+
+
 def test_a_clip_in_full_precision_keeps_it(made, tmp_path):
     guide = small_clip(half=False)
     clip = write(tmp_path, "c.pt", saved(guide.state_dict()))

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -246,7 +247,6 @@ def load_pair(
     if name == "emoji":
         seen, clip_meta, clip_hash = read_checked(EMOJI / "clip.safetensors")
         paints, meta, vqgan_hash = read_checked(EMOJI / "vqgan.safetensors")
-        words = frozenset(json.loads(clip_meta["words"]))
     else:
         seen, clip_meta, _ = _slim_clip(clip)
         paints, meta, _ = slim(
@@ -254,18 +254,13 @@ def load_pair(
         )
         # The published files' hashes: safetensors orders metadata by chance, so caches differ.
         clip_hash, vqgan_hash = clip_meta["source_sha256"], meta["source_sha256"]
-        words = None
     return Pair(
         name=name,
         clip=build_clip(seen),
         vqgan=_build_vqgan(json.loads(meta["config"]), paints),
         device=device,
-        size=128 if name == "emoji" else 448,
-        # Its training pictures have plain backgrounds; left free, it fills them with patches.
-        ground="on a white background" if name == "emoji" else "",
-        dropout=0.2 if name == "emoji" else 0.0,
         hashes={"clip": clip_hash, "vqgan": vqgan_hash},
-        words=words,
+        **_facts(clip_meta, meta),
     )
 
 
@@ -285,6 +280,16 @@ def load_judge(name: str = "emoji", *, device: str | torch.device | None = None)
         digest = meta["source_sha256"]
     device = torch.device(device) if device else best_device()
     return Guide(name=name, clip=build_clip(state), device=device, hashes={"clip": digest})
+
+
+def _facts(*metadata: dict[str, str]) -> dict[str, Any]:
+    """Fields of a `Pair` that its files know, as `emoji.train.ship` writes them."""
+    facts = {"size": 448}
+    for of_file in metadata:
+        facts |= json.loads(of_file.get("facts", "{}"))
+    if "words" in facts:
+        facts["words"] = frozenset(facts["words"])
+    return facts
 
 
 def _slim_clip(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str], str]:
@@ -313,7 +318,7 @@ def open_pair(
     with its OmegaConf yaml as `config`, or our slim safetensors, which holds its configuration.
     Raises WeightsError.
     """
-    seen, _ = read_state(clip)
+    seen, clip_meta = read_state(clip)
     paints, meta = read_state(vqgan)
     if config is None and "config" not in meta:
         raise WeightsError(
@@ -321,12 +326,11 @@ def open_pair(
         )
     shape = read_config(config) if config else json.loads(meta["config"])
     keep = {k: v for k, v in paints.items() if k.startswith(VQGAN_PARTS)}
-    network = _build_vqgan(shape, keep)
     return Pair(
         name=Path(vqgan).stem,
         clip=build_clip(seen),
-        vqgan=network,
+        vqgan=_build_vqgan(shape, keep),
         device=torch.device(device) if device else best_device(),
-        size=round(448 / network.step) * network.step,
         hashes={"clip": sha256_of(Path(clip)), "vqgan": sha256_of(Path(vqgan))},
+        **_facts(clip_meta, meta),
     )

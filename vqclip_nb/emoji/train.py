@@ -68,6 +68,7 @@ VQGAN = dict(
 )
 UNSHUFFLE, EMBED_DIM, CODES = 4, 32, 2048
 CONFIG = {"ddconfig": VQGAN, "embed_dim": EMBED_DIM, "n_embed": CODES, "unshuffle": UNSHUFFLE}
+VQGAN_FACTS = {"config": json.dumps(CONFIG), "facts": json.dumps({"size": 128})}
 
 
 def new_clip(name: str) -> nn.Module:
@@ -294,7 +295,7 @@ class Session:
     def keep(self, tensors: dict[str, torch.Tensor]) -> None:
         """Write weights that `vqclip_nb.open_pair` takes."""
         part = self.out / f"{self.name}.safetensors.part"
-        save_file(tensors, part, {"config": json.dumps(CONFIG)} if self.name == "vqgan" else {})
+        save_file(tensors, part, VQGAN_FACTS if self.name == "vqgan" else {})
         part.rename(self.out / f"{self.name}.safetensors")
 
     def curves(self) -> Figure:
@@ -678,9 +679,11 @@ def ship(args: argparse.Namespace) -> None:
         "".join(f"{article(name)}\n" for name in scenes.names), encoding="utf8"
     )
     words = {w for v in vocabulary(scenes) for w in re.findall(r"[\w'’-]+", v.lower())}
+    # The training pictures have plain backgrounds; left free, the pair fills them with patches.
+    knows = {"words": sorted(words), "ground": "on a white background", "dropout": 0.2}
     metadata = {
-        "clip": {"words": json.dumps(sorted(words), ensure_ascii=False)},
-        "vqgan": {"config": json.dumps(CONFIG)},
+        "clip": {"facts": json.dumps(knows, ensure_ascii=False)},
+        "vqgan": VQGAN_FACTS,
     }
     for name in ("clip", "vqgan", "judge"):
         source = args.out / f"{name}.safetensors"
