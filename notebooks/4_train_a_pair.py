@@ -18,7 +18,7 @@
 # Where the networks that ship came from: pictures of emoji composed into captioned scenes, a **CLIP** that learns
 # which caption belongs to which scene, and a **VQGAN** that learns to draw scenes from a few codes. As it stands this
 # notebook trains for a few minutes on a CPU, enough to watch both begin to work. With more `STEPS` it makes what
-# ships: about four CPU hours for the CLIP, two for the VQGAN. Training goes on where it was cut off.
+# ships: about six CPU hours for the CLIP, two for the VQGAN. Training goes on where it was cut off.
 #
 # Needs npm, which brings the emoji sets (Colab has it).
 
@@ -33,7 +33,7 @@ if "google.colab" in sys.modules:
 # %% tags=["parameters"]
 DATA = "emoji/data"  # where the rendered sets go, 600 MB
 OUT = "emoji/run"  # checkpoints, logs and weights
-CLIP_STEPS, CLIP_BATCH = 240, 160  # what ships took 13,000
+CLIP_STEPS, CLIP_BATCH = 240, 160  # what ships took 16,500
 VQGAN_STEPS, VQGAN_BATCH = 120, 16  # what ships took 2,800
 PAINT_STEPS = 60
 
