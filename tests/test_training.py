@@ -29,7 +29,7 @@ def test_the_loss_falls_and_the_similarity_rises(pair, small):
 def test_the_picture_shows_the_colour_that_was_asked_for(pair, small):
     reds, blues = {}, {}
     for colour in ("red", "blue"):
-        run = vq.Run(pair, small(f"a star on a {colour} background", total_iter=40, crops=8))
+        run = vq.Run(pair, small(f"a key on a {colour} background", total_iter=40, crops=8))
         list(run)
         edge = pixels(run.image)[[0, 1, 2, -3, -2, -1]].mean((0, 1))
         reds[colour], blues[colour] = edge[0], edge[2]
