@@ -37,10 +37,10 @@ def browser():
 
 @pytest.fixture
 def serve(tmp_path, browser):
-    """Start a server on a copy of the notebook; gives a page on it."""
+    """Start a server on a copy of the notebook; gives an empty page and the address to open."""
     started, pages = [], []
 
-    def start(*command: str, path: str) -> "playwright.Page":
+    def start(*command: str) -> tuple["playwright.Page", str]:
         short = NOTEBOOK.read_text().replace("TOTAL_ITER = None", "TOTAL_ITER = 60")
         (tmp_path / NOTEBOOK.name).write_text(short)
         with socket.socket() as s:
@@ -67,8 +67,7 @@ def serve(tmp_path, browser):
         page = browser.new_page(viewport={"width": 1300, "height": 1500})
         page.set_default_timeout(180_000)
         pages.append(page)
-        page.goto(f"http://127.0.0.1:{port}{path}", wait_until="commit")  # Voilà paints first
-        return page
+        return page, f"http://127.0.0.1:{port}"
 
     yield start
     for page in pages:
@@ -76,7 +75,7 @@ def serve(tmp_path, browser):
         page.close()
     for process in started:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def shot(page, name: str) -> None:
@@ -184,9 +183,15 @@ def steer(page, tmp_path) -> None:
     shot(page, "restored")
 
 
+def voila(serve):
+    page, address = serve("voila", NOTEBOOK.name, "--strip_sources=True")
+    page.goto(address, wait_until="commit")  # Voilà runs the notebook before the page is whole
+    return page
+
+
 def test_a_slider_takes_effect_within_a_moment(serve):
     """From the key to the first step that has the new value, as the page sees it."""
-    page = serve("voila", NOTEBOOK.name, "--strip_sources=True", path="/")
+    page = voila(serve)
     page.get_by_text("done: go back").wait_for()
     number(page, "total iter").fill("2000")
     number(page, "total iter").press("Tab")
@@ -216,10 +221,10 @@ def test_a_slider_takes_effect_within_a_moment(serve):
 )
 def test_in_a_notebook(serve, tmp_path, server, path):
     options = ("--IdentityProvider.token=", "--allow-root")
-    page = serve(server, *options, path=path.format(NOTEBOOK.name))
+    page, address = serve(server, *options)
     # Before the kernel is connected the menu has nothing to run, and says nothing.
     with page.expect_websocket(lambda socket: "/channels" in socket.url):
-        page.reload(wait_until="commit")
+        page.goto(address + path.format(NOTEBOOK.name), wait_until="commit")
     page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
     page.wait_for_timeout(1000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
@@ -231,6 +236,6 @@ def test_in_a_notebook(serve, tmp_path, server, path):
 
 
 def test_as_a_voila_page(serve, tmp_path):
-    page = serve("voila", NOTEBOOK.name, "--strip_sources=True", path="/")
+    page = voila(serve)
     page.get_by_role("button", name="Run", exact=True).wait_for()
     steer(page, tmp_path)
