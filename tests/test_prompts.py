@@ -58,3 +58,17 @@ def test_unknown_words_come_with_near_ones(pair):
     assert vq.unknown_words(pair, "a pineapple next to foxes:2 | an octopus on red") == {}
     found = vq.unknown_words(pair, "a pineaple in a quux")
     assert "pineapple" in found["pineaple"] and "quux" in found
+
+
+def test_a_text_of_unknown_words_has_no_part_in_it(pair):
+    def encode(**texts):
+        with pytest.warns(UserWarning, match="'watermark' is not known, near it: water"):
+            return create_encodings(pair, vq.Settings(**texts))
+
+    fox = create_encodings(pair, vq.Settings(include=["a fox"]))
+    with_exclude = encode(include=["a fox"], exclude="watermark", extras="of the watermark")
+    assert with_exclude.exclude is None and with_exclude.extras is None
+    assert torch.equal(encode(include=["a fox | watermark:2"]).include[0], fox.include[0])
+    for nothing in ("a watermark", "水印", "the"):
+        with pytest.raises(ValueError, match=f"{nothing}.*knows none of its words"):
+            encode_prompt(pair, nothing)

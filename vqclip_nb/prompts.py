@@ -6,6 +6,7 @@ import base64
 import difflib
 import io
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,11 +90,16 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
 
 
 def encode_prompt(guide: Guide, prompt: str, *, ending: str = "") -> torch.Tensor:
-    """Weighted mean (1, d) of a prompt's texts, each with `ending`, and picture files."""
+    """Weighted mean (1, d) of a prompt's texts, each with `ending`, and picture files.
+
+    A text of which the guide never learned a word has no part in it; ValueError if that is all.
+    """
     total = 0.0
-    parts = parse_prompt(prompt)
+    parts = _understood(guide, prompt)
+    if not parts:
+        raise ValueError(f"prompt {prompt!r}: {guide.name} knows none of its words")
     for content, weight in parts:
-        if content.lower().endswith(PICTURES):
+        if _is_picture(content):
             picture = open_picture(content, (guide.resolution, guide.resolution)).to(guide.device)
             with torch.no_grad():
                 encoding = guide.encode_image(picture)
@@ -104,14 +110,26 @@ def encode_prompt(guide: Guide, prompt: str, *, ending: str = "") -> torch.Tenso
 
 
 def create_encodings(pair: Pair, settings: Settings) -> Encodings:
-    """Encode a run's include, exclude and extras; see `ending` for what is added to include."""
+    """Encode a run's include, exclude and extras; see `ending` for what is added to include.
+
+    A warning names the words that the pair never learned. An exclude or extras of nothing else
+    counts as empty; an include of nothing else is a ValueError.
+    """
+    asked = (*settings.include, settings.exclude, settings.extras)
+    strange = {w: near for text in asked for w, near in unknown_words(pair, text).items()}
+    if strange:
+        warnings.warn(f"{pair.name}: {describe_unknown(strange)}", stacklevel=3)
+
+    def optional(text: str) -> torch.Tensor | None:
+        return encode_prompt(pair, text) if text and _understood(pair, text) else None
+
     return Encodings(
         [
             encode_prompt(pair, text, ending=ending(pair, text, settings.extras))
             for text in settings.include
         ],
-        encode_prompt(pair, settings.exclude) if settings.exclude else None,
-        encode_prompt(pair, settings.extras) if settings.extras else None,
+        optional(settings.exclude),
+        optional(settings.extras),
     )
 
 
@@ -121,15 +139,44 @@ def ending(pair: Pair, *texts: str) -> str:
     return "" if named or not pair.ground else f" {pair.ground}"
 
 
-def unknown_words(pair: Pair, prompt: str) -> dict[str, list[str]]:
+def unknown_words(pair: Guide, prompt: str) -> dict[str, list[str]]:
     """Words of `prompt` that the pair never learned, each with up to three that look like it; {} if
     it knows all."""
     if pair.words is None or not prompt.strip():
         return {}
-    texts = [text for text, _ in parse_prompt(prompt) if not text.lower().endswith(PICTURES)]
-    words = dict.fromkeys(re.findall(r"[a-z0-9][\w'’-]*", " ".join(texts).lower()))
+    texts = [text for text, _ in parse_prompt(prompt) if not _is_picture(text)]
+    strange = [w for w in _words(" ".join(texts)) if not _learned(pair, w)]
     known = sorted(pair.words)
-    learned = pair.words | SMALL_WORDS
-    singular = ("", "s", "es")
-    strange = [w for w in words if not any(w.removesuffix(end) in learned for end in singular)]
     return {w: difflib.get_close_matches(w, known, 3, 0.6) for w in strange}
+
+
+def describe_unknown(strange: dict[str, list[str]]) -> str:
+    """What `unknown_words` found, as words for a reader."""
+    return "; ".join(
+        f"{word!r} is not known" + (f", near it: {', '.join(near)}" if near else "")
+        for word, near in strange.items()
+    )
+
+
+def _understood(guide: Guide, prompt: str) -> list[tuple[str, float]]:
+    """The parts of a prompt that say something to the guide."""
+    return [
+        (content, weight)
+        for content, weight in parse_prompt(prompt)
+        if guide.words is None
+        or _is_picture(content)
+        or any(_learned(guide, word) for word in _words(content))
+    ]
+
+
+def _is_picture(content: str) -> bool:
+    return content.lower().endswith(PICTURES)
+
+
+def _words(text: str) -> list[str]:
+    found = dict.fromkeys(re.findall(r"\w[\w'’-]*", text.lower()))
+    return [word for word in found if word not in SMALL_WORDS]
+
+
+def _learned(guide: Guide, word: str) -> bool:
+    return any(word.removesuffix(end) in guide.words for end in ("", "s", "es"))

@@ -25,7 +25,7 @@ from PIL import Image
 
 from .export import open_recipe, read_recipe, save_gif, save_mp4, save_png
 from .pairs import Pair, available_pairs, load_pair
-from .prompts import ending, unknown_words
+from .prompts import describe_unknown, ending, unknown_words
 from .settings import KNOBS, PRESETS, TYPES, Settings
 from .show import Figure, Live, contact_sheet
 from .training import Frame, Run, morph
@@ -458,11 +458,7 @@ class Studio(w.VBox):
                     found.update(unknown_words(self.pair, line))
                 except ValueError:
                     pass  # weights that cancel: said when it is used
-        parts = [
-            f"<b>{html.escape(word)}</b> is not known"
-            + (f", near it: {html.escape(', '.join(near))}" if near else "")
-            for word, near in found.items()
-        ]
+        parts = [html.escape(describe_unknown(found))] if found else []
         lines = read_control("include", self.controls["include"].value)
         if any(ending(self.pair, line, self.controls["extras"].value) for line in lines):
             parts.append(f"{html.escape(self.pair.ground)}, unless you name another")
