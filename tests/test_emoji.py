@@ -104,6 +104,25 @@ def test_clip_trains_resumes_and_ships_centred(sprites, tmp_path):
     assert before > 0.5 and after < 0.5 * before
 
 
+def test_a_loaded_resnet_answers_as_openais_class():
+    trained = train.new_clip("judge")
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.randn(4, 3, 64, 64, generator=generator)
+    with torch.no_grad():
+        for _ in range(3):  # its batch norms have seen something
+            trained.encode_image(pictures)
+        for norm in (m for m in trained.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+            norm.weight.uniform_(0.5, 1.5, generator=generator)
+            norm.bias.uniform_(-0.5, 0.5, generator=generator)
+    encodings, gradients = [], []
+    for model in (trained.eval(), build_clip(trained.state_dict())):
+        x = pictures.clone().requires_grad_()
+        encodings.append(model.encode_image(x))
+        gradients.append(torch.autograd.grad(encodings[-1].square().sum(), x)[0])
+    torch.testing.assert_close(*encodings, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-3)
+
+
 def test_vqgan_trains_and_its_tensors_load(sprites, tmp_path, monkeypatch):
     from vqclip_nb.vqgan import VQGAN
 

@@ -15,7 +15,8 @@ from vqclip_nb.export import IPTC, read_recipe
 @pytest.fixture(scope="module")
 def run(pair):
     run = vq.Run(pair, vq.Settings(
-        include=["ein Käfer; 'weird' = \"text\" \\ #1", "🍍 x" * 3], exclude="a\nb", total_iter=5,
+        include=["ein fox; 'weird' = \"Käfer\" \\ #1", "🍍 apple " * 3], exclude="a\ncat",
+        total_iter=5,
         crops=2, height=32, width=48, show_step=1, seed=3))  # fmt: skip
     list(run)
     return run

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .vqgan import VQGAN
 from .weights import (
@@ -70,19 +71,26 @@ def import_clip():
     return clip
 
 
-def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
-    """A frozen float32 CLIP of OpenAI's class; its shape is read off the tensors.
+def clip_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A stored CLIP's weights as its class names them.
 
     `token_embedding.rows`, where present, says which rows of the vocabulary
     `token_embedding.weight` holds.
     """
     state = {k: v for k, v in state.items() if k not in NOT_WEIGHTS}
+    rows = state.pop("token_embedding.rows", None)
+    if rows is not None:
+        full = torch.zeros(TOKENS, state["token_embedding.weight"].shape[1])
+        full[rows.long()] = state["token_embedding.weight"].float()
+        state["token_embedding.weight"] = full
+    return state
+
+
+def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
+    """A frozen float32 CLIP of OpenAI's class from what `clip_state` takes; its shape is read off
+    the tensors."""
     try:
-        rows = state.pop("token_embedding.rows", None)
-        if rows is not None:
-            full = torch.zeros(TOKENS, state["token_embedding.weight"].shape[1])
-            full[rows.long()] = state["token_embedding.weight"].float()
-            state["token_embedding.weight"] = full
+        state = clip_state(state)
         import_clip()
         from clip.model import build_model
 
@@ -107,12 +115,40 @@ def _class_token(block: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return first + block.mlp(block.ln_2(first))
 
 
+def _pooled(pool: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """A ResNet's attention pooling (n, c, h, w) to (n, d), whose only query is the mean.
+
+    With one query it is less work to bring it to the pixels, and their mean to the values, than
+    every pixel to both. The keys' bias would raise all scores alike.
+    """
+    x = x.flatten(2).transpose(1, 2)
+    x = torch.cat([x.mean(1, keepdim=True), x], 1) + pool.positional_embedding  # (n, pixels, c)
+    split = (pool.num_heads, -1)
+    keys, values = (p.weight.unflatten(0, split) for p in (pool.k_proj, pool.v_proj))
+    query = pool.q_proj(x[:, 0]).unflatten(1, split) / keys.shape[1] ** 0.5
+    scores = torch.einsum("nhd,hdc->nhc", query, keys) @ x.transpose(1, 2)
+    seen = torch.einsum("nhc,hdc->nhd", scores.softmax(-1) @ x, values)
+    return pool.c_proj(seen.flatten(1) + pool.v_proj.bias)
+
+
+def _fold_norms(visual: nn.Module) -> None:
+    """A ResNet's batch norms into the convolutions before them."""
+    for part in visual.modules():
+        for conv, norm in (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"), ("0", "1")):
+            if isinstance(getattr(part, norm, None), nn.BatchNorm2d):
+                setattr(part, conv, fuse_conv_bn_eval(getattr(part, conv), getattr(part, norm)))
+                setattr(part, norm, nn.Identity())
+
+
 def _lightened(model: nn.Module) -> nn.Module:
     """The same CLIP with the same answers for a tenth less work on pictures."""
     if hasattr(model.visual, "transformer"):
         for block in model.visual.transformer.resblocks:
             block.mlp.gelu = _QuickGELU()
         block.forward = partial(_class_token, block)  # nobody reads the last one's other tokens
+    else:
+        _fold_norms(model.visual)
+        model.visual.attnpool.forward = partial(_pooled, model.visual.attnpool)
     return model
 
 

@@ -35,6 +35,7 @@ from ..pairs import (
     CLIP_STD,
     EMOJI,
     build_clip,
+    clip_state,
     encode_dropped,
     import_clip,
     load_pair,
@@ -89,6 +90,12 @@ def new_clip(name: str) -> nn.Module:
         s["text_width"] // 64,
         s["text_layers"],
     ).float()
+
+
+def bfloat16() -> torch.autocast:
+    """Half precision on a CPU that computes in it; others imitate it, ten times slower."""
+    fast = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    return torch.autocast("cpu", torch.bfloat16, enabled=fast)
 
 
 def soft_crops(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -346,7 +353,7 @@ def clip_losses(
     captions seldom tell apart, such as styles, they do. Pictures beyond it are paintings of the
     last captions (`Easel`): no caption may like them better than its own picture.
     """
-    with torch.autocast("cpu", torch.bfloat16):
+    with bfloat16():
         images = clip_features(model, pictures)
     n, painted = len(concept), len(pictures) - len(concept)
     logits, truth = scale * images @ texts.T, torch.arange(n, device=images.device)
@@ -418,7 +425,7 @@ class Easel:
         with torch.no_grad():
             wanted = F.normalize(text_features(model, captions) - mean, dim=-1)
         latents = torch.cat([self.latents[slot]() for slot in slots])
-        with torch.autocast("cpu", torch.bfloat16):
+        with bfloat16():
             painted = norm_data(self.vqgan.decode(self.vqgan.quantize(latents))).float()
             painted = F.avg_pool2d(painted, 2)
             crops = soft_crops(painted.repeat(views, 1, 1, 1), generator)
@@ -459,7 +466,7 @@ def train_clip(args: argparse.Namespace) -> Iterator[Session]:
         model.token_embedding.weight[unseen] = 0
         model.logit_scale.fill_(np.log(20))
     if args.start:
-        model.load_state_dict(build_clip(load_file(args.start)).state_dict())
+        model.load_state_dict(clip_state(load_file(args.start)))
     model.proxies = nn.Parameter(
         torch.randn(len(scenes.names), SHAPES[args.what]["embed_dim"]) * 0.05
     )
@@ -489,7 +496,7 @@ def train_clip(args: argparse.Namespace) -> Iterator[Session]:
         clean = clean.to(args.device)
         for _ in range(2 if args.attack else 1):
             x = (clean + move).clamp(0, 1).requires_grad_()
-            with torch.autocast("cpu", torch.bfloat16):
+            with bfloat16():
                 texts = text_features(model, captions + batch.foils)
             scale = model.logit_scale.exp().clamp(max=60)
             loss, pair, right = clip_losses(model, texts, scale, concept, x)
@@ -618,12 +625,12 @@ def train_vqgan(args: argparse.Namespace) -> Iterator[Session]:
     while run.step < args.steps:
         x = scenes.batch(args.batch, run.rng).pictures * 2 - 1
         x = x.to(args.device, memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with bfloat16():
             y, _, commit = model(x, quantize=run.step >= args.codes_from)
         loss = picture_loss(y, x) + commit
         figures = {"picture": loss.item()}
         if guide is not None:
-            with torch.autocast("cpu", torch.bfloat16):
+            with bfloat16():
                 likeness = perceptual_loss(guide, y, x)
             loss = loss + args.perceptual * likeness
             figures["likeness"] = likeness.item()
@@ -633,13 +640,13 @@ def train_vqgan(args: argparse.Namespace) -> Iterator[Session]:
 
                 critic = NLayerDiscriminator(input_nc=3, ndf=24, n_layers=2).to(args.device)
                 critic_optimizer = torch.optim.AdamW(critic.parameters(), lr=2e-4, betas=(0.5, 0.9))
-            with torch.autocast("cpu", torch.bfloat16):
+            with bfloat16():
                 real, false = critic(x), critic(y.detach())
             blame = F.relu(1 - real).mean() + F.relu(1 + false).mean()
             critic_optimizer.zero_grad()
             blame.backward()
             critic_optimizer.step()
-            with torch.autocast("cpu", torch.bfloat16):
+            with bfloat16():
                 fake = critic(y).mean()
             loss = loss - args.gan * fake
             figures["critic"] = blame.item()
