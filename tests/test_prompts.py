@@ -60,6 +60,11 @@ def test_unknown_words_come_with_near_ones(pair):
     assert "pineapple" in found["pineaple"] and "quux" in found
 
 
+def test_emoji_are_read_by_their_names(pair):
+    assert vq.unknown_words(pair, "a 🍍 next to 🌋☀️") == {}
+    assert torch.equal(encode_prompt(pair, "a 🍍️"), encode_prompt(pair, "a pineapple"))
+
+
 def test_a_text_of_unknown_words_has_no_part_in_it(pair):
     def encode(**texts):
         with pytest.warns(UserWarning, match="'watermark' is not known, near it: water"):

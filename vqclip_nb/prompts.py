@@ -6,6 +6,7 @@ import base64
 import difflib
 import io
 import re
+import unicodedata
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,8 @@ def encode_prompt(guide: Guide, prompt: str, *, ending: str = "") -> torch.Tenso
             with torch.no_grad():
                 encoding = guide.encode_image(picture)
         else:
-            encoding = guide.encode_text([content + ending])
+            text = content if guide.words is None else _spelled(content)
+            encoding = guide.encode_text([text + ending])
         total = total + weight * encoding
     return total / sum(abs(w) for _, w in parts)
 
@@ -173,8 +175,16 @@ def _is_picture(content: str) -> bool:
     return content.lower().endswith(PICTURES)
 
 
+def _spelled(text: str) -> str:
+    """Emoji by their Unicode names: a guide that knows words alone reads no others."""
+    symbols = {
+        c: f" {unicodedata.name(c)} ".lower() for c in text if unicodedata.category(c) == "So"
+    }
+    return "".join(symbols.get(c, c) for c in text.replace("\ufe0f", ""))
+
+
 def _words(text: str) -> list[str]:
-    found = dict.fromkeys(re.findall(r"\w[\w'’-]*", text.lower()))
+    found = dict.fromkeys(re.findall(r"\w[\w'’-]*", _spelled(text).lower()))
     return [word for word in found if word not in SMALL_WORDS]
 
 
