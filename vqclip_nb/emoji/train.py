@@ -477,6 +477,7 @@ def train_clip(args: argparse.Namespace) -> Iterator[Session]:
         captions = scenes.batch(min(500, len(scenes.pairs)), run.rng).captions
         with torch.no_grad():
             mean = text_features(model, captions).mean(0)
+    turns = 2 if args.attack else 1
     while run.step < args.steps:
         batch = scenes.batch(args.batch - args.painted, run.rng)
         captions, concept, pictures, figures = batch.captions, batch.concept, batch.pictures, {}
@@ -494,7 +495,7 @@ def train_clip(args: argparse.Namespace) -> Iterator[Session]:
         move = torch.randn(clean.shape, generator=run.generator)
         move = climb(torch.zeros_like(clean), move, 0.5 * length).to(args.device)
         clean = clean.to(args.device)
-        for _ in range(2 if args.attack else 1):
+        for _ in range(turns):
             x = (clean + move).clamp(0, 1).requires_grad_()
             with bfloat16():
                 texts = text_features(model, captions + batch.foils)
@@ -503,7 +504,7 @@ def train_clip(args: argparse.Namespace) -> Iterator[Session]:
             figures |= dict(total=loss.item(), pair=pair.item(), right=right.item())
             run.advance(loss, **figures)
             move = climb(move, x.grad, length)
-        if run.step % args.every < 2 or run.step >= args.steps:
+        if run.step % args.every < turns or run.step >= args.steps:
             run.report(**retrieval(run.average.model, args.data), scale=scale.item(), attack=length)
             final = copy.deepcopy(run.average.model)
             del final.proxies
