@@ -15,7 +15,7 @@ import shutil
 import time
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -345,15 +345,19 @@ def read_config(path: str | Path) -> dict:
         ) from e
 
 
-def _allow_lightning() -> contextlib.AbstractContextManager:
+@contextlib.contextmanager
+def _allow_lightning() -> Iterator[None]:
     """Let one load pass the class that Lightning's checkpoints name, as an empty stand-in."""
     stand_in = type(
         "ModelCheckpoint", (), {"__module__": "pytorch_lightning.callbacks.model_checkpoint"}
     )
-    if hasattr(torch.serialization, "safe_globals"):
-        return torch.serialization.safe_globals([stand_in])
-    torch.serialization.add_safe_globals([stand_in])  # torch 2.4 has no context manager for it
-    return contextlib.nullcontext()
+    before = list(torch.serialization.get_safe_globals())  # 2.4 gives its own list
+    torch.serialization.add_safe_globals([stand_in])
+    try:
+        yield
+    finally:  # as `safe_globals`, which torch 2.4 lacks
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
 
 
 def read_state(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
