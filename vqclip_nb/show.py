@@ -138,9 +138,8 @@ class Live:
         history = self.run.history
         self._image.set_data(frame.image)
         prompt = self.run.settings.include[min(frame.index, len(self.run.settings.include) - 1)]
-        self._title.set_text(
-            f"{prompt[:40]}\nstep {frame.iteration}, {self.run.seconds_left:.0f} s left"
-        )
+        title = textwrap.fill(textwrap.shorten(prompt, 76, placeholder=" …"), 38)
+        self._title.set_text(f"{title}\nstep {frame.iteration}, {self.run.seconds_left:.0f} s left")
         steps = range(len(history))
         self._loss.set_data(steps, [row[2] for row in history])
         self._similarity.set_data(steps, [row[3] for row in history])
