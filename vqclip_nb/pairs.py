@@ -309,13 +309,21 @@ def load_judge(name: str = "emoji", *, device: str | torch.device | None = None)
         raise ValueError(
             f"judge {name!r} is not known: choose one of {', '.join(('emoji', *CLIPS))}"
         )
+    words = None
     if name == "emoji":
         state, _, digest = read_checked(EMOJI / "judge.safetensors")
+        _, of_guide, _ = read_checked(EMOJI / "clip.safetensors")
+        words = _facts(of_guide)["words"]  # both were taught the same
     else:
         state, meta, _ = _slim_clip(name)
         digest = meta["source_sha256"]
-    device = torch.device(device) if device else best_device()
-    return Guide(name=name, clip=build_clip(state), device=device, hashes={"clip": digest})
+    return Guide(
+        name=name,
+        clip=build_clip(state),
+        device=torch.device(device) if device else best_device(),
+        hashes={"clip": digest},
+        words=words,
+    )
 
 
 def _facts(*metadata: dict[str, str]) -> dict[str, Any]:

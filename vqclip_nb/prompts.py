@@ -105,8 +105,7 @@ def encode_prompt(guide: Guide, prompt: str, *, ending: str = "") -> torch.Tenso
             with torch.no_grad():
                 encoding = guide.encode_image(picture)
         else:
-            text = content if guide.words is None else _spelled(content)
-            encoding = guide.encode_text([text + ending])
+            encoding = guide.encode_text([spelled(guide, content) + ending])
         total = total + weight * encoding
     return total / sum(abs(w) for _, w in parts)
 
@@ -141,13 +140,22 @@ def ending(pair: Pair, *texts: str) -> str:
     return "" if named or not pair.ground else f" {pair.ground}"
 
 
+def spelled(guide: Guide, text: str) -> str:
+    """`text` with emoji by their Unicode names, for a guide that knows a closed list of words."""
+    if guide.words is None:
+        return text
+    joined = text.replace("\u200d", "").replace("\ufe0f", "")  # what makes several signs one emoji
+    words = (f" {unicodedata.name(c)} ".lower() if _is_symbol(c) else c for c in joined)
+    return " ".join("".join(words).split())
+
+
 def unknown_words(pair: Guide, prompt: str) -> dict[str, list[str]]:
     """Words of `prompt` that the pair never learned, each with up to three that look like it; {} if
     it knows all."""
     if pair.words is None or not prompt.strip():
         return {}
     texts = [text for text, _ in parse_prompt(prompt) if not _is_picture(text)]
-    strange = [w for w in _words(" ".join(texts)) if not _learned(pair, w)]
+    strange = [w for w in _words(pair, " ".join(texts)) if not _learned(pair, w)]
     known = sorted(pair.words)
     return {w: difflib.get_close_matches(w, known, 3, 0.6) for w in strange}
 
@@ -167,7 +175,7 @@ def _understood(guide: Guide, prompt: str) -> list[tuple[str, float]]:
         for content, weight in parse_prompt(prompt)
         if guide.words is None
         or _is_picture(content)
-        or any(_learned(guide, word) for word in _words(content))
+        or any(_learned(guide, word) for word in _words(guide, content))
     ]
 
 
@@ -175,16 +183,12 @@ def _is_picture(content: str) -> bool:
     return content.lower().endswith(PICTURES)
 
 
-def _spelled(text: str) -> str:
-    """Emoji by their Unicode names: a guide that knows words alone reads no others."""
-    symbols = {
-        c: f" {unicodedata.name(c)} ".lower() for c in text if unicodedata.category(c) == "So"
-    }
-    return "".join(symbols.get(c, c) for c in text.replace("\ufe0f", ""))
+def _is_symbol(character: str) -> bool:
+    return unicodedata.category(character) == "So"
 
 
-def _words(text: str) -> list[str]:
-    found = dict.fromkeys(re.findall(r"\w[\w'’-]*", _spelled(text).lower()))
+def _words(guide: Guide, text: str) -> list[str]:
+    found = dict.fromkeys(re.findall(r"\w[\w'’-]*", spelled(guide, text).lower()))
     return [word for word in found if word not in SMALL_WORDS]
 
 

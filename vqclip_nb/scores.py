@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from .pairs import EMOJI, Guide
-from .prompts import encode_prompt
+from .prompts import encode_prompt, spelled
 
 if TYPE_CHECKING:
     import pandas
@@ -60,7 +60,7 @@ def rank(guide: Guide, image: Image.Image, text: str, distractors: Sequence[str]
     A distractor that is part of the text, as "a pineapple" is of "a pineapple in a bowl", is true
     of the picture too and does not count.
     """
-    texts = tuple(distractors)
+    texts, text = tuple(distractors), spelled(guide, text)
     if not texts:
         return 1
     counts = torch.tensor([not re.search(rf"\b{re.escape(d)}\b", text, re.I) for d in texts])

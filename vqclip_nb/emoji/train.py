@@ -93,7 +93,7 @@ def new_clip(name: str) -> nn.Module:
 
 
 def bfloat16() -> torch.autocast:
-    """Half precision on a CPU that computes in it; others imitate it, ten times slower."""
+    """Half precision on a CPU that computes in it; others imitate it, over ten times slower."""
     fast = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     return torch.autocast("cpu", torch.bfloat16, enabled=fast)
 
