@@ -29,20 +29,11 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.transforms.functional import normalize
 
-from ..latents import Parameters
-from ..pairs import (
-    CLIP_MEAN,
-    CLIP_STD,
-    EMOJI,
-    build_clip,
-    clip_state,
-    encode_dropped,
-    import_clip,
-    load_pair,
-    resnet_stem,
-)
+from ..models.clip import CLIP_MEAN, CLIP_STD, build_clip, clip_state, import_clip
+from ..models.fast import encode_image, resnet_stem
+from ..models.pair import EMOJI, load_pair
+from ..pictures import norm_data
 from ..show import Figure
-from ..vqgan import norm_data
 from ..weights import write_state
 from .data import COLOURS, HELD_OUT, STYLES, Scenes, article
 
@@ -431,7 +422,7 @@ class Easel:
             crops = soft_crops(painted.repeat(views, 1, 1, 1), generator)
             crops = normalize(crops, CLIP_MEAN, CLIP_STD)
             crops = crops.contiguous(memory_format=torch.channels_last)
-            seen = encode_dropped(model.visual, crops, self.dropout, generator)
+            seen = encode_image(model.visual, crops, dropout=self.dropout, generator=generator)
             seen = F.normalize(seen.float(), dim=-1)
         similarity = (seen * wanted.repeat(views, 1)).sum(1).mean()
         (-similarity * count).backward(inputs=[self.latents[slot].data for slot in slots])
