@@ -166,8 +166,8 @@ def recipe_changes(recipe: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     changes = recipe.get("changes", [])
     if recipe.get("form") != FORM and changes:
         raise ValueError(
-            "this picture was steered with an earlier version, whose recipes hold the last settings "
-            "and not the first: it cannot be painted again"
+            "this picture was steered with an earlier version, whose recipes hold the last "
+            "settings and not the first: it cannot be painted again"
         )
     try:
         return [(int(at), {str(k): v for k, v in change.items()}) for at, change in changes]

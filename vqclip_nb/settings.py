@@ -47,9 +47,9 @@ def knob(default: Any, help: str, **facts: Any) -> Any:
 class Settings:
     """What one run is asked to do; checked when made, never changed (see `replace`).
 
-    None leaves a setting to the pair (`for_pair`). Names and the figures of the preset "report" are the report's. A wrong value raises ValueError
-    that names the field, what was given and what is allowed; a wrong name raises TypeError with the
-    nearest.
+    None leaves a setting to the pair (`for_pair`). Names and the figures of the preset "report" are
+    the report's. A wrong value raises ValueError that names the field, what was given and what is
+    allowed; a wrong name raises TypeError with the nearest.
     """
 
     include: list[str] = knob(
@@ -233,7 +233,7 @@ class Settings:
             whole = number and kind == "int" and (isinstance(value, int) or value.is_integer())
             if not number or not (whole or kind == "float") or value != value:
                 raise ValueError(
-                    f"{name}={_shown(value)}: give {'a whole number' if kind == 'int' else 'a number'} "
+                    f"{name}={_shown(value)}: give a {'whole ' * (kind == 'int')}number "
                     f"from {k.low:g} to {k.high:.10g}"
                 )
             if not k.low <= value <= k.high:

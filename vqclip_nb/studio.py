@@ -194,7 +194,11 @@ class Studio(w.VBox):
         self._picture_due = self._draw_due = self._save_due = 0.0
         self._live: Live | None = None
         self._draft_seeds = [0] * DRAFTS
-        self._make_controls(settings or Settings(include=EXAMPLES["pineapple"]))
+        settings = settings or Settings(include=EXAMPLES["pineapple"])
+        facts = self.pair.facts
+        self._make_controls(
+            settings.for_pair({"height": facts.size, "width": facts.size, **facts.defaults})
+        )
         self._make_buttons()
         self._make_display()
         self._make_export()

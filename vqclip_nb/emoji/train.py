@@ -29,6 +29,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.transforms.functional import normalize
 
+from ..latents import Latent, noise
 from ..models.clip import CLIP_MEAN, CLIP_STD, build_clip, clip_state, import_clip
 from ..models.fast import encode_image, resnet_stem
 from ..models.pair import EMOJI, load_pair
@@ -371,7 +372,7 @@ class Easel:
         self.vqgan, self.dropout = pair.vqgan, pair.dropout
         self.age = [steps] * count
         self.captions, self.concept = [""] * count, torch.zeros(count, dtype=torch.long)
-        self.latents: list[Parameters] = [None] * count
+        self.latents: list[Latent] = [None] * count
         self.optimizers: list[torch.optim.Optimizer] = [None] * count
         self.pictures = torch.zeros(count, 3, 64, 64)
 
@@ -389,8 +390,8 @@ class Easel:
             self.captions[slot], self.concept[slot] = batch.captions[i], batch.concept[i]
             # Those of the very start count as begun, so that they end at different times.
             self.age[slot] = 0 if self.latents[slot] else int(rng.integers(self.steps))
-            shape = (1, self.vqgan.channels, 16, 16)
-            self.latents[slot] = Parameters(shape, generator=generator).to(self.device)
+            shape = (1, self.vqgan.latent_channels, 16, 16)
+            self.latents[slot] = Latent(noise(shape, generator=generator)).to(self.device)
             self.optimizers[slot] = torch.optim.AdamW(
                 self.latents[slot].parameters(), lr=0.2, weight_decay=0.1
             )

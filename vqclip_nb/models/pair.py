@@ -187,7 +187,7 @@ def open_pair(
 
 
 def _emoji_clip(file: str, device: torch.device) -> tuple[ClipModel, dict[str, str]]:
-    """The guide ("clip") or the judge, which was taught the same words, and the guide's metadata."""
+    """The guide ("clip") or the judge, which learned the same words; and the guide's metadata."""
     state, meta, digest = read_checked(EMOJI / f"{file}.safetensors")
     facts = _clip_facts(meta)
     if file != "clip":
