@@ -20,10 +20,10 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import nn
+from vqclip_nb.pairs import CLIP_MEAN, CLIP_STD, build_clip, import_clip
 
 from vqclip_nb import Pair, Run, Settings, load_pair
-from vqclip_nb.pairs import CLIP_MEAN, CLIP_STD, build_clip, import_clip
-from vqclip_nb.vqgan import VQGAN
+from vqclip_nb.models.vqgan import VQGAN
 
 SIDE, CROPS = 224, 30
 TEXTS = dict(include="Pineapple in a bowl", exclude="watermark", extras="on a wooden table")
