@@ -427,7 +427,7 @@ def test_other_errors_of_the_disk_are_not_hidden(publish, monkeypatch):
     def broken(path):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(weights, "sha256_of", broken)
+    monkeypatch.setattr(weights.download, "sha256_of", broken)
     with pytest.raises(OSError, match="Input/output error"):
         load()
 

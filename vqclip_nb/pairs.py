@@ -23,7 +23,7 @@ from .weights import (
     read_config,
     read_state,
     sha256_of,
-    slim,
+    slim_cache,
 )
 
 EMOJI = Path(__file__).parent / "emoji"
@@ -285,7 +285,7 @@ def load_pair(
         paints, meta, vqgan_hash = read_checked(EMOJI / "vqgan.safetensors")
     else:
         seen, clip_meta, _ = _slim_clip(clip)
-        paints, meta, _ = slim(
+        paints, meta, _ = slim_cache(
             name, lambda k: k.startswith(VQGAN_PARTS), *VQGANS[name], accept_unknown=accept_unknown
         )
         # The published files' hashes: safetensors orders metadata by chance, so caches differ.
@@ -337,7 +337,7 @@ def _facts(*metadata: dict[str, str]) -> dict[str, Any]:
 
 
 def _slim_clip(name: str) -> tuple[dict[str, torch.Tensor], dict[str, str], str]:
-    return slim(name, lambda k: k not in NOT_WEIGHTS, CLIPS[name])
+    return slim_cache(name, lambda k: k not in NOT_WEIGHTS, CLIPS[name])
 
 
 def _build_vqgan(config: dict, state: dict[str, torch.Tensor]) -> VQGAN:
