@@ -91,14 +91,16 @@ def _of_module(root: Inert, declared: dict[str, set[str] | None]) -> Iterator[tu
         if module.name not in declared:  # an object, but no module
             continue
         names = declared[module.name]
+        inside = []
         for name, value in module.attributes.items():
             count += 1
             if count > MAX_NAMES or depth > MAX_DEPTH:
                 raise ValueError("its modules lie too deep inside each other, or are too many")
             if isinstance(value, Inert):
-                waiting.append((f"{prefix}{name}.", value, depth + 1))
+                inside.append((f"{prefix}{name}.", value, depth + 1))
             elif isinstance(value, View) and (names is None or name in names):
                 yield f"{prefix}{name}", value
+        waiting += reversed(inside)
 
 
 class _Bounded(io.BufferedReader):

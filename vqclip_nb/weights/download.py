@@ -9,6 +9,7 @@ import os
 import time
 from pathlib import Path
 
+from . import mirrors
 from .errors import WeightsError, disk_errors
 from .mirrors import MirrorError, announced, ask, chunks
 from .published import File
@@ -106,7 +107,7 @@ def _download(url: str, part: Path, size: int | None) -> int:
     for attempt in range(TRIES):
         if have == size:
             break
-        before = have
+        before, since = have, time.monotonic()
         try:
             answer = ask(url, have)
             if answer.status_code != 206:
@@ -121,7 +122,9 @@ def _download(url: str, part: Path, size: int | None) -> int:
             if have < size:
                 raise MirrorError(f"closed after {have:,} of {size:,} bytes", cut=True)
         except MirrorError as e:
-            if not e.cut or have == before or attempt == TRIES - 1:
+            passed = time.monotonic() - since
+            slow = passed >= mirrors.WINDOW and (have - before) / passed < mirrors.SLOWEST
+            if not e.cut or have == before or slow or attempt == TRIES - 1:
                 raise
             time.sleep(min(0.2 * 2**attempt, 5))
     return began

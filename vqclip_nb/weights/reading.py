@@ -12,7 +12,8 @@ from .archives import read_tensors
 from .errors import WeightsError, memory_errors, out_of_memory
 from .unpickling import ForeignName
 
-MAX_HEADER = 32_000_000  # bytes of a safetensors file's description of its tensors
+MAX_HEADER = 100_000_000  # bytes of a safetensors file's description of its tensors: the format's
+MAX_QUOTES = 2_000_000  # in it, eight or more for each tensor; a picture as text has none
 MAX_CONFIG = 65_536  # bytes of a configuration; the published ones have less than 1,000
 MAX_CONFIG_DEPTH = 20
 
@@ -36,7 +37,13 @@ def read_state(
                 size = path.stat().st_size
                 head = file.read(9)
                 if path.suffix == ".safetensors" or head[8:] == b"{":
-                    return _read_safetensors(path, int.from_bytes(head[:8], "little"), keep)
+                    length = int.from_bytes(head[:8], "little")
+                    if length > MAX_HEADER:
+                        raise ValueError(f"its header is said to have {length:,} bytes")
+                    file.seek(8)
+                    if file.read(length).count(b'"') > MAX_QUOTES:
+                        raise ValueError("its header names too many tensors")
+                    return _read_safetensors(path, keep)
                 tensors = read_tensors(file, size, keep)
         except ForeignName as e:
             raise WeightsError(
@@ -53,12 +60,10 @@ def read_state(
 
 
 def _read_safetensors(
-    path: Path, header: int, keep: Callable[[str], bool]
+    path: Path, keep: Callable[[str], bool]
 ) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     from safetensors import safe_open
 
-    if header > MAX_HEADER:
-        raise ValueError(f"its header has {header:,} bytes, more than {MAX_HEADER:,}")
     with safe_open(path, "pt") as f:  # checks sizes and places against the file by itself
         tensors = {k: f.get_tensor(k) for k in f.keys() if keep(k)}  # noqa: SIM118
         return tensors, f.metadata() or {}

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 MAX_PICKLE = 16_000_000  # bytes; the published files' pickles have less than one million
-MAX_INSTRUCTIONS = 2_000_000  # each makes one small object at most
+MAX_INSTRUCTIONS = 1_000_000  # each makes one small object at most
 
 DTYPES = {
     f"torch.{name}Storage": dtype
