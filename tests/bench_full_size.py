@@ -20,10 +20,10 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import nn
-from vqclip_nb.models.clip import CLIP_MEAN, CLIP_STD, ClipModel, build_clip, import_clip
-from vqclip_nb.models.pair import Facts
 
 from vqclip_nb import Pair, Run, Settings, load_pair
+from vqclip_nb.models.clip import CLIP_MEAN, CLIP_STD, ClipModel, build_clip, import_clip
+from vqclip_nb.models.pair import Facts
 from vqclip_nb.models.vqgan import VQGAN
 
 SIDE, CROPS = 224, 30
