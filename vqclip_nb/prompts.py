@@ -71,7 +71,9 @@ def encode_prompt(clip: Clip, prompt: str, *, ending: str = "") -> torch.Tensor:
     if not parts:
         raise ValueError(f"prompt {readable(prompt)!r}: {clip.name} knows none of its words")
     if sum(weight for _, weight in parts) == 0:
-        raise ValueError(f"prompt {readable(prompt)!r}: the weights of what is known sum to nothing")
+        raise ValueError(
+            f"prompt {readable(prompt)!r}: the weights of what is known sum to nothing"
+        )
     for content, weight in parts:
         if is_picture(content):
             picture = load_image(content, (clip.resolution, clip.resolution)).to(clip.device)
