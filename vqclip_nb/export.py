@@ -104,7 +104,7 @@ def save_mp4(
 
     def save(part: Path) -> None:
         # In a file: a command line takes no long recipe.
-        bare, words = part.with_suffix(".bare.mp4"), part.with_suffix(".txt")
+        bare, words = part.with_suffix(".mov"), part.with_suffix(".txt")
         try:
             words.write_text(f";FFMETADATA1\ncomment={escaped}\n", encoding="utf8")
             options = dict(format="FFMPEG", fps=fps, codec="libx264", quality=8)
