@@ -91,9 +91,12 @@ def test_a_checkpoint_gives_what_torch_would_give(tmp_path, zipped):
         "number": torch.tensor(3),
         "none": torch.empty(0, 3),
         "parameter": nn.Parameter(torch.rand(2)),
+        "marked parameter": nn.Parameter(torch.rand(2)),
+        "marked": torch.rand(2),
         **{str(t): torch.ones(2, 2, dtype=t) for t in (torch.bfloat16, torch.int8, torch.bool)},
         "not a tensor": [1, 2.5, -70000, 2**40, "text", None, {"a": (True, False)}],
     }
+    state["marked"].mark = state["marked parameter"].mark = "an attribute"
     path = write(tmp_path, "a.ckpt", saved({"state_dict": state}, zipped=zipped))
     ours = weights.read_state(path)[0]
     assert set(ours) == set(state) - {"not a tensor"}

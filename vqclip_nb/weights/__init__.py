@@ -2,7 +2,7 @@
 
 from .cache import read_checked, slim_cache, write_state
 from .download import cache_folder, fetch, sha256_of
-from .errors import WeightsError, memory_errors
+from .errors import WeightsError, memory_errors, out_of_memory
 from .published import CLIPS, VQGANS, File
 from .reading import parse_config, read_config, read_state
 
@@ -14,6 +14,7 @@ __all__ = [
     "cache_folder",
     "fetch",
     "memory_errors",
+    "out_of_memory",
     "parse_config",
     "read_checked",
     "read_config",
