@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import nn
 
-from vqclip_nb.pairs import import_clip
+from vqclip_nb.models.clip import import_clip
 
 SHAPE = {
     "double_z": False,

@@ -11,7 +11,7 @@ import torch
 from published import Original
 
 import vqclip_nb as vq
-from vqclip_nb import pairs
+from vqclip_nb.models import clip as clips
 
 CKPT, YAML, CLIP = "last.ckpt", "model.yaml", "ViT-B-32.pt"
 
@@ -32,10 +32,12 @@ def assert_same_networks(pair: vq.Pair, vqgan: Original, guide: torch.nn.Module)
         index = vqgan.quantize.proj(vqgan.encode(picture)).argmax(1)
         codes = vqgan.quantize.embed(index).permute(0, 3, 1, 2)
         torch.testing.assert_close(pair.vqgan.encode(picture), codes)
-    mean, std = (torch.tensor(v)[:, None, None] for v in (pairs.CLIP_MEAN, pairs.CLIP_STD))
-    torch.testing.assert_close(pair.encode_image(views), guide.encode_image((views - mean) / std))
-    tokens = pairs.import_clip().tokenize(["a fox", "two words"])
-    torch.testing.assert_close(pair.encode_text(["a fox", "two words"]), guide.encode_text(tokens))
+    mean, std = (torch.tensor(v)[:, None, None] for v in (clips.CLIP_MEAN, clips.CLIP_STD))
+    encoded = guide.encode_image((views - mean) / std)
+    torch.testing.assert_close(pair.clip.encode_image(views), encoded)
+    tokens = clips.import_clip().tokenize(["a fox", "two words"])
+    encoded = guide.encode_text(tokens)
+    torch.testing.assert_close(pair.clip.encode_text(["a fox", "two words"]), encoded)
 
 
 def cached(folder: Path) -> set[str]:

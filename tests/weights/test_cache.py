@@ -15,7 +15,8 @@ from safetensors import SafetensorError
 from served import CKPT, CLIP, YAML, assert_same_networks, cached, load, nobody
 
 import vqclip_nb as vq
-from vqclip_nb import pairs, weights
+from vqclip_nb import weights
+from vqclip_nb.models import pair as pairs
 
 
 def test_a_corrupt_original_is_fetched_again(made, shelf, publish, caplog):
@@ -62,7 +63,7 @@ def test_the_pair_that_ships_is_checked_too(monkeypatch, tmp_path):
         if file.suffix in (".safetensors", ".sha256"):
             write(tmp_path, file.name, file.read_bytes())
     monkeypatch.setattr(pairs, "EMOJI", tmp_path)
-    assert load("emoji").words
+    assert load("emoji").clip.vocabulary
     data = bytearray((tmp_path / "vqgan.safetensors").read_bytes())
     data[-1] ^= 1
     write(tmp_path, "vqgan.safetensors", bytes(data))

@@ -15,7 +15,8 @@ from served import assert_same_networks, load
 from torch import nn
 
 import vqclip_nb as vq
-from vqclip_nb import pairs, weights
+from vqclip_nb import weights
+from vqclip_nb.models import pair as pairs
 
 
 def test_the_checkpoint_is_of_the_kind_that_torch_refuses_by_itself(made, tmp_path):
@@ -148,9 +149,10 @@ def test_own_files_in_every_form(made, tmp_path, form):
 def test_files_that_know_what_fits_them_say_so_through_every_door(pair):
     files = {name: pairs.EMOJI / f"{name}.safetensors" for name in ("clip", "vqgan")}
     own = vq.open_pair(**files, device="cpu")
-    for fact in ("size", "ground", "dropout", "words", "hashes"):
-        assert getattr(own, fact) == getattr(pair, fact), fact
-    assert pair.size == 128 and "fox" in pair.words
+    assert own.facts == pair.facts and own.hashes == pair.hashes
+    for fact in ("dropout", "vocabulary"):
+        assert getattr(own.clip, fact) == getattr(pair.clip, fact), fact
+    assert pair.facts.size == 128 and "fox" in pair.clip.vocabulary
 
 
 def test_a_clip_in_full_precision_keeps_it(made, tmp_path):
@@ -159,7 +161,7 @@ def test_a_clip_in_full_precision_keeps_it(made, tmp_path):
     files = dict(clip=clip, vqgan=write(tmp_path, "v.ckpt", made.checkpoint))
     pair = vq.open_pair(**files, config=write(tmp_path, "m.yaml", made.yaml), device="cpu")
     for name, tensor in guide.state_dict().items():
-        assert torch.equal(pair.clip.state_dict()[name], tensor), name
+        assert torch.equal(pair.clip.model.state_dict()[name], tensor), name
 
 
 @pytest.mark.parametrize("zipped", [True, False])
