@@ -116,6 +116,7 @@ def load_pair(
             raise ValueError(f"clip {one!r} is not known: choose one of {', '.join(CLIPS)}")
     device = torch.device(device) if device else best_device()
     clip_meta: dict[str, str] = {}
+    guide: ClipModel | ClipEnsemble
     if name == "emoji":
         guide, clip_meta = _emoji_clip("clip", device)
         paints, meta, digest = read_checked(EMOJI / "vqgan.safetensors")
@@ -210,7 +211,8 @@ def _stored(*metadata: dict[str, str]) -> dict[str, Any]:
 
 
 def _clip_facts(metadata: dict[str, str]) -> dict[str, Any]:
-    stored, facts = _stored(metadata), {}
+    stored = _stored(metadata)
+    facts: dict[str, Any] = {}
     if "words" in stored:
         facts["vocabulary"] = frozenset(stored["words"])
     if "dropout" in stored:
