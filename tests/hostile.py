@@ -200,10 +200,22 @@ def configs() -> Iterator[tuple[str, str, str]]:
     yield "list", "indices", "[1, 2]"
     yield "nothing below", "NoneType", "model: {params: null}"
     yield "text within", "indices", "model: ddconfig"
-    yield "many numbers", "not a whole number", good.format(10**12, 8)
-    yield "negative", "not a whole number", good.format(-4, 8)
-    yield "no number", "not a whole number", good.format("true", 8)
-    yield "missing", "not a whole number", good.format("???", 8)
+    yield "many numbers", "allowed are 1 to", good.format(10**12, 8)
+    yield "negative", "allowed are 1 to", good.format(-4, 8)
+    yield "no number", "allowed are 1 to", good.format("true", 8)
+    yield "missing", "allowed are 1 to", good.format("???", 8)
     yield "long number", "limit", good.format("9" * 5000, 8)
+    network = "ddconfig: {{{}}}\nembed_dim: 8\nn_embed: 8\n"
+    yield (
+        "blocks for ever",
+        "num_res_blocks is 10000000",
+        network.format("num_res_blocks: 10000000"),
+    )
+    yield "no channels", "ch is 0", network.format("ch: 0")
+    yield "no number of channels", "ch is 'a'", network.format("ch: a")
+    yield "no stages", "ch_mult is empty", network.format("ch_mult: []")
+    yield "stages for ever", "ch_mult is", network.format(f"ch_mult: {[1] * 100}")
+    yield "one stage", "ch_mult is 3", network.format("ch_mult: 3")
+    yield "infinite", "in_channels is inf", network.format("in_channels: .inf")
     yield "no settings", "no list of settings", "ddconfig: 3\nembed_dim: 8\nn_embed: 8\n"
     yield "control", "not allowed", "a: \x00"

@@ -14,7 +14,7 @@ import pytest
 import torch
 from published import write
 
-from vqclip_nb.weights import WeightsError, read_config, read_state, reading
+from vqclip_nb.weights import WeightsError, read_config, read_state
 
 WEIGHTS = {name: (words, data) for name, words, data in hostile.weights()}
 CONFIGS = {name: (words, text) for name, words, text in hostile.configs()}
@@ -139,12 +139,3 @@ def test_memory_that_runs_out_is_said(tmp_path, form):
     kind, words = answers.get()
     assert kind == "MemoryError", (kind, words)
     assert f"not enough memory to read {path} (200 MB): close other programs and" in words
-
-
-def test_a_file_that_grows_its_own_limits_is_measured_as_it_is(tmp_path, monkeypatch):
-    """Limits are those of the module: a lower one refuses what was fine."""
-    path = write(tmp_path, "model.yaml", "ddconfig: {ch: 32}\nembed_dim: 8\nn_embed: 8\n")
-    assert read_config(path)["embed_dim"] == 8
-    monkeypatch.setattr(reading, "MAX_CONFIG", 10)
-    with pytest.raises(WeightsError, match="longer than 10 bytes"):
-        read_config(path)

@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 
 from ..files import write_atomically
+from .config import read_config
 from .download import cache_folder, fetch, sha256_of
 from .errors import WeightsError, disk_errors, memory_errors
 from .published import File
-from .reading import read_config, read_state
+from .reading import read_state
 
 log = logging.getLogger(__name__)
 
