@@ -30,12 +30,12 @@ if "google.colab" in sys.modules:
 # %%
 import matplotlib.pyplot as plt
 import torch
+from vqclip_nb.vqgan import norm_data
 
 import vqclip_nb as vq
 from vqclip_nb.crops import create_crops
 from vqclip_nb.prompts import open_picture
 from vqclip_nb.show import contact_sheet, show_from_tensor
-from vqclip_nb.vqgan import norm_data
 
 pair = vq.load_pair("emoji")
 

@@ -277,9 +277,10 @@ print(f"{better} of {len(verdicts)} other cells are shown to be better than {cla
 # The straight line between the last latents of the first two prompts, painted step by step.
 
 # %%
+from vqclip_nb.training import morph
+
 from vqclip_nb.export import save_gif
 from vqclip_nb.show import contact_sheet
-from vqclip_nb.training import morph
 
 two = common | chosen | dict(seed=SEEDS[0])
 run = vq.watch(vq.Run(vq.load_pair(PAIR), vq.Settings(**two)))

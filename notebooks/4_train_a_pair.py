@@ -43,11 +43,11 @@ from pathlib import Path
 
 import numpy as np
 from IPython.display import display
+from vqclip_nb.vqgan import picture_of
 
 import vqclip_nb as vq
 from vqclip_nb.emoji import data, train
 from vqclip_nb.show import contact_sheet
-from vqclip_nb.vqgan import picture_of
 
 # %% [markdown]
 # ## Data
