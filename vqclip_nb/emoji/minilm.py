@@ -22,7 +22,7 @@ class MiniLM(nn.Module):
         from tokenizers import Tokenizer
 
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.tokenizer.enable_truncation(48)
+        self.tokenizer.enable_truncation(24)
         self.tokenizer.enable_padding()
         state = load_file(folder / "model.safetensors")
         state = {k.removeprefix("bert."): v for k, v in state.items()}
@@ -30,6 +30,13 @@ class MiniLM(nn.Module):
         self.norm = _norm(state, "embeddings.LayerNorm")
         self.layers = nn.ModuleList(_layer(state, f"encoder.layer.{i}") for i in range(LAYERS))
         self.eval().requires_grad_(False)
+
+    def pieces(self, words: list[str]) -> list[int]:
+        """Into how many word pieces each text falls."""
+        return [
+            sum(r.attention_mask)
+            for r in self.tokenizer.encode_batch(words, add_special_tokens=False)
+        ]
 
     @torch.no_grad()
     def forward(self, texts: list[str], *, batch: int = 128) -> torch.Tensor:

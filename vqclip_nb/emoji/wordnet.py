@@ -32,9 +32,11 @@ class WordNet:
             kinds = tuple(offset for symbol, offset in above if symbol[0] == "@")
             self.senses[parts[0]] = Sense(words, gloss.split('; "')[0].strip(), kinds)
         self.nouns: dict[str, list[str]] = {}  # word: offsets of its senses, commonest first
+        self.counts: dict[str, int] = {}  # of its senses, how many occur in the texts counted
         for line in _lines(folder / "index.noun"):
             parts = line.split()
-            self.nouns[parts[0].replace("_", " ")] = parts[-int(parts[2]) :]
+            word, senses = parts[0].replace("_", " "), int(parts[2])
+            self.nouns[word], self.counts[word] = parts[-senses:], int(parts[-senses - 1])
         self.kinds = cache(self._kinds)
 
     def _kinds(self, offset: str) -> dict[str, int]:

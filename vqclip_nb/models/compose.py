@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from .scene import COLOURS, Scene
 
 # Side of a thing's box, as a share of the picture's shorter side.
-SIDES = {"": 0.8, "big": 0.98, "small": 0.34}
+SIDES = {"": 0.8, "big": 0.98, "small": 0.42}
 SECOND = {"big": 1.2, "small": 0.6, "": 1.0}  # by how much the first of two is larger
 
 

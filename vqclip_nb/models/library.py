@@ -120,7 +120,7 @@ class Library:
 
     def named(self, phrase: str) -> list[int]:
         """Concepts that a word or phrase names, best first; singular or plural."""
-        for word in (phrase, *singulars(phrase)):
+        for word in (phrase.lower(), *singulars(phrase.lower())):
             if word in self._named:
                 return self._named[word]
         return []

@@ -145,7 +145,7 @@ def _things(
     colour, size, count, relation, at = "", "", 1, "", 0
     touching = False  # nothing but articles since the last thing: "chocolate cake" is one thing
     while at < len(words):
-        for length in range(min(longest, len(words) - at), 0, -1):
+        for length in range(min(max(longest, 3), len(words) - at), 0, -1):
             phrase = " ".join(words[at : at + length])
             rest = words[at + length :]
             if phrase in COLOURS and _goes_on(rest):
