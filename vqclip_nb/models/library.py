@@ -103,10 +103,12 @@ class Library:
             for i in self._drawings:
                 called = self._concepts[i][key]
                 for word in called if key == "tags" else [called]:
+                    # The table knows better than a tag: "table" is one of ping pong.
+                    if key == "tags" and (word in SKIPPED or word in vocabulary.nearest):
+                        continue
                     known = self._named.setdefault(word.lower(), [])
-                    if i not in known and (key != "tags" or word not in SKIPPED):
+                    if i not in known:
                         known.append(i)
-        self._named = {word: found for word, found in self._named.items() if found}
         self._longest = max(len(word.split()) for word in (*self._named, *vocabulary.nearest))
 
     @classmethod
@@ -133,7 +135,7 @@ class Library:
             if self.named(phrase):
                 return phrase
             thing = self.vocabulary.nearest_known(phrase)
-            if thing:
+            if thing and phrase not in thing.split():  # "apple" is a red apple: no need to say
                 said[phrase] = thing
             return thing
 
