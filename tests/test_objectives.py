@@ -61,14 +61,22 @@ def test_what_the_picture_itself_is():
         palette()
 
 
-def test_edges_hold_lines_and_free_colours():
-    drawn = halves(0.2, 0.8)
-    keep = edges(drawn)
-    assert keep(step(drawn)).item() == 0
-    assert keep(step(1 - drawn)).item() < 1e-6  # the same line, dark and light exchanged
-    tinted = drawn * torch.tensor([1.2, 0.9, 0.9])[:, None, None]  # the same mean of the colours
-    assert keep(step(tinted)).item() < 1e-6
-    assert keep(step(torch.full_like(drawn, 0.5))).item() > 0.02
+def disc(colour, ground, size=(64, 64)) -> torch.Tensor:
+    y, x = torch.meshgrid(*(torch.linspace(-1, 1, s) for s in size), indexing="ij")
+    inside = ((x**2 + y**2) < 0.4).float()
+    a, b = (torch.tensor(c)[:, None, None] for c in (colour, ground))
+    return (a * inside + b * (1 - inside))[None]
+
+
+def test_edges_hold_shapes_and_free_what_is_flat():
+    start = disc([0.8, 0.2, 0.2], [1.0, 1.0, 1.0])
+    keep = edges(start)
+    assert keep(step(start)).item() == 0
+    assert keep(step(start - 0.1)).item() < 1e-6  # another brightness
+    moved = keep(step(start.roll(12, 3))).item()
+    assert moved > 0.01 and keep(step(torch.full_like(start, 0.5))).item() > 0.01
+    for size in ((1, 1), (2, 3), (31, 64)):
+        assert edges(torch.rand(1, 3, *size))(step(torch.rand(1, 3, *size))).isfinite()
 
 
 def test_objectives_add_and_scale_like_numbers():

@@ -205,14 +205,25 @@ def pull(start: torch.Tensor) -> Term:
 
 @term
 def edges(picture: torch.Tensor) -> Term:
-    """Mean difference of lines from those of a `picture` (1, 3, H, W) in [0, 1]; colours are free.
+    """Mean difference of edges from those of a `picture` (1, 3, H, W) in [0, 1]; what is flat may
+    take any colour.
 
-    Lines are the luminance without its mean over 9×9 pixels, and without its sign.
+    Edges are what a picture has beside its local mean: over 5×5 and 9×9 pixels, and over 9×9 of
+    the picture at half its size.
     """
 
-    def lines(picture: torch.Tensor) -> torch.Tensor:
-        grey = picture.mean(1, keepdim=True)
-        return (grey - F.avg_pool2d(F.pad(grey, (4,) * 4, mode="replicate"), 9, 1)).abs()
+    def high_pass(x: torch.Tensor, side: int) -> torch.Tensor:
+        around = F.pad(x, (side // 2,) * 4, mode="replicate")
+        return x - F.avg_pool2d(around, side, 1)
 
-    kept = lines(picture.detach())
-    return lambda step: F.l1_loss(lines(step.picture), kept.to(step.picture))
+    def found(x: torch.Tensor) -> list[torch.Tensor]:
+        half = F.avg_pool2d(x, 2, ceil_mode=True)
+        return [high_pass(x, 5), high_pass(x, 9), high_pass(half, 9)]
+
+    kept = found(picture.detach())
+
+    def distance(step: Step) -> torch.Tensor:
+        pairs = zip(found(step.picture), kept, strict=True)
+        return sum(F.l1_loss(a, b.to(a)) for a, b in pairs) / len(kept)
+
+    return distance

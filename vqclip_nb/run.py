@@ -18,6 +18,7 @@ from .checkpoint import Checkpoints
 from .export import Exports
 from .frames import Frame
 from .loop import Crops, State
+from .models.library import Start
 from .models.pair import Pair
 from .objectives import Objective, Term
 from .painting import Painting
@@ -56,6 +57,8 @@ class Run(Exports, Checkpoints):
         parts = dict(objective=objective, crops=crops, latent=latent, optimizer=optimizer)
         self.parts: dict[str, Any] = {k: v for k, v in parts.items() if v is not None}
         side, factor = pair.facts.size, pair.vqgan.downsample_factor
+        if settings.start == "library" and pair.library is None:
+            raise ValueError(f"{pair.name} has no library of drawings: start from noise")
         settings = settings.for_pair({"height": side, "width": side, **pair.facts.defaults})
         asked = (settings.height, settings.width)
         self.size = (
@@ -101,6 +104,11 @@ class Run(Exports, Checkpoints):
         """Estimate from the steps so far; 0 before the first."""
         left = (len(self.settings.include) - self.index) * self.settings.total_iter - self.iteration
         return self.seconds / max(1, len(self.history)) * max(0, left)
+
+    @property
+    def start(self) -> Start | None:
+        """What the picture of now began with out of the library; None if with something else."""
+        return self.painting.found
 
     @property
     def image(self) -> Image.Image | None:

@@ -13,7 +13,7 @@ from typing import Any
 from .knobs import Knob, checked, knob, shown
 
 ACTIVATIONS = ("sine", "none", "relu", "leaky relu", "tanh", "sigmoid", "softmax")
-STARTS = ("noise", "library", "prior")
+STARTS = ("noise", "library")
 MAX_TEXT = (
     2000  # characters of a prompt; more takes long to look up and CLIP reads 75 words at most
 )
@@ -142,12 +142,18 @@ class Settings:
     beta: float = knob(0.5, "importance of exclude in the loss", low=0.0, high=10.0)
     start: str = knob(
         None,
-        "noise: the report's; library: a drawing that the pair knows for the prompt; "
-        "prior: codes drawn by a network that learned which go together",
+        "noise: the report's; library: a drawing that the pair knows for the prompt",
         label="start from",
         usual="noise",
         empty=True,
         choices=STARTS,
+        live=False,
+    )
+    drawing: int = knob(
+        0,
+        "which of the library's drawings that fit: 0 is the best, 1 the next",
+        low=0,
+        high=1000,
         live=False,
     )
     init_image: str = knob(

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..vocabulary import Vocabulary
 from ..weights import WeightsError
 from . import fast
 
@@ -71,15 +72,15 @@ def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
 class ClipModel:
     """A frozen CLIP.
 
-    hashes: SHA-256 of the weights by part. vocabulary: the words it learned, or None if that is no
-    closed list. dropout: share of a ResNet's channels that `encode_crops` leaves out.
+    hashes: SHA-256 of the weights by part. vocabulary: the words it learned and what stands in for
+    others, or None if that is no closed list. dropout: share of a ResNet's channels that `encode_crops` leaves out.
     """
 
     name: str
     model: fast.Module
     device: torch.device
     hashes: dict[str, str] = field(default_factory=dict)
-    vocabulary: frozenset[str] | None = None
+    vocabulary: Vocabulary | None = None
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -157,7 +158,7 @@ class ClipEnsemble:
     Crops are cut at the largest resolution and shrunk for the others.
     """
 
-    vocabulary: frozenset[str] | None
+    vocabulary: Vocabulary | None
     dropout = 0.0
 
     def __init__(self, members: Sequence[ClipModel], weights: Sequence[float] | None = None):
@@ -175,7 +176,7 @@ class ClipEnsemble:
         self.device = members[0].device
         self.hashes = {f"{k} {i}": h for i, m in enumerate(members) for k, h in m.hashes.items()}
         closed = [m.vocabulary for m in members if m.vocabulary is not None]
-        self.vocabulary = frozenset.intersection(*closed) if closed else None
+        self.vocabulary = min(closed, key=lambda v: len(v.words), default=None)
 
     def __repr__(self) -> str:
         return f"ClipEnsemble({self.name!r}, {self.device})"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..vocabulary import Vocabulary
 from ..weights import (
     CLIPS,
     VQGANS,
@@ -22,6 +24,7 @@ from ..weights import (
     slim_cache,
 )
 from .clip import NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
+from .library import Library
 from .vqgan import VQGAN
 
 EMOJI = Path(__file__).parent.parent / "emoji"
@@ -73,6 +76,17 @@ class Pair:
     @property
     def device(self) -> torch.device:
         return self.clip.device
+
+    @cached_property
+    def library(self) -> Library | None:
+        """Drawings to start from; None unless the pair's VQGAN is the one that they were made
+        with. WeightsError if their file is corrupt."""
+        if self.clip.vocabulary is None:
+            return None
+        state, metadata, _ = read_checked(EMOJI / "library.safetensors")
+        if metadata["vqgan"] != self.vqgan_hash:
+            return None
+        return Library(self.vqgan, state, metadata, self.clip.vocabulary)
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -215,7 +229,8 @@ def _clip_facts(metadata: dict[str, str]) -> dict[str, Any]:
     stored = _stored(metadata)
     facts: dict[str, Any] = {}
     if "words" in stored:
-        facts["vocabulary"] = frozenset(stored["words"])
+        words, table = frozenset(stored["words"]), EMOJI / "words.txt"
+        facts["vocabulary"] = Vocabulary.read(words, table) if table.exists() else Vocabulary(words)
     if "dropout" in stored:
         facts["dropout"] = float(stored["dropout"])
     return facts
