@@ -23,7 +23,7 @@ def impatient(monkeypatch):
     """Limits of tenths of seconds, so that the tests need not wait for the real ones."""
     for name, value in (("ANSWER", 0.6), ("SILENCE", 0.4), ("WINDOW", 0.3)):
         monkeypatch.setattr(mirrors, name, value)
-    monkeypatch.setattr(download, "TRIES", 3)
+    monkeypatch.setattr(download, "TRIES", 4)
 
 
 def published(shelf, *paths: str, size: int | None = len(DATA), known: bool = True) -> File:
@@ -79,6 +79,10 @@ def test_without_a_known_size_a_text_may_come_but_no_gigabytes(shelf, cache, mon
     file = published(shelf, "file", size=None, known=False)
     assert fetch(file, accept_unknown=True).read_bytes() == DATA
     (cache / "file.ckpt").unlink()
+    shelf.faults["file"] = "cut"
+    assert fetch(file, accept_unknown=True).read_bytes() == DATA
+    (cache / "file.ckpt").unlink()
+    del shelf.faults["file"]
     monkeypatch.setattr(mirrors, "UNKNOWN_SIZE", 1000)
     with pytest.raises(WeightsError, match="announces 10,240 bytes, at most 1,000"):
         fetch(file, accept_unknown=True)

@@ -16,6 +16,7 @@ from . import fast
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 TOKENS = 49408  # size of OpenAI's vocabulary
+MAX_WIDTH = 4096  # numbers for a token; OpenAI's largest has 1,024
 NOT_WEIGHTS = (
     "input_resolution",
     "context_length",
@@ -47,7 +48,10 @@ def clip_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     state = {k: v for k, v in state.items() if k not in NOT_WEIGHTS}
     rows = state.pop("token_embedding.rows", None)
     if rows is not None:
-        full = torch.zeros(TOKENS, state["token_embedding.weight"].shape[1])
+        width = state["token_embedding.weight"].shape[1]
+        if width > MAX_WIDTH:
+            raise ValueError(f"a text width of {width:,}, more than {MAX_WIDTH:,}")
+        full = torch.zeros(TOKENS, width)
         full[rows.long()] = state["token_embedding.weight"].float()
         state["token_embedding.weight"] = full
     return state
@@ -61,11 +65,15 @@ def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
         import_clip()
         from clip.model import build_model
 
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of weights that go nowhere
+            build_model(dict(state))  # the shapes must agree before memory is taken for them
         model = build_model(state).float()  # it rounds to half precision on the way
         model.load_state_dict(state)
         return fast.for_inference(model)
-    except (KeyError, RuntimeError, IndexError, AssertionError) as e:
-        raise WeightsError(f"these are no CLIP weights: {str(e).splitlines()[0]}") from e
+    except (ArithmeticError, AssertionError, LookupError, RuntimeError, ValueError) as e:
+        words = str(e).partition("\n")[0] or type(e).__name__
+        raise WeightsError(f"these are no CLIP weights: {words[:300]}") from e
 
 
 @dataclass(eq=False, kw_only=True)

@@ -17,6 +17,7 @@ from ..weights import (
     VQGANS,
     WeightsError,
     parse_config,
+    parse_facts,
     read_checked,
     read_config,
     read_state,
@@ -220,13 +221,8 @@ def _published_clip(name: str, device: torch.device) -> ClipModel:
     return ClipModel(name=name, model=build_clip(state), device=device, hashes=hashes)
 
 
-def _stored(*metadata: dict[str, str]) -> dict[str, Any]:
-    """What weight files know besides weights, as their exporter wrote it."""
-    return {k: v for of_file in metadata for k, v in json.loads(of_file.get("facts", "{}")).items()}
-
-
 def _clip_facts(metadata: dict[str, str]) -> dict[str, Any]:
-    stored = _stored(metadata)
+    stored = parse_facts(metadata)
     facts: dict[str, Any] = {}
     if "words" in stored:
         words, table = frozenset(stored["words"]), EMOJI / "words.txt"
@@ -237,7 +233,7 @@ def _clip_facts(metadata: dict[str, str]) -> dict[str, Any]:
 
 
 def _facts(*metadata: dict[str, str]) -> Facts:
-    stored = _stored(*metadata)
+    stored = parse_facts(*metadata)
     measured = EMOJI_DEFAULTS if stored else PUBLISHED_DEFAULTS  # published files know nothing
     return Facts(
         size=int(stored.get("size", 448)),

@@ -1,8 +1,10 @@
-"""Safe reading of a VQGAN's configuration: bounded, with nothing resolved, and with numbers that a
-network can have."""
+"""Safe reading of what comes with weights, a VQGAN's configuration and stored facts: bounded, with
+nothing resolved, and with values that a network can have."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +98,27 @@ def _check_numbers(values: dict[str, Any]) -> None:
                 raise ValueError(f"{key} is {value!r}: allowed are {least} to {most:,}")
     if values.get("ch_mult") == []:
         raise ValueError("ch_mult is empty")
+
+
+def parse_facts(*metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What weight files of ours know besides weights, of several files together: size, words,
+    ground, dropout, defaults. Raises WeightsError for what cannot be."""
+    found: dict[str, Any] = {}
+    try:
+        for one in metadata:
+            found |= json.loads(one.get("facts", "{}"))
+    except (ValueError, TypeError, RecursionError) as e:
+        raise WeightsError(f"the facts stored with these weights cannot be read: {e}") from e
+    words, size = found.get("words", []), found.get("size", 448)
+    sound = {
+        "words": isinstance(words, list) and all(isinstance(w, str) for w in words),
+        "size": type(size) is int and 16 <= size <= 8192,
+        "ground": isinstance(found.get("ground", ""), str),
+        "dropout": type(dropout := found.get("dropout", 0)) in (int, float) and 0 <= dropout < 1,
+        "defaults": isinstance(found.get("defaults", {}), dict),
+    }
+    for key, right in sound.items():
+        if not right:
+            value = repr(found[key])[:80]
+            raise WeightsError(f"the weights say that their {key} is {value}, which cannot be")
+    return found

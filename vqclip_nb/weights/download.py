@@ -117,10 +117,9 @@ def _download(url: str, part: Path, size: int | None) -> int:
                 for chunk in chunks(answer, have, total, part.stem):
                     out.write(chunk)
                     have += len(chunk)
-            if size is None:
+            if have == total or (size is None and total == mirrors.UNKNOWN_SIZE):
                 break
-            if have < size:
-                raise MirrorError(f"closed after {have:,} of {size:,} bytes", cut=True)
+            raise MirrorError(f"closed after {have:,} of {total:,} bytes", cut=True)
         except MirrorError as e:
             passed = time.monotonic() - since
             slow = passed >= mirrors.WINDOW and (have - before) / passed < mirrors.SLOWEST
