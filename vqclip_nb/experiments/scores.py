@@ -14,6 +14,7 @@ from ..models.clip import ClipModel
 from ..models.pair import EMOJI
 from ..pictures import to_tensor
 from ..prompts import encode_prompt
+from ..vocabulary import substitute
 from .intervals import present
 
 # Whole picture, then its quarters' neighbourhoods: (centre x, centre y, size) in [-1, 1].

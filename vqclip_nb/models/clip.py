@@ -81,7 +81,8 @@ class ClipModel:
     """A frozen CLIP.
 
     hashes: SHA-256 of the weights by part. vocabulary: the words it learned and what stands in for
-    others, or None if that is no closed list. dropout: share of a ResNet's channels that `encode_crops` leaves out.
+    others, or None if that is no closed list. dropout: share of a ResNet's channels that
+    `encode_crops` leaves out.
     """
 
     name: str
