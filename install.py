@@ -66,7 +66,9 @@ def say(text: str) -> None:
 
 def pip(python: Path | str, *arguments: str) -> bool:
     """Run pip; show what is large, log the rest. False if it fails."""
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", *arguments]
+    # Not compiled beforehand: that takes minutes, and what is used is compiled when it is.
+    options = ("--disable-pip-version-check", "--no-compile")
+    command = [str(python), "-m", "pip", "install", *options, *arguments]
     with open(LOG if VENV.is_dir() else os.devnull, "a+", encoding="utf8") as log:
         log.write(f"$ {' '.join(command)}\n")
         process = subprocess.Popen(
@@ -153,7 +155,7 @@ def make_venv(extras: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 (whoever runs this may have an older one)
         sys.exit(f"Python 3.11 or newer is needed, this is {platform.python_version()}.")
     here = "--here" in arguments
     extras = [a for a in arguments if a != "--here"] or ["notebooks"]

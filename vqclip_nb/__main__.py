@@ -59,9 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """An option for every setting but include, which is the prompts themselves."""
     parser = argparse.ArgumentParser("vqclip", usage=USAGE, allow_abbrev=False)
-    parser.add_argument(
-        "include", nargs="*", metavar="PROMPT", help=escaped(KNOBS["include"].help)
-    )
+    parser.add_argument("include", nargs="*", metavar="PROMPT", help=escaped(KNOBS["include"].help))
     parser.add_argument(
         "--out",
         action="append",
@@ -160,7 +158,7 @@ def is_png(path: Path) -> bool:
 
 
 def save(run: vq.Run, paths: Sequence[Path]) -> None:
-    """Write the run in the formats that the names ask for; one that fails does not stop the rest."""
+    """Write the run in the formats that the names ask for; a failed one does not stop the rest."""
     failed = []
     for path in paths:
         write = {".png": run.save_png, ".gif": run.save_gif, ".mp4": run.save_mp4}
