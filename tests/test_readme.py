@@ -1,4 +1,4 @@
-"""The pages that a stranger reads: short, true, from one source, and their lines run as they are."""
+"""The pages that a stranger reads: short, true, from one source, and their lines run as said."""
 
 import os
 import re
@@ -139,13 +139,12 @@ def test_the_lines_of_the_readme_run_as_they_stand():
     [code] = blocks("python")
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        subprocess.run(["git", "clone", "-q", ROOT, folder / "address"], check=True)
+        address = folder / "address" / "vqclip_nb"
+        subprocess.run(["git", "clone", "-q", ROOT, address], check=True)
         outside = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL"))}
 
         def run(lines, where, bin=None):
-            lines = re.sub(
-                r"https://github\.com/[\w-]+/vqclip_nb", (folder / "address").as_uri(), lines
-            )
+            lines = re.sub(r"https://github\.com/[\w-]+/vqclip_nb", address.as_uri(), lines)
             path = os.pathsep.join([str(bin), outside["PATH"]] if bin else [outside["PATH"]])
             done = subprocess.run(
                 ["bash", "-ec", lines],
