@@ -14,7 +14,7 @@ demo: venv  ## make demo PROMPT="a fox": outputs/picture.png and outputs/picture
 	@$(BIN)/python -m vqclip_nb --pair "$$PAIR" --out outputs/picture.png --out outputs/picture.gif -- "$$PROMPT"
 
 studio: venv  ## JupyterLab on the Studio
-	@$(BIN)/python -m vqclip_nb studio --folder .
+	@$(BIN)/python -m vqclip_nb studio --folder notebooks
 
 test: venv-test lint  ## everything but the browser, the slow tests too
 	$(BIN)/python -m pytest -q -m "not browser"

@@ -69,7 +69,7 @@ def pip(python: Path | str, *arguments: str) -> bool:
     # Not compiled beforehand: that takes minutes, and what is used is compiled when it is.
     options = ("--disable-pip-version-check", "--no-compile")
     command = [str(python), "-m", "pip", "install", *options, *arguments]
-    with open(LOG if VENV.is_dir() else os.devnull, "a+", encoding="utf8") as log:
+    with open(LOG if VENV.is_dir() else os.devnull, "a", encoding="utf8") as log:
         log.write(f"$ {' '.join(command)}\n")
         process = subprocess.Popen(
             command,
@@ -85,7 +85,7 @@ def pip(python: Path | str, *arguments: str) -> bool:
             for line in process.stdout or ():
                 log.write(line)
                 last = [*last[-20:], line.rstrip()]
-                if re.search(r"(Downloading|Using cached).*(\d{3}\.\d MB|GB)", line):
+                if re.search(r"(Downloading|Using cached).*\b(\d{2,}\.\d MB|GB)", line):
                     say(f"  {line.strip()}")
                 elif line.startswith("Installing collected"):
                     say(f"  unpacking {line.count(',') + 1} packages")
@@ -117,12 +117,12 @@ def wanted(extras: list[str]) -> str:
 
 
 def works() -> bool:
-    """Whether .venv has a Python that runs, and was made in this place."""
+    """Whether .venv has a Python that runs, and was neither interrupted nor made elsewhere."""
+    place = READY.read_text("utf8").partition("\n")[0] if READY.is_file() else ""
+    if UNFINISHED.exists() or place not in ("", str(ROOT)):
+        return False
     with contextlib.suppress(OSError):
-        if not UNFINISHED.exists() and (
-            not READY.exists() or READY.read_text("utf8").startswith(f"{ROOT}\n")
-        ):
-            return not subprocess.run([PYTHON, "-c", ""], capture_output=True).returncode
+        return not subprocess.run([PYTHON, "-c", ""], capture_output=True).returncode
     return False
 
 
@@ -141,7 +141,7 @@ def make_venv(extras: list[str]) -> None:
             f"({free:.0f} GB are free). Interrupt it as you like: the next call starts over."
         )
         shutil.rmtree(VENV, ignore_errors=True)
-        VENV.mkdir()
+        VENV.mkdir(exist_ok=True)
         UNFINISHED.touch()
         if subprocess.run([sys.executable, "-m", "venv", str(VENV)]).returncode:
             sys.exit("No .venv could be made. On Debian and Ubuntu: apt install python3-venv")

@@ -175,3 +175,4 @@ def test_the_lines_of_the_readme_run_as_they_stand():
         run(quick.replace("studio\n", "studio --version\n"), folder, folder / "own" / "bin")
         assert vq.open_recipe(folder / "fox.gif").include == ["a fox"]
         assert (folder / "vqclip_notebooks" / "1_studio.ipynb").is_file()
+        run("bash binder/postBuild", address, folder / "own" / "bin")

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from published import Shelf
 
+import install
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-import install  # noqa: E402
 
 
 @pytest.fixture
