@@ -137,7 +137,7 @@ def make_venv(extras: list[str]) -> None:
         say("Bringing .venv up to date.")
     else:
         say(
-            f"Making .venv with Python {platform.python_version()}: minutes, and 2 to 6 GB "
+            f"Making .venv with Python {platform.python_version()}: minutes, and 1.5 to 6.5 GB "
             f"({free:.0f} GB are free). Interrupt it as you like: the next call starts over."
         )
         shutil.rmtree(VENV, ignore_errors=True)
