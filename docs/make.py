@@ -1,11 +1,12 @@
 """Carries what is written once to where it is read: `make docs`, or with --check only compares.
 
-The repository's address stands in pyproject.toml, the controls in settings.py, the notebooks'
-install cell below. The .ipynb files are made from the .py files.
+The repository's address stands in pyproject.toml, the controls in settings.py, what a file holds in
+its docstring, the notebooks' install cell below. The .ipynb files are made from the .py files.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -14,11 +15,13 @@ from pathlib import Path
 
 import jupytext
 
+from vqclip_nb.models.pair import EMOJI_DEFAULTS, PUBLISHED_DEFAULTS
 from vqclip_nb.settings import table
 
 ROOT = Path(__file__).resolve().parents[1]
 URL = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]["urls"]["Repository"]
 NAME = URL.removeprefix("https://github.com/")
+CONTROLS = table({"emoji": EMOJI_DEFAULTS, "other pairs": PUBLISHED_DEFAULTS})
 
 INSTALL = f"""\
 # Brings vqclip_nb unless it is here already. For another copy of it, change the next line.
@@ -49,16 +52,31 @@ ADDRESSES = [
 ]
 
 
+def rooms() -> str:
+    """Each file of the package with the first paragraph of its own docstring, as a table."""
+    rows = ["| file | what it holds |", "|---|---|"]
+    for path in sorted(ROOT.glob("vqclip_nb/**/*.py"), key=lambda p: (len(p.parts), p)):
+        about = ast.get_docstring(ast.parse(path.read_text("utf8"))) or ""
+        if path.name != "__init__.py" and about:
+            name = path.relative_to(ROOT / "vqclip_nb").as_posix()
+            words = " ".join(about.split("\n\n")[0].split())
+            rows.append(f"| [`{name}`](../vqclip_nb/{name}) | {words} |")
+    return "\n".join(rows)
+
+
+def made(name: str, table: str, text: str) -> str:
+    """The text with this table between the two comments that ask for it."""
+    begin, end = f"<!-- {name}, by make docs -->\n", "<!-- end -->"
+    pattern = f"({re.escape(begin)}).*?(?={end})"
+    return re.sub(pattern, lambda m: f"{m[1]}{table}\n", text, flags=re.S)
+
+
 def filled(text: str) -> str:
-    """A page or notebook with today's address, controls and install cell."""
+    """A page or notebook with today's address, tables and install cell."""
     for pattern, address in ADDRESSES:
         text = re.sub(pattern, address, text)
-    text = re.sub(
-        r"(<!-- controls, by make docs -->\n).*?(?=<!-- end -->)",
-        lambda m: f"{m[1]}{table()}\n",
-        text,
-        flags=re.S,
-    )
+    text = made("controls", CONTROLS, text)
+    text = made("rooms", rooms(), text)
     cell = f'# %% tags=["install"]\n{INSTALL}\n'
     return re.sub(r'# %% tags=\["install"\]\n.*?(?=^# %%)', lambda _: cell, text, flags=re.S | re.M)
 

@@ -17,7 +17,7 @@ import vqclip_nb as vq
 from vqclip_nb.__main__ import main, make_parser, notebooks
 
 ROOT = Path(__file__).parents[1]
-QUICK = ["--steps", "3", "--crops", "4", "--size", "64", "--every", "1"]
+QUICK = ["--steps", "3", "--crops", "4", "--size", "64", "--show-step", "1"]
 
 
 @pytest.fixture(autouse=True)

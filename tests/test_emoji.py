@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import torch
+from vqclip_nb.pairs import build_clip
 
 from vqclip_nb.emoji import train
 from vqclip_nb.emoji.data import COLOURS, STYLES, Scenes, article, merged_name
-from vqclip_nb.pairs import build_clip
 
 
 def arguments(what, data, out, *more):
@@ -124,7 +124,7 @@ def test_a_loaded_resnet_answers_as_openais_class():
 
 
 def test_vqgan_trains_and_its_tensors_load(sprites, tmp_path, monkeypatch):
-    from vqclip_nb.vqgan import VQGAN
+    from vqclip_nb.models.vqgan import VQGAN
 
     arguments("vqgan", sprites, tmp_path, "--steps", "2", "--gan-from", "1", "--codes-from", "0")
     row = json.loads(open(tmp_path / "vqgan.jsonl").readline())

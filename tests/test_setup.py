@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from published import Shelf
+from shelf import Shelf
 
 import install
 

@@ -21,16 +21,8 @@ from typing import Any
 from tqdm import tqdm
 
 import vqclip_nb as vq
-from vqclip_nb.settings import KNOBS, PRESETS
+from vqclip_nb.settings import KNOBS, PRESETS, label
 
-SHORT = {  # what people say: what the setting is called
-    "total_iter": "--steps",
-    "learning_rate": "--rate",
-    "exclude": "--avoid",
-    "extras": "--style",
-    "init_image": "--start",
-    "show_step": "--every",
-}
 USAGE = """vqclip PROMPT [PROMPT ...] [--out FILE] [options]
        vqclip studio [--folder FOLDER] [options of JupyterLab]"""
 FORMATS = (".png", ".gif", ".mp4")
@@ -75,9 +67,9 @@ def make_parser() -> argparse.ArgumentParser:
     for f in dataclasses.fields(vq.Settings):
         if f.name == "include":
             continue
-        k, word = KNOBS[f.name], f"--{f.name.replace('_', '-')}"
-        names = [SHORT[f.name], word] if f.name in SHORT else [word]
-        shown = "" if f.default in (None, "") else f" (default: {f.default})"
+        k, names = KNOBS[f.name], dict.fromkeys([option(label(f.name)), option(f.name)])
+        default = "the pair's own" if f.default is None else f.default
+        shown = f" (default: {default})" if default != "" else ""
         facts: dict[str, Any] = {"default": argparse.SUPPRESS, "help": escaped(k.help) + shown}
         if isinstance(f.default, bool):
             facts["action"] = argparse.BooleanOptionalAction
@@ -86,6 +78,11 @@ def make_parser() -> argparse.ArgumentParser:
             facts["metavar"] = "|".join(k.choices) or numbers
         parser.add_argument(*names, dest=f.name, **facts)
     return parser
+
+
+def option(name: str) -> str:
+    """A setting's name or label as people type it."""
+    return "--" + name.replace("_", "-").replace(" ", "-")
 
 
 def escaped(text: str) -> str:
@@ -103,9 +100,8 @@ def read_settings(parser: argparse.ArgumentParser, given: dict[str, Any]) -> vq.
     try:
         return vq.Settings.preset(preset, **values)
     except ValueError as e:
-        name, found, rest = str(e).partition("=")
-        words = f"{SHORT.get(name) or '--' + name.replace('_', '-')}={rest}" if found else str(e)
-        parser.error(words if name in KNOBS else str(e))
+        name, _, rest = str(e).partition("=")
+        parser.error(f"{option(label(name))}={rest}" if name in KNOBS else str(e))
 
 
 def number(text: str) -> Any:
@@ -131,7 +127,8 @@ def paint(arguments: Sequence[str]) -> int:
     for warning in told:
         if issubclass(warning.category, UserWarning):
             print(f"vqclip: {warning.message}", file=sys.stderr)
-    steps, status, numbered = settings.total_iter * len(settings.include), 0, 0
+    settings, status, numbered = run.settings, 0, 0  # the run's have the pair's own filled in
+    steps = settings.total_iter * len(settings.include)
     with tqdm(total=steps, unit="step", disable=None) as bar:
         try:
             for frame in run:

@@ -29,20 +29,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.transforms.functional import normalize
 
-from ..latents import Parameters
-from ..pairs import (
-    CLIP_MEAN,
-    CLIP_STD,
-    EMOJI,
-    build_clip,
-    clip_state,
-    encode_dropped,
-    import_clip,
-    load_pair,
-    resnet_stem,
-)
+from ..latents import Latent, noise
+from ..models.clip import CLIP_MEAN, CLIP_STD, build_clip, clip_state, import_clip
+from ..models.fast import encode_image, resnet_stem
+from ..models.pair import EMOJI, load_pair
+from ..pictures import norm_data
 from ..show import Figure
-from ..vqgan import norm_data
 from ..weights import write_state
 from .data import COLOURS, HELD_OUT, STYLES, Scenes, article
 
@@ -380,7 +372,7 @@ class Easel:
         self.vqgan, self.dropout = pair.vqgan, pair.dropout
         self.age = [steps] * count
         self.captions, self.concept = [""] * count, torch.zeros(count, dtype=torch.long)
-        self.latents: list[Parameters] = [None] * count
+        self.latents: list[Latent] = [None] * count
         self.optimizers: list[torch.optim.Optimizer] = [None] * count
         self.pictures = torch.zeros(count, 3, 64, 64)
 
@@ -398,8 +390,8 @@ class Easel:
             self.captions[slot], self.concept[slot] = batch.captions[i], batch.concept[i]
             # Those of the very start count as begun, so that they end at different times.
             self.age[slot] = 0 if self.latents[slot] else int(rng.integers(self.steps))
-            shape = (1, self.vqgan.channels, 16, 16)
-            self.latents[slot] = Parameters(shape, generator=generator).to(self.device)
+            shape = (1, self.vqgan.latent_channels, 16, 16)
+            self.latents[slot] = Latent(noise(shape, generator=generator)).to(self.device)
             self.optimizers[slot] = torch.optim.AdamW(
                 self.latents[slot].parameters(), lr=0.2, weight_decay=0.1
             )
@@ -431,7 +423,7 @@ class Easel:
             crops = soft_crops(painted.repeat(views, 1, 1, 1), generator)
             crops = normalize(crops, CLIP_MEAN, CLIP_STD)
             crops = crops.contiguous(memory_format=torch.channels_last)
-            seen = encode_dropped(model.visual, crops, self.dropout, generator)
+            seen = encode_image(model.visual, crops, dropout=self.dropout, generator=generator)
             seen = F.normalize(seen.float(), dim=-1)
         similarity = (seen * wanted.repeat(views, 1)).sum(1).mean()
         (-similarity * count).backward(inputs=[self.latents[slot].data for slot in slots])
