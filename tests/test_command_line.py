@@ -33,12 +33,12 @@ def test_every_setting_is_an_option():
         assert f.name == "include" or f"--{f.name.replace('_', '-')}" in options
 
 
-def test_paints_what_was_asked_for(capsys):
+def test_paints_what_was_asked_for(capsys, pair):
     words = ["a fox", *QUICK, "--avoid", "snow", "--no-quantize", "--seed", "7", "--out", "fox.gif"]
-    assert main([*words, "--out", "fox.png", "--rate=.1"]) == 0
+    assert main([*words, "--out", "fox.png", "--speed=.1"]) == 0
     assert capsys.readouterr().out.split() == ["fox.gif", "fox.png"]
     assert Image.open("fox.gif").n_frames == 3 and Image.open("fox.png").size == (64, 64)
-    assert vq.open_recipe("fox.png") == vq.Settings(
+    asked = vq.Settings(
         include=["a fox"],
         exclude="snow",
         total_iter=3,
@@ -50,6 +50,8 @@ def test_paints_what_was_asked_for(capsys):
         seed=7,
         learning_rate=0.1,
     )
+    defaults = pair.facts.defaults
+    assert vq.open_recipe("fox.png").for_pair(defaults) == asked.for_pair(defaults)
 
 
 def test_a_preset_can_be_changed():
