@@ -20,15 +20,24 @@
 # notebook trains for a few minutes on a CPU, enough to watch both begin to work. With more `STEPS` it makes what
 # ships: about six CPU hours for the CLIP, two for the VQGAN. Training goes on where it was cut off.
 #
-# Needs npm, which brings the emoji sets (Colab has it).
+# It needs npm, which comes with [Node.js](https://nodejs.org), for the pictures of the emoji. Colab has it.
 
-# %%
-import sys
+# %% tags=["install"]
+# Brings vqclip_nb unless it is here already. For another copy of it, change the next line.
+REPOSITORY = "https://github.com/YOUR_NAME/vqclip_nb"
+import contextlib, importlib.util, pathlib, re, socket, sys, urllib.request
 
-if "google.colab" in sys.modules:
-    get_ipython().run_line_magic(
-        "pip", 'install -q "vqclip_nb[train] @ git+https://github.com/vqclip/vqclip_nb"'
-    )
+if importlib.util.find_spec("vqclip_nb") is None:
+    source = f"git+{REPOSITORY}"
+    if "google.colab" in sys.modules:  # it knows from which fork this notebook was opened
+        with contextlib.suppress(Exception):
+            asked = f"http://{socket.gethostbyname(socket.gethostname())}:9000/api/sessions"
+            said = urllib.parse.unquote(urllib.request.urlopen(asked, timeout=3).read().decode())
+            fork = re.search(r"(https://github.com/[\w.-]+/[\w.-]+)/blob/([\w.-]+)/", said)
+            source = f"git+{fork[1]}@{fork[2]}"
+    if pathlib.Path("../vqclip_nb").is_dir():
+        source = pathlib.Path("..").resolve().as_uri()
+    get_ipython().run_line_magic("pip", f'install -q "vqclip_nb[train] @ {source}"')
 
 # %% tags=["parameters"]
 DATA = "emoji/data"  # where the rendered sets go, 600 MB
@@ -39,6 +48,7 @@ VQGAN_STEPS, VQGAN_BATCH = 120, 16  # what ships took 2,800
 PAINT_STEPS = 60
 
 # %%
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +67,9 @@ from vqclip_nb.show import contact_sheet
 # %%
 Path(DATA).mkdir(parents=True, exist_ok=True)
 if not Path(DATA, "sprites.npy").exists():
+    assert shutil.which("npm"), (
+        "npm is missing: install Node.js (https://nodejs.org), then run this cell again"
+    )
     data.fetch(Path(DATA))
     data.render(Path(DATA))
 scenes = data.Scenes(DATA)

@@ -12,6 +12,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -81,7 +82,7 @@ def term(make: Callable[..., Term]) -> Callable[..., Objective]:
     """Decorator: what `make` returns becomes an objective of that one term."""
 
     @functools.wraps(make)
-    def made(*args, **options) -> Objective:
+    def made(*args: Any, **options: Any) -> Objective:
         return Objective((1.0, make(*args, **options)))
 
     return made
@@ -224,6 +225,6 @@ def edges(picture: torch.Tensor) -> Term:
 
     def distance(step: Step) -> torch.Tensor:
         pairs = zip(found(step.picture), kept, strict=True)
-        return sum(F.l1_loss(a, b.to(a)) for a, b in pairs) / len(kept)
+        return torch.stack([F.l1_loss(a, b.to(a)) for a, b in pairs]).mean()
 
     return distance

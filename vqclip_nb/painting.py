@@ -73,11 +73,11 @@ class Painting:
             if tuple(start.shape) != shape:
                 raise ValueError(f"latent has shape {tuple(start.shape)}: this run needs {shape}")
             return start
-        if s.init_image:
-            with torch.no_grad():
-                start = vqgan.encode(self.start_picture.to(self.pair.device))
-        elif self.found:
+        if self.found:
             start = self.found.latent(vqgan)
+        elif (picture := self.start_picture) is not None:
+            with torch.no_grad():
+                start = vqgan.encode(picture.to(self.pair.device))
         else:
             return noise
         return latents.blend(start, noise, s.start_strength)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +25,7 @@ NOT_WEIGHTS = (
 )  # facts that the archives store as tensors
 
 
-def import_clip():
+def import_clip() -> ModuleType:
     """The openai-clip module, without its warning about pkg_resources."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -151,7 +152,7 @@ class ClipModel:
         return self.model.encode_text(tokens.to(self.device))
 
 
-def _too_long(tokenize, text: str, context: int) -> bool:
+def _too_long(tokenize: Callable[..., torch.Tensor], text: str, context: int) -> bool:
     try:
         tokenize(text, context_length=context)
     except RuntimeError:

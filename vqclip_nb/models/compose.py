@@ -83,7 +83,7 @@ def boxes(
 ) -> list[tuple[Box, int]]:
     """Where each thing goes, and how many of it stand side by side there."""
     height, width = size
-    side = min(size)
+    side: float = min(size)
     shapes = []  # width, height of each drawing's content, the longer one 1
     for layer in layers:
         left, top, right, bottom = content(layer)
@@ -120,14 +120,14 @@ def boxes(
     tall = h1 * a + h2 * b - (h1 * a if scene.relation != "wears" else h2 * b) * sunk
     fit = min(1.0, 0.94 * height / tall)
     a, b, tall = a * fit, b * fit, tall * fit
-    top, bottom = (height - tall) / 2, (height + tall) / 2
+    upper, lower = (height - tall) / 2, (height + tall) / 2
     if scene.relation == "wears":
-        one, two = (bottom - h1 * a / 2), (top + h2 * b / 2)
+        y1, y2 = (lower - h1 * a / 2), (upper + h2 * b / 2)
     else:
-        one, two = (top + h1 * a / 2), (bottom - h2 * b / 2)
+        y1, y2 = (upper + h1 * a / 2), (lower - h2 * b / 2)
     return [
-        ((width / 2, one, w1 * a, h1 * a), 1),
-        ((width / 2, two, w2 * b, h2 * b), 1),
+        ((width / 2, y1, w1 * a, h1 * a), 1),
+        ((width / 2, y2, w2 * b, h2 * b), 1),
     ]
 
 

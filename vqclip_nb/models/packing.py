@@ -22,8 +22,8 @@ def pack_bits(codes: torch.Tensor, n_embed: int) -> torch.Tensor:
 def unpack_bits(packed: torch.Tensor, n_embed: int) -> torch.Tensor:
     """The inverse of `pack_bits`, flat; what is left over at the end is dropped."""
     bits = max(1, (n_embed - 1).bit_length())
-    spread = np.unpackbits(packed.numpy())
-    spread = spread[: len(spread) // bits * bits].reshape(-1, bits).astype(np.int64)
+    flat = np.unpackbits(packed.numpy())
+    spread = flat[: len(flat) // bits * bits].reshape(-1, bits).astype(np.int64)
     return torch.from_numpy(spread @ (1 << np.arange(bits - 1, -1, -1)))
 
 

@@ -7,7 +7,7 @@ what it does not know it passes over.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 COLOURS: dict[str, tuple[int, int, int]] = {  # sRGB, 0 to 255
@@ -104,7 +104,10 @@ class Scene:
 
 
 def parse(
-    text: str, styles: dict[str, Sequence[str]], name_of: Callable[[str], str | None], longest: int
+    text: str,
+    styles: Mapping[str, Sequence[str]],
+    name_of: Callable[[str], str | None],
+    longest: int,
 ) -> Scene | None:
     """Read a caption; None if it names nothing that the library can draw.
 
@@ -126,7 +129,7 @@ def parse(
     return Scene(tuple(things[:2]), relation, style, background)
 
 
-def _style(text: str, styles: dict[str, Sequence[str]]) -> tuple[str, str]:
+def _style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, str]:
     """The style a caption names, and the caption without those words."""
     words = {w.removeprefix("a ").removeprefix("an "): s for s in styles for w in styles[s]}
     for phrase in sorted(words, key=len, reverse=True):
