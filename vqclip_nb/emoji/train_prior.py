@@ -1,0 +1,171 @@
+"""Train the prior: a masked transformer over the VQGAN's codes of single things.
+
+    python -m vqclip_nb.emoji.train_prior DATA OUT --steps 4000
+
+It sees each drawing upright, in the middle, at .8 of the size, on white and on some colours: the
+narrowest task that is of use, so that shapes come soonest. VQGAN and text side are the pair's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..models.prior import Prior, caption_tokens
+from ..pairs import import_clip, load_pair, open_pair
+from ..vqgan import VQGAN
+from .data import COLOURS, STYLES, Scenes, article
+from .options import Options, option, parse
+from .trainer import Trainer, autocast
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class PriorOptions(Options):
+    steps: int = option(4000, "optimizer steps in all")
+    batch: int = option(64, "pictures in a step")
+    lr: float = option(1.5e-3, "highest learning rate")
+    width: int = option(256, "of the transformer")
+    layers: int = option(5, "of the transformer")
+    attention: str = option("full", "which tokens see each other: full, local or strided")
+    colours: int = option(3, "backgrounds of each drawing besides white")
+    clip: Path | None = option(None, "the guide whose text side is used; left out: the pair's")
+    vqgan: Path | None = option(None, "the VQGAN whose codes are learned; left out: the pair's")
+
+
+@torch.no_grad()
+def upright(scenes: Scenes, rows: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
+    """Drawings (n, 3, 128, 128) of `rows` (style, concept), in the middle, on colours (n, 3)."""
+    layer = F.interpolate(
+        scenes.sprites[rows[:, 0], rows[:, 1]].float() / 255,
+        (102, 102), mode="bilinear", antialias=True,
+    )  # fmt: skip
+    layer = F.pad(layer, (13,) * 4)
+    ink, alpha = layer[:, :3], layer[:, 3:]
+    if "line" in scenes.styles:  # black lines would vanish on a dark background
+        turn = (colours.mean(1) < 0.3) & (rows[:, 0] == scenes.styles.index("line"))
+        ink = torch.where(turn[:, None, None, None], alpha - ink, ink)
+    return ink + colours[:, :, None, None] * (1 - alpha)
+
+
+class CodedDrawings:
+    """Every drawing's codes on white and on some colours; they are computed once and kept."""
+
+    def __init__(self, scenes: Scenes, vqgan: VQGAN, colours: int, cache: Path) -> None:
+        self.scenes, self.names = scenes, list(COLOURS)
+        rng, count = np.random.default_rng(0), len(scenes.pairs)
+        palette = torch.tensor([COLOURS[n] for n in self.names]) / 255
+        self.colour = torch.from_numpy(rng.integers(1, len(COLOURS), (colours + 1, count)))
+        self.colour[0] = 0  # white
+        if cache.exists():
+            self.codes = torch.from_numpy(np.load(cache)).long()
+            return
+        parts = []
+        for colour in self.colour:
+            for at in torch.arange(count).split(32):
+                x = upright(scenes, scenes.pairs[at], palette[colour[at]])
+                with autocast():
+                    z = vqgan.encode(x.contiguous(memory_format=torch.channels_last)).float()
+                parts.append(vqgan.nearest(z).short())
+            log.info("prior: %d of %d drawings coded", len(parts) * 32, self.colour.numel())
+        self.codes = torch.cat(parts).unflatten(0, self.colour.shape).long()
+        with open(cache.with_suffix(".part"), "wb") as file:
+            np.save(file, self.codes.short().numpy())
+        cache.with_suffix(".part").replace(cache)
+
+    def batch(self, n: int, rng: np.random.Generator) -> tuple[torch.Tensor, list[str]]:
+        """Codes (n, side, side), half of them on white, and captions."""
+        where = torch.from_numpy(rng.permutation(len(self.scenes.pairs))[:n])
+        turn = torch.from_numpy(rng.integers(1, len(self.colour), n) * (rng.random(n) < 0.5))
+        captions = []
+        for at, t in zip(where.tolist(), turn.tolist(), strict=True):
+            style, concept = self.scenes.pairs[at].tolist()
+            words = article(self.scenes.noun(concept, rng))
+            if rng.random() < 0.5:
+                words = f"{rng.choice(STYLES[self.scenes.styles[style]].words)} {words}"
+            colour = self.names[int(self.colour[t, at])]
+            if rng.random() < 0.8:
+                words += f" on {article(colour)} background"
+            captions.append(words)
+        return self.codes[turn, where], captions
+
+
+def masked(
+    index: torch.Tensor, codes: int, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Codes (n, side, side) with a part of each picture masked, by the cosine of a uniform number,
+    and which cells that are."""
+    n = len(index)
+    share = torch.cos(math.pi / 2 * torch.rand(n, generator=generator)).clamp(min=0.05)
+    hidden = torch.rand(index.shape, generator=generator) < share[:, None, None]
+    hidden[:, 0, 0] |= ~hidden.flatten(1).any(1)
+    return torch.where(hidden, codes, index), hidden
+
+
+def masked_loss(
+    prior: Prior, index: torch.Tensor, caption: tuple, generator: torch.Generator, smoothing: float
+) -> torch.Tensor:
+    """Cross-entropy, in nats, of the masked cells."""
+    shown, hidden = masked(index, prior.codes, generator)
+    device = prior.bias.device
+    with autocast(device):
+        features = prior.features(shown.to(device), *caption)
+        logits = prior.score(features[hidden.flatten(1).to(device)])
+    return F.cross_entropy(logits.float(), index[hidden].to(device), label_smoothing=smoothing)
+
+
+def train_prior(options: PriorOptions) -> Iterator[Trainer]:
+    """Masked prediction of codes; yields after each measurement. A tenth of the captions is left
+    out, for guidance without a classifier."""
+    torch.manual_seed(options.seed)
+    pair = load_pair("emoji", device="cpu")
+    if options.clip and options.vqgan:
+        pair = open_pair(clip=options.clip, vqgan=options.vqgan, device="cpu")
+    scenes, vqgan = Scenes(options.data), pair.vqgan.to(memory_format=torch.channels_last)
+    options.out.mkdir(parents=True, exist_ok=True)
+    drawings = CodedDrawings(scenes, vqgan, options.colours, options.out / "codes.npy")
+    clip, tokenize = pair.clip, import_clip().tokenize
+    prior = Prior(
+        vqgan.codebook.num_embeddings,
+        drawings.codes.shape[-1],
+        width=options.width,
+        layers=options.layers,
+        heads=options.width // 64,
+        text_width=clip.positional_embedding.shape[1],
+        encoding=clip.text_projection.shape[1],
+        attention=options.attention,
+    ).to(options.device)
+    trainer = Trainer("prior", prior, options, weight_decay=0.03)
+    while not trainer.done:
+        index, captions = drawings.batch(options.batch, trainer.rng)
+        tokens, keep, encoding = (
+            x.to(options.device) for x in caption_tokens(clip, captions, tokenize)
+        )
+        said = torch.rand(len(keep), 1, generator=trainer.generator) > 0.1
+        caption = (tokens, keep & said.to(keep.device), encoding)
+        loss = masked_loss(prior, index, caption, trainer.generator, 0.02)
+        trainer.optimizer_step(loss, loss=loss.item())
+        if trainer.due:
+            trainer.report()
+            state = {k: v.half().cpu() for k, v in trainer.average.module.state_dict().items()}
+            trainer.export(state, {"config": json.dumps(prior.config)})
+            yield trainer
+
+
+def main(argv: list[str] | None = None) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for _ in train_prior(parse(PriorOptions, __doc__, argv)):
+        pass
+
+
+if __name__ == "__main__":
+    main()
