@@ -1,4 +1,5 @@
-"""How training pictures are changed so that a network learns the thing and not its looks."""
+"""How training pictures are changed: as the painting loop does, by attacks, and so that only shape
+counts."""
 
 from __future__ import annotations
 
@@ -9,6 +10,53 @@ import torch
 import torch.nn.functional as F
 
 Draw = torch.Generator
+
+
+def soft_crops(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Shake pictures (n, 3, s, s) as the painting loop does: zoom, turn, flip, padding, blur,
+    colour cast, noise."""
+    n = len(x)
+
+    def draw(low: float, high: float) -> torch.Tensor:
+        return torch.empty(n).uniform_(low, high, generator=generator).to(x.device)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator).to(x.device)
+
+    zoom, turn = draw(0.65, 1.2), draw(-0.35, 0.35) * (draw(0, 1) < 0.5)
+    flip = torch.where(draw(0, 1) < 0.5, -1.0, 1.0)
+    room = (1 - zoom).abs()
+    theta = torch.stack(
+        [
+            torch.stack([zoom * turn.cos() * flip, -zoom * turn.sin(), draw(-1, 1) * room], 1),
+            torch.stack([zoom * turn.sin() * flip, zoom * turn.cos(), draw(-1, 1) * room], 1),
+        ],
+        1,
+    )
+    pad = "zeros" if torch.rand((), generator=generator) < 0.5 else "border"
+    x = F.grid_sample(
+        x,
+        F.affine_grid(theta, list(x.shape), align_corners=False),
+        padding_mode=pad,
+        align_corners=False,
+    )
+    blur = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    x = torch.where((draw(0, 1) < 0.25)[:, None, None, None], blur, x)
+    tint = normal(n, 3, 3) * (0.1 * (draw(0, 1) < 0.5))[:, None, None]
+    x = x + torch.einsum("nij,njhw->nihw", tint, x)
+    level = draw(0, 0.2) * (draw(0, 1) < 0.6)
+    return x + level[:, None, None, None] * normal(*x.shape)
+
+
+def pgd_step(move: torch.Tensor, way: torch.Tensor, length: float) -> torch.Tensor:
+    """`move` (n, 3, s, s) plus an L2 step of `length` along `way`, projected back to that length
+    (Madry et al. 2018)."""
+
+    def norm(x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1).norm(dim=1)[:, None, None, None] + 1e-12
+
+    move = move + length * way / norm(way)
+    return move * (length / norm(move)).clamp(max=1)
 
 
 def uniform(n: int, low: float, high: float, generator: Draw) -> torch.Tensor:

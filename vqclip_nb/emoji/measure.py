@@ -29,8 +29,9 @@ from ..pairs import Guide, load_judge, load_pair
 from ..scores import concepts, picture_encoding
 from ..show import contact_sheet
 from ..vqgan import norm_data
-from .data import COLOURS, STYLES, TRAINED, Scenes
-from .train import reconstruction, retrieval
+from .data import COLOURS, STYLES, TRAINED
+from .evaluate import reconstruction, zero_shot_accuracy
+from .scenes import Scenes
 
 SHEET = """
 a pineapple, a strawberry, a sunflower, a carrot, a red apple, a banana, a watermelon, an avocado
@@ -114,8 +115,8 @@ def measure_reading(data: Path) -> dict[str, float]:
         z = pair.vqgan.encode(x)
         return norm_data(pair.vqgan.decode(pair.vqgan.quantize(z))), pair.vqgan.nearest(z)
 
-    figures = retrieval(pair.clip, data)
-    judged = retrieval(load_judge("emoji", device="cpu").clip, data)
+    figures = zero_shot_accuracy(pair.clip, data)
+    judged = zero_shot_accuracy(load_judge("emoji", device="cpu").clip, data)
     figures |= {f"judge {k}": v for k, v in judged.items()}
     return figures | reconstruction(rebuild, Scenes(data), count=500)
 

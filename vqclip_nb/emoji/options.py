@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import torch
 
@@ -41,22 +41,18 @@ T = TypeVar("T", bound=Options)
 
 
 def parse(cls: type[T], description: str | None, argv: list[str] | None = None) -> T:
-    """An instance of `cls` from a command line: DATA OUT and --NAME VALUE for the other fields."""
+    """An instance of `cls` from a command line: DATA OUT, and --NAME VALUE for the other fields."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    kinds = get_type_hints(cls)
+    annotations = get_type_hints(cls)
     for f in dataclasses.fields(cls):
-        kind = next((k for k in (int, float, Path) if k in (kinds[f.name], *_members(kinds, f))), str)
-        words = f"{f.metadata['help']} ({f.default})" if f.default not in ("", None) else f.metadata["help"]
+        words = f.metadata["help"]
         if f.name in ("data", "out"):
-            parser.add_argument(f.name, type=Path, metavar=f.name.upper(), help=f.metadata["help"])
-        else:
-            parser.add_argument(
-                f"--{f.name.replace('_', '-')}", type=kind, default=f.default, help=words
-            )
+            parser.add_argument(f.name, type=Path, metavar=f.name.upper(), help=words)
+            continue
+        kinds = get_args(annotations[f.name]) or (annotations[f.name],)  # Path | None: a Path
+        words += "" if f.default in ("", None) else f" ({f.default})"
+        flag = f"--{f.name.replace('_', '-')}"
+        parser.add_argument(flag, type=kinds[0], default=f.default, help=words)
     return cls(**vars(parser.parse_args(argv)))
-
-
-def _members(kinds: dict[str, Any], f: dataclasses.Field) -> tuple[Any, ...]:
-    return getattr(kinds[f.name], "__args__", ())

@@ -8,6 +8,7 @@ learns the names of single things, and the loop's own paintings as a class of th
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,23 +19,26 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..models.classifier import Classifier
+from ..models.classifier import SIZE, Classifier
 from ..pairs import load_pair
 from ..vqgan import VQGAN, norm_data
 from .augmentations import affine, backgrounds, chance, only_shape_counts
-from .data import HELD_OUT, Scenes
+from .data import HELD_OUT
+from .networks import half
 from .options import Options, option, parse
+from .scenes import Scenes
 from .trainer import Trainer, autocast
 
-SIZE = 96
 HELD_BACK = 72  # paintings that training does not see
 
 
 @dataclass(kw_only=True)
 class ClassifierOptions(Options):
+    """Of `train_classifier`."""
+
     batch: int = option(64, "pictures in a step")
     lr: float = option(5e-4, "highest learning rate")
-    paintings: Path | None = option(None, "what emoji.paintings wrote; left out: no such class")
+    paintings: Path | None = option(None, "what `paintings` wrote; left out: no such class")
     imagenet: Path | None = option(None, "EfficientNet-Lite0's weights; left out: begin at random")
     coded: int = option(1200, "pictures through the VQGAN's codes that are kept at a time")
 
@@ -77,9 +81,7 @@ class CodedThings:
         self.concept[places] = self.scenes.name_of[rows[:, 1]]
         self.next = int(places[-1]) + 1
 
-    def draw(
-        self, count: int, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def draw(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Pictures (count, 3, SIZE, SIZE) and their names' indices."""
         index = torch.randint(len(self.pictures), (count,), generator=generator)
         return shaken(self.pictures[index], generator), self.concept[index]
@@ -95,17 +97,6 @@ def shaken(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Finished pictures, uint8, as (n, 3, SIZE, SIZE) in [0, 1], a little turned and moved."""
     x = pictures.float() / 255
     return affine(x, SIZE, generator, scale=(0.85, 1.1), degrees=6, shift=0.05, padding="border")
-
-
-@torch.no_grad()
-def on_white(scenes: Scenes, rows: torch.Tensor, size: int) -> torch.Tensor:
-    """Things (n, 3, size, size) at .8 of the size, upright, on white."""
-    layer = scenes.sprites[rows[:, 0], rows[:, 1]].float() / 255
-    inner = round(0.8 * size)
-    layer = F.interpolate(layer, (inner, inner), mode="bilinear", antialias=True)
-    before = (size - inner) // 2
-    layer = F.pad(layer, (before, size - inner - before) * 2)
-    return layer[:, :3] + 1 - layer[:, 3:]
 
 
 @torch.no_grad()
@@ -133,7 +124,7 @@ def measure(
     """
     rows = held_out.pairs
     truth = held_out.name_of[rows[:, 1]]
-    logits = logits_of(model, on_white(held_out, rows, SIZE))
+    logits = logits_of(model, held_out.upright(rows))
     names = len(scenes.names)
     known = torch.zeros(logits.shape[1], dtype=torch.bool)
     known[truth] = True
@@ -141,7 +132,7 @@ def measure(
     pick = torch.from_numpy(np.random.default_rng(0).permutation(len(scenes.pairs))[:200])
     rows = scenes.pairs[pick]
     with autocast():
-        coded = norm_data(vqgan.decode(vqgan.quantize(vqgan.encode(on_white(scenes, rows, 128)))))
+        coded = norm_data(vqgan.decode(vqgan.quantize(vqgan.encode(scenes.upright(rows)))))
     coded = F.interpolate(coded.float(), (SIZE, SIZE), mode="bilinear", antialias=True)
     logits = logits_of(model, coded)
     place = places(logits[:, :names], scenes.name_of[rows[:, 1]])
@@ -162,7 +153,8 @@ def train_classifier(options: ClassifierOptions) -> Iterator[Trainer]:
     Of a batch 5/8 are drawings, 1/4 drawings through the codes, 1/8 paintings.
     """
     torch.manual_seed(options.seed)
-    scenes, held_out = Scenes(options.data), Scenes(options.data, styles=(HELD_OUT,))
+    scenes = Scenes(options.data)
+    held_out = Scenes(options.data, size=SIZE, styles=(HELD_OUT,))
     vqgan = load_pair("emoji", device="cpu").vqgan.to(memory_format=torch.channels_last)
     painted = torch.zeros(0, 3, 128, 128, dtype=torch.uint8)
     if options.paintings:
@@ -175,9 +167,7 @@ def train_classifier(options: ClassifierOptions) -> Iterator[Trainer]:
         model.start_from_imagenet(weights)
     model = model.to(options.device, memory_format=torch.channels_last)
     coded = CodedThings(scenes, vqgan, options.coded)
-    trainer = Trainer(
-        "shapes", model, options, weight_decay=0.05, parts={"coded": coded}
-    )
+    trainer = Trainer("shapes", model, options, weight_decay=0.05, parts={"coded": coded})
     if trainer.step == 0:
         while coded.next < options.coded:
             coded.renew(min(24, options.coded - coded.next), trainer.generator)
@@ -185,7 +175,9 @@ def train_classifier(options: ClassifierOptions) -> Iterator[Trainer]:
     while not trainer.done:
         model.train()
         g = trainer.generator
-        rows = scenes.pairs[torch.from_numpy(trainer.rng.permutation(len(scenes.pairs))[: counts[0]])]
+        rows = scenes.pairs[
+            torch.from_numpy(trainer.rng.permutation(len(scenes.pairs))[: counts[0]])
+        ]
         coded.renew(2, g)
         pictures, concept = coded.draw(counts[1], g)
         index = torch.randint(max(1, len(painted)), (counts[2],), generator=g)
@@ -201,9 +193,11 @@ def train_classifier(options: ClassifierOptions) -> Iterator[Trainer]:
         if trainer.due:
             average = trainer.average.module
             trainer.report(**measure(average, held_out, scenes, vqgan, held_back))
-            state = average.state_dict()
-            keep = {k: v.half() for k, v in state.items() if not k.endswith("batches_tracked")}
-            trainer.export({k: v.cpu().contiguous() for k, v in keep.items()}, {})
+            state = {
+                k: v for k, v in average.state_dict().items() if not k.endswith("batches_tracked")
+            }
+            names_told = json.dumps(scenes.names, ensure_ascii=False)
+            trainer.export(half(state), {"names": names_told})
             yield trainer
 
 

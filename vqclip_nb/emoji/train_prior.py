@@ -22,8 +22,11 @@ import torch.nn.functional as F
 from ..models.prior import Prior, caption_tokens
 from ..pairs import import_clip, load_pair, open_pair
 from ..vqgan import VQGAN
-from .data import COLOURS, STYLES, Scenes, article
+from .captions import article
+from .data import COLOURS, STYLES
+from .networks import half
 from .options import Options, option, parse
+from .scenes import Scenes
 from .trainer import Trainer, autocast
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(kw_only=True)
 class PriorOptions(Options):
+    """Of `train_prior`."""
+
     steps: int = option(4000, "optimizer steps in all")
     batch: int = option(64, "pictures in a step")
     lr: float = option(1.5e-3, "highest learning rate")
@@ -40,21 +45,6 @@ class PriorOptions(Options):
     colours: int = option(3, "backgrounds of each drawing besides white")
     clip: Path | None = option(None, "the guide whose text side is used; left out: the pair's")
     vqgan: Path | None = option(None, "the VQGAN whose codes are learned; left out: the pair's")
-
-
-@torch.no_grad()
-def upright(scenes: Scenes, rows: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
-    """Drawings (n, 3, 128, 128) of `rows` (style, concept), in the middle, on colours (n, 3)."""
-    layer = F.interpolate(
-        scenes.sprites[rows[:, 0], rows[:, 1]].float() / 255,
-        (102, 102), mode="bilinear", antialias=True,
-    )  # fmt: skip
-    layer = F.pad(layer, (13,) * 4)
-    ink, alpha = layer[:, :3], layer[:, 3:]
-    if "line" in scenes.styles:  # black lines would vanish on a dark background
-        turn = (colours.mean(1) < 0.3) & (rows[:, 0] == scenes.styles.index("line"))
-        ink = torch.where(turn[:, None, None, None], alpha - ink, ink)
-    return ink + colours[:, :, None, None] * (1 - alpha)
 
 
 class CodedDrawings:
@@ -72,7 +62,7 @@ class CodedDrawings:
         parts = []
         for colour in self.colour:
             for at in torch.arange(count).split(32):
-                x = upright(scenes, scenes.pairs[at], palette[colour[at]])
+                x = scenes.upright(scenes.pairs[at], palette[colour[at]])
                 with autocast():
                     z = vqgan.encode(x.contiguous(memory_format=torch.channels_last)).float()
                 parts.append(vqgan.nearest(z).short())
@@ -156,7 +146,7 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
         trainer.optimizer_step(loss, loss=loss.item())
         if trainer.due:
             trainer.report()
-            state = {k: v.half().cpu() for k, v in trainer.average.module.state_dict().items()}
+            state = half(trainer.average.module.state_dict())
             trainer.export(state, {"config": json.dumps(prior.config)})
             yield trainer
 

@@ -6,8 +6,14 @@ excitation, here without the last block and the wide head.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 
 # expansion, kernel, stride of the first block, channels, blocks
@@ -19,6 +25,7 @@ STAGES = (
     (6, 5, 1, 112, 3),
     (6, 5, 2, 192, 4),
 )
+SIZE = 96  # side in pixels of the pictures that it was trained on
 FROZEN_BLOCKS = 3  # edges and textures stay as ImageNet taught them
 
 
@@ -66,16 +73,14 @@ class Bottleneck(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Pictures (n, 3, h, w) in [0, 1], best 96×96, to logits (n, classes)."""
+    """Pictures (n, 3, h, w) in [0, 1], best SIZE × SIZE, to logits (n, classes)."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         blocks, width = [], 32
         for expansion, kernel, stride, channels, count in STAGES:
             for i in range(count):
-                blocks.append(
-                    Bottleneck(width, channels, expansion, kernel, 1 if i else stride)
-                )
+                blocks.append(Bottleneck(width, channels, expansion, kernel, 1 if i else stride))
                 width = channels
         self.stem = Convolution(3, 32, 3, 2)
         self.blocks = nn.Sequential(*blocks)
@@ -107,3 +112,76 @@ class Classifier(nn.Module):
             if not any(p.requires_grad for p in part.parameters()):
                 part.eval()
         return self
+
+
+@dataclass(eq=False, kw_only=True)
+class ShapeJudge:
+    """Says what a finished picture shows: probabilities of `names`, and of being none of them but
+    a painting of the loop, the classifier's last class. It never guides.
+
+    hashes: SHA-256 of the weights.
+    """
+
+    classifier: Classifier
+    names: Sequence[str]
+    device: torch.device
+    name: str = "shapes"
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.classifier.to(self.device).eval().requires_grad_(False)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {self.device})"
+
+    @torch.no_grad()
+    def probabilities(self, image: Image.Image) -> torch.Tensor:
+        """(names + 1,), the mean over the picture, its mirror image, and both a little larger."""
+        x = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 255
+        large = F.interpolate(x, (SIZE + 12, SIZE + 12), mode="bilinear", antialias=True)
+        whole = F.interpolate(x, (SIZE, SIZE), mode="bilinear", antialias=True)
+        views = torch.cat([whole, large[:, :, 6:-6, 6:-6]])
+        views = torch.cat([views, views.flip(3)]).to(self.device)
+        return self.classifier(views).softmax(-1).mean(0).cpu()
+
+    def rank(self, image: Image.Image, thing: str) -> int:
+        """Place of `thing`, with or without article, among all names; 1 is first.
+
+        ValueError for a thing that is not among them.
+        """
+        place, p = self._place(thing), self.probabilities(image)[:-1]
+        return 1 + int((p > p[place]).sum())
+
+    def painting_share(self, image: Image.Image) -> float:
+        """Probability, in [0, 1], that it is a painting that shows nothing."""
+        return float(self.probabilities(image)[-1])
+
+    def top(self, image: Image.Image, count: int = 5) -> list[tuple[str, float]]:
+        """The likeliest names and their probabilities, painting left out."""
+        p, index = self.probabilities(image)[:-1].topk(count)
+        return [(self.names[i], v) for i, v in zip(index.tolist(), p.tolist(), strict=True)]
+
+    def _place(self, thing: str) -> int:
+        words = thing.strip().split(" ", 1)
+        bare = words[1] if len(words) == 2 and words[0].lower() in ("a", "an", "the") else thing
+        for candidate in (thing.strip(), bare):
+            if candidate in self.names:
+                return list(self.names).index(candidate)
+        near = difflib.get_close_matches(bare, self.names, 3, 0.6)
+        raise ValueError(
+            f"{thing!r} is not among the names of {self.name}"
+            + (f": did you mean {', '.join(near)}?" if near else "")
+        )
+
+
+def build_shape_judge(
+    state: dict[str, torch.Tensor], names: Sequence[str], device: torch.device, sha256: str = ""
+) -> ShapeJudge:
+    """A judge from its weights; RuntimeError where they do not fit."""
+    classifier = Classifier(len(names) + 1)
+    own = classifier.state_dict()
+    counters = {k: v for k, v in own.items() if k.endswith("num_batches_tracked")}
+    classifier.load_state_dict({**counters, **{k: v.float() for k, v in state.items()}})
+    return ShapeJudge(
+        classifier=classifier, names=names, device=device, hashes={"classifier": sha256}
+    )

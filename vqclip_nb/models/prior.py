@@ -25,7 +25,9 @@ def attention_mask(side: int, pattern: str = "full", reach: int = 2) -> torch.Te
     column. ValueError for another pattern.
     """
     if pattern not in ATTENTION:
-        raise ValueError(f"attention {pattern!r} is not known: choose one of {', '.join(ATTENTION)}")
+        raise ValueError(
+            f"attention {pattern!r} is not known: choose one of {', '.join(ATTENTION)}"
+        )
     place = torch.arange(side * side)
     row, column = place // side, place % side
     apart = torch.stack([row[:, None] - row, column[:, None] - column]).abs()
@@ -103,16 +105,14 @@ class Prior(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.leave = nn.Linear(width, head_width * patch**2)
         self.bias = nn.Parameter(torch.zeros(codes))
-        self.register_buffer(
-            "visible", attention_mask(side // patch, attention), persistent=False
-        )
+        self.register_buffer("visible", attention_mask(side // patch, attention), persistent=False)
         nn.init.normal_(self.embedding.weight, std=head_width**-0.5)
         nn.init.zeros_(self.caption[2].weight)
 
     def features(
         self, index: torch.Tensor, tokens: torch.Tensor, keep: torch.Tensor, encoding: torch.Tensor
     ) -> torch.Tensor:
-        """Codes (b, side, side) to what `logits` compares with each code: (b, side², head_width)."""
+        """Codes (b, side, side) to what is compared with each code: (b, side², head_width)."""
         b, p, n = len(index), self.patch, self.side // self.patch
         x = self.embedding(index).view(b, n, p, n, p, -1).transpose(2, 3)
         given = keep.any(1)[:, None]
