@@ -95,9 +95,9 @@ class Prior(nn.Module):
         tokens = (side // patch) ** 2
         self.embedding = nn.Embedding(codes + 1, head_width)
         self.enter = nn.Linear(head_width * patch**2, width)
-        self.position_embedding = nn.Parameter(0.02 * torch.randn(tokens, width))
+        self.position_embedding = nn.Parameter(0.2 * torch.randn(tokens, width))
         self.text = nn.Linear(text_width, width)
-        self.empty_embedding = nn.Parameter(0.02 * torch.randn(1, width))
+        self.empty_embedding = nn.Parameter(0.2 * torch.randn(1, width))
         self.caption = nn.Sequential(
             nn.Linear(encoding, width), nn.GELU(), nn.Linear(width, 4 * width)
         )
