@@ -22,8 +22,11 @@ from vqclip_nb.emoji.options import Options, parse
 from vqclip_nb.emoji.scenes import Scenes
 from vqclip_nb.emoji.train_clip import ClipOptions, clip_losses
 from vqclip_nb.emoji.train_vqgan import VqganOptions
-from vqclip_nb.pairs import EMOJI, build_clip
-from vqclip_nb.vqgan import VQGAN
+from vqclip_nb.latents import noise
+from vqclip_nb.models.clip import build_clip
+from vqclip_nb.models.fast import encode_image
+from vqclip_nb.models.pair import EMOJI
+from vqclip_nb.models.vqgan import VQGAN
 
 TOY = dict(steps=4, every=2, batch=6, device="cpu")
 
@@ -163,12 +166,10 @@ def test_negatives_are_painted_by_the_vqgan_they_are_given(sprites, guide):
     negatives = GeneratedNegatives(Scenes(sprites), own, 2)
     rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
     painted = negatives.step(guide, torch.zeros(256), 2, rng, generator).pictures
-    noise = torch.zeros_like(negatives.latents[0])
     generator.manual_seed(0)
-    for slot in range(2):
-        noise[slot] = (0.5 * torch.randn(noise.shape[1:], generator=generator)).sin()
+    start = torch.stack([noise((32, 16, 16), generator=generator) for _ in range(2)])
     with train_clip.autocast():
-        expected = (own.decode(own.quantize(noise)).float().clip(-1, 1) + 1) / 2
+        expected = own.synthesize(start).float()
     small = torch.nn.functional.adaptive_avg_pool2d(expected, 64)
     order = [0, 1] if (small[0] - painted[0]).abs().mean() < 0.05 else [1, 0]
     assert (small[order] - painted).abs().mean() < 0.02
@@ -254,9 +255,10 @@ def test_a_loaded_resnet_answers_as_openais_class():
             norm.weight.uniform_(0.5, 1.5, generator=generator)
             norm.bias.uniform_(-0.5, 0.5, generator=generator)
     encodings, gradients = [], []
-    for model in (trained.eval(), build_clip(trained.state_dict())):
+    loaded = build_clip(trained.state_dict())
+    for encode in (trained.eval().encode_image, partial(encode_image, loaded.visual)):
         x = pictures.clone().requires_grad_()
-        encodings.append(model.encode_image(x))
+        encodings.append(encode(x))
         gradients.append(torch.autograd.grad(encodings[-1].square().sum(), x)[0])
     torch.testing.assert_close(*encodings, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-3)

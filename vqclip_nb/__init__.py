@@ -1,18 +1,32 @@
 """vqclip_nb: a text becomes a picture, live, by optimising the latent of a VQGAN under the guidance
 of CLIP."""
 
-from .export import open_recipe
-from .grid import grid
-from .pairs import Guide, Pair, available_pairs, load_judge, load_pair, open_pair
-from .prompts import create_encodings, unknown_words
+from importlib import import_module
+
+from .frames import Frame
+from .models.clip import ClipEnsemble, ClipModel
+from .models.pair import Pair, available_pairs, load_judge, load_pair, open_pair
+from .prompts import create_encodings
+from .prompts import strange_words as unknown_words
+from .recipe import open_recipe
+from .run import Run, training_loop
 from .settings import PRESETS, Settings
-from .training import Frame, Run, training_loop
 from .weights import WeightsError
+
+Guide = ClipModel  # its name until 0.2
+replay = Run.replay
+
+_LATER = {  # figures, tables and widgets load on first use: a script that only paints needs none
+    "grid": (".experiments.grid", "grid"),
+    "watch": (".show", "watch"),
+    "Studio": (".studio", "Studio"),
+}
 
 __all__ = [
     "PRESETS",
+    "ClipEnsemble",
+    "ClipModel",
     "Frame",
-    "Guide",
     "Pair",
     "Run",
     "Settings",
@@ -25,6 +39,7 @@ __all__ = [
     "load_pair",
     "open_pair",
     "open_recipe",
+    "replay",
     "training_loop",
     "unknown_words",
     "watch",
@@ -32,13 +47,7 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    # Figures and widgets load on first use: a script that only paints needs neither.
-    if name == "watch":
-        from .show import watch
-
-        return watch
-    if name == "Studio":
-        from .studio import Studio
-
-        return Studio
+    if name in _LATER:
+        module, attribute = _LATER[name]
+        return getattr(import_module(module, __name__), attribute)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,66 +1,41 @@
-"""PNG, GIF and MP4 that carry their recipe, and the way back from a file to its `Settings`."""
+"""PNG, GIF and MP4 that carry their recipe, and the picture of a recipe painted again."""
 
 from __future__ import annotations
 
 import json
-import platform
-import re
 import subprocess
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import torch
 from PIL import Image, PngImagePlugin
 
-from .settings import KNOBS, Settings
+from .files import write_atomically
+from .latents import interpolate
+from .pictures import to_pil
+from .recipe import (
+    IPTC,
+    KEY,
+    check_recipe,
+    make_recipe,
+    read_recipe,
+    recipe_changes,
+    recipe_settings,
+)
 
-# IPTC's word for media made by an algorithm that learned from samples.
-IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+if TYPE_CHECKING:
+    from .frames import Frame
+    from .models.pair import Pair
+    from .run import Run
+
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
     f'Iptc4xmpExt:DigitalSourceType="{IPTC}"/></rdf:RDF></x:xmpmeta>'
 )
-KEY = "vqclip_nb"
 Progress = Callable[[int, int], None] | None  # called with frames done, of how many
-
-
-def recipe(settings: Settings, pair: Any, **more: Any) -> dict[str, Any]:
-    """How a picture was made: settings (the seed among them), pair with its hashes, versions."""
-    versions = {"python": platform.python_version()}
-    for package in ("vqclip_nb", "torch", "openai-clip", "taming-transformers"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:  # used from a checkout
-            versions[package] = "unknown"
-    return {
-        "made_by": KEY,
-        "settings": json.loads(settings.to_json()),
-        "pair": pair.name,
-        "hashes": pair.hashes,
-        "device": str(pair.device),
-        "versions": versions,
-        "digital_source_type": IPTC,
-        **more,
-    }
-
-
-def write_whole(path: str | Path, save: Callable[[Path], None]) -> Path:
-    """Write beside `path` under a temporary name, then rename, so that a failure leaves what was
-    there."""
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name} in")
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
-        save(part)
-        part.replace(path)
-    except PermissionError as e:
-        raise PermissionError(f"no permission to write {path}: choose another folder") from e
-    finally:
-        part.unlink(missing_ok=True)
-    return path
 
 
 def save_png(image: Image.Image, path: str | Path, recipe: dict[str, Any]) -> Path:
@@ -68,7 +43,7 @@ def save_png(image: Image.Image, path: str | Path, recipe: dict[str, Any]) -> Pa
     info = PngImagePlugin.PngInfo()
     info.add_itxt(KEY, json.dumps(recipe, ensure_ascii=False))
     info.add_itxt("XML:com.adobe.xmp", XMP)
-    return write_whole(path, lambda part: image.save(part, "PNG", pnginfo=info))
+    return write_atomically(path, lambda part: image.save(part, "PNG", pnginfo=info))
 
 
 def _sequence(images: Sequence[Image.Image], fps: float, boomerang: bool) -> list[Image.Image]:
@@ -102,18 +77,10 @@ def save_gif(
     durations = [round(1000 / fps)] * len(frames)
     if not boomerang:
         durations[-1] += 1000
+    options = dict(save_all=True, append_images=frames[1:], loop=0, duration=durations)
     comment = json.dumps(recipe).encode()
-    return write_whole(
-        path,
-        lambda part: frames[0].save(
-            part,
-            "GIF",
-            save_all=True,
-            append_images=frames[1:],
-            loop=0,
-            duration=durations,
-            comment=comment,
-        ),
+    return write_atomically(
+        path, lambda part: frames[0].save(part, "GIF", comment=comment, **options)
     )
 
 
@@ -126,72 +93,119 @@ def save_mp4(
     boomerang: bool = False,
     progress: Progress = None,
 ) -> Path:
-    """Write an H.264 film with its recipe."""
+    """Write an H.264 film with its recipe; OSError if the encoder did not write all of it."""
     import imageio.v2 as imageio
+    import imageio_ffmpeg
     import numpy as np
 
     images = _sequence(images, fps, boomerang)
+    escaped = json.dumps(recipe)
+    for sign in "\\=;#":
+        escaped = escaped.replace(sign, f"\\{sign}")
 
     def save(part: Path) -> None:
-        options = ["-metadata", f"comment={json.dumps(recipe)}", "-movflags", "use_metadata_tags"]
-        with imageio.get_writer(
-            part,
-            format="FFMPEG",
-            fps=fps,
-            codec="libx264",
-            quality=8,
-            macro_block_size=2,
-            ffmpeg_log_level="error",
-            output_params=options,
-        ) as film:
-            for image in _counted(images, progress):
-                film.append_data(np.asarray(image))
-
-    return write_whole(path, save)
-
-
-def read_recipe(path: str | Path) -> dict[str, Any]:
-    """The recipe inside a PNG, GIF or MP4 that we wrote; ValueError if there is none."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {str(path)!r}")
-    text: str | bytes | None = None
-    try:
-        if path.suffix.lower() == ".mp4":
-            import imageio_ffmpeg
-
+        # In a file: a command line takes no long recipe.
+        bare, words = part.with_suffix(".bare.mp4"), part.with_suffix(".txt")
+        try:
+            words.write_text(f";FFMETADATA1\ncomment={escaped}\n", encoding="utf8")
+            options = dict(format="FFMPEG", fps=fps, codec="libx264", quality=8)
+            with imageio.get_writer(
+                bare, macro_block_size=2, ffmpeg_log_level="error", **options
+            ) as film:
+                for image in _counted(images, progress):
+                    film.append_data(np.asarray(image))
             done = subprocess.run(
-                [
-                    imageio_ffmpeg.get_ffmpeg_exe(),
-                    "-v",
-                    "error",
-                    "-i",
-                    str(path),
-                    "-f",
-                    "ffmetadata",
-                    "-",
-                ],
+                [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", "-i", bare.resolve()]
+                + ["-i", words.resolve(), "-map_metadata", "1", "-codec", "copy"]
+                + ["-movflags", "use_metadata_tags", part.resolve()],
                 capture_output=True,
                 text=True,
-                encoding="utf8",
+                stdin=subprocess.DEVNULL,
             )
-            found = re.search(r"^comment=(.*?)(?=^\S+?=|\Z)", done.stdout, re.M | re.S)
-            text = re.sub(r"\\(.)", r"\1", found[1], flags=re.S).strip() if found else None
-        else:
-            with Image.open(path) as image:
-                text = image.text.get(KEY) if image.format == "PNG" else image.info.get("comment")
-        found = json.loads(text) if text else None
-    except (OSError, ValueError, AttributeError) as e:
-        raise ValueError(f"{path} holds no recipe that can be read: {e}") from e
-    if not isinstance(found, dict) or found.get("made_by") != KEY:
-        raise ValueError(
-            f"{path} holds no recipe: it was not written by vqclip_nb, or lost it in a conversion"
-        )
-    return found
+            # The encoder's own end is not told: a film cut short by a full disk has fewer frames.
+            whole = done.returncode == 0 and part.is_file()
+            frames = imageio_ffmpeg.count_frames_and_secs(part.resolve())[0] if whole else 0
+            if frames != len(images):
+                raise OSError(
+                    f"{path} was not written: {frames} of {len(images)} frames; is the disk full? "
+                    f"{done.stderr.strip()[-200:]}"
+                )
+        finally:
+            bare.unlink(missing_ok=True)
+            words.unlink(missing_ok=True)
+
+    return write_atomically(path, save)
 
 
-def open_recipe(path: str | Path) -> Settings:
-    """The `Settings` that made a PNG, GIF or MP4 of ours; settings that this version lacks are left
-    out."""
-    values = read_recipe(path)["settings"]
-    return Settings(**{k: v for k, v in values.items() if k in KNOBS})
+class Exports:
+    """What a `Run` can write, and read back."""
+
+    def recipe(self: Run, frame: Frame | None = None) -> dict[str, Any]:
+        """What is written into exported files; of the picture of an earlier `frame` if given."""
+        return make_recipe(self, frame)
+
+    def _images(self: Run) -> list[Image.Image]:
+        if not self.frames:
+            raise ValueError("nothing to save yet: take at least one step")
+        return [f.image for f in self.frames]
+
+    def save_png(self: Run, path: str | Path) -> Path:
+        """Write the last picture."""
+        if self.image is None:
+            raise ValueError("nothing to save yet: take at least one step")
+        return save_png(self.image, path, self.recipe())
+
+    def save_gif(self: Run, path: str | Path, *, fps: float = 10, boomerang: bool = False) -> Path:
+        """Write the kept frames as an animation; `boomerang` plays it back again."""
+        return save_gif(self._images(), path, self.recipe(), fps=fps, boomerang=boomerang)
+
+    def save_mp4(self: Run, path: str | Path, *, fps: float = 10, boomerang: bool = False) -> Path:
+        """Write the kept frames as a film."""
+        return save_mp4(self._images(), path, self.recipe(), fps=fps, boomerang=boomerang)
+
+    @classmethod
+    def replay(cls: type[Run], path: str | Path, pair: Pair, **parts: Any) -> Run:
+        """Paint the picture of a PNG, GIF or MP4 of ours again, steered or not: the same bytes on
+        the same machine.
+
+        parts: those of `Run` that replaced a part of the loop. ValueError if the file holds no
+        recipe, if `pair` has other weights, or if a part is missing; a warning says what else may
+        change the bytes.
+        """
+        recipe = read_recipe(path)
+        check_recipe(recipe, pair)
+        if missing := set(recipe.get("parts", [])) - parts.keys():
+            raise ValueError(
+                f"{path} was painted with parts of its own: give {', '.join(sorted(missing))}"
+            )
+        changes, steps = recipe_changes(recipe), recipe.get("steps")
+        if not isinstance(steps, int):
+            raise ValueError(f"{path} does not say after how many steps the picture was taken")
+        run = cls(pair, recipe_settings(recipe), **parts)
+        while len(run.history) < steps:
+            while changes and changes[0][0] == len(run.history):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # said when it was painted
+                    run.change(**changes.pop(0)[1])
+            if run.done:
+                break
+            run.step()
+        return run
+
+
+@torch.no_grad()
+def morph(runs: Sequence[Run], between: int = 12) -> Iterator[Image.Image]:
+    """Pictures on the way through the last latents of every picture of `runs` (the report's res_z).
+
+    ValueError for fewer than two pictures, for unlike sizes, or for runs of different pairs.
+    """
+    if len({id(run.pair) for run in runs}) > 1:
+        raise ValueError("a morph needs pictures that were painted with the same pair")
+    latents = [
+        run.painting.optimization.latent(frame.state.get("average", frame.z).to(run.pair.device))
+        for run in runs
+        for frame in {f.index: f for f in run.frames if f.state}.values()
+    ]
+    quantize = runs[0].settings.quantize
+    for z in interpolate(latents, between):
+        yield to_pil(runs[0].pair.vqgan.synthesize(z, quantize=quantize)[0])

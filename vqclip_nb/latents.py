@@ -1,4 +1,4 @@
-"""The tensor that is optimised: where it starts, and which activation acts on it."""
+"""The tensor that is optimised: where it starts, and which activation acts on it (figure 12)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from .settings import ACTIVATIONS
-from .vqgan import VQGAN
 
 FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sine": torch.sin,
@@ -23,41 +22,38 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 assert tuple(FUNCTIONS) == ACTIVATIONS
 
 
-class Parameters(nn.Module):
-    """The latent z (1, channels, h, w) as a parameter; calling it gives what the generator is fed.
-
-    The start is `activation(.5 · randn)`, drawn from `generator` on the CPU so that every device
-    starts alike; or `start`, an encoded picture. With `at="every step"` the activation acts in each
-    call instead.
-    """
+class Latent(nn.Module):
+    """The latent z (1, channels, h, w) as a parameter `data`; calling it gives what the generator
+    is fed: the activation of it with `at="every step"`, else `data` itself."""
 
     def __init__(
-        self,
-        shape: tuple[int, int, int, int],
-        *,
-        activation: str = "sine",
-        at: str = "start",
-        generator: torch.Generator,
-        start: torch.Tensor | None = None,
+        self, z: torch.Tensor, *, activation: str = "none", at: str = "every step"
     ) -> None:
         super().__init__()
-        f = FUNCTIONS[activation]
-        z = 0.5 * torch.randn(shape, generator=generator)
-        if start is not None:
-            z = start
-        elif at == "start":
-            z = f(z)
-        self.data = nn.Parameter(z.clone())
-        self._every = f if at == "every step" else FUNCTIONS["none"]
+        self.data = nn.Parameter(z.detach().clone())
+        self._every = FUNCTIONS[activation if at == "every step" else "none"]
 
     def forward(self, z: torch.Tensor | None = None) -> torch.Tensor:
         """The latent, or `z` in its place, after the activation if that acts in every step."""
         return self._every(self.data if z is None else z)
 
 
-def paint(vqgan: VQGAN, latent: torch.Tensor, *, quantize: bool) -> torch.Tensor:
-    """The report's `generator`: latent to generator output (1, 3, h, w), about [-1, 1]."""
-    return vqgan.decode(vqgan.quantize(latent) if quantize else latent)
+def noise(
+    shape: Sequence[int],
+    *,
+    activation: str = "sine",
+    at: str = "start",
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """The report's start `activation(.5 · randn)` of `shape` (1, channels, h, w), drawn on the CPU
+    so that every device starts alike; plain with `at="every step"`."""
+    z = 0.5 * torch.randn(*shape, generator=generator)
+    return FUNCTIONS[activation](z) if at == "start" else z
+
+
+def blend(start: torch.Tensor, noise: torch.Tensor, strength: float) -> torch.Tensor:
+    """A start (1, channels, h, w) of which `strength` in [0, 1] is seen; the rest is noise."""
+    return start if strength == 1 else torch.lerp(noise.to(start), start, strength)
 
 
 def interpolate(latents: Sequence[torch.Tensor], between: int) -> Iterator[torch.Tensor]:

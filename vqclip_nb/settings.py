@@ -1,16 +1,22 @@
-"""Every knob once: default, range, unit and one line of help. Sliders, tables and errors are made
-from here."""
+"""Every knob once: default, range, unit, label and one line of help. Sliders, the command line,
+tables and errors are made from here."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 import json
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 ACTIVATIONS = ("sine", "none", "relu", "leaky relu", "tanh", "sigmoid", "softmax")
+STARTS = ("noise", "library", "prior")
+MAX_TEXT = (
+    2000  # characters of a prompt; more takes long to look up and CLIP reads 75 words at most
+)
+MAX_TEXTS = 1000  # prompts in one run
+MAX_PICTURE = 40_000_000  # characters of a picture inside a prompt or as the start
 
 
 @dataclass(frozen=True)
@@ -18,13 +24,15 @@ class Knob:
     """What a control needs to know about one field of `Settings`."""
 
     help: str
+    label: str = ""  # what people read; left empty, the name without its underscores
+    usual: Any = None  # what an empty setting means where the pair says nothing of it
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
     unit: str = ""
     log: bool = False  # a slider for it moves in powers of ten
     live: bool = True  # a change takes effect on the next step; otherwise it needs a restart
-    empty: bool = False  # None is allowed and means: as the pair prefers
+    empty: bool = False  # None is allowed and means: as the pair's own defaults say
 
 
 def knob(default: Any, help: str, **facts: Any) -> Any:
@@ -39,27 +47,41 @@ def knob(default: Any, help: str, **facts: Any) -> Any:
 class Settings:
     """What one run is asked to do; checked when made, never changed (see `replace`).
 
-    Names and the figures of the preset "report" are the report's. A wrong value raises ValueError
-    that names the field, what was given and what is allowed; a wrong name raises TypeError with the
-    nearest.
+    None leaves a setting to the pair (`for_pair`). Names and the figures of the preset "report" are
+    the report's. A wrong value raises ValueError that names the field, what was given and what is
+    allowed; a wrong name raises TypeError with the nearest.
     """
 
     include: list[str] = knob(
         [],
         "what to paint: a text or picture file; weigh and join: 'a fox:2 | snow:1'; "
         "each entry of the list becomes a picture of its own",
+        label="prompt",
     )
-    exclude: str = knob("", "what to keep away from; empty for nothing")
-    extras: str = knob("", "added to every include: a style or a place; empty for nothing")
-    learning_rate: float = knob(
-        0.2,
+    exclude: str = knob("", "what to keep away from; empty for nothing", label="avoid")
+    extras: str = knob(
+        "", "added to every include: a style or a place; empty for nothing", label="style"
+    )
+    learning_rate: float | None = knob(
+        None,
         "how far a step moves the latent: low is calm, high is wild",
+        label="speed",
+        usual=0.2,
+        empty=True,
         low=0.001,
         high=10.0,
         log=True,
     )
-    total_iter: int = knob(
-        100, "optimisation steps for each picture", low=1, high=10_000, unit="steps", log=True
+    total_iter: int | None = knob(
+        None,
+        "optimisation steps for each picture",
+        label="steps",
+        usual=100,
+        empty=True,
+        low=1,
+        high=10_000,
+        unit="steps",
+        log=True,
     )
     activation: str = knob(
         "sine", "function applied to the latent's random numbers", choices=ACTIVATIONS, live=False
@@ -70,11 +92,24 @@ class Settings:
         choices=("start", "every step"),
         live=False,
     )
-    noise_factor: float = knob(
-        0.22, "noise added to the crops, against paintings only CLIP can see", low=0.0, high=2.0
+    noise_factor: float | None = knob(
+        None,
+        "noise added to the crops, against paintings only CLIP can see",
+        label="noise",
+        usual=0.22,
+        empty=True,
+        low=0.0,
+        high=2.0,
     )
-    crops: int = knob(
-        16, "random views of the picture that CLIP judges in a step", low=1, high=256, unit="crops"
+    crops: int | None = knob(
+        None,
+        "random views of the picture that CLIP judges in a step",
+        label="views",
+        usual=16,
+        empty=True,
+        low=1,
+        high=256,
+        unit="crops",
     )
     crop_method: str = knob(
         "anchored",
@@ -103,13 +138,23 @@ class Settings:
     seed: int = knob(
         0, "same seed, settings and machine: same bytes", low=0, high=2**32 - 1, live=False
     )
-    weight_decay: float = knob(0.1, "AdamW's pull of the latent towards zero", low=0.0, high=10.0)
+    weight_decay: float | None = knob(
+        None,
+        "AdamW's pull of the latent towards zero",
+        usual=0.1,
+        empty=True,
+        low=0.0,
+        high=10.0,
+    )
     quantize: bool = knob(
         True, "snap the latent to the codebook (straight-through); off: as the report", live=False
     )
-    average: float = knob(
-        0.0,
+    ema_decay: float | None = knob(
+        None,
         "show the running average of the latent: calmer pictures; 0 is off",
+        label="calm",
+        usual=0.0,
+        empty=True,
         low=0.0,
         high=0.999,
     )
@@ -117,7 +162,45 @@ class Settings:
     w2: float = knob(1.0, "weight of extras", low=-10.0, high=10.0)
     alpha: float = knob(1.0, "importance of include and extras in the loss", low=0.0, high=10.0)
     beta: float = knob(0.5, "importance of exclude in the loss", low=0.0, high=10.0)
-    init_image: str = knob("", "picture file to start from; empty: start from noise", live=False)
+    start: str | None = knob(
+        None,
+        "noise: the report's; library: a drawing that the pair knows for the prompt; "
+        "prior: codes drawn by a network that learned which go together",
+        label="start from",
+        usual="noise",
+        empty=True,
+        choices=STARTS,
+        live=False,
+    )
+    init_image: str = knob(
+        "", "picture file to start from in place of that", label="start picture", live=False
+    )
+    start_strength: float | None = knob(
+        None,
+        "how much of the picture at the start is seen; the rest is noise",
+        usual=1.0,
+        empty=True,
+        low=0.0,
+        high=1.0,
+        live=False,
+    )
+    keep_edges: float | None = knob(
+        None,
+        "how firmly the lines of the picture at the start are kept; 0 lets them go",
+        label="keep lines",
+        usual=0.0,
+        empty=True,
+        low=0.0,
+        high=100.0,
+    )
+    loosen: float | None = knob(
+        None,
+        "how far a changed prompt may undo what is painted: 0 nothing, 1 all of it",
+        usual=0.0,
+        empty=True,
+        low=0.0,
+        high=1.0,
+    )
     show_step: int = knob(5, "keep and show every so many steps", low=1, high=10_000, unit="steps")
     show_from: int = knob(0, "keep and show from this step on", low=0, high=10_000, unit="steps")
 
@@ -139,33 +222,43 @@ class Settings:
                 or not all(isinstance(v, str) and v.strip() for v in value)
             ):
                 raise ValueError(
-                    f"include={value!r}: give at least one text that is not empty, "
+                    f"include={_shown(value)}: give at least one text that is not empty, "
                     "for example include=['a pineapple in a bowl']"
                 )
-            return [v.strip() for v in value]
+            if len(value) > MAX_TEXTS:
+                raise ValueError(f"include has {len(value):,} texts: allowed are {MAX_TEXTS:,}")
+            return [_text(name, v) for v in value]
         if kind in ("int", "float"):
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not math.isfinite(value) or (kind == "int" and value != int(value)):
+            whole = number and kind == "int" and (isinstance(value, int) or value.is_integer())
+            if not number or not (whole or kind == "float") or value != value:
                 raise ValueError(
-                    f"{name}={value!r}: give {'a whole number' if kind == 'int' else 'a number'} "
+                    f"{name}={_shown(value)}: give a {'whole ' * (kind == 'int')}number "
                     f"from {k.low:g} to {k.high:.10g}"
                 )
             if not k.low <= value <= k.high:
                 raise ValueError(
-                    f"{name}={value:g} is out of range: allowed is "
+                    f"{name}={_shown(value)} is out of range: allowed is "
                     f"{k.low:g} to {k.high:.10g} {k.unit}".rstrip()
                 )
             return int(value) if kind == "int" else float(value)
         if kind == "bool":
             if not isinstance(value, bool):
-                raise ValueError(f"{name}={value!r}: give True or False")
+                raise ValueError(f"{name}={_shown(value)}: give True or False")
             return value
         if not isinstance(value, str):
-            raise ValueError(f"{name}={value!r}: give a text")
-        value = value.strip()
+            raise ValueError(f"{name}={_shown(value)}: give a text")
+        value = _text(name, value)
         if k.choices and value not in k.choices:
-            raise ValueError(f"{name}={value!r} is not known: choose one of {', '.join(k.choices)}")
+            raise ValueError(
+                f"{name}={_shown(value)} is not known: choose one of {', '.join(k.choices)}"
+            )
         return value
+
+    def for_pair(self, defaults: Mapping[str, Any]) -> Settings:
+        """A copy in which nothing is left empty: from a pair's `defaults`, else the usual value."""
+        missing = [k for k in KNOBS if getattr(self, k) is None]
+        return self.replace(**{k: defaults.get(k, KNOBS[k].usual) for k in missing})
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Settings:
@@ -194,10 +287,45 @@ class Settings:
     @classmethod
     def from_json(cls, text: str) -> Settings:
         """The inverse of `to_json`; ValueError if `text` is not that."""
-        values = json.loads(text)
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError, TypeError) as e:
+            raise ValueError(f"settings must be a JSON object, got {_shown(text)}") from e
         if not isinstance(values, dict):
-            raise ValueError(f"settings must be a JSON object, got {text[:60]!r}")
-        return cls._made(values)
+            raise ValueError(f"settings must be a JSON object, got {_shown(text)}")
+        try:
+            return cls._made(values)
+        except TypeError as e:  # a name that is no setting
+            raise ValueError(str(e)) from e
+
+
+def _shown(value: Any) -> str:
+    """What was given, short enough for an error."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of over 4,300 digits, lists in lists
+        text = f"a very long {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+def _text(name: str, text: str) -> str:
+    """`text` without the space around it; ValueError if it is too long or can't be written."""
+    text = text.strip()
+    allowed = MAX_PICTURE if "data:image/" in text else MAX_TEXT
+    if len(text) > allowed:
+        raise ValueError(f"{name} has {len(text):,} characters: allowed are {allowed:,}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as e:
+        raise ValueError(
+            f"{name}={_shown(text)} holds half a character, which no file takes"
+        ) from e
+    return text
+
+
+def label(name: str) -> str:
+    """What people read in place of a setting's name."""
+    return KNOBS[name].label or name.replace("_", " ")
 
 
 KNOBS: dict[str, Knob] = {f.name: f.metadata["knob"] for f in dataclasses.fields(Settings)}
@@ -221,16 +349,22 @@ PRESETS: dict[str, dict[str, Any]] = {
         activation_at="start",
         crop_method="report",
         quantize=False,
-        average=0.0,
+        ema_decay=0.0,
+        start="noise",
+        start_strength=1.0,
+        keep_edges=0.0,
+        loosen=0.0,
     ),
     "draft": dict(total_iter=40, crops=8),
     "fine": dict(total_iter=300, crops=32, learning_rate=0.1),
 }
 
 
-def table() -> str:
-    """The controls as a Markdown table, for the README."""
-    rows = ["| setting | default | report | allowed | what it does |", "|---|---|---|---|---|"]
+def table(pairs: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+    """The controls as a Markdown table; `pairs` gives a column of defaults for each pair named."""
+    pairs = pairs or {"default": {}}
+    rows = [f"| setting | {' | '.join(pairs)} | report | allowed | what it does |"]
+    rows.append("|---" * (len(pairs) + 4) + "|")
     for f in dataclasses.fields(Settings):
         k = KNOBS[f.name]
         if k.choices:
@@ -239,20 +373,15 @@ def table() -> str:
             allowed = f"{k.low:g} to {k.high:.10g} {k.unit}".strip()
         else:
             allowed = "on, off" if TYPES[f.name] == "bool" else "text"
-        default = [] if f.name == "include" else f.default
-
-        def word(v: Any) -> str:
-            return (
-                {True: "on", False: "off"}[v]
-                if isinstance(v, bool)
-                else "–"
-                if v in ("", [], None)
-                else f"{v}"
-            )
-
+        default = [] if f.name == "include" else k.usual if f.default is None else f.default
+        shown = [defaults.get(f.name, default) for defaults in pairs.values()]
+        shown.append(PRESETS["report"].get(f.name, default))
         help_text = k.help.replace("|", "\\|")
-        rows.append(
-            f"| `{f.name}` | {word(default)} | {word(PRESETS['report'].get(f.name, default))} "
-            f"| {allowed} | {help_text} |"
-        )
+        rows.append(f"| `{f.name}` | {' | '.join(map(_cell, shown))} | {allowed} | {help_text} |")
     return "\n".join(rows)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "–" if value in ("", [], None) else f"{value}"

@@ -6,23 +6,20 @@ No pyplot: it is not safe outside the main thread.
 from __future__ import annotations
 
 import io
-import itertools
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from matplotlib import figure
 from PIL import Image
 
-from .scores import over_seeds, plus_minus
-from .vqgan import picture_of
+from .pictures import to_pil
+from .prompts import readable
 
 if TYPE_CHECKING:
-    import pandas
-
-    from .training import Frame, Run
+    from .frames import Frame
+    from .run import Run
 
 
 class Figure(figure.Figure):
@@ -38,7 +35,7 @@ def show_from_tensor(tensor: torch.Tensor) -> Figure:
     """A figure of a picture (3, h, w) in [0, 1]."""
     figure = Figure(figsize=(5, 5 * tensor.shape[1] / tensor.shape[2]))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.imshow(picture_of(tensor))
+    axes.imshow(to_pil(tensor))
     axes.axis("off")
     return figure
 
@@ -62,54 +59,6 @@ def contact_sheet(
             axes.imshow(images[i])
             if i < len(titles):
                 axes.set_title(titles[i], fontsize=4.5 * inches, y=-0.03, pad=0, va="top")
-    return figure
-
-
-def table(
-    frame: pandas.DataFrame, *, rows: str = "activation", columns: str = "learning_rate"
-) -> Figure:
-    """The report's Table 1 from a frame of `grid`: a figure of a picture for each pair of settings.
-
-    Shown is the first prompt's first seed; below it, over all prompts and seeds, the guide's
-    similarity, the judge's, and the rank, each as mean ± 95 % interval over seeds. A frame that was
-    read from a CSV has no pictures.
-    """
-    values = {s: over_seeds(frame, [rows, columns], s) for s in ("similarity", "judge", "rank")}
-    images, titles = [], []
-    levels = list(frame[columns].unique())
-    for row, column in itertools.product(frame[rows].unique(), levels):
-        cell = frame[(frame[rows] == row) & (frame[columns] == column)]
-        pictures = [p for p in cell.get("picture", ()) if p and Path(p).is_file()]
-        images.append(Image.open(pictures[0]) if pictures else Image.new("RGB", (8, 8), "white"))
-        lines = [f"{row}, {column:g}" if isinstance(column, float) else f"{row}, {column}"]
-        for score, digits in (("similarity", 3), ("judge", 3), ("rank", 0)):
-            found = values[score].loc[(row, column)] if len(cell) else None
-            if found is not None and found["mean"] == found["mean"]:
-                lines.append(f"{score} {plus_minus(*found, digits)}")
-        titles.append("\n".join(lines))
-    return contact_sheet(images, titles, columns=len(levels), inches=1.9)
-
-
-def intervals(
-    frame: pandas.DataFrame, by: str, *, score: str = "judge", lines: str | None = None
-) -> Figure:
-    """A figure of a score's mean and 95 % interval over seeds for each value of the setting `by`.
-
-    `lines` names a second setting, whose values get a colour each.
-    """
-    figure = Figure(figsize=(7, 3), layout="constrained")
-    axes, values = figure.subplots(), list(frame[by].unique())
-    for i, (name, part) in enumerate(frame.groupby(lines, sort=False) if lines else [("", frame)]):
-        found = over_seeds(part, [by], score).reindex(values)
-        places = [place + 0.08 * i for place in range(len(values))]
-        axes.errorbar(places, found["mean"], found["interval"], fmt="o", capsize=3, label=str(name))
-    axes.set_xticks(range(len(values)), [str(v) for v in values])
-    axes.set(xlabel=by.replace("_", " "), ylabel=score)
-    axes.grid(alpha=0.3)
-    if lines:
-        axes.legend(
-            title=lines.replace("_", " "), fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5)
-        )
     return figure
 
 
@@ -138,7 +87,7 @@ class Live:
         history = self.run.history
         self._image.set_data(frame.image)
         prompt = self.run.settings.include[min(frame.index, len(self.run.settings.include) - 1)]
-        title = textwrap.fill(textwrap.shorten(prompt, 76, placeholder=" …"), 38)
+        title = textwrap.fill(textwrap.shorten(readable(prompt), 76, placeholder=" …"), 38)
         self._title.set_text(f"{title}\nstep {frame.iteration}, {self.run.seconds_left:.0f} s left")
         steps = range(len(history))
         self._loss.set_data(steps, [row[2] for row in history])

@@ -23,12 +23,15 @@ from typing import Any
 import ipywidgets as w
 from PIL import Image
 
-from .export import open_recipe, read_recipe, save_gif, save_mp4, save_png
-from .pairs import Pair, available_pairs, load_pair
-from .prompts import describe_unknown, ending, unknown_words
+from .export import morph, save_gif, save_mp4, save_png
+from .frames import Frame
+from .models.pair import Pair, available_pairs, load_pair
+from .prompts import background_suffix, strange_words
+from .recipe import open_recipe, read_recipe
+from .run import Run
 from .settings import KNOBS, PRESETS, TYPES, Settings
 from .show import Figure, Live, contact_sheet
-from .training import Frame, Run, morph
+from .vocabulary import describe_unknown
 from .weights import cache_folder
 
 log = logging.getLogger(__name__)
@@ -191,7 +194,11 @@ class Studio(w.VBox):
         self._picture_due = self._draw_due = self._save_due = 0.0
         self._live: Live | None = None
         self._draft_seeds = [0] * DRAFTS
-        self._make_controls(settings or Settings(include=EXAMPLES["pineapple"]))
+        settings = settings or Settings(include=EXAMPLES["pineapple"])
+        facts = self.pair.facts
+        self._make_controls(
+            settings.for_pair({"height": facts.size, "width": facts.size, **facts.defaults})
+        )
         self._make_buttons()
         self._make_display()
         self._make_export()
@@ -203,7 +210,7 @@ class Studio(w.VBox):
 
     def _make_controls(self, start: Settings) -> None:
         self.controls = {
-            f.name: make_control(f.name, getattr(start, f.name), size=self.pair.size)
+            f.name: make_control(f.name, getattr(start, f.name), size=self.pair.facts.size)
             for f in dataclasses.fields(Settings)
         }
         for name, control in self.controls.items():
@@ -393,7 +400,7 @@ class Studio(w.VBox):
             for name, value in values.items():
                 if name == "include":
                     value = "\n".join([value] if isinstance(value, str) else value)
-                self.controls[name].value = self.pair.size if value is None else value
+                self.controls[name].value = self.pair.facts.size if value is None else value
         finally:
             self._quiet = False
         self.touched = dict.fromkeys(values, 0.0) if steer else {}
@@ -455,13 +462,15 @@ class Studio(w.VBox):
         for name in PROMPTS:
             for line in self.controls[name].value.splitlines():
                 try:
-                    found.update(unknown_words(self.pair, line))
+                    found.update(strange_words(self.pair, line))
                 except ValueError:
                     pass  # weights that cancel: said when it is used
         parts = [html.escape(describe_unknown(found))] if found else []
         lines = read_control("include", self.controls["include"].value)
-        if any(ending(self.pair, line, self.controls["extras"].value) for line in lines):
-            parts.append(f"{html.escape(self.pair.ground)}, unless you name another")
+        if any(background_suffix(self.pair, line, self.controls["extras"].value) for line in lines):
+            parts.append(
+                f"{html.escape(self.pair.facts.default_background)}, unless you name another"
+            )
         self.hints.value = (
             f'<div role="status" style="color:#a60">{"; ".join(parts)}</div>' if parts else ""
         )
@@ -487,7 +496,7 @@ class Studio(w.VBox):
 
     def _change_pair(self, name: str) -> None:
         self._say(f"loading {name}; the first time it is downloaded, which can take minutes …")
-        before, self.pair = self.pair.size, load_pair(name)
+        before, self.pair = self.pair.facts.size, load_pair(name)
         sides = [n for n in ("height", "width") if self.controls[n].value == before]
         self._set(**dict.fromkeys(sides))  # a size that was never chosen follows the pair
         self._say("")
@@ -569,7 +578,7 @@ class Studio(w.VBox):
 
     def _show(self, frame: Frame | None, *, force: bool = False) -> None:
         """The picture ten times a second; the figure as often as a thirtieth of the time allows."""
-        run, frame, now = self.run, frame or self.run._last, time.monotonic()
+        run, frame, now = self.run, frame or self.run.last, time.monotonic()
         if frame is None or not (force or frame.shown or now > self._picture_due):
             return
         self._picture_due = now + 0.1
@@ -700,7 +709,7 @@ class Studio(w.VBox):
         path = free_path(self.folder, f"picture.{kind.lower()}")
         if kind == "PNG":
             newest = self.back.value == self.back.max  # else the one under the slider
-            frame = self.run._last if newest else self.run.frames[self.back.value]
+            frame = self.run.last if newest else self.run.frames[self.back.value]
             save_png(resized(frame.image, self.side.value), path, self.run.recipe(frame))
         else:
             runs = [t.run for t in self.ticked] or [self.run]

@@ -435,7 +435,7 @@ def read_checked(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str], s
     return *read_state(path), digest
 
 
-def slim(
+def slim_cache(
     name: str,
     keep: Callable[[str], bool],
     file: File,

@@ -17,7 +17,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torchvision.transforms.functional import normalize
 
-from ..pairs import CLIP_MEAN, CLIP_STD, EMOJI, build_clip, import_clip
+from ..models.clip import CLIP_MEAN, CLIP_STD, build_clip, import_clip
+from ..models.pair import EMOJI
 from ..weights import write_state
 from .captions import article
 from .networks import CONTEXT, VQGAN_METADATA, vocabulary

@@ -24,11 +24,12 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from ..grid import grid
-from ..pairs import Guide, load_judge, load_pair
-from ..scores import concepts, picture_encoding
+from ..experiments.grid import grid
+from ..experiments.scores import concepts, picture_encoding
+from ..models.clip import ClipModel
+from ..models.pair import load_judge, load_pair
+from ..pictures import norm_data
 from ..show import contact_sheet
-from ..vqgan import norm_data
 from .data import COLOURS, STYLES, TRAINED
 from .evaluate import reconstruction, zero_shot_accuracy
 from .scenes import Scenes
@@ -66,7 +67,7 @@ def dressed(count: int) -> list[tuple[str, str, str]]:
     ]
 
 
-def seen(judge: Guide, picture: torch.Tensor, texts: list[str]) -> int:
+def seen(judge: ClipModel, picture: torch.Tensor, texts: list[str]) -> int:
     """Which of `texts` the judge finds nearest to a picture's encoding (1, d)."""
     return int((picture @ F.normalize(judge.encode_text(texts), dim=-1).T).argmax())
 
@@ -113,10 +114,10 @@ def measure_reading(data: Path) -> dict[str, float]:
 
     def rebuild(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         z = pair.vqgan.encode(x)
-        return norm_data(pair.vqgan.decode(pair.vqgan.quantize(z))), pair.vqgan.nearest(z)
+        return norm_data(pair.vqgan.decode(pair.vqgan.quantize(z))), pair.vqgan.codebook_indices(z)
 
-    figures = zero_shot_accuracy(pair.clip, data)
-    judged = zero_shot_accuracy(load_judge("emoji", device="cpu").clip, data)
+    figures = zero_shot_accuracy(pair.clip.model, data)
+    judged = zero_shot_accuracy(load_judge("emoji", device="cpu").model, data)
     figures |= {f"judge {k}": v for k, v in judged.items()}
     return figures | reconstruction(rebuild, Scenes(data), count=500)
 

@@ -11,8 +11,10 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.transforms.functional import normalize
 
-from ..pairs import CLIP_MEAN, CLIP_STD, encode_dropped
-from ..vqgan import VQGAN, norm_data
+from ..latents import noise
+from ..models.clip import CLIP_MEAN, CLIP_STD
+from ..models.fast import encode_image
+from ..models.vqgan import VQGAN
 from .augmentations import soft_crops
 from .networks import text_features
 from .scenes import Scenes
@@ -45,18 +47,18 @@ class GeneratedNegatives:
     ) -> None:
         self.scenes, self.vqgan, self.dropout, self.steps = scenes, vqgan, dropout, steps
         self.device = vqgan.codebook.weight.device
-        side = scenes.size // vqgan.step
+        side = scenes.size // vqgan.downsample_factor
         self.age, self.left = torch.zeros(2, count, dtype=torch.long)  # steps taken and to take
         self.captions, self.concept = [""] * count, torch.zeros(count, dtype=torch.long)
         self.pictures = torch.zeros(count, 3, 64, 64)
         # Latent, and the running means of its gradient and of the gradient's square.
-        self.latents = torch.zeros(3, count, vqgan.channels, side, side, device=self.device)
+        self.latents = torch.zeros(3, count, vqgan.latent_channels, side, side, device=self.device)
 
     @torch.no_grad()
     def _refill(self, slots: list[int], rng: np.random.Generator, generator: torch.Generator):
         batch = self.scenes.batch(len(slots), rng)
         z = self.vqgan.encode(batch.pictures.to(self.device))
-        coded = norm_data(self.vqgan.decode(self.vqgan.quantize(z))).cpu()
+        coded = self.vqgan.synthesize(z).cpu()
         for i, slot in enumerate(slots):  # half through the VQGAN, or its traces would tell
             picture = coded[i] if rng.random() < 0.5 else batch.pictures[i]
             self.pictures[slot] = F.adaptive_avg_pool2d(picture, 64)
@@ -65,8 +67,7 @@ class GeneratedNegatives:
             first = not self.age[slot]
             self.left[slot] = int(rng.integers(self.steps)) + 1 if first else self.steps
             self.age[slot] = 0
-            noise = torch.randn(self.latents.shape[2:], generator=generator)
-            self.latents[0, slot] = (0.5 * noise).sin()
+            self.latents[0, slot] = noise(self.latents.shape[2:], generator=generator)
             self.latents[1:, slot] = 0
 
     def step(
@@ -91,12 +92,12 @@ class GeneratedNegatives:
         z, first, second = self.latents[:, slots]
         z.requires_grad_()
         with autocast(self.device):
-            painted = norm_data(self.vqgan.decode(self.vqgan.quantize(z))).float()
+            painted = self.vqgan.synthesize(z).float()
             painted = F.adaptive_avg_pool2d(painted, 64)
             crops = soft_crops(painted.repeat(views, 1, 1, 1), generator)
             crops = normalize(crops, CLIP_MEAN, CLIP_STD)
             crops = crops.contiguous(memory_format=torch.channels_last)
-            seen = encode_dropped(model.visual, crops, self.dropout, generator)
+            seen = encode_image(model.visual, crops, dropout=self.dropout, generator=generator)
             seen = F.normalize(seen.float(), dim=-1)
         similarity = (seen * wanted.repeat(views, 1)).sum(1).mean()
         (gradient,) = torch.autograd.grad(-similarity * count, z)

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.transforms.functional import normalize
 
-from ..pairs import CLIP_MEAN, CLIP_STD, import_clip
-from ..vqgan import norm_data
+from ..models.clip import CLIP_MEAN, CLIP_STD, import_clip
+from ..pictures import norm_data
 from .data import COLOURS, STYLES
 from .scenes import Scenes
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +16,9 @@ import torch
 import torch.nn.functional as F
 
 from ..crops import create_crops
-from ..pairs import Pair, load_pair
-from ..vqgan import norm_data
+from ..files import write_atomically
+from ..latents import noise
+from ..models.pair import Pair, load_pair
 from .captions import CaptionSpec
 from .data import COLOURS, STYLES, TRAINED
 from .scenes import Scenes
@@ -31,19 +31,19 @@ KEPT = (16, 26, 40)  # steps after which a painting is kept
 def paint(pair: Pair, captions: list[str], generator: torch.Generator) -> torch.Tensor:
     """The loop's pictures (len(KEPT) · n, 3, h, w) uint8, after each of `KEPT` steps; six crops in
     each step, the other settings as they are by default."""
-    n, side = len(captions), pair.size // pair.vqgan.step
-    wanted = F.normalize(pair.encode_text(captions), dim=-1).repeat_interleave(6, 0)
-    start = 0.5 * torch.randn(n, pair.vqgan.channels, side, side, generator=generator)
-    z = torch.nn.Parameter(start.sin().to(pair.device))
+    n, side = len(captions), pair.facts.size // pair.vqgan.downsample_factor
+    wanted = F.normalize(pair.clip.encode_text(captions), dim=-1).repeat_interleave(6, 0)
+    start = noise((n, pair.vqgan.latent_channels, side, side), generator=generator)
+    z = torch.nn.Parameter(start.to(pair.device))
     optimizer = torch.optim.AdamW([z], lr=0.2, weight_decay=0.1)
     pictures = []
     for step in range(1, KEPT[-1] + 1):
         with autocast(pair.device):
-            x = norm_data(pair.vqgan.decode(pair.vqgan.quantize(z))).float()
+            x = pair.vqgan.synthesize(z).float()
             shake = partial(create_crops, method="anchored", generator=generator)
-            crops = torch.cat([shake(p[None], 6, pair.resolution) for p in x])
+            crops = torch.cat([shake(p[None], 6, pair.clip.resolution) for p in x])
             crops = crops.contiguous(memory_format=torch.channels_last)
-            seen = F.normalize(pair.encode_crops(crops, generator).float(), dim=-1)
+            seen = F.normalize(pair.clip.encode_crops(crops, generator).float(), dim=-1)
         optimizer.zero_grad()
         (-(seen * wanted).sum() / 6).backward()
         optimizer.step()
@@ -73,9 +73,7 @@ def paint_many(data: Path, target: Path, *, count: int = 300, batch: int = 12) -
             captions.append(spec.caption())
         pictures.append(paint(pair, captions, generator))
         log.info("%d of %d painted", start + len(captions), count)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    torch.save({"pictures": torch.cat(pictures)}, part)
-    part.replace(target)
+    write_atomically(target, partial(torch.save, {"pictures": torch.cat(pictures)}))
 
 
 def main(argv: list[str] | None = None) -> None:

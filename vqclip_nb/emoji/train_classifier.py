@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..models.classifier import SIZE, Classifier
-from ..pairs import load_pair
-from ..vqgan import VQGAN, norm_data
+from ..models.pair import load_pair
+from ..models.vqgan import VQGAN
 from .augmentations import affine, backgrounds, chance, only_shape_counts
 from .data import HELD_OUT
 from .networks import half
@@ -75,7 +75,7 @@ class CodedThings:
         with autocast():
             z = self.vqgan.encode(x.contiguous(memory_format=torch.channels_last)).float()
             noise = 0.35 * torch.randn(z.shape, generator=generator) * chance(count, 0.5, generator)
-            y = norm_data(self.vqgan.decode(self.vqgan.quantize(z + noise))).float()
+            y = self.vqgan.synthesize(z + noise).float()
         places = torch.arange(self.next, self.next + count) % len(self.pictures)
         self.pictures[places] = (y * 255).round().byte()
         self.concept[places] = self.scenes.name_of[rows[:, 1]]
@@ -132,7 +132,7 @@ def measure(
     pick = torch.from_numpy(np.random.default_rng(0).permutation(len(scenes.pairs))[:200])
     rows = scenes.pairs[pick]
     with autocast():
-        coded = norm_data(vqgan.decode(vqgan.quantize(vqgan.encode(scenes.upright(rows)))))
+        coded = vqgan.synthesize(vqgan.encode(scenes.upright(rows)))
     coded = F.interpolate(coded.float(), (SIZE, SIZE), mode="bilinear", antialias=True)
     logits = logits_of(model, coded)
     place = places(logits[:, :names], scenes.name_of[rows[:, 1]])

@@ -20,7 +20,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 
-from ..pairs import clip_state, load_pair, open_pair
+from ..models.clip import clip_state
+from ..models.pair import EMOJI, load_pair, open_pair
 from .augmentations import pgd_step, soft_crops
 from .evaluate import zero_shot_accuracy
 from .negatives import GeneratedNegatives
@@ -86,11 +87,9 @@ def painter(options: ClipOptions) -> tuple[nn.Module, float]:
     """The VQGAN that paints the negatives, and the guide's dropout while it does."""
     pair = load_pair("emoji", device=options.device)
     if options.vqgan is None:
-        return pair.vqgan, pair.dropout
-    from ..pairs import EMOJI
-
+        return pair.vqgan, pair.clip.dropout
     own = open_pair(clip=EMOJI / "clip.safetensors", vqgan=options.vqgan, device=options.device)
-    return own.vqgan, pair.dropout
+    return own.vqgan, pair.clip.dropout
 
 
 def untrained(options: ClipOptions, scenes: Scenes) -> nn.Module:

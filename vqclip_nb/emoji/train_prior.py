@@ -19,9 +19,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..files import write_atomically
+from ..models.clip import import_clip
+from ..models.pair import load_pair, open_pair
 from ..models.prior import Prior, caption_tokens
-from ..pairs import import_clip, load_pair, open_pair
-from ..vqgan import VQGAN
+from ..models.vqgan import VQGAN
 from .captions import article
 from .data import COLOURS, STYLES
 from .networks import half
@@ -65,12 +67,10 @@ class CodedDrawings:
                 x = scenes.upright(scenes.pairs[at], palette[colour[at]])
                 with autocast():
                     z = vqgan.encode(x.contiguous(memory_format=torch.channels_last)).float()
-                parts.append(vqgan.nearest(z).short())
+                parts.append(vqgan.codebook_indices(z).short())
             log.info("prior: %d of %d drawings coded", len(parts) * 32, self.colour.numel())
         self.codes = torch.cat(parts).unflatten(0, self.colour.shape).long()
-        with open(cache.with_suffix(".part"), "wb") as file:
-            np.save(file, self.codes.short().numpy())
-        cache.with_suffix(".part").replace(cache)
+        write_atomically(cache, lambda part: np.save(part, self.codes.short().numpy()))
 
     def batch(self, n: int, rng: np.random.Generator) -> tuple[torch.Tensor, list[str]]:
         """Codes (n, side, side), half of them on white, and captions."""
@@ -123,7 +123,7 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
     scenes, vqgan = Scenes(options.data), pair.vqgan.to(memory_format=torch.channels_last)
     options.out.mkdir(parents=True, exist_ok=True)
     drawings = CodedDrawings(scenes, vqgan, options.colours, options.out / "codes.npy")
-    clip, tokenize = pair.clip, import_clip().tokenize
+    clip, tokenize = pair.clip.model, import_clip().tokenize
     prior = Prior(
         vqgan.codebook.num_embeddings,
         drawings.codes.shape[-1],

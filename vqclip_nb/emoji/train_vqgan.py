@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 
-from ..pairs import build_clip, resnet_stem
+from ..models.clip import build_clip
+from ..models.fast import resnet_stem
 from .evaluate import reconstruction
 from .networks import VQGAN_METADATA, Autoencoder, vqgan_tensors
 from .options import Options, option, parse

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from ..files import write_atomically
 from ..show import Figure
 from .options import Options
 
@@ -134,10 +135,7 @@ class Trainer:
     def export(self, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> Path:
         """Write weights, as they are to ship, to NAME.safetensors."""
         path = self.options.out / f"{self.name}.safetensors"
-        part = path.with_suffix(f".{os.getpid()}.part")
-        save_file(tensors, part, metadata)
-        part.replace(path)
-        return path
+        return write_atomically(path, lambda part: save_file(tensors, part, metadata))
 
     def curves(self) -> Figure:
         """Every figure of the log over the steps."""
@@ -160,9 +158,7 @@ class Trainer:
             "generator": self.generator.get_state(),
             "numpy": json.dumps(self.rng.bit_generator.state),
         }
-        part = self.checkpoint.with_suffix(f".{os.getpid()}.part")
-        torch.save(state, part)
-        part.replace(self.checkpoint)
+        write_atomically(self.checkpoint, partial(torch.save, state))
 
     def _load(self) -> None:
         state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)

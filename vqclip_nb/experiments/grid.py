@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from .export import save_png, write_whole
-from .pairs import Guide, Pair, load_judge, load_pair
+from ..export import save_png
+from ..files import write_atomically
+from ..models.clip import ClipModel
+from ..models.pair import Pair, load_judge, load_pair
+from ..run import Run
+from ..settings import Settings
+from ..weights import CLIPS, sha256_of
 from .scores import concepts, rank, similarity
-from .settings import Settings
-from .training import Run
-from .weights import CLIPS, sha256_of
 
 if TYPE_CHECKING:
     import pandas
@@ -37,7 +39,7 @@ _loaded: dict[str, tuple[Any, Any]] = {}  # "pair" and "judge": what this proces
 _lock = threading.RLock()
 
 
-def cells(**settings: Any) -> list[Settings]:
+def combinations(**settings: Any) -> list[Settings]:
     """Every combination of the lists among `settings`, the last one varying fastest.
 
     Lists, tuples, ranges and arrays count as lists; `include` gives one cell for each prompt.
@@ -89,7 +91,7 @@ def grid(
     import pandas
     from tqdm.auto import tqdm
 
-    asked = cells(**settings)
+    asked = combinations(**settings)
     if judge not in (judges := (BY_PAIR, None, "emoji", *CLIPS)):
         raise ValueError(f"judge {judge!r} is not known: choose one of {judges}")
     if isinstance(pair, Pair) and not isinstance(executor, ThreadPoolExecutor | None):
@@ -159,7 +161,7 @@ def _keep(path: Path, result: dict[str, Any]) -> dict[str, Any]:
     image = Image.open(io.BytesIO(result.pop("png")))
     picture = save_png(image, path.with_suffix(".png"), result["recipe"])
     text = json.dumps({**result, "sha256": sha256_of(picture)}, ensure_ascii=False, indent=1)
-    write_whole(path, lambda part: part.write_text(text, encoding="utf8"))
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
     return {k: result[k] for k in SCORES} | {"picture": picture}
 
 
@@ -178,7 +180,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 # -- the process that works
 
 
-def _open(source: Source, key: bytes, judge: str | None) -> tuple[Pair, Guide | None]:
+def _open(source: Source, key: bytes, judge: str | None) -> tuple[Pair, ClipModel | None]:
     """Pair and judge, opened once in a process; `key` stands for the source."""
 
     def once(kind: str, key: Any, make: Callable[[], Any]) -> Any:
@@ -232,9 +234,9 @@ def _paint(
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the same ones again
             scores = {
-                "similarity": similarity(pair, image, text),
+                "similarity": similarity(pair.clip, image, text),
                 "judge": similarity(its_judge, image, text) if its_judge else None,
-                "rank": rank(its_judge or pair, image, text, distractors),
+                "rank": rank(its_judge or pair.clip, image, text, distractors),
                 "seconds": run.seconds,
             }
     except Exception as e:  # a cell that fails does not stop the others

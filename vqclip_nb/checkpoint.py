@@ -1,0 +1,152 @@
+"""A run on disk and back, bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .files import write_atomically
+from .frames import Frame
+from .settings import Settings
+from .weights import WeightsError
+
+if TYPE_CHECKING:
+    from .models.pair import Pair
+    from .run import Run
+
+log = logging.getLogger(__name__)
+NEEDED = ("settings", "pair", "hashes", "parts", "place", "changes", "frames")
+
+
+def previous(path: Path) -> Path:
+    """Where the copy before the newest one is kept."""
+    return path.with_name(path.name + ".previous")
+
+
+class Checkpoints:
+    """What a `Run` needs to go on in another process."""
+
+    def save(self: Run, path: str | Path) -> Path:
+        """Write everything needed to go on later, as safetensors; see `resume`. The copy that was
+        there stays beside it as PATH.previous."""
+        from safetensors.torch import save_file
+
+        path = Path(path)
+        tensors = {} if self.done else {f"now.{k}": v for k, v in self.painting.state().items()}
+        if not self.done:
+            tensors |= {f"good.{k}": v.clone() for k, v in self.painting.good.items()}
+        tensors["history"] = torch.tensor(self.history, dtype=torch.float64).view(-1, 4)
+        kept = [*self.frames, *([self.last] if self.last and self.last not in self.frames else [])]
+        for i, frame in enumerate(kept):
+            png = frame.pixels if isinstance(frame.pixels, bytes) else frame.png()
+            tensors[f"frame.{i}.png"] = torch.frombuffer(bytearray(png), dtype=torch.uint8)
+            tensors |= {f"frame.{i}.{k}": v.clone() for k, v in frame.state.items()}
+        facts = [[f.iteration, f.index, f.loss, f.similarity, f.shown] for f in kept]
+        metadata = {
+            "settings": self.first.to_json(),
+            "pair": self.pair.name,
+            "hashes": json.dumps(self.pair.hashes),
+            "parts": json.dumps(sorted(self.parts)),
+            "place": json.dumps([self.index, self.seconds, self.last in self.frames]),
+            "changes": json.dumps(self.changes),
+            "frames": json.dumps(facts),
+        }
+        metadata["checksum"] = checksum(tensors, metadata)
+
+        def write(part: Path) -> None:
+            save_file(tensors, part, metadata)
+            if path.exists():
+                path.replace(previous(path))
+
+        return write_atomically(path, write)
+
+    @classmethod
+    def resume(cls: type[Run], path: str | Path, pair: Pair, **parts: Any) -> Run:
+        """A saved run, to be continued bit for bit.
+
+        A damaged file is passed over for the copy before it, with a warning. parts: those of `Run`
+        that replaced a part of the loop. FileNotFoundError; WeightsError if the file and its
+        copy are damaged or no saved run; ValueError if it was made with other networks or parts.
+        """
+        path = Path(path)
+        if not path.is_file() and not previous(path).is_file():
+            raise FileNotFoundError(f"no saved run at {str(path)!r}")
+        try:
+            tensors, metadata = read_saved(path)
+        except WeightsError as e:
+            if not previous(path).is_file():
+                raise
+            warnings.warn(f"{e}; the copy before it is used", stacklevel=2)
+            tensors, metadata = read_saved(previous(path))
+        if json.loads(metadata["hashes"]) != pair.hashes:
+            raise ValueError(
+                f"{path} was made with the pair {metadata['pair']!r} of other weights than "
+                f"{pair.name!r} here"
+            )
+        if missing := set(json.loads(metadata["parts"])) - parts.keys():
+            raise ValueError(
+                f"{path} was made with parts of its own: give {', '.join(sorted(missing))}"
+            )
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # said when the run was first made
+                return _restored(cls, tensors, metadata, pair, parts)
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as e:
+            raise WeightsError(f"{path} holds a saved run that cannot be read: {e}") from e
+
+
+def _restored(cls: type[Run], tensors: dict, metadata: dict, pair: Pair, parts: dict) -> Run:
+    run = cls(pair, Settings.from_json(metadata["settings"]), **parts)
+    index, run.seconds, last_is_kept = json.loads(metadata["place"])
+    run.history = [(int(a), int(b), c, d) for a, b, c, d in tensors["history"].tolist()]
+    for i, (iteration, at, loss, similarity, shown) in enumerate(json.loads(metadata["frames"])):
+        state = part(tensors, f"frame.{i}.")
+        png = state.pop("png").numpy().tobytes()
+        run.frames.append(Frame(iteration, at, loss, similarity, shown, png, state))
+    changes = [(int(at), dict(change)) for at, change in json.loads(metadata["changes"])]
+    run.go_to(index, changes, part(tensors, "now."))
+    if not run.done:
+        run.painting.good = part(tensors, "good.")
+    if run.frames:
+        run.last = run.frames[-1] if last_is_kept else run.frames.pop()
+    return run
+
+
+def part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin with `prefix`, without it."""
+    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def checksum(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> str:
+    """SHA-256 over names, kinds, shapes, contents and all words but the checksum itself."""
+    digest = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.contiguous().view(-1).view(torch.uint8).numpy().data)
+    for name, text in sorted(metadata.items()):
+        if name != "checksum":
+            digest.update(f"{name} {text}\n".encode())
+    return digest.hexdigest()
+
+
+def read_saved(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Tensors and metadata of a saved run; WeightsError if it is none or any bit of it changed."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError) as e:
+        raise WeightsError(f"{path} is damaged or no saved run: {e}") from e
+    if missing := [k for k in NEEDED if k not in metadata]:
+        raise WeightsError(f"{path} holds no saved run of this version: it lacks {missing[0]}")
+    if metadata.get("checksum") != checksum(tensors, metadata):
+        raise WeightsError(f"{path} is damaged: its checksum does not fit its contents")
+    return tensors, metadata

@@ -1,0 +1,95 @@
+"""What a picture is worth: similarity, rank among distractors, diversity."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from ..models.clip import ClipModel
+from ..models.pair import EMOJI
+from ..pictures import to_tensor
+from ..prompts import encode_prompt
+from ..vocabulary import expand_emoji
+from .intervals import present
+
+# Whole picture, then its quarters' neighbourhoods: (centre x, centre y, size) in [-1, 1].
+VIEWS = ((0, 0, 1), (-0.3, -0.3, 0.7), (0.3, -0.3, 0.7), (-0.3, 0.3, 0.7), (0.3, 0.3, 0.7))
+
+
+def concepts() -> list[str]:
+    """The things that the emoji pair was shown, each once, as in "an apple": distractors for
+    `rank`."""
+    return (EMOJI / "concepts.txt").read_text(encoding="utf8").splitlines()
+
+
+@torch.no_grad()
+def picture_encoding(clip: ClipModel, image: Image.Image) -> torch.Tensor:
+    """Unit vector (1, d): mean of CLIP's encodings of five fixed views, so that a score has no luck
+    in it."""
+    x = to_tensor(image)
+    theta = torch.tensor([[[s, 0, cx], [0, s, cy]] for cx, cy, s in VIEWS], dtype=torch.float32)
+    side = clip.resolution
+    whole = F.interpolate(x, (2 * side, 2 * side), mode="bilinear", antialias=True)
+    grid = F.affine_grid(theta, [len(VIEWS), 3, 2 * side, 2 * side], align_corners=False)
+    views = F.grid_sample(whole.expand(len(VIEWS), -1, -1, -1), grid, align_corners=False)
+    encoding = F.normalize(clip.encode_image(F.avg_pool2d(views, 2).to(clip.device)), dim=-1)
+    return F.normalize(encoding.mean(0, keepdim=True), dim=-1)
+
+
+def similarity(clip: ClipModel, image: Image.Image, text: str) -> float:
+    """Cosine in [-1, 1] of picture and prompt under a guide: CLIPScore (Hessel et al. 2021)
+    without its factor 2.5 and its floor at 0.
+
+    The guide that painted the picture flatters it; a judge that never saw it (`load_judge`) does
+    not. Only values under the same guide compare.
+    """
+    return torch.cosine_similarity(picture_encoding(clip, image), encode_prompt(clip, text)).item()
+
+
+def rank(clip: ClipModel, image: Image.Image, text: str, distractors: Sequence[str]) -> int:
+    """Place of `text` among `distractors` by similarity to the picture; 1 is first.
+
+    A distractor that is part of the text, as "a pineapple" is of "a pineapple in a bowl", is true
+    of the picture too and does not count.
+    """
+    texts, text = tuple(distractors), expand_emoji(clip, text)
+    if not texts:
+        return 1
+    counts = torch.tensor([not re.search(rf"\b{re.escape(d)}\b", text, re.I) for d in texts])
+    scores = _encoded(clip, texts) @ picture_encoding(clip, image)[0]
+    return 1 + int((scores.cpu()[counts] > similarity(clip, image, text)).sum())
+
+
+@lru_cache(maxsize=2)  # a thousand texts take longer than a picture
+def _encoded(clip: ClipModel, texts: tuple[str, ...]) -> torch.Tensor:
+    """Unit vectors (n, d)."""
+    chunks = [clip.encode_text(list(texts[i : i + 256])) for i in range(0, len(texts), 256)]
+    return F.normalize(torch.cat(chunks), dim=-1)
+
+
+def r_precision(ranks: Iterable[float]) -> float:
+    """Share of ranks that are 1, in [0, 1]: how often the true text comes first.
+
+    R-precision as in AttnGAN (Xu et al. 2018), with a fixed list of distractors in place of 99
+    drawn at random. Missing ranks (NaN) are left out; NaN if there are none.
+    """
+    ranks = present(ranks)
+    return float((ranks == 1).mean()) if len(ranks) else float("nan")
+
+
+def diversity(clip: ClipModel, images: Sequence[Image.Image]) -> float:
+    """Mean pairwise distance (1 - cosine), in [0, 2], between pictures; 0 if they are all alike.
+
+    After the mean pairwise LPIPS by which Zhu et al. 2017 (BicycleGAN) compare the answers to one
+    question, with CLIP's encodings. Between seeds: does a prompt always give the same picture?
+    """
+    if len(images) < 2:
+        raise ValueError(f"diversity compares pictures: give at least two, not {len(images)}")
+    encodings = torch.cat([picture_encoding(clip, i) for i in images])
+    n = len(images)
+    return 1 - ((encodings @ encodings.T).sum().item() - n) / (n * (n - 1))

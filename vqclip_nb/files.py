@@ -1,0 +1,108 @@
+"""The one way files are written: whole or not at all, and safe beside other writers."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import platform
+import re
+import secrets
+import shutil
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+STALE = 24 * 3600  # seconds; a temporary file of another machine is left alone for that long
+HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+TEMPORARY = re.compile(r"\..*-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}-part(\.[^.]*)?")
+
+
+def write_atomically(path: str | Path, save: Callable[[Path], object]) -> Path:
+    """Let `save` write to a temporary name beside `path`, then rename; returns `path`.
+
+    The temporary name is new for every call, so any number of processes and threads may write the
+    same path: the last one wins. It ends as `path` does, for encoders that choose by it. On a
+    failure or an interrupt what stood at `path` stays, and the temporary file is removed; those
+    that killed processes left in the folder are removed by the next write that succeeds.
+
+    Raises FileNotFoundError (no such folder), IsADirectoryError, PermissionError, OSError with
+    errno ENOSPC (disk full), and whatever else `save` raises.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name} in")
+    if path.is_dir():
+        raise IsADirectoryError(f"{str(path)!r} is a folder: give the name of a file")
+    token = f"{HOST}-{os.getpid()}-{secrets.token_hex(4)}"
+    part = path.with_name(f".{path.stem.lstrip('.')[:40]}-{token}-part{path.suffix}")
+    try:
+        with plain_errors(path):
+            save(part)
+            if not part.is_file():
+                raise OSError(f"nothing was written to {path}")
+            part.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+    remove_stale(path.parent)
+    return path
+
+
+@contextlib.contextmanager
+def plain_errors(path: Path) -> Iterator[None]:
+    """Say a full disk and a missing permission in words; anything else passes as it is."""
+    try:
+        yield
+    except Exception as e:
+        number = errno_of(e)
+        if number in FULL:
+            free = shutil.disk_usage(path.parent).free / 1e6
+            words = f"the disk is full: {path} was not written, {free:,.0f} MB are free; make room"
+            error = OSError(f"{words} or choose another folder")
+        elif number in FORBIDDEN or isinstance(e, PermissionError):
+            error = PermissionError(f"no permission to write {path}: choose another folder")
+        else:
+            raise
+        error.errno = number
+        raise error from e
+
+
+def errno_of(error: BaseException | None) -> int | None:
+    """The system's number behind an error, also where a library wrapped it in a class of its own
+    (safetensors does, in words)."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno:
+            return error.errno
+        if "No space left on device" in str(error) or "(os error 112)" in str(error):
+            return errno.ENOSPC
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove temporary files of ours in `folder` whose writers were killed."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            named = TEMPORARY.fullmatch(entry.name)
+            if named and (
+                (named[1] == HOST and not _alive(int(named[2])))
+                or time.time() - entry.stat(follow_symlinks=False).st_mtime > STALE
+            ):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def _alive(pid: int) -> bool:
+    if os.name == "nt":  # there `os.kill` ends the process that it asks about
+        return True
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True

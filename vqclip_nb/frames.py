@@ -1,0 +1,53 @@
+"""A frame: one step of a run, and the picture it judged."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from PIL import Image
+
+from .loop import State
+from .pictures import to_pil
+
+
+@dataclass(eq=False)
+class Frame:
+    """One step: the picture as it was judged, and the judgement.
+
+    iteration counts from 0 within picture number `index` of include; loss and similarity are means
+    over the crops; shown says whether the run keeps it. state: what it takes to continue from
+    before this step; empty where that is no longer kept.
+    """
+
+    iteration: int
+    index: int
+    loss: float
+    similarity: float
+    shown: bool
+    pixels: bytes | Callable[[], torch.Tensor] = field(repr=False)  # PNG, or how to make it
+    state: State = field(default_factory=dict, repr=False)
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture, RGB."""
+        if isinstance(self.pixels, bytes):
+            return Image.open(io.BytesIO(self.pixels)).convert("RGB")
+        return to_pil(self.pixels()[0])
+
+    @property
+    def z(self) -> torch.Tensor | None:
+        """The latent (1, c, h, w) that made the picture."""
+        return self.state.get("z")
+
+    def png(self) -> bytes:
+        """The picture as a PNG file."""
+        file = io.BytesIO()
+        self.image.save(file, "PNG", compress_level=1)
+        return file.getvalue()
+
+    def keep(self) -> None:
+        """Make the picture now, and compress it."""
+        self.pixels = self.png()

@@ -1,0 +1,168 @@
+"""The method: paint, crop, encode, judge, move the latent (report, chapter 4).
+
+`Optimization` knows tensors and functions only: no text, no file, no setting, no pair.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from .latents import Latent
+from .objectives import Step
+
+CLIP_BATCH = 32  # crops that CLIP judges at a time: what it keeps for them is most of the memory
+
+Synthesize = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+Crops = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+Encode = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+State = dict[str, torch.Tensor]
+
+
+class Diverged(ArithmeticError):
+    """The loss or the latent is no longer a number."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a step found: its loss, the picture (1, 3, H, W) in [0, 1] that was judged, and the
+    encodings (n, d) of its crops."""
+
+    loss: float
+    picture: torch.Tensor
+    encodings: torch.Tensor
+
+
+class Optimization:
+    """A latent on its way to a picture.
+
+    latent: the parameter. synthesize: latent (1, c, h, w) to picture (1, 3, H, W) in [0, 1] and the
+    codes behind it. crops: picture to views (n, 3, s, s). encode: views to encodings (n, d).
+    objective: a `Step` to a scalar that is minimised. optimizer: one that holds `latent.data`.
+    generator: where crops and encode draw from. ema_decay: of the running average of the latent; 0
+    is none.
+
+    All parts but the latent may be replaced between two steps.
+    """
+
+    def __init__(
+        self,
+        latent: Latent,
+        synthesize: Synthesize,
+        crops: Crops,
+        encode: Encode,
+        objective: Callable[[Step], torch.Tensor],
+        optimizer: torch.optim.Optimizer,
+        *,
+        generator: torch.Generator | None = None,
+        ema_decay: float = 0.0,
+    ) -> None:
+        self.latent, self.synthesize, self.crops, self.encode = latent, synthesize, crops, encode
+        self.objective, self.optimizer, self.ema_decay = objective, optimizer, ema_decay
+        self.generator = generator or torch.Generator().manual_seed(0)
+        self.iteration = 0
+        self.average: torch.Tensor | None = None
+
+    def step(self, before: State | None = None) -> Taken:
+        """One step. On any error or interrupt everything is as it was before it.
+
+        before: `state_dict()` of now, if the caller holds it already. Diverged if loss or latent
+        leave the numbers; ValueError names a part of the wrong shape.
+        """
+        before = before or self.state_dict()
+        try:
+            return self._step(before["z"])
+        except BaseException:
+            self.load_state_dict(before)
+            raise
+
+    def _step(self, z_before: torch.Tensor) -> Taken:
+        self.optimizer.zero_grad()
+        z = self.latent()
+        picture, codes = self.synthesize(z)
+        crops = _shaped("crops", self.crops(picture, self.generator), (None, 3, None, None))
+        # Terms get leaves of their own, and hand back their gradients; what made z, codes, picture
+        # and crops then gets all of them at once.
+        made = (z, codes, picture, crops)
+        leaves = tuple(t.detach().requires_grad_() for t in made)
+        loss, encodings = 0.0, []
+        for chunk in leaves[3].split(CLIP_BATCH):
+            seen = _shaped("encode", self.encode(chunk, self.generator), (len(chunk), None))
+            value = self.objective(Step(*leaves[:3], chunk, seen))
+            _shaped("objective", value, ())
+            weight = len(chunk) / len(crops)
+            (value * weight).backward()
+            loss += value.item() * weight
+            encodings.append(seen.detach())
+        wanted = [(t, s.grad) for t, s in zip(made, leaves, strict=True) if s.grad is not None]
+        torch.autograd.backward([t for t, _ in wanted], [g for _, g in wanted])
+        if not math.isfinite(loss):
+            raise Diverged(f"the objective gave {loss} in step {self.iteration}")
+        self.optimizer.step()
+        if not self.latent.data.isfinite().all():
+            raise Diverged(f"the latent left the numbers in step {self.iteration}")
+        self._average(z_before)
+        self.iteration += 1
+        return Taken(loss, picture.detach(), torch.cat(encodings))
+
+    def _average(self, z: torch.Tensor) -> None:
+        """Move the running average towards the latent that made the picture; early steps count
+        little less than late ones."""
+        if not self.ema_decay:
+            self.average = None
+            return
+        keep = min(self.ema_decay, self.iteration / (self.iteration + 10))
+        z = z.to(self.latent.data.device)
+        self.average = z.clone() if self.average is None else self.average.lerp(z, 1 - keep)
+
+    def picture(self, z: torch.Tensor | None = None) -> torch.Tensor:
+        """The picture (1, 3, H, W) of the latent, or of another `z`, as its running average."""
+        with torch.no_grad():
+            return self.synthesize(self.latent(z))[0]
+
+    def state_dict(self) -> State:
+        """What it takes to go on bit for bit, as tensors on the CPU."""
+        state = {
+            "z": self.latent.data.detach().cpu().clone(),
+            "random": self.generator.get_state(),
+            "iteration": torch.tensor(self.iteration),
+        }
+        if self.average is not None:
+            state["average"] = self.average.cpu().clone()
+        for key, value in self.optimizer.state.get(self.latent.data, {}).items():
+            if isinstance(value, torch.Tensor):
+                state[f"optimizer.{key}"] = value.cpu().clone()
+        return state
+
+    def load_state_dict(self, state: State) -> None:
+        """The inverse of `state_dict`; ValueError if the latent has another shape."""
+        data = self.latent.data
+        _shaped("latent", state["z"], tuple(data.shape))
+        with torch.no_grad():
+            data.copy_(state["z"])
+        self.generator.set_state(state["random"].clone())
+        self.iteration = int(state["iteration"])
+        average = state.get("average")
+        self.average = None if average is None else average.to(data.device, copy=True)
+        self.optimizer.state.pop(data, None)
+        held = {k[10:]: v for k, v in state.items() if k.startswith("optimizer.")}
+        if held:  # optimizers keep their step count on the CPU
+            self.optimizer.state[data] = {
+                k: v.clone() if k == "step" else v.to(data.device, copy=True)
+                for k, v in held.items()
+            }
+
+
+def _shaped(part: str, tensor: torch.Tensor, shape: tuple[int | None, ...]) -> torch.Tensor:
+    if not isinstance(tensor, torch.Tensor):
+        raise ValueError(f"{part} gave {tensor!r}: expected is a tensor")
+    given = tuple(tensor.shape)
+    if len(given) != len(shape) or any(
+        s not in (None, g) for g, s in zip(given, shape, strict=False)
+    ):
+        expected = ", ".join("n" if s is None else str(s) for s in shape)
+        raise ValueError(f"{part} gave a tensor of shape {given}: expected is ({expected})")
+    return tensor

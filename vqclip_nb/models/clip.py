@@ -1,0 +1,211 @@
+"""CLIP: what judges how well a picture fits a text (report, 3.2), alone or several at once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..weights import WeightsError
+from . import fast
+
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+TOKENS = 49408  # size of OpenAI's vocabulary
+NOT_WEIGHTS = (
+    "input_resolution",
+    "context_length",
+    "vocab_size",
+)  # facts that the archives store as tensors
+
+
+def import_clip():
+    """The openai-clip module, without its warning about pkg_resources."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import clip
+        except ModuleNotFoundError as e:
+            if e.name and e.name.startswith("pkg_resources"):
+                raise ImportError(
+                    "openai-clip needs pkg_resources: pip install 'setuptools<81'"
+                ) from e
+            raise
+    return clip
+
+
+def clip_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A stored CLIP's weights as its class names them.
+
+    `token_embedding.rows`, where present, says which rows of the vocabulary
+    `token_embedding.weight` holds.
+    """
+    state = {k: v for k, v in state.items() if k not in NOT_WEIGHTS}
+    rows = state.pop("token_embedding.rows", None)
+    if rows is not None:
+        full = torch.zeros(TOKENS, state["token_embedding.weight"].shape[1])
+        full[rows.long()] = state["token_embedding.weight"].float()
+        state["token_embedding.weight"] = full
+    return state
+
+
+def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
+    """A frozen float32 CLIP of OpenAI's class from what `clip_state` takes; its shape is read off
+    the tensors. WeightsError if they are no CLIP's."""
+    try:
+        state = clip_state(state)
+        import_clip()
+        from clip.model import build_model
+
+        model = build_model(state).float()  # it rounds to half precision on the way
+        model.load_state_dict(state)
+        return fast.for_inference(model)
+    except (KeyError, RuntimeError, IndexError, AssertionError) as e:
+        raise WeightsError(f"these are no CLIP weights: {str(e).splitlines()[0]}") from e
+
+
+@dataclass(eq=False, kw_only=True)
+class ClipModel:
+    """A frozen CLIP.
+
+    hashes: SHA-256 of the weights by part. vocabulary: the words it learned, or None if that is no
+    closed list. dropout: share of a ResNet's channels that `encode_crops` leaves out.
+    """
+
+    name: str
+    model: nn.Module
+    device: torch.device
+    hashes: dict[str, str] = field(default_factory=dict)
+    vocabulary: frozenset[str] | None = None
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.model.to(self.device).eval()
+        if self.device.type == "cpu":  # a third less time for a ResNet's convolutions
+            self.model.to(memory_format=torch.channels_last)
+        self._mean = torch.tensor(CLIP_MEAN, device=self.device)[:, None, None]
+        self._std = torch.tensor(CLIP_STD, device=self.device)[:, None, None]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {self.device})"
+
+    @property
+    def resolution(self) -> int:
+        """Side in pixels of the pictures that CLIP takes."""
+        return self.model.visual.input_resolution
+
+    @property
+    def context_length(self) -> int:
+        """Tokens that the text side reads at most, two of them for beginning and end."""
+        return self.model.context_length
+
+    def _normalised(self, pictures: torch.Tensor) -> torch.Tensor:
+        side = self.resolution
+        if pictures.ndim != 4 or tuple(pictures.shape[1:]) != (3, side, side):
+            raise ValueError(
+                f"crops of shape {tuple(pictures.shape)}: {self.name} takes (n, 3, {side}, {side})"
+            )
+        return (pictures - self._mean) / self._std
+
+    def encode_image(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(n, 3, resolution, resolution) in [0, 1] to encodings (n, d)."""
+        return fast.encode_image(self.model.visual, self._normalised(pictures))
+
+    def encode_crops(self, crops: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """As `encode_image`, for painting: with other channels left out for each crop, as
+        `generator` draws, so that a picture must please many networks and not the flaws of one."""
+        return fast.encode_image(
+            self.model.visual, self._normalised(crops), dropout=self.dropout, generator=generator
+        )
+
+    @torch.no_grad()
+    def encode_text(self, texts: list[str]) -> torch.Tensor:
+        """Texts to encodings (n, d). What does not fit CLIP's context is cut; a warning names those
+        words."""
+        tokenize, context = import_clip().tokenize, self.context_length
+        for text in texts:
+            words = text.split()
+            kept = len(words)
+            while kept and _too_long(tokenize, " ".join(words[:kept]), context):
+                kept -= 1
+            if kept < len(words):
+                warnings.warn(
+                    f"the prompt is too long: CLIP reads {context - 2} tokens, "
+                    f"so these words are not seen: {' '.join(words[kept:])!r}",
+                    stacklevel=2,
+                )
+        tokens = tokenize(texts, context_length=context, truncate=True)
+        return self.model.encode_text(tokens.to(self.device))
+
+
+def _too_long(tokenize, text: str, context: int) -> bool:
+    try:
+        tokenize(text, context_length=context)
+    except RuntimeError:
+        return True
+    return False
+
+
+class ClipEnsemble:
+    """Several CLIPs that guide together; it is used as a `ClipModel` is.
+
+    An encoding is the unit vectors of all of them side by side, each times the root of its share of
+    the weights, so that the cosine of two encodings is the weighted mean of the single cosines.
+    Crops are cut at the largest resolution and shrunk for the others.
+    """
+
+    vocabulary: frozenset[str] | None
+    dropout = 0.0
+
+    def __init__(self, members: Sequence[ClipModel], weights: Sequence[float] | None = None):
+        weights = [1.0] * len(members) if weights is None else list(weights)
+        if not members or len(weights) != len(members) or min(weights) <= 0:
+            raise ValueError(
+                f"weights {weights} of {len(members)} CLIPs: give one above 0 for each"
+            )
+        if len({m.device for m in members}) > 1:
+            raise ValueError(f"{', '.join(map(repr, members))} must be on one device")
+        self.members = tuple(members)
+        self.weights = tuple(w / sum(weights) for w in weights)
+        shares = zip(self.members, self.weights, strict=True)
+        self.name = " + ".join(f"{w:.2g} {m.name}" for m, w in shares)
+        self.device = members[0].device
+        self.hashes = {f"{k} {i}": h for i, m in enumerate(members) for k, h in m.hashes.items()}
+        closed = [m.vocabulary for m in members if m.vocabulary is not None]
+        self.vocabulary = frozenset.intersection(*closed) if closed else None
+
+    def __repr__(self) -> str:
+        return f"ClipEnsemble({self.name!r}, {self.device})"
+
+    @property
+    def resolution(self) -> int:
+        return max(m.resolution for m in self.members)
+
+    @property
+    def context_length(self) -> int:
+        return min(m.context_length for m in self.members)
+
+    def _joined(self, encodings: list[torch.Tensor]) -> torch.Tensor:
+        parts = zip(encodings, self.weights, strict=True)
+        return torch.cat([F.normalize(e, dim=-1) * w**0.5 for e, w in parts], -1)
+
+    def _at(self, member: ClipModel, pictures: torch.Tensor) -> torch.Tensor:
+        side = member.resolution
+        if pictures.shape[-1] == side:
+            return pictures
+        return F.interpolate(pictures, (side, side), mode="bilinear", antialias=True)
+
+    def encode_image(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(n, 3, resolution, resolution) in [0, 1] to encodings (n, d), d the sum of all."""
+        return self._joined([m.encode_image(self._at(m, pictures)) for m in self.members])
+
+    def encode_crops(self, crops: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """As `ClipModel.encode_crops`, by all."""
+        return self._joined([m.encode_crops(self._at(m, crops), generator) for m in self.members])
+
+    def encode_text(self, texts: list[str]) -> torch.Tensor:
+        """Texts to encodings (n, d)."""
+        return self._joined([m.encode_text(texts) for m in self.members])

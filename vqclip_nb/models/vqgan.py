@@ -1,0 +1,97 @@
+"""VQGAN: encode, quantize, decode, built from taming's Encoder and Decoder (report, 3.1)."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..pictures import norm_data
+from . import fast
+
+
+class VQGAN(nn.Module):
+    """A frozen VQGAN.
+
+    `config` is taming's: `ddconfig` for Encoder and Decoder, `embed_dim`, `n_embed`; ours may add
+    `unshuffle`, kept as `patch_size`: the side of the pixel blocks that the networks work on as one
+    (1: plain pixels). `downsample_factor`: pixels a latent cell covers along each side;
+    `latent_channels`: numbers in a cell.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        from taming.modules.diffusionmodules.model import Decoder, Encoder
+
+        shape = dict(config["ddconfig"])
+        with contextlib.redirect_stdout(io.StringIO()):  # taming prints its shapes
+            self.encoder, self.decoder = Encoder(**shape), Decoder(**shape)
+        self.latent_channels = config["embed_dim"]
+        self.quant_conv = nn.Conv2d(shape["z_channels"], self.latent_channels, 1)
+        self.post_quant_conv = nn.Conv2d(self.latent_channels, shape["z_channels"], 1)
+        self.codebook = nn.Embedding(config["n_embed"], self.latent_channels)
+        # Gumbel variants choose a code by a learned projection instead of the nearest neighbour.
+        self.proj = (
+            nn.Conv2d(shape["z_channels"], config["n_embed"], 1) if config.get("gumbel") else None
+        )
+        if config.get("gumbel"):
+            self.quant_conv = nn.Conv2d(shape["z_channels"], shape["z_channels"], 1)
+        self.patch_size = config.get("unshuffle", 1)
+        self.downsample_factor = 2 ** (len(shape["ch_mult"]) - 1) * self.patch_size
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], state: dict[str, torch.Tensor]) -> VQGAN:
+        """A VQGAN with weights under taming's names; RuntimeError names what is missing or has
+        another shape."""
+        state = {k: v.float() for k, v in state.items()}
+        for theirs, ours in (
+            ("quantize.embedding.weight", "codebook.weight"),
+            ("quantize.embed.weight", "codebook.weight"),
+            ("quantize.proj.weight", "proj.weight"),
+            ("quantize.proj.bias", "proj.bias"),
+        ):
+            if theirs in state:
+                state[ours] = state.pop(theirs)
+        with torch.device("meta"):  # no time spent on random weights
+            model = cls({**config, "gumbel": "proj.weight" in state})
+        model.load_state_dict(state, assign=True)
+        return model.eval().requires_grad_(False)
+
+    def encode(self, picture: torch.Tensor) -> torch.Tensor:
+        """Picture (n, 3, h, w) in [0, 1], sides multiples of `downsample_factor` f, to latent (n,
+        latent_channels, h/f, w/f)."""
+        x = F.pixel_unshuffle(picture * 2 - 1, self.patch_size)
+        z = self.quant_conv(fast.encode(self.encoder, x))
+        if self.proj is not None:
+            return self.codebook_vectors(self.proj(z).argmax(1))
+        return z
+
+    def codebook_indices(self, z: torch.Tensor) -> torch.Tensor:
+        """Index of the codebook vector nearest to each latent cell: (n, latent_channels, h, w) to
+        (n, h, w)."""
+        flat = z.detach().movedim(1, -1).flatten(0, -2).float()
+        codes = self.codebook.weight
+        # argmin |z - e|² without the |z|² that all codes share
+        index = (codes.square().sum(1) - 2 * flat @ codes.T).argmin(1)
+        return index.view(z.shape[0], *z.shape[2:])
+
+    def codebook_vectors(self, indices: torch.Tensor) -> torch.Tensor:
+        """Codes (n, h, w) to the latent (n, latent_channels, h, w) that they stand for."""
+        return self.codebook(indices).movedim(-1, 1)
+
+    def quantize(self, z: torch.Tensor) -> torch.Tensor:
+        """Replace every latent cell by its nearest code; gradients pass straight through."""
+        return z + (self.codebook_vectors(self.codebook_indices(z)) - z).detach()
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        """Latent (n, latent_channels, h, w) to generator output (n, 3, f·h, f·w), about [-1, 1]."""
+        return F.pixel_shuffle(fast.decode(self.decoder, self.post_quant_conv(z)), self.patch_size)
+
+    def synthesize(self, z: torch.Tensor, *, quantize: bool = True) -> torch.Tensor:
+        """The report's `generator` and `norm_data`: latent to picture (n, 3, f·h, f·w) in [0, 1],
+        by way of the codebook or straight."""
+        return norm_data(self.decode(self.quantize(z) if quantize else z))

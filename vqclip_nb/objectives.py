@@ -1,0 +1,219 @@
+"""What is wanted of a picture: terms that add and scale like numbers, and are minimised.
+
+    objective = prompt("a fox") - 0.5 * prompt("snow") + 0.1 * smoothness()
+
+A term is any function of a `Step` that returns a scalar. CLIP may see the crops a few at a time
+(`loop.CLIP_BATCH`); a term is then asked once for each lot and the answers are averaged.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+Term = Callable[["Step"], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step of the loop has made, for terms to judge.
+
+    z: the latent (1, c, h, w). codes: what the decoder was fed, of the same shape. picture: (1, 3,
+    H, W) in [0, 1]. crops: (n, 3, s, s). encodings: CLIP's, of the crops, (n, d).
+    """
+
+    z: torch.Tensor
+    codes: torch.Tensor
+    picture: torch.Tensor
+    crops: torch.Tensor
+    encodings: torch.Tensor
+
+
+class Objective:
+    """A weighted sum of terms; the sum and the multiple of objectives are objectives."""
+
+    def __init__(self, *terms: tuple[float, Term]) -> None:
+        self.terms = terms
+
+    def __call__(self, step: Step) -> torch.Tensor:
+        return functools.reduce(
+            torch.add, (t(step) if w == 1 else w * t(step) for w, t in self.terms)
+        )
+
+    def __add__(self, other: Objective | Term) -> Objective:
+        return Objective(*self.terms, *as_objective(other).terms)
+
+    def __mul__(self, factor: float) -> Objective:
+        if not isinstance(factor, int | float) or not math.isfinite(factor):
+            raise TypeError(f"an objective times {factor!r}: give a number")
+        return Objective(*((factor * w, t) for w, t in self.terms))
+
+    def __neg__(self) -> Objective:
+        return self * -1
+
+    def __sub__(self, other: Objective | Term) -> Objective:
+        return self + -as_objective(other)
+
+    __rmul__ = __mul__
+
+    def bind(self, encode: Callable[[str], torch.Tensor]) -> Objective:
+        """The same with every text encoded: `encode` maps a prompt to (1, d)."""
+        return Objective(
+            *((w, t.bind(encode) if isinstance(t, Prompt) else t) for w, t in self.terms)
+        )
+
+
+def as_objective(of: Objective | Term) -> Objective:
+    """A plain function of a `Step` as an objective; TypeError for what is no function."""
+    if isinstance(of, Objective):
+        return of
+    if not callable(of):
+        raise TypeError(f"{of!r} is no objective: give a function of a Step that returns a scalar")
+    return Objective((1.0, of))
+
+
+def term(make: Callable[..., Term]) -> Callable[..., Objective]:
+    """Decorator: what `make` returns becomes an objective of that one term."""
+
+    @functools.wraps(make)
+    def made(*args, **options) -> Objective:
+        return Objective((1.0, make(*args, **options)))
+
+    return made
+
+
+# -- what CLIP sees
+
+
+@term
+def report(
+    include: torch.Tensor,
+    extras: torch.Tensor | None = None,
+    exclude: torch.Tensor | None = None,
+    *,
+    w1: float = 1.0,
+    w2: float = 1.0,
+    alpha: float = 1.0,
+    beta: float = 0.5,
+) -> Term:
+    """The report's loss (figure 14) from encodings (1, d), averaged over the crops.
+
+    -alpha · cos(w1·include + w2·extras, crop) + beta · cos(exclude, crop). Without extras or
+    exclude their terms drop out. The report prints w1 for extras too; w2 is what its text means.
+    """
+    wanted = w1 * include if extras is None else w1 * include + w2 * extras
+
+    def loss(step: Step) -> torch.Tensor:
+        loss = -alpha * cosine(wanted, step.encodings)
+        return loss if exclude is None else loss + beta * cosine(exclude, step.encodings)
+
+    return loss
+
+
+def cosine(wanted: torch.Tensor, encodings: torch.Tensor) -> torch.Tensor:
+    """Mean cosine of an encoding (1, d) with those of crops (n, d)."""
+    if wanted.shape[-1] != encodings.shape[-1]:
+        raise ValueError(
+            f"the objective's encoding has {wanted.shape[-1]} numbers, those of the crops have "
+            f"{encodings.shape[-1]}: encode both with the same CLIP"
+        )
+    return torch.cosine_similarity(wanted, encodings, -1).mean()
+
+
+class Prompt:
+    """How far crops are from a text or picture; see `prompt`."""
+
+    def __init__(self, wanted: str | torch.Tensor, distance: str) -> None:
+        self.wanted, self.distance = wanted, distance
+
+    def bind(self, encode: Callable[[str], torch.Tensor]) -> Prompt:
+        known = isinstance(self.wanted, torch.Tensor)
+        return self if known else Prompt(encode(self.wanted), self.distance)
+
+    def __call__(self, step: Step) -> torch.Tensor:
+        if not isinstance(self.wanted, torch.Tensor):
+            raise ValueError(f"prompt({self.wanted!r}) is not encoded: call objective.bind(encode)")
+        if self.distance == "cosine":
+            return -cosine(self.wanted, step.encodings)
+        chord = F.normalize(step.encodings, dim=-1) - F.normalize(self.wanted, dim=-1)
+        return (2 * (chord.norm(dim=-1) / 2).clamp(max=1 - 1e-6).arcsin().square()).mean()
+
+
+@term
+def prompt(wanted: str | torch.Tensor, *, distance: str = "cosine") -> Term:
+    """Distance of the crops from a prompt (text, picture file, weights as in `include`), or from
+    its encoding (1, d).
+
+    cosine: minus the similarity, in [-1, 1]. spherical: half the squared angle, which pulls
+    harder the further away.
+    """
+    if distance not in ("cosine", "spherical"):
+        raise ValueError(f"distance={distance!r} is not known: choose cosine or spherical")
+    return Prompt(wanted, distance)
+
+
+# -- what the picture itself is
+
+
+@term
+def smoothness() -> Term:
+    """Total variation: mean difference between neighbouring pixels; 0 for one flat colour."""
+
+    def total_variation(step: Step) -> torch.Tensor:
+        p = step.picture
+        down, right = p[:, :, 1:] - p[:, :, :-1], p[..., 1:] - p[..., :-1]
+        return down.abs().mean() + right.abs().mean()
+
+    return total_variation
+
+
+@term
+def symmetry() -> Term:
+    """Mean difference between the picture and its mirror image; 0 if left and right agree."""
+    return lambda step: (step.picture - step.picture.flip(-1)).abs().mean()
+
+
+@term
+def palette(*colours: tuple[float, float, float]) -> Term:
+    """Mean squared distance of each pixel from the nearest of `colours`, RGB in [0, 1]."""
+    if not colours:
+        raise ValueError("palette() without colours: give at least one, as (1, 0, 0) for red")
+
+    def distance(step: Step) -> torch.Tensor:
+        wanted = torch.tensor(colours, dtype=torch.float32).to(step.picture)[:, :, None, None]
+        return (step.picture - wanted).square().sum(1).amin(0).mean()
+
+    return distance
+
+
+@term
+def pull(start: torch.Tensor) -> Term:
+    """Mean squared distance of the latent from a `start` (1, c, h, w)."""
+
+    def distance(step: Step) -> torch.Tensor:
+        if step.z.shape != start.shape:
+            shapes = f"{tuple(start.shape)}, the latent is {tuple(step.z.shape)}"
+            raise ValueError(f"pull: the start is {shapes}")
+        return (step.z - start.to(step.z)).square().mean()
+
+    return distance
+
+
+@term
+def edges(picture: torch.Tensor) -> Term:
+    """Mean difference of lines from those of a `picture` (1, 3, H, W) in [0, 1]; colours are free.
+
+    Lines are the luminance without its mean over 9×9 pixels, and without its sign.
+    """
+
+    def lines(picture: torch.Tensor) -> torch.Tensor:
+        grey = picture.mean(1, keepdim=True)
+        return (grey - F.avg_pool2d(F.pad(grey, (4,) * 4, mode="replicate"), 9, 1)).abs()
+
+    kept = lines(picture.detach())
+    return lambda step: F.l1_loss(lines(step.picture), kept.to(step.picture))

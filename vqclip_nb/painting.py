@@ -1,0 +1,181 @@
+"""One picture: the loop's parts made from a pair and settings."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from . import latents, objectives
+from .crops import create_crops
+from .latents import Latent
+from .loop import Diverged, Optimization, State, Taken
+from .models.pair import Pair
+from .pictures import load_image
+from .prompts import Encodings, encode_prompt
+from .settings import Settings
+
+SLOWED = 3  # times that a picture which left the numbers is tried again at half the rate
+
+
+class Painting:
+    """Picture number `index` of include on its way.
+
+    settings: nothing left empty. size: (height, width), multiples of the generator's step. parts:
+    what replaces a part of the loop, as `Run` takes it.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        settings: Settings,
+        encodings: Encodings,
+        index: int,
+        size: tuple[int, int],
+        parts: Mapping[str, Any],
+    ) -> None:
+        self.pair, self.index, self.size, self.parts = pair, index, size, parts
+        self.settings, self.encodings = settings, encodings
+        self.slowed = 0
+        # Seeded before the latent is drawn, and apart from the global generator.
+        generator = torch.Generator().manual_seed(settings.seed)
+        at_every_step = dict(activation=settings.activation, at=settings.activation_at)
+        latent = Latent(self._start(generator), **at_every_step).to(pair.device)
+        make = parts.get("optimizer") or self._adamw
+        self.optimization = Optimization(
+            latent,
+            self._synthesize,
+            parts.get("crops") or self._crops,
+            pair.clip.encode_crops,
+            self._objective(),
+            make([latent.data]),
+            generator=generator,
+            ema_decay=settings.ema_decay,
+        )
+        self.good = self.state()  # before the last step that went well
+
+    # -- the parts
+
+    def _start(self, generator: torch.Generator) -> torch.Tensor:
+        """The latent that a picture of the settings of now begins with."""
+        s, vqgan = self.settings, self.pair.vqgan
+        cells = (pixels // vqgan.downsample_factor for pixels in self.size)
+        shape = (1, vqgan.latent_channels, *cells)
+        noise = latents.noise(
+            shape, activation=s.activation, at=s.activation_at, generator=generator
+        )
+        if "latent" in self.parts:
+            start = self.parts["latent"]
+            if tuple(start.shape) != shape:
+                raise ValueError(f"latent has shape {tuple(start.shape)}: this run needs {shape}")
+            return start
+        picture = self._start_picture()
+        if picture is None:
+            return noise
+        with torch.no_grad():
+            start = vqgan.encode(picture.to(self.pair.device))
+        return latents.blend(start, noise, s.start_strength)
+
+    def _start_picture(self) -> torch.Tensor | None:
+        """The picture (1, 3, h, w) to begin with; None to begin with noise."""
+        if self.settings.init_image:
+            return load_image(self.settings.init_image, self.size)
+        return None
+
+    def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
+        return self.pair.vqgan.synthesize(codes, quantize=False), codes
+
+    def _crops(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        s, side = self.settings, self.pair.clip.resolution
+        shaken = dict(noise_factor=s.noise_factor, method=s.crop_method, generator=generator)
+        return create_crops(picture, s.crops, side, **shaken)
+
+    def _objective(self) -> objectives.Objective:
+        s, enc = self.settings, self.encodings
+        if "objective" in self.parts:
+            given = objectives.as_objective(self.parts["objective"])
+            return given.bind(lambda prompt: encode_prompt(self.pair.clip, prompt))
+        weights = dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta)
+        wanted = objectives.report(enc.include[self.index], enc.extras, enc.exclude, **weights)
+        start = self._start_picture() if s.keep_edges else None
+        return wanted if start is None else wanted + s.keep_edges * objectives.edges(start)
+
+    def _adamw(self, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
+        s = self.settings
+        return torch.optim.AdamW(parameters, lr=s.learning_rate, weight_decay=s.weight_decay)
+
+    # -- on the way
+
+    def similarity(self, taken: Taken) -> float:
+        """Mean cosine of the crops with include and extras, in [-1, 1]."""
+        s, include, extras = (
+            self.settings,
+            self.encodings.include[self.index],
+            self.encodings.extras,
+        )
+        wanted = s.w1 * include if extras is None else s.w1 * include + s.w2 * extras
+        return objectives.cosine(wanted, taken.encodings).item()
+
+    def pixels(self, taken: Taken) -> Callable[[], torch.Tensor]:
+        """How to make the picture to show: that of the running average where there is one."""
+        loop = self.optimization
+        if loop.average is None:
+            picture = (taken.picture * 255).round().byte()
+            return lambda: picture / 255
+        average = loop.average.clone()
+        return lambda: loop.picture(average)
+
+    def apply(self, settings: Settings, encodings: Encodings) -> None:
+        """Other live settings, from the next step on."""
+        self.settings, self.encodings, loop = settings, encodings, self.optimization
+        loop.objective, loop.ema_decay = self._objective(), settings.ema_decay
+        for group in loop.optimizer.param_groups:
+            group["lr"] = settings.learning_rate * 0.5**self.slowed
+            if "weight_decay" in group:
+                group["weight_decay"] = settings.weight_decay
+
+    def loosen(self, share: float) -> None:
+        """Move the latent by `share` in [0, 1] towards a fresh start for the prompt of now."""
+        loop, z = self.optimization, self.optimization.latent.data
+        start = self._start(loop.generator)
+        with torch.no_grad():
+            z.lerp_(start.to(z), share)
+        loop.average = None
+        loop.optimizer.state.pop(z, None)
+
+    def state(self) -> State:
+        """What it takes to go on bit for bit."""
+        return self.optimization.state_dict() | {"slowed": torch.tensor(self.slowed)}
+
+    def load(self, state: State) -> None:
+        """Go back, or on, to what `state` gave; the settings are those of now."""
+        self.optimization.load_state_dict(state)
+        self.slowed, self.good = int(state["slowed"]), state
+        self.apply(self.settings, self.encodings)
+
+    def take(self, before: State) -> Taken | None:
+        """A step of the loop from `before`, the state of now. Where it leaves the numbers: from one
+        step earlier at half the rate, three times at most; then None. Diverged if that happens in
+        the first step."""
+        loop, at = self.optimization, self.optimization.iteration
+        while True:
+            try:
+                taken = loop.step(before)
+            except Diverged as e:
+                if at == 0:
+                    raise
+                slowed, good = self.slowed + 1, self.good
+                self.load(good | {"slowed": torch.tensor(slowed), "iteration": torch.tensor(at)})
+                self.good = good
+                if slowed > SLOWED:
+                    warnings.warn(f"{e}: stopped; the last good picture is kept", stacklevel=5)
+                    return None
+                rate = loop.optimizer.param_groups[0]["lr"]
+                warnings.warn(f"{e}: one step back, and on at the rate {rate:g}", stacklevel=5)
+                before = self.state()
+            else:
+                self.good = before
+                return taken

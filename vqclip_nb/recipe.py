@@ -1,0 +1,193 @@
+"""The recipe inside a picture: how it was made, written so that it can be made again."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import subprocess
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+
+from .pictures import is_picture
+from .prompts import parse_prompt
+from .settings import KNOBS, Settings
+
+if TYPE_CHECKING:
+    from .frames import Frame
+    from .models.pair import Pair
+    from .run import Run
+
+# IPTC's word for media made by an algorithm that learned from samples.
+IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+KEY = "vqclip_nb"
+FORM = 2  # form 1 held a run's last settings in place of its first
+# What form 1 called otherwise, and what it could not say.
+RENAMED = {"average": "ema_decay"}
+BEFORE = {"start": "noise", "start_strength": 1.0, "keep_edges": 0.0, "loosen": 0.0}
+MAX_RECIPE = 200_000_000  # bytes
+
+
+def make_recipe(run: Run, frame: Frame | None = None) -> dict[str, Any]:
+    """How a run's last picture, or that of an earlier `frame`, was made: the settings at the start,
+    what changed after how many steps, pair, versions."""
+    steps = run.steps_before(frame) + 1 if frame else len(run.history)
+    versions = {"python": platform.python_version()}
+    for package in ("vqclip_nb", "torch", "openai-clip", "taming-transformers"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # used from a checkout
+            versions[package] = "unknown"
+    return {
+        "made_by": KEY,
+        "form": FORM,
+        "settings": json.loads(run.first.to_json()),
+        "changes": [[at, change] for at, change in run.changes if at < steps],
+        "steps": steps,
+        "parts": sorted(run.parts),
+        "pair": run.pair.name,
+        "hashes": run.pair.hashes,
+        "pair_adds": {
+            "default_background": run.pair.facts.default_background,
+            "dropout": run.pair.clip.dropout,
+        },
+        "device": str(run.pair.device),
+        "threads": torch.get_num_threads(),
+        "versions": versions,
+        "digital_source_type": IPTC,
+    }
+
+
+def read_recipe(path: str | Path) -> dict[str, Any]:
+    """The recipe inside a PNG, GIF or MP4 that we wrote; FileNotFoundError if there is no such
+    file, ValueError if there is no recipe in it."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {str(path)!r}")
+    try:
+        if path.suffix.lower() == ".mp4":
+            text = _film_comment(path)
+        else:
+            with Image.open(path) as image:
+                texts = getattr(image, "text", {}) if image.format == "PNG" else {}
+                text = texts.get(KEY) or image.info.get("comment")
+        if text is not None and len(text) > MAX_RECIPE:
+            raise ValueError(f"it is longer than {MAX_RECIPE // 10**6} MB")
+        found = json.loads(text) if text else None
+    except MemoryError:
+        raise
+    except Exception as e:  # a damaged file: Pillow's decoders fail in many ways
+        raise ValueError(f"{path} holds no recipe that can be read: {type(e).__name__}: {e}") from e
+    if not isinstance(found, dict) or found.get("made_by") != KEY:
+        raise ValueError(
+            f"{path} holds no recipe: it was not written by vqclip_nb, or lost it in a conversion"
+        )
+    if not isinstance(found.get("settings"), dict):
+        raise ValueError(f"{path} holds a recipe without settings")
+    return found
+
+
+def _film_comment(path: Path) -> str | None:
+    import imageio_ffmpeg
+
+    # Absolute: in a relative name ffmpeg takes what stands before a colon for a protocol.
+    source = str(path.resolve())
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-v",
+        "error",
+        "-i",
+        source,
+        "-f",
+        "ffmetadata",
+        "-",
+    ]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        encoding="utf8",
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+    found = re.search(r"^comment=(.*?)(?=^\w+=|\Z)", done.stdout, re.M | re.S)
+    return re.sub(r"\\(.)", r"\1", found[1], flags=re.S).strip() if found else None
+
+
+def open_recipe(path: str | Path) -> Settings:
+    """The `Settings` that a PNG, GIF or MP4 of ours began with.
+
+    Settings that this version lacks are left out. A path of a picture is never opened: it is left
+    out too, and a warning says so. Errors as in `read_recipe`; ValueError for a wrong value.
+    """
+    return recipe_settings(read_recipe(path))
+
+
+def recipe_settings(recipe: dict[str, Any]) -> Settings:
+    """The settings at the start; see `open_recipe`."""
+    values = dict(recipe["settings"])
+    if recipe.get("form") != FORM:
+        values = BEFORE | {RENAMED.get(k, k): v for k, v in values.items()}
+    settings = Settings(**{k: v for k, v in values.items() if k in KNOBS})
+    kept: dict[str, Any] = {}
+    texts = {"include": settings.include, "exclude": [settings.exclude]}
+    for name, prompts in (texts | {"extras": [settings.extras]}).items():
+        safe = [_without_paths(prompt) for prompt in prompts]
+        if safe != prompts:
+            kept[name] = safe if name == "include" else safe[0]
+    if settings.init_image and not settings.init_image.startswith("data:"):
+        kept["init_image"] = ""
+    if not kept:
+        return settings
+    warnings.warn(
+        f"{', '.join(kept)} named pictures on another machine, which are left out: add your own",
+        stacklevel=3,
+    )
+    if not all(kept.get("include", settings.include)):
+        raise ValueError("the recipe paints nothing but a picture file, which it does not hold")
+    return settings.replace(**kept)
+
+
+def _without_paths(prompt: str) -> str:
+    if not prompt:
+        return prompt
+    parts = parse_prompt(prompt)
+    safe = [(t, w) for t, w in parts if t.startswith("data:") or not is_picture(t)]
+    return prompt if safe == parts else " | ".join(f"{t}:{w!r}" for t, w in safe)
+
+
+def recipe_changes(recipe: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """What was changed after how many steps; ValueError if that cannot be told."""
+    changes = recipe.get("changes", [])
+    if recipe.get("form") != FORM and changes:
+        raise ValueError(
+            "this picture was steered with an earlier version, whose recipes hold the last "
+            "settings and not the first: it cannot be painted again"
+        )
+    try:
+        return [(int(at), {str(k): v for k, v in change.items()}) for at, change in changes]
+    except (TypeError, ValueError, AttributeError, OverflowError) as e:
+        raise ValueError(f"the recipe's changes cannot be read: {e}") from e
+
+
+def check_recipe(recipe: dict[str, Any], pair: Pair) -> None:
+    """ValueError if `pair` has other weights than the recipe's; a warning names what else may
+    change the bytes."""
+    if recipe.get("hashes") != pair.hashes:
+        raise ValueError(
+            f"the picture was painted with {recipe.get('pair')!r} of other weights than "
+            f"{pair.name!r} here"
+        )
+    now = {"device": str(pair.device), "threads": torch.get_num_threads()}
+    versions = recipe.get("versions")
+    then = {k: recipe.get(k) for k in now}
+    if isinstance(versions, dict):
+        now["torch"], then["torch"] = version("torch"), versions.get("torch")
+    other = [f"{k} {now[k]}, then {then[k]}" for k in now if now[k] != then[k]]
+    if other:
+        warnings.warn(f"the bytes may differ: {'; '.join(other)}", stacklevel=3)

@@ -1,0 +1,265 @@
+"""A run: one picture after another for the prompts of include; frames, steering, branches.
+
+No print, no widget.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from .checkpoint import Checkpoints
+from .export import Exports
+from .frames import Frame
+from .loop import Crops, State
+from .models.pair import Pair
+from .objectives import Objective, Term
+from .painting import Painting
+from .prompts import create_encodings, embed_pictures
+from .settings import KNOBS, Settings
+
+STATES_KEPT = 64  # frames that can be continued from; beyond that every other one forgets its state
+Changes = list[tuple[int, dict[str, Any]]]
+
+
+class Run(Exports, Checkpoints):
+    """A text on its way to a picture: iterate it for frames; stop and go on as often as you like.
+
+    Settings left empty follow the pair. Parts of the loop can be swapped: `objective` (see
+    `objectives`) in place of the report's loss; `crops`, a function of picture (1, 3, h, w) and
+    generator to views (n, 3, s, s); `latent`, a start (1, c, h, w); `optimizer`, a function of a
+    list of parameters.
+
+    frames: what was shown and kept. history: (index, iteration, loss, similarity) of every step.
+    changes: (length of history, what changed). size: (height, width) in pixels. first: the settings
+    at the start; settings: those of now.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        settings: Settings,
+        *,
+        objective: Objective | Term | None = None,
+        crops: Crops | None = None,
+        latent: torch.Tensor | None = None,
+        optimizer: Callable[[list[torch.Tensor]], torch.optim.Optimizer] | None = None,
+    ) -> None:
+        self.pair = pair
+        parts = dict(objective=objective, crops=crops, latent=latent, optimizer=optimizer)
+        self.parts = {k: v for k, v in parts.items() if v is not None}
+        side, factor = pair.facts.size, pair.vqgan.downsample_factor
+        settings = settings.for_pair({"height": side, "width": side, **pair.facts.defaults})
+        asked = (settings.height, settings.width)
+        self.size = (
+            max(factor, asked[0] // factor * factor),
+            max(factor, asked[1] // factor * factor),
+        )
+        if self.size != asked:
+            warnings.warn(
+                f"{asked[0]}×{asked[1]} becomes {self.size[0]}×{self.size[1]}: "
+                f"this generator paints in steps of {factor} pixels",
+                stacklevel=2,
+            )
+        self.settings = self.first = embed_pictures(pair, settings, self.size)
+        self.encodings = create_encodings(pair, self.settings)
+        self.frames: list[Frame] = []
+        self.history: list[tuple[int, int, float, float]] = []
+        self.changes: Changes = []
+        self.seconds = 0.0
+        self.last: Frame | None = None
+        self._begin(0)
+
+    def _begin(self, index: int) -> None:
+        """Picture `index` from its start; past the last one, nothing is left to do."""
+        self.index = index
+        if not self.done:
+            self.painting = Painting(
+                self.pair, self.settings, self.encodings, index, self.size, self.parts
+            )
+
+    # -- where it stands
+
+    @property
+    def iteration(self) -> int:
+        """Steps that the picture of now has had."""
+        return 0 if self.done else self.painting.optimization.iteration
+
+    @property
+    def done(self) -> bool:
+        return self.index >= len(self.settings.include)
+
+    @property
+    def seconds_left(self) -> float:
+        """Estimate from the steps so far; 0 before the first."""
+        left = (len(self.settings.include) - self.index) * self.settings.total_iter - self.iteration
+        return self.seconds / max(1, len(self.history)) * max(0, left)
+
+    @property
+    def image(self) -> Image.Image | None:
+        """The last picture so far, RGB; None before the first step."""
+        return self.last.image if self.last else None
+
+    @property
+    def similarity(self) -> float | None:
+        """CLIP's similarity over the last ten steps, which evens out their random crops."""
+        return float(np.mean([row[3] for row in self.history[-10:]])) if self.history else None
+
+    # -- steps
+
+    def step(self) -> Frame:
+        """One optimisation step; StopIteration when all pictures are done.
+
+        An error or an interrupt leaves the run as it was before. A picture that leaves the numbers
+        goes back a step and on at half the rate, three times at most; then it ends with its last
+        good picture, and a warning says so. MemoryError says what to lower.
+        """
+        if self.done:
+            raise StopIteration
+        began, painting = time.perf_counter(), self.painting
+        before, good = painting.state(), painting.good
+        index, last, steps, kept = self.index, self.last, len(self.history), len(self.frames)
+        try:
+            frame = self._step(before)
+        except BaseException as e:
+            self.painting, self.index, self.last = painting, index, last
+            del self.history[steps:], self.frames[kept:]
+            painting.load(before)
+            painting.good = good
+            if not out_of_memory(e):
+                raise
+            raise MemoryError(
+                f"the memory of {self.pair.device} is full: lower crops (now {self.settings.crops})"
+                f" or height and width (now {self.size[0]}×{self.size[1]})"
+            ) from e
+        self.seconds += time.perf_counter() - began
+        return frame
+
+    def _step(self, before: State) -> Frame:
+        s, painting, at = self.settings, self.painting, self.iteration
+        taken = painting.take(before)
+        last = taken is None or at + 1 >= s.total_iter
+        if taken is None:  # the last good picture stands
+            frame, new = self.last, not self.last.shown
+            frame.shown = True
+        else:
+            new = last or (at >= s.show_from and at % s.show_step == 0)
+            similarity = painting.similarity(taken)
+            frame = Frame(at, self.index, taken.loss, similarity, new, painting.pixels(taken))
+            self.history.append((self.index, at, taken.loss, similarity))
+        if new:
+            frame.state = before
+            frame.keep()
+            self.frames.append(frame)
+            self._thin_states()
+        self.last = frame
+        if last:
+            self._begin(self.index + 1)
+        return frame
+
+    def __iter__(self) -> Iterator[Frame]:
+        return training_loop(self)
+
+    def _thin_states(self) -> None:
+        with_state = [f for f in self.frames if f.state]
+        if len(with_state) > STATES_KEPT:
+            for frame, after in zip(with_state[1:-1:2], with_state[2::2], strict=False):
+                if frame.index == after.index:  # each picture's last is what a morph goes through
+                    frame.state = {}
+
+    # -- steering
+
+    def change(self, **changes: Any) -> None:
+        """New values for live settings, from the next step on; ValueError names what needs a
+        restart.
+
+        A changed prompt may undo what is painted as far as `loosen` says; giving `loosen` does so
+        without another prompt too.
+        """
+        settings = self.settings.replace(**changes).for_pair(self.pair.facts.defaults)
+        settings = embed_pictures(self.pair, settings, self.size)
+        changed = {
+            k: getattr(settings, k)
+            for k in KNOBS
+            if getattr(settings, k) != getattr(self.settings, k) or (k == "loosen" and k in changes)
+        }
+        if fixed := [k for k in changed if not KNOBS[k].live]:
+            raise ValueError(
+                f"{', '.join(fixed)} cannot change while a picture forms: start a new run"
+            )
+        if not self.done and len(settings.include) <= self.index:
+            raise ValueError(
+                f"include has {len(settings.include)} entries, but picture {self.index + 1} is "
+                "forming: keep at least as many"
+            )
+        asked = {"include", "exclude", "extras"} & changed.keys()
+        if asked:
+            self.encodings = create_encodings(self.pair, settings)
+        was_done, self.settings = self.done, settings
+        if changed:
+            self.changes.append((len(self.history), changed))
+        if was_done:
+            self._begin(self.index)  # there may be one more prompt now
+            return
+        if "learning_rate" in changed:
+            self.painting.slowed = 0
+        self.painting.apply(settings, self.encodings)
+        if settings.loosen and (asked or "loosen" in changed):
+            self.painting.loosen(settings.loosen)
+
+    def steps_before(self, frame: Frame) -> int:
+        """How many steps came before `frame`; ValueError if it is none of this run's."""
+        return self.history.index((frame.index, frame.iteration, frame.loss, frame.similarity))
+
+    def branch(self, frame: Frame, **changes: Any) -> Run:
+        """A second run that continues from a kept `frame` of this one, with the settings of now and
+        live ones changed.
+
+        ValueError if the frame's state is no longer kept (see STATES_KEPT).
+        """
+        if not frame.state:
+            raise ValueError(
+                f"iteration {frame.iteration} can no longer be continued: choose a frame near it"
+            )
+        at = self.steps_before(frame)
+        run = Run(self.pair, self.first, **self.parts)
+        run.history, run.seconds = self.history[:at], self.seconds * at / len(self.history)
+        run.frames = [f for f in self.frames if self.steps_before(f) < at]
+        run.go_to(frame.index, [c for c in self.changes if c[0] <= at], frame.state)
+        run.last = frame
+        now = {k: getattr(self.settings, k) for k in KNOBS if KNOBS[k].live and k != "loosen"}
+        run.change(**now | changes)
+        return run
+
+    def go_to(self, index: int, changes: Changes, state: State) -> None:
+        """Put the run into a state that one with the same pair and first settings was in."""
+        self.changes = changes
+        self.settings = self.first.replace(**{k: v for _, c in changes for k, v in c.items()})
+        self.encodings = create_encodings(self.pair, self.settings)
+        self._begin(index)
+        if not self.done:
+            self.painting.load(state)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on a GPU or the CPU, whose allocator has no error of its own."""
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, torch.cuda.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(w in str(error) for w in words)
+    )
+
+
+def training_loop(run: Run) -> Iterator[Frame]:
+    """Yield a `Frame` for every step until the last picture is done.
+
+    Whoever iterates decides what to do with a frame; leaving early, or an interrupt, loses nothing:
+    iterating the run again goes on where it stopped.
+    """
+    while not run.done:
+        yield run.step()
