@@ -13,25 +13,31 @@ import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from ..files import write_atomically
 from ..models.clip import import_clip
-from ..models.pair import load_pair, open_pair
+from ..models.pair import Pair, load_pair, open_pair
 from ..models.prior import Prior, caption_tokens
 from ..models.vqgan import VQGAN
+from ..pictures import to_pil
+from ..show import contact_sheet
 from .captions import article
-from .data import COLOURS, STYLES
+from .data import COLOURS, STYLES, TRAINED
 from .networks import half
 from .options import Options, option, parse
 from .scenes import Scenes
 from .trainer import Trainer, autocast
 
 log = logging.getLogger(__name__)
+SHOWN = 32  # captions of the sheet of samples that each measurement leaves
 
 
 @dataclass(kw_only=True)
@@ -39,14 +45,24 @@ class PriorOptions(Options):
     """Of `train_prior`."""
 
     steps: int = option(4000, "optimizer steps in all")
-    batch: int = option(64, "pictures in a step")
-    lr: float = option(1.5e-3, "highest learning rate")
-    width: int = option(256, "of the transformer")
+    batch: int = option(32, "pictures in a step")
+    lr: float = option(1.2e-3, "highest learning rate")
+    width: int = option(192, "of the transformer, a multiple of 64")
     layers: int = option(5, "of the transformer")
     attention: str = option("full", "which tokens see each other: full, local or strided")
+    styles: str = option(",".join(TRAINED), "which of them, with commas between")
     colours: int = option(3, "backgrounds of each drawing besides white")
+    white: float = option(0.8, "share of the drawings that are shown on white")
     clip: Path | None = option(None, "the guide whose text side is used; left out: the pair's")
     vqgan: Path | None = option(None, "the VQGAN whose codes are learned; left out: the pair's")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        unknown = set(self.styles.split(",")) - set(TRAINED)
+        if unknown:
+            raise ValueError(f"styles={self.styles!r}: choose of {', '.join(TRAINED)}")
+        if self.width < 64 or self.width % 64:
+            raise ValueError(f"width={self.width}: give a multiple of 64")
 
 
 class CodedDrawings:
@@ -72,10 +88,14 @@ class CodedDrawings:
         self.codes = torch.cat(parts).unflatten(0, self.colour.shape).long()
         write_atomically(cache, lambda part: np.save(part, self.codes.short().numpy()))
 
-    def batch(self, n: int, rng: np.random.Generator) -> tuple[torch.Tensor, list[str]]:
-        """Codes (n, side, side), half of them on white, and captions."""
+    def batch(
+        self, n: int, white: float, rng: np.random.Generator
+    ) -> tuple[torch.Tensor, list[str]]:
+        """Codes (n, side, side), a share `white` of them on white, and captions."""
         where = torch.from_numpy(rng.permutation(len(self.scenes.pairs))[:n])
-        turn = torch.from_numpy(rng.integers(1, len(self.colour), n) * (rng.random(n) < 0.5))
+        kinds = len(self.colour)
+        turn = (1 + rng.integers(max(1, kinds - 1), size=n)) * (rng.random(n) >= white) % kinds
+        turn = torch.from_numpy(turn)
         captions = []
         for at, t in zip(where.tolist(), turn.tolist(), strict=True):
             style, concept = self.scenes.pairs[at].tolist()
@@ -120,9 +140,11 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
     pair = load_pair("emoji", device="cpu")
     if options.clip and options.vqgan:
         pair = open_pair(clip=options.clip, vqgan=options.vqgan, device="cpu")
-    scenes, vqgan = Scenes(options.data), pair.vqgan.to(memory_format=torch.channels_last)
+    scenes = Scenes(options.data, styles=tuple(options.styles.split(",")))
+    vqgan = pair.vqgan.to(memory_format=torch.channels_last)
     options.out.mkdir(parents=True, exist_ok=True)
-    drawings = CodedDrawings(scenes, vqgan, options.colours, options.out / "codes.npy")
+    cache = options.out / f"codes-{options.styles.replace(',', '-')}-{options.colours}.npy"
+    drawings = CodedDrawings(scenes, vqgan, options.colours, cache)
     clip, tokenize = pair.clip.model, import_clip().tokenize
     prior = Prior(
         vqgan.codebook.num_embeddings,
@@ -135,8 +157,10 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
         attention=options.attention,
     ).to(options.device)
     trainer = Trainer("prior", prior, options, weight_decay=0.03)
+    shown = np.random.default_rng(1).permutation(len(scenes.names))[:SHOWN]
+    shown = [f"{article(scenes.names[i])} on a white background" for i in shown]
     while not trainer.done:
-        index, captions = drawings.batch(options.batch, trainer.rng)
+        index, captions = drawings.batch(options.batch, options.white, trainer.rng)
         tokens, keep, encoding = (
             x.to(options.device) for x in caption_tokens(clip, captions, tokenize)
         )
@@ -148,7 +172,22 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
             trainer.report()
             state = half(trainer.average.module.state_dict())
             trainer.export(state, {"config": json.dumps(prior.config)})
+            sheet = contact_sheet(samples(trainer.average.module, pair, shown), shown, columns=8)
+            path = options.out / f"prior-{trainer.step}.png"
+            write_atomically(path, partial(sheet.savefig, dpi=80))
             yield trainer
+
+
+@torch.no_grad()
+def samples(
+    prior: Prior, pair: Pair, captions: list[str], *, seed: int = 0, **how: Any
+) -> list[Image.Image]:
+    """A picture for each caption; `how` goes to `Prior.sample`."""
+    caption = caption_tokens(pair.clip.model, captions, import_clip().tokenize)
+    caption = (x.to(prior.bias.device) for x in caption)
+    codes = prior.sample(*caption, generator=torch.Generator().manual_seed(seed), **how)
+    z = pair.vqgan.codebook_vectors(codes.to(pair.device))
+    return [to_pil(picture) for picture in pair.vqgan.synthesize(z, quantize=False)]
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -116,7 +116,8 @@ class Prior(nn.Module):
         b, p, n = len(index), self.patch, self.side // self.patch
         x = self.embedding(index).view(b, n, p, n, p, -1).transpose(2, 3)
         given = keep.any(1)[:, None]
-        caption = self.caption(encoding * given).unflatten(1, (4, -1))
+        encoding = encoding * encoding.shape[1] ** 0.5 * given  # spread 1
+        caption = self.caption(encoding).unflatten(1, (4, -1))
         x = self.enter(x.flatten(3).flatten(1, 2)) + self.position_embedding
         x = torch.cat([x, self.empty_embedding.expand(b, 1, -1), self.text(tokens)], 1)
         seen = torch.ones(b, x.shape[1], x.shape[1], dtype=torch.bool, device=x.device)
