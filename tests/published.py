@@ -1,4 +1,4 @@
-"""Small networks written as the published ones are, and a server with the faults of real ones."""
+"""Small networks written as the published ones are."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ import hashlib
 import sys
 import types
 import warnings
-import zlib
-from collections import Counter
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
-from threading import Thread
 
 import torch
 from omegaconf import OmegaConf
 from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import nn
 
-from vqclip_nb.pairs import import_clip
+from vqclip_nb.models.clip import import_clip
 
 SHAPE = {
     "double_z": False,
@@ -170,71 +165,6 @@ def archive(model: nn.Module) -> bytes:
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-@dataclass
-class Shelf:
-    """A server on this machine: `files` and `faults` by path; what was `asked`: (path, first byte).
-
-    Faults: "cut" closes after a third of the answer, three times; "no range" sends everything;
-    "packs" compresses for whoever accepts that; an int is the status of every answer.
-    """
-
-    files: dict[str, bytes] = field(default_factory=dict)
-    faults: dict[str, str | int] = field(default_factory=dict)
-    asked: list[tuple[str, int]] = field(default_factory=list)
-    statuses: list[int] = field(default_factory=list)
-    sent: Counter = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        shelf = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                shelf.answer(self)
-
-            def log_message(self, *what: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}/{path}"
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        path = request.path.strip("/")
-        data, fault = self.files.get(path, b""), self.faults.get(path)
-        wanted = request.headers.get("Range", "")
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-        status = 206 if wanted else 200
-        self.asked.append((path, start))
-        if isinstance(fault, int) or path not in self.files:
-            status, body = fault or 404, b"<html>not today</html>"
-        elif fault == "no range":
-            status, body = 200, data
-        elif wanted and start >= len(data):
-            status, body = 416, b""
-        else:
-            body = data[start:]
-        self.statuses.append(status)
-        request.send_response(status)
-        if fault == "packs" and "gzip" in request.headers.get("Accept-Encoding", ""):
-            packer = zlib.compressobj(wbits=31)
-            body = packer.compress(body) + packer.flush()
-            request.send_header("Content-Encoding", "gzip")
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        if fault == "cut" and sum(p == path for p, _ in self.asked) <= 3:
-            body = body[: max(1, len(body) // 3)]
-        with contextlib.suppress(ConnectionError):
-            request.wfile.write(body)
-            self.sent[path] += len(body)
 
 
 def write(folder: Path, name: str, data: bytes | str) -> Path:

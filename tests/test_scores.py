@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-
-import vqclip_nb as vq
 from vqclip_nb.scores import (
     concepts,
     diversity,
@@ -15,6 +13,8 @@ from vqclip_nb.scores import (
     rank,
     similarity,
 )
+
+import vqclip_nb as vq
 
 COLOURS = {"red": (220, 40, 40), "blue": (40, 80, 220), "green": (40, 160, 60)}
 

@@ -26,9 +26,7 @@ class Latent(nn.Module):
     """The latent z (1, channels, h, w) as a parameter `data`; calling it gives what the generator
     is fed: the activation of it with `at="every step"`, else `data` itself."""
 
-    def __init__(
-        self, z: torch.Tensor, *, activation: str = "none", at: str = "every step"
-    ) -> None:
+    def __init__(self, z: torch.Tensor, *, activation: str = "none", at: str = "start") -> None:
         super().__init__()
         self.data = nn.Parameter(z.detach().clone())
         self._every = FUNCTIONS[activation if at == "every step" else "none"]

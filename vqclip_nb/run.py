@@ -23,6 +23,7 @@ from .objectives import Objective, Term
 from .painting import Painting
 from .prompts import create_encodings, embed_pictures
 from .settings import KNOBS, Settings
+from .weights.errors import out_of_memory
 
 STATES_KEPT = 64  # frames that can be continued from; beyond that every other one forgets its state
 Changes = list[tuple[int, dict[str, Any]]]
@@ -245,14 +246,6 @@ class Run(Exports, Checkpoints):
         self._begin(index)
         if not self.done:
             self.painting.load(state)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on a GPU or the CPU, whose allocator has no error of its own."""
-    words = ("can't allocate memory", "not enough memory", "out of memory")
-    return isinstance(error, torch.cuda.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and any(w in str(error) for w in words)
-    )
 
 
 def training_loop(run: Run) -> Iterator[Frame]:

@@ -7,8 +7,10 @@ import dataclasses
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from .knobs import Knob, checked, knob, shown
 
 ACTIVATIONS = ("sine", "none", "relu", "leaky relu", "tanh", "sigmoid", "softmax")
 STARTS = ("noise", "library", "prior")
@@ -17,30 +19,6 @@ MAX_TEXT = (
 )
 MAX_TEXTS = 1000  # prompts in one run
 MAX_PICTURE = 40_000_000  # characters of a picture inside a prompt or as the start
-
-
-@dataclass(frozen=True)
-class Knob:
-    """What a control needs to know about one field of `Settings`."""
-
-    help: str
-    label: str = ""  # what people read; left empty, the name without its underscores
-    usual: Any = None  # what an empty setting means where the pair says nothing of it
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    unit: str = ""
-    log: bool = False  # a slider for it moves in powers of ten
-    live: bool = True  # a change takes effect on the next step; otherwise it needs a restart
-    empty: bool = False  # None is allowed and means: as the pair's own defaults say
-
-
-def knob(default: Any, help: str, **facts: Any) -> Any:
-    """A dataclass field that carries its `Knob`."""
-    metadata = {"knob": Knob(help, **facts)}
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -208,52 +186,8 @@ class Settings:
         if isinstance(self.include, str):
             object.__setattr__(self, "include", [self.include])
         for f in dataclasses.fields(self):
-            object.__setattr__(self, f.name, self._checked(f.name, getattr(self, f.name)))
-
-    @classmethod
-    def _checked(cls, name: str, value: Any) -> Any:
-        k, kind = KNOBS[name], TYPES[name]
-        if k.empty and value is None:
-            return None
-        if name == "include":
-            if (
-                not isinstance(value, list | tuple)
-                or not value
-                or not all(isinstance(v, str) and v.strip() for v in value)
-            ):
-                raise ValueError(
-                    f"include={_shown(value)}: give at least one text that is not empty, "
-                    "for example include=['a pineapple in a bowl']"
-                )
-            if len(value) > MAX_TEXTS:
-                raise ValueError(f"include has {len(value):,} texts: allowed are {MAX_TEXTS:,}")
-            return [_text(name, v) for v in value]
-        if kind in ("int", "float"):
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            whole = number and kind == "int" and (isinstance(value, int) or value.is_integer())
-            if not number or not (whole or kind == "float") or value != value:
-                raise ValueError(
-                    f"{name}={_shown(value)}: give a {'whole ' * (kind == 'int')}number "
-                    f"from {k.low:g} to {k.high:.10g}"
-                )
-            if not k.low <= value <= k.high:
-                raise ValueError(
-                    f"{name}={_shown(value)} is out of range: allowed is "
-                    f"{k.low:g} to {k.high:.10g} {k.unit}".rstrip()
-                )
-            return int(value) if kind == "int" else float(value)
-        if kind == "bool":
-            if not isinstance(value, bool):
-                raise ValueError(f"{name}={_shown(value)}: give True or False")
-            return value
-        if not isinstance(value, str):
-            raise ValueError(f"{name}={_shown(value)}: give a text")
-        value = _text(name, value)
-        if k.choices and value not in k.choices:
-            raise ValueError(
-                f"{name}={_shown(value)} is not known: choose one of {', '.join(k.choices)}"
-            )
-        return value
+            value = checked(f.name, getattr(self, f.name), KNOBS[f.name], TYPES[f.name])
+            object.__setattr__(self, f.name, value)
 
     def for_pair(self, defaults: Mapping[str, Any]) -> Settings:
         """A copy in which nothing is left empty: from a pair's `defaults`, else the usual value."""
@@ -290,37 +224,13 @@ class Settings:
         try:
             values = json.loads(text)
         except (ValueError, RecursionError, TypeError) as e:
-            raise ValueError(f"settings must be a JSON object, got {_shown(text)}") from e
+            raise ValueError(f"settings must be a JSON object, got {shown(text)}") from e
         if not isinstance(values, dict):
-            raise ValueError(f"settings must be a JSON object, got {_shown(text)}")
+            raise ValueError(f"settings must be a JSON object, got {shown(text)}")
         try:
             return cls._made(values)
         except TypeError as e:  # a name that is no setting
             raise ValueError(str(e)) from e
-
-
-def _shown(value: Any) -> str:
-    """What was given, short enough for an error."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # a number of over 4,300 digits, lists in lists
-        text = f"a very long {type(value).__name__}"
-    return text if len(text) <= 80 else f"{text[:80]}…"
-
-
-def _text(name: str, text: str) -> str:
-    """`text` without the space around it; ValueError if it is too long or can't be written."""
-    text = text.strip()
-    allowed = MAX_PICTURE if "data:image/" in text else MAX_TEXT
-    if len(text) > allowed:
-        raise ValueError(f"{name} has {len(text):,} characters: allowed are {allowed:,}")
-    try:
-        text.encode()
-    except UnicodeEncodeError as e:
-        raise ValueError(
-            f"{name}={_shown(text)} holds half a character, which no file takes"
-        ) from e
-    return text
 
 
 def label(name: str) -> str:

@@ -133,7 +133,7 @@ def load_pair(
         name=name,
         clip=guide,
         vqgan=_build_vqgan(json.loads(meta["config"]), paints),
-        facts=_facts(clip_meta, meta, defaults=EMOJI_DEFAULTS if name == "emoji" else None),
+        facts=_facts(clip_meta, meta),
         vqgan_hash=digest,
     )
 
@@ -235,12 +235,13 @@ def _clip_facts(metadata: dict[str, str]) -> dict[str, Any]:
     return facts
 
 
-def _facts(*metadata: dict[str, str], defaults: Mapping[str, Any] | None = None) -> Facts:
+def _facts(*metadata: dict[str, str]) -> Facts:
     stored = _stored(*metadata)
+    measured = EMOJI_DEFAULTS if stored else PUBLISHED_DEFAULTS  # published files know nothing
     return Facts(
         size=int(stored.get("size", 448)),
         default_background=stored.get("ground", ""),
-        defaults=PUBLISHED_DEFAULTS if defaults is None else defaults,
+        defaults=stored.get("defaults", measured),
     )
 
 

@@ -1,0 +1,24 @@
+"""Weight files: where they are published, how they come here, and how they are read safely."""
+
+from .cache import read_checked, slim_cache, write_state
+from .download import cache_folder, fetch, sha256_of
+from .errors import WeightsError, memory_errors
+from .published import CLIPS, VQGANS, File
+from .reading import parse_config, read_config, read_state
+
+__all__ = [
+    "CLIPS",
+    "VQGANS",
+    "File",
+    "WeightsError",
+    "cache_folder",
+    "fetch",
+    "memory_errors",
+    "parse_config",
+    "read_checked",
+    "read_config",
+    "read_state",
+    "sha256_of",
+    "slim_cache",
+    "write_state",
+]
