@@ -6,12 +6,14 @@ import json
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from vqclip_nb.emoji.train_classifier import ClassifierOptions, train_classifier
+from vqclip_nb.experiments.scores import concepts
 from vqclip_nb.models.classifier import Classifier, ShapeJudge, build_shape_judge
+from vqclip_nb.models.pair import load_shape_judge
 
 
 @pytest.fixture
@@ -80,3 +82,18 @@ def test_an_interrupted_training_goes_on_and_its_weights_judge(sprites, tmp_path
     judge = build_shape_judge(load_file(file), names, torch.device("cpu"), "abc")
     assert judge.hashes == {"classifier": "abc"} and len(names) == 11
     assert judge.probabilities(picture).sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_the_one_that_ships_names_plain_shapes():
+    judge = load_shape_judge(device="cpu")
+    assert [name.removeprefix("a ").removeprefix("an ") for name in concepts()] == judge.names
+    night, day = Image.new("RGB", (128, 128), (20, 30, 95)), Image.new("RGB", (128, 128), "white")
+    moon, face = ImageDraw.Draw(night), ImageDraw.Draw(day)
+    moon.ellipse((24, 24, 104, 104), fill=(250, 220, 90))
+    moon.ellipse((48, 14, 124, 94), fill=(20, 30, 95))
+    face.ellipse((14, 14, 114, 114), fill=(250, 205, 50))
+    face.ellipse((42, 44, 54, 60), fill="brown")
+    face.ellipse((74, 44, 86, 60), fill="brown")
+    face.arc((40, 50, 88, 92), 20, 160, fill="brown", width=6)
+    assert judge.rank(night, "a moon") == 1 and judge.rank(day, "slightly smiling face") == 1
+    assert judge.painting_share(night) < 0.1 and judge.painting_share(day) < 0.1

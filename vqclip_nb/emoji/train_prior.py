@@ -23,8 +23,9 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ..files import write_atomically
+from ..models.classifier import ShapeJudge
 from ..models.clip import import_clip
-from ..models.pair import Pair, load_pair, open_pair
+from ..models.pair import Pair, load_pair, load_shape_judge, open_pair
 from ..models.prior import Prior, caption_tokens
 from ..models.vqgan import VQGAN
 from ..pictures import to_pil
@@ -84,7 +85,7 @@ class CodedDrawings:
                 with autocast():
                     z = vqgan.encode(x.contiguous(memory_format=torch.channels_last)).float()
                 parts.append(vqgan.codebook_indices(z).short())
-            log.info("prior: %d of %d drawings coded", len(parts) * 32, self.colour.numel())
+            log.info("prior: %d of %d drawings coded", sum(map(len, parts)), self.colour.numel())
         self.codes = torch.cat(parts).unflatten(0, self.colour.shape).long()
         write_atomically(cache, lambda part: np.save(part, self.codes.short().numpy()))
 
@@ -157,8 +158,10 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
         attention=options.attention,
     ).to(options.device)
     trainer = Trainer("prior", prior, options, weight_decay=0.03)
-    shown = np.random.default_rng(1).permutation(len(scenes.names))[:SHOWN]
-    shown = [f"{article(scenes.names[i])} on a white background" for i in shown]
+    names = [scenes.names[i] for i in np.random.default_rng(1).permutation(len(scenes.names))]
+    names = names[:SHOWN]
+    captions_shown = [f"{article(name)} on a white background" for name in names]
+    judge = load_shape_judge(device="cpu")
     while not trainer.done:
         index, captions = drawings.batch(options.batch, options.white, trainer.rng)
         tokens, keep, encoding = (
@@ -169,13 +172,23 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
         loss = masked_loss(prior, index, caption, trainer.generator, 0.02)
         trainer.optimizer_step(loss, loss=loss.item())
         if trainer.due:
-            trainer.report()
-            state = half(trainer.average.module.state_dict())
-            trainer.export(state, {"config": json.dumps(prior.config)})
-            sheet = contact_sheet(samples(trainer.average.module, pair, shown), shown, columns=8)
+            average = trainer.average.module
+            pictures = samples(average, pair, captions_shown)
+            trainer.report(**named(judge, pictures, names))
+            trainer.export(half(average.state_dict()), {"config": json.dumps(prior.config)})
+            sheet = contact_sheet(pictures, names, columns=8)
             path = options.out / f"prior-{trainer.step}.png"
             write_atomically(path, partial(sheet.savefig, dpi=80))
             yield trainer
+
+
+def named(judge: ShapeJudge, pictures: list[Image.Image], names: list[str]) -> dict[str, float]:
+    """Share of pictures whose name the judge puts first, and among five; of names it knows."""
+    known = [(p, n) for p, n in zip(pictures, names, strict=True) if n in judge.names]
+    if not known:
+        return {}
+    ranks = np.array([judge.rank(p, n) for p, n in known])
+    return {"first": float((ranks == 1).mean()), "five": float((ranks <= 5).mean())}
 
 
 @torch.no_grad()
