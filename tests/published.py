@@ -130,12 +130,13 @@ def saved(what: object, *, zipped: bool = True) -> bytes:
     return file.getvalue()
 
 
-def small_clip(*, half: bool = True) -> nn.Module:
+def small_clip(*, half: bool = True, resnet: bool = False) -> nn.Module:
     """A CLIP of OpenAI's class, in OpenAI's mixed half precision or in float32."""
     import_clip()
     from clip.model import CLIP, convert_weights
 
-    model = CLIP(16, 32, 2, 64, 16, 77, 49408, 64, 1, 2).eval().requires_grad_(False)
+    eyes = (64, (1, 2, 1, 1), 8, None) if resnet else (32, 2, 64, 16)
+    model = CLIP(16, *eyes, 77, 49408, 64, 1, 2).eval().requires_grad_(False)
     nn.init.normal_(model.text_projection)
     if half:
         convert_weights(model)
@@ -144,7 +145,7 @@ def small_clip(*, half: bool = True) -> nn.Module:
 
 def archive(model: nn.Module) -> bytes:
     """A TorchScript archive of a CLIP, with the three facts that OpenAI's carry as tensors."""
-    size, context, words = 32, model.context_length, model.vocab_size
+    size, context, words = model.visual.input_resolution, model.context_length, model.vocab_size
     del model.context_length, model.vocab_size
     for name, fact in (
         ("input_resolution", size),

@@ -1,16 +1,22 @@
 """Grids: every combination once, in order, whatever fails, stops or dies on the way."""
 
+import concurrent.futures
+import dataclasses
+import errno
 import functools
-import importlib
+import hashlib
+import io
 import json
 import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,10 +24,11 @@ import torch
 from PIL import Image
 
 import vqclip_nb as vq
-from vqclip_nb.export import read_recipe
-from vqclip_nb.show import table
+import vqclip_nb.experiments.grid as module
+from vqclip_nb.experiments import results, workers
+from vqclip_nb.experiments.plots import intervals, table
+from vqclip_nb.recipe import read_recipe
 
-module = importlib.import_module("vqclip_nb.grid")  # `vq.grid` is the function
 FEW = ["a red apple", "a fox", "a house", "a blue heart"]
 SMALL = dict(include="a red apple", total_iter=3, crops=4, height=32, width=32)
 
@@ -59,6 +66,22 @@ def open_and_count(path):
     return vq.load_pair("emoji", device="cpu")
 
 
+def grid_of_eight(folder):
+    """A whole grid, for a process of its own."""
+    torch.set_num_threads(1)
+    own = dict(folder=folder, distractors=FEW, judge=None)
+    return vq.grid("emoji", **own, **SMALL, seed=range(8))
+
+
+def square(number):
+    """Ends its process for 3."""
+    if number == 3:
+        os._exit(1)
+    if number == 5:
+        raise ValueError("five")
+    return number**2
+
+
 def same(one, two):
     """Equal but for the time it took."""
     columns = [c for c in one.columns if c not in ("seconds", "picture")]
@@ -71,7 +94,7 @@ def same(one, two):
 
 
 def test_lists_of_any_kind_expand_in_order():
-    made = module.cells(
+    made = module.combinations(
         include=["a fox", "a cat"],
         learning_rate=np.array([0.1, 0.2]),
         seed=range(2),
@@ -111,7 +134,8 @@ def test_pandas_is_loaded_by_the_first_grid_only():
     code = (
         "import sys, vqclip_nb as vq; assert 'pandas' not in sys.modules; assert callable(vq.grid)"
     )
-    code += "; import vqclip_nb.grid; from vqclip_nb.show import table; assert callable(vq.grid)"
+    code += "; import vqclip_nb.experiments.grid as module, vqclip_nb.experiments.plots"
+    code += "; assert vq.grid is module.grid and vqclip_nb.experiments.grid is module"
     subprocess.run(
         [sys.executable, "-c", code + "; assert 'pandas' not in sys.modules"], check=True
     )
@@ -132,7 +156,7 @@ def test_rows_tell_settings_scores_and_picture(run, pair, tmp_path):
     picture = frame.picture[1]
     assert picture.parent == tmp_path / "grid"
     assert np.array_equal(np.asarray(Image.open(picture)), np.asarray(alone.image))
-    assert vq.open_recipe(picture) == alone.settings
+    assert vq.open_recipe(picture) == alone.first
     assert read_recipe(picture)["hashes"] == pair.hashes
 
 
@@ -160,10 +184,10 @@ def test_other_weights_or_distractors_are_other_results(run, painted, pair, monk
     run()
     run(distractors=["a cat"])
     run(judge=None)
-    monkeypatch.setattr(pair, "hashes", {**pair.hashes, "clip": "other"})
+    monkeypatch.setattr(pair, "vqgan_hash", "other")
     run()
     assert len(painted) == 4
-    monkeypatch.setattr(pair, "hashes", {})
+    monkeypatch.setattr(pair, "vqgan_hash", "")
     with pytest.raises(ValueError, match="no hashes"):
         run()
 
@@ -184,6 +208,186 @@ def test_a_damaged_result_is_made_again(run, painted, what):
     again = run(seed=[0, 1])
     assert [s.seed for s in painted] == [0, 1, 0]
     same(first, again)
+
+
+def test_settings_left_empty_are_the_pairs(run, painted, pair, monkeypatch):
+    frame = run()
+    assert (frame.learning_rate[0], frame.weight_decay[0], frame.start[0]) == (0.2, 0.1, "noise")
+    assert frame.notna().drop(columns="picture").all(axis=None)
+    run(learning_rate=0.2)  # said aloud, it is the same
+    assert len(painted) == 1
+    facts = dataclasses.replace(pair.facts, defaults={"learning_rate": 0.4})
+    monkeypatch.setattr(pair, "facts", facts)
+    other = run()
+    assert len(painted) == 2 and other.learning_rate[0] == 0.4
+    assert other.picture[0] != frame.picture[0]
+
+
+# -- nothing without numbers scores
+
+
+def test_a_picture_that_gave_up_says_so_and_is_kept(run, painted):
+    wild = dict(learning_rate=[10, 0.1], weight_decay=10, total_iter=26, crops=1)
+    with pytest.warns(UserWarning, match="stopped; the last good picture is kept"):
+        frame = run(**wild)
+    assert frame.note[0].startswith("diverged: stopped after") and frame.note[1] == ""
+    assert (frame.error == "").all() and all(p.is_file() for p in frame.picture)
+    assert np.asarray(Image.open(frame.picture[0])).any() and frame["rank"].notna().all()
+    assert run(**wild).equals(frame) and len(painted) == 2
+
+
+def test_a_judge_without_numbers_ranks_nothing(run, monkeypatch):
+    judge = vq.load_judge("emoji", device="cpu")
+    for weights in judge.model.visual.parameters():
+        weights.data.fill_(float("nan"))
+    monkeypatch.setattr(module, "load_judge", lambda *name, **device: judge)
+    monkeypatch.setattr(module, "_loaded", {})
+    frame = run()
+    assert "no number" in frame.error[0] and np.isnan(frame["rank"][0])
+    assert np.isnan(frame.judge[0]) and np.isnan(frame.similarity[0])
+
+
+# -- nothing that is read is trusted
+
+
+def png(size=(32, 32), format="PNG"):
+    file = io.BytesIO()
+    Image.new("RGB", size, "red").save(file, format)
+    return file.getvalue()
+
+
+GOOD = dict(similarity=0.5, judge=None, rank=1, seconds=0.1, note="", recipe={}, png=png())
+HOSTILE = {
+    "a text": "done",
+    "nothing": None,
+    "empty": {},
+    "no png": {k: v for k, v in GOOD.items() if k != "png"},
+    "not a number": GOOD | {"similarity": float("nan")},
+    "too good": GOOD | {"similarity": 7.0},
+    "no judgement": GOOD | {"similarity": None},
+    "rank of truth": GOOD | {"rank": True},
+    "half a rank": GOOD | {"rank": 1.5},
+    "rank zero": GOOD | {"rank": 0},
+    "endless": GOOD | {"seconds": float("inf")},
+    "huge number": GOOD | {"seconds": 10**5000},
+    "a text for a number": GOOD | {"judge": "0.5"},
+    "a list for a note": GOOD | {"note": ["diverged"]},
+    "not a picture": GOOD | {"png": b"PNG"},
+    "half a picture": GOOD | {"png": GOOD["png"][:60]},
+    "another format": GOOD | {"png": png(format="JPEG")},
+    "no bytes": GOOD | {"png": 5},
+    "a bomb": GOOD | {"png": png((60_000, 1))},
+    "a recipe that is none": GOOD | {"recipe": 3},
+    "a recipe that cannot be written": GOOD | {"recipe": {"settings": {1, 2}}},
+    "warnings that are none": GOOD | {"warnings": 3},
+}
+
+
+def test_answers_of_hostile_workers_are_rows_with_an_error(run, monkeypatch):
+    real, hostile = module._paint, list(HOSTILE.values())
+
+    def forged(settings, *more):
+        at = settings.seed
+        return hostile[at] if at < len(hostile) else real(settings, *more)
+
+    monkeypatch.setattr(module, "_paint", forged)
+    frame = run(seed=range(len(hostile) + 1))
+    wrong = {n: e for n, e in zip(HOSTILE, frame.error[:-1], strict=True) if not e}
+    assert not wrong and frame[["similarity", "judge", "rank"]][:-1].isna().all(axis=None)
+    assert frame.error.iloc[-1] == "" and frame["rank"].iloc[-1] >= 1
+    monkeypatch.setattr(module, "_paint", real)
+    assert (run(seed=range(3)).error == "").all()
+
+
+def forge(path, picture, **changes):
+    """A result whose hash is right."""
+    path.with_suffix(".png").write_bytes(picture)
+    scores = {k: v for k, v in GOOD.items() if k not in ("png", "recipe")} | changes
+    path.write_text(json.dumps(scores | {"sha256": hashlib.sha256(picture).hexdigest()}))
+    return path
+
+
+def test_a_result_of_ours_is_read(tmp_path):
+    found = results.read(forge(tmp_path / "a.json", png()))
+    assert found["rank"] == 1 and found["picture"] == tmp_path / "a.png"
+
+
+def test_forged_files_are_as_if_they_were_not_there(tmp_path):
+    path = tmp_path / "a.json"
+    for name, answer in HOSTILE.items():
+        if isinstance(answer, dict) and "png" in answer and name not in ("warnings that are none",):
+            picture = answer["png"] if isinstance(answer["png"], bytes) else b""
+            scores = {k: v for k, v in answer.items() if k not in ("png", "recipe")}
+            if "recipe" not in name and name != "huge number":
+                assert results.read(forge(path, picture, **scores)) is None, name
+    for text in ("", "[" * 10_000, "1" * 5000, '{"similarity": 1e999}', "null", "x" * 10**6):
+        forge(path, png())
+        path.write_text(text)
+        assert results.read(path) is None, text[:20]
+    forge(path, b"\0" * 300)
+    if hasattr(os, "mkfifo"):  # waiting for a pipe would never end
+        path.unlink()
+        os.mkfifo(path)
+        assert results.read(path) is None
+
+
+ODD = (None, True, -1, 0, 10**30, 0.5, -7.5, float("nan"), float("-inf"), "", "1", [1], {"a": []})
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_fuzzed_results_are_whole_or_not_there(tmp_path, seed):
+    """Files of which one value, or some bytes, are others; the hash is right where it can be."""
+    draw, path, picture = random.Random(seed), tmp_path / "a.json", png()
+
+    def damaged(content):
+        at, width = draw.randrange(len(content)), draw.randint(1, 8)
+        return content[:at] + draw.randbytes(draw.randint(0, 8)) + content[at + width :]
+
+    if (kind := seed % 3) == 0:
+        forge(path, picture, **{draw.choice([*results.RANGES, "note"]): draw.choice(ODD)})
+    elif kind == 1:
+        forge(path, picture).write_bytes(damaged(path.read_bytes()))
+    else:
+        forge(path, damaged(picture))
+    found = results.read(path)
+    if found:
+        assert type(found["rank"]) is int and found["rank"] >= 1 and isinstance(found["note"], str)
+        assert all(type(found[k]) in (int, float) for k in ("similarity", "seconds"))
+        assert -1.001 <= found["similarity"] <= 1.001
+        Image.open(found["picture"]).load()
+
+
+def test_a_folder_in_the_way_is_a_row_with_an_error(run, tmp_path):
+    picture = run(seed=[0]).picture[0]
+    picture.unlink()
+    picture.mkdir()
+    frame = run(seed=[0, 1])
+    assert "is a folder" in frame.error[0] and frame.error[1] == ""
+
+
+def test_a_full_disk_ends_the_grid_and_says_so(run, painted, monkeypatch):
+    def full(*of):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run(seed=[0])
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="the disk is full"):
+        run(seed=[0, 1, 2])
+    assert len(painted) == 2
+    monkeypatch.undo()
+    assert (run(seed=[0, 1, 2]).error == "").all()
+
+
+def test_two_grids_at_once_share_a_folder(tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=spawn) as executor:
+        one, two = executor.map(grid_of_eight, [tmp_path, tmp_path])
+    same(one, two)
+    assert (one.error == "").all() and (two.error == "").all()
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".json"] * 8 + [".png"] * 8
+    times = {p: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+    grid_of_eight(tmp_path)
+    assert times == {p: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
 
 
 def test_a_failed_cell_is_a_row_and_is_tried_again(run, tmp_path):
@@ -246,6 +450,42 @@ def test_processes_give_the_same_rows_and_open_the_pair_once(run, tmp_path):
     opened = log.read_text().split()
     assert 1 <= len(set(opened)) == len(opened) <= 2 and str(os.getpid()) not in opened
     same(run(seed=range(6)), frame)
+
+
+def test_a_killed_worker_costs_no_row(run, tmp_path):
+    log, folder = tmp_path / "opened", tmp_path / "killed"
+    source = functools.partial(open_and_count, log)
+
+    def kill():
+        """The worker that opened the pair last, as soon as a result has landed."""
+        end = time.monotonic() + 120
+        while not list(folder.glob("*.json")) and time.monotonic() < end:
+            time.sleep(0.01)
+        os.kill(int(log.read_text().split()[-1]), signal.SIGKILL)
+
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=spawn) as executor, ThreadPoolExecutor(1) as killer:
+        killed = killer.submit(kill)
+        with pytest.warns(UserWarning, match="a worker died.* left are done one at a time"):
+            frame = run(source, seed=range(12), total_iter=20, executor=executor, folder=folder)
+        killed.result(10)
+        with pytest.raises(concurrent.futures.BrokenExecutor):
+            executor.submit(os.getpid).result()
+        with pytest.warns(UserWarning, match="a worker died"):  # this executor is of no use again
+            more = run(source, seed=range(13), total_iter=20, executor=executor, folder=folder)
+    assert list(frame.seed) == list(range(12)) and (frame.error == "").all()
+    assert (more.error == "").all() and more[:12].equals(frame)
+    same(run(seed=range(12), total_iter=20), frame)
+
+
+def test_a_job_that_ends_its_process_costs_only_itself():
+    jobs = {n: (n,) for n in range(6)}
+    with ProcessPoolExecutor(2) as executor:
+        with pytest.warns(UserWarning, match="one at a time"):
+            found = dict(workers.answers(executor, square, jobs))
+    assert {n: found[n] for n in (0, 1, 2, 4)} == {0: 0, 1: 1, 2: 4, 4: 16}
+    assert isinstance(found[3], concurrent.futures.BrokenExecutor)
+    assert isinstance(found[5], ValueError) and list(jobs) == sorted(found)
 
 
 @pytest.mark.slow
@@ -321,3 +561,10 @@ def test_the_table_of_a_grid_where_a_cell_failed(run, tmp_path):
     frame.loc[0, ["similarity", "rank", "error", "picture"]] = np.nan, np.nan, "failed", None
     titles = [axes.get_title() for axes in table(frame).axes]
     assert titles[0] == "relu, 0.5" and "±" not in titles[1] and "judge" not in titles[1]
+
+
+def test_intervals_are_drawn_with_their_axes(run):
+    frame = run(activation=["relu", "none"], seed=[0, 1])
+    (axes,) = intervals(frame, "activation").axes
+    assert axes.get_xlabel() == "activation" and axes.get_ylabel() == "judge"
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["relu", "none"]

@@ -3,18 +3,10 @@
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from vqclip_nb.scores import (
-    concepts,
-    diversity,
-    mean_interval,
-    over_seeds,
-    plus_minus,
-    r_precision,
-    rank,
-    similarity,
-)
 
 import vqclip_nb as vq
+from vqclip_nb.experiments.intervals import mean_interval, over_seeds, plus_minus
+from vqclip_nb.experiments.scores import concepts, diversity, r_precision, rank, similarity
 
 COLOURS = {"red": (220, 40, 40), "blue": (40, 80, 220), "green": (40, 160, 60)}
 
@@ -28,7 +20,7 @@ def disc(background, colour="yellow", at=(64, 64)):
 
 @pytest.fixture(scope="module", params=["guide", "judge"])
 def guide(request, pair):
-    return pair if request.param == "guide" else vq.load_judge("emoji", device="cpu")
+    return pair.clip if request.param == "guide" else vq.load_judge("emoji", device="cpu")
 
 
 def test_similarity_prefers_the_true_background(guide):

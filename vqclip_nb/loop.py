@@ -88,11 +88,12 @@ class Optimization:
         # Terms get leaves of their own, and hand back their gradients; what made z, codes, picture
         # and crops then gets all of them at once.
         made = (z, codes, picture, crops)
-        leaves = tuple(t.detach().requires_grad_() for t in made)
+        leaves = [t.detach().requires_grad_() for t in made]
         loss, encodings = 0.0, []
-        for chunk in leaves[3].split(CLIP_BATCH):
+        z, codes, picture, views = leaves
+        for chunk in views.split(CLIP_BATCH):
             seen = _shaped("encode", self.encode(chunk, self.generator), (len(chunk), None))
-            value = self.objective(Step(*leaves[:3], chunk, seen))
+            value = self.objective(Step(z, codes, picture, chunk, seen))
             if not _shaped("objective", value, ()).requires_grad:
                 raise ValueError("the objective does not depend on what the step made")
             weight = len(chunk) / len(crops)

@@ -125,18 +125,27 @@ def cosine(wanted: torch.Tensor, encodings: torch.Tensor) -> torch.Tensor:
     return torch.cosine_similarity(wanted, encodings, -1).mean()
 
 
+@dataclass(frozen=True)
 class Prompt:
-    """How far crops are from a text or picture; see `prompt`."""
+    """Distance of the crops from a prompt (text, picture file, weights as in `include`), or from
+    its encoding (1, d).
 
-    def __init__(self, wanted: str | torch.Tensor, distance: str) -> None:
-        self.wanted, self.distance = wanted, distance
+    cosine: minus the similarity, in [-1, 1]. spherical: half the squared angle, which pulls harder
+    the further away.
+    """
+
+    wanted: str | torch.Tensor
+    distance: str = "cosine"
+
+    def __post_init__(self) -> None:
+        if self.distance not in ("cosine", "spherical"):
+            raise ValueError(f"distance={self.distance!r}: choose cosine or spherical")
 
     def bind(self, encode: Callable[[str], torch.Tensor]) -> Prompt:
-        known = isinstance(self.wanted, torch.Tensor)
-        return self if known else Prompt(encode(self.wanted), self.distance)
+        return Prompt(encode(self.wanted), self.distance) if isinstance(self.wanted, str) else self
 
     def __call__(self, step: Step) -> torch.Tensor:
-        if not isinstance(self.wanted, torch.Tensor):
+        if isinstance(self.wanted, str):
             raise ValueError(f"prompt({self.wanted!r}) is not encoded: call objective.bind(encode)")
         if self.distance == "cosine":
             return -cosine(self.wanted, step.encodings)
@@ -144,17 +153,7 @@ class Prompt:
         return (2 * (chord.norm(dim=-1) / 2).clamp(max=1 - 1e-6).arcsin().square()).mean()
 
 
-@term
-def prompt(wanted: str | torch.Tensor, *, distance: str = "cosine") -> Term:
-    """Distance of the crops from a prompt (text, picture file, weights as in `include`), or from
-    its encoding (1, d).
-
-    cosine: minus the similarity, in [-1, 1]. spherical: half the squared angle, which pulls
-    harder the further away.
-    """
-    if distance not in ("cosine", "spherical"):
-        raise ValueError(f"distance={distance!r} is not known: choose cosine or spherical")
-    return Prompt(wanted, distance)
+prompt = term(Prompt)
 
 
 # -- what the picture itself is

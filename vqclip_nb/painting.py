@@ -90,8 +90,8 @@ class Painting:
 
     def _crops(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         s, side = self.settings, self.pair.clip.resolution
-        shaken = dict(noise_factor=s.noise_factor, method=s.crop_method, generator=generator)
-        return create_crops(picture, s.crops, side, **shaken)
+        shaken: dict[str, Any] = dict(noise_factor=s.noise_factor, method=s.crop_method)
+        return create_crops(picture, s.crops, side, **shaken, generator=generator)
 
     def _objective(self) -> objectives.Objective:
         s, enc = self.settings, self.encodings

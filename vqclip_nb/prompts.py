@@ -44,7 +44,7 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
                 f"weight {weight.strip()} of {text[:40]!r} is out of range: allowed is "
                 f"{LEAST:g} to {MOST:g}, either sign"
             )
-        if text:
+        if text and number:
             parts.append((text, number))
     if not parts or sum(w for _, w in parts) == 0:
         raise ValueError(
@@ -69,7 +69,11 @@ def encode_prompt(clip: Clip, prompt: str, *, ending: str = "") -> torch.Tensor:
     total: torch.Tensor | float = 0.0
     parts = _understood(clip, prompt)
     if not parts:
-        raise ValueError(f"prompt {prompt!r}: {clip.name} knows none of its words")
+        raise ValueError(f"prompt {readable(prompt)!r}: {clip.name} knows none of its words")
+    if sum(weight for _, weight in parts) == 0:
+        raise ValueError(
+            f"prompt {readable(prompt)!r}: the weights of what is known sum to nothing"
+        )
     for content, weight in parts:
         if is_picture(content):
             picture = load_image(content, (clip.resolution, clip.resolution)).to(clip.device)

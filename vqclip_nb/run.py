@@ -54,7 +54,7 @@ class Run(Exports, Checkpoints):
     ) -> None:
         self.pair = pair
         parts = dict(objective=objective, crops=crops, latent=latent, optimizer=optimizer)
-        self.parts = {k: v for k, v in parts.items() if v is not None}
+        self.parts: dict[str, Any] = {k: v for k, v in parts.items() if v is not None}
         side, factor = pair.facts.size, pair.vqgan.downsample_factor
         settings = settings.for_pair({"height": side, "width": side, **pair.facts.defaults})
         asked = (settings.height, settings.width)
@@ -147,6 +147,7 @@ class Run(Exports, Checkpoints):
         taken = painting.take(before)
         last = taken is None or at + 1 >= s.total_iter
         if taken is None:  # the last good picture stands
+            assert self.last is not None  # the first step raises
             frame, new = self.last, not self.last.shown
             frame.shown = True
         else:

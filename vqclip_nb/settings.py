@@ -25,9 +25,9 @@ MAX_PICTURE = 40_000_000  # characters of a picture inside a prompt or as the st
 class Settings:
     """What one run is asked to do; checked when made, never changed (see `replace`).
 
-    None leaves a setting to the pair (`for_pair`). Names and the figures of the preset "report" are
-    the report's. A wrong value raises ValueError that names the field, what was given and what is
-    allowed; a wrong name raises TypeError with the nearest.
+    None leaves a setting to the pair; `for_pair` fills it in. Names and the figures of the preset
+    "report" are the report's. A wrong value raises ValueError that names the field, what was given
+    and what is allowed; a wrong name raises TypeError with the nearest.
     """
 
     include: list[str] = knob(
@@ -40,7 +40,7 @@ class Settings:
     extras: str = knob(
         "", "added to every include: a style or a place; empty for nothing", label="style"
     )
-    learning_rate: float | None = knob(
+    learning_rate: float = knob(
         None,
         "how far a step moves the latent: low is calm, high is wild",
         label="speed",
@@ -50,7 +50,7 @@ class Settings:
         high=10.0,
         log=True,
     )
-    total_iter: int | None = knob(
+    total_iter: int = knob(
         None,
         "optimisation steps for each picture",
         label="steps",
@@ -70,7 +70,7 @@ class Settings:
         choices=("start", "every step"),
         live=False,
     )
-    noise_factor: float | None = knob(
+    noise_factor: float = knob(
         None,
         "noise added to the crops, against paintings only CLIP can see",
         label="noise",
@@ -79,7 +79,7 @@ class Settings:
         low=0.0,
         high=2.0,
     )
-    crops: int | None = knob(
+    crops: int = knob(
         None,
         "random views of the picture that CLIP judges in a step",
         label="views",
@@ -95,7 +95,7 @@ class Settings:
         "report: all sizes drawn from a normal distribution",
         choices=("anchored", "report"),
     )
-    height: int | None = knob(
+    height: int = knob(
         None,
         "height of the picture; rounded to the generator's step",
         low=16,
@@ -104,7 +104,7 @@ class Settings:
         live=False,
         empty=True,
     )
-    width: int | None = knob(
+    width: int = knob(
         None,
         "width of the picture; rounded to the generator's step",
         low=16,
@@ -116,7 +116,7 @@ class Settings:
     seed: int = knob(
         0, "same seed, settings and machine: same bytes", low=0, high=2**32 - 1, live=False
     )
-    weight_decay: float | None = knob(
+    weight_decay: float = knob(
         None,
         "AdamW's pull of the latent towards zero",
         usual=0.1,
@@ -127,7 +127,7 @@ class Settings:
     quantize: bool = knob(
         True, "snap the latent to the codebook (straight-through); off: as the report", live=False
     )
-    ema_decay: float | None = knob(
+    ema_decay: float = knob(
         None,
         "show the running average of the latent: calmer pictures; 0 is off",
         label="calm",
@@ -140,7 +140,7 @@ class Settings:
     w2: float = knob(1.0, "weight of extras", low=-10.0, high=10.0)
     alpha: float = knob(1.0, "importance of include and extras in the loss", low=0.0, high=10.0)
     beta: float = knob(0.5, "importance of exclude in the loss", low=0.0, high=10.0)
-    start: str | None = knob(
+    start: str = knob(
         None,
         "noise: the report's; library: a drawing that the pair knows for the prompt; "
         "prior: codes drawn by a network that learned which go together",
@@ -153,7 +153,7 @@ class Settings:
     init_image: str = knob(
         "", "picture file to start from in place of that", label="start picture", live=False
     )
-    start_strength: float | None = knob(
+    start_strength: float = knob(
         None,
         "how much of the picture at the start is seen; the rest is noise",
         usual=1.0,
@@ -162,7 +162,7 @@ class Settings:
         high=1.0,
         live=False,
     )
-    keep_edges: float | None = knob(
+    keep_edges: float = knob(
         None,
         "how firmly the lines of the picture at the start are kept; 0 lets them go",
         label="keep lines",
@@ -171,7 +171,7 @@ class Settings:
         low=0.0,
         high=100.0,
     )
-    loosen: float | None = knob(
+    loosen: float = knob(
         None,
         "how far a changed prompt may undo what is painted: 0 nothing, 1 all of it",
         usual=0.0,

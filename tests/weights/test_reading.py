@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import published
 import pytest
 import torch
-from hostile import Bomb
-from published import saved, sha256, small_clip, write
+from crafting import Bomb, scripted
+from published import archive, saved, sha256, small_clip, write
 from safetensors.torch import save
 from served import assert_same_networks, load
+from torch import nn
 
 import vqclip_nb as vq
 from vqclip_nb import weights
@@ -23,6 +25,99 @@ def test_the_checkpoint_is_of_the_kind_that_torch_refuses_by_itself(made, tmp_pa
         torch.load(path, weights_only=True)
     with_losses = weights.read_state(path)[0]
     assert "loss.logvar" in with_losses and "quantize.embedding.weight" in with_losses
+
+
+class Inner(nn.Module):
+    """What a script may hold besides weights: plain tensors, lists, numbers, a device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.plain = nn.Parameter(torch.rand(3, 2).t()), torch.rand(4)
+        self.register_buffer("kept", torch.rand(2)[:1])
+        self.register_buffer("passing", torch.rand(2), persistent=False)
+        self.several, self.numbers, self.by_name = [torch.rand(2)], [1, 2], {"a": 1.0}
+        self.device, self.shape, self.text = torch.device("cpu"), (1, 2), "a"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        plain = self.plain.sum() + self.several[0].sum() + self.numbers[0] + self.by_name["a"]
+        return x * (self.weight.sum() + self.kept + self.passing.sum() + plain + self.shape[0])
+
+
+class Outer(nn.Module):
+    """One part twice, one weight under two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = self.second = Inner()
+        self.tied, self.none = self.first.weight, None
+        self.parts = nn.ModuleList([nn.Linear(2, 2), nn.Sequential(nn.BatchNorm2d(1))])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(self.first(x)) + self.tied.sum()
+
+
+ARCHIVES = {
+    "ViT in half": lambda: archive(small_clip()),
+    "ViT": lambda: archive(small_clip(half=False)),
+    "ResNet in half": lambda: archive(small_clip(resnet=True)),
+    "ResNet": lambda: archive(small_clip(half=False, resnet=True)),
+    "script": lambda: scripted(Outer()),
+}
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_an_archive_gives_what_torchscript_would_give(tmp_path, kind):
+    path = write(tmp_path, "a.pt", ARCHIVES[kind]())
+    ours, facts = weights.read_state(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecated
+        theirs = torch.jit.load(path).state_dict()
+    assert list(ours) == list(theirs) and facts == {}
+    for name, tensor in theirs.items():
+        assert ours[name].dtype == tensor.dtype and ours[name].shape == tensor.shape, name
+        assert torch.equal(ours[name], tensor), name
+    if kind != "script":
+        assert {"input_resolution", "context_length", "vocab_size"} < set(ours)
+        some = weights.read_state(path, lambda name: name.endswith("_length"))[0]
+        assert {k: v.item() for k, v in some.items()} == {"context_length": 77}
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_checkpoint_gives_what_torch_would_give(tmp_path, zipped):
+    base = torch.arange(24.0)
+    state = {
+        "transposed": base.view(4, 6).t(),
+        "tail": base[20:],
+        "every other": base[::2],
+        "number": torch.tensor(3),
+        "none": torch.empty(0, 3),
+        "parameter": nn.Parameter(torch.rand(2)),
+        "marked parameter": nn.Parameter(torch.rand(2)),
+        "marked": torch.rand(2),
+        **{str(t): torch.ones(2, 2, dtype=t) for t in (torch.bfloat16, torch.int8, torch.bool)},
+        "not a tensor": [1, 2.5, -70000, 2**40, "text", None, {"a": (True, False)}],
+    }
+    state["marked"].mark = state["marked parameter"].mark = "an attribute"
+    path = write(tmp_path, "a.ckpt", saved({"state_dict": state}, zipped=zipped))
+    ours = weights.read_state(path)[0]
+    assert set(ours) == set(state) - {"not a tensor"}
+    for name, tensor in ours.items():
+        assert tensor.dtype == state[name].dtype and torch.equal(tensor, state[name]), name
+
+
+def test_the_form_is_told_by_the_contents(tmp_path):
+    """A saved run may have any name."""
+    path = write(tmp_path, "run.state", save({"w": torch.ones(2)}, {"a": "b"}))
+    state, facts = weights.read_state(path)
+    assert torch.equal(state["w"], torch.ones(2)) and facts == {"a": "b"}
+
+
+def test_one_flipped_bit_of_a_checkpoint_is_noticed(made, tmp_path):
+    data = bytearray(made.checkpoint)
+    weight = made.plain.state_dict()["quantize.embedding.weight"].numpy().tobytes()
+    data[data.index(weight) + 100] ^= 4
+    with pytest.raises(vq.WeightsError, match="a.ckpt is damaged"):
+        weights.read_state(write(tmp_path, "a.ckpt", data))
 
 
 @pytest.mark.parametrize("form", ["zip", "before torch 1.6", "state dict", "safetensors", "slim"])

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import itertools
 import json
 import pickle
 import threading
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
-from ..export import save_png
-from ..files import write_atomically
+from ..files import FORBIDDEN, FULL
 from ..models.clip import ClipModel
 from ..models.pair import Pair, load_judge, load_pair
 from ..run import Run
 from ..settings import Settings
-from ..weights import CLIPS, sha256_of
+from ..weights import CLIPS
+from . import results, workers
 from .scores import concepts, rank, similarity
 
 if TYPE_CHECKING:
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
 
 Source = str | Pair | Callable[[], Pair]
 BY_PAIR = "by pair"
-SCORES = ("similarity", "judge", "rank", "seconds")
 
 _loaded: dict[str, tuple[Any, Any]] = {}  # "pair" and "judge": what this process opened last
 _lock = threading.RLock()
@@ -80,13 +76,17 @@ def grid(
     once. judge: "emoji", one of OpenAI's names, or None; by default "emoji" for the emoji pair and
     "RN50" for others. distractors: what `rank` compares with; None is `scores.concepts()`.
 
-    Returns a row for every combination, in order: the settings; similarity under the guide, in
-    [-1, 1]; judge, the same under the judge; rank among the distractors (by the judge, else by the
-    guide); seconds of painting; error, empty if all went well; picture, a PNG with its recipe.
+    Returns a row for every combination, in order: the settings, those left empty as the pair fills
+    them; similarity under the guide, in [-1, 1]; judge, the same under the judge; rank among the
+    distractors (by the judge, else by the guide); seconds of painting; note, what a picture went
+    through if it left the numbers on its way; error, empty if all went well; picture, a PNG with
+    its recipe. A row with an error has no scores.
 
     Results land in `folder` as they come, and what is there is not made again; a cell that failed
-    or whose files are damaged is. Picture files among the settings are known by their names alone.
-    An interrupt loses only what is being painted. Bad settings raise at once, as in `Settings`.
+    or whose files are damaged is. Any number of grids may share a folder. Picture files among the
+    settings are known by their names alone. An interrupt loses only what is being painted, a killed
+    worker process nothing: see `workers.answers`. Bad settings raise at once, as in `Settings`, and
+    a folder that cannot be written (any more) raises OSError.
     """
     import pandas
     from tqdm.auto import tqdm
@@ -96,85 +96,64 @@ def grid(
         raise ValueError(f"judge {judge!r} is not known: choose one of {judges}")
     if isinstance(pair, Pair) and not isinstance(executor, ThreadPoolExecutor | None):
         raise ValueError("an open pair stays in its process: give a name or a function that opens")
+    if isinstance(distractors, str) or not all(isinstance(d, str) for d in distractors or ()):
+        raise ValueError(f"distractors={str(distractors)[:80]!r}: give a list of texts")
     distractors = tuple(concepts() if distractors is None else distractors)
     bench = (pair, b"" if isinstance(pair, Pair) else pickle.dumps(pair), judge)
-    # A worker knows the weights: this process need not hold them, nor have the disk they are on.
+    # A worker knows the pair: this process need not hold it, nor have the disk that it is on.
     # Dask hands out what it remembers for equal arguments, and what failed is to be tried again.
     again = uuid.uuid4().hex
-    hashes = executor.submit(_hashes, *bench, again).result() if executor else _hashes(*bench)
+    ((_, facts),) = workers.answers(executor, _facts, {"": (*bench, again)})
+    if isinstance(facts, Exception):
+        raise facts
+    asked = [s.for_pair(facts["defaults"]) for s in asked]
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    facts = json.dumps([hashes, distractors], sort_keys=True)
+    more = json.dumps([facts, distractors], sort_keys=True)
     paths = [
-        folder / f"{hashlib.sha256((s.to_json() + facts).encode()).hexdigest()[:20]}.json"
+        folder / f"{hashlib.sha256((s.to_json() + more).encode()).hexdigest()[:20]}.json"
         for s in asked
     ]
-    results = {path: _read(path) for path in paths}
-    missing = {p: s for p, s in zip(paths, asked, strict=True) if results[p] is None}
+    found = {path: results.read(path) for path in paths}
+    jobs = {
+        path: (s, *bench, facts, distractors, again)
+        for path, s in zip(paths, asked, strict=True)
+        if found[path] is None
+    }
     said: set[str] = set()
-    work = _results(executor, missing, (*bench, hashes, distractors, again))
-    with tqdm(total=len(results), initial=len(results) - len(missing)) as bar, closing(work):
-        for path, result in work:
-            new = set(result.pop("warnings", ())) - said
-            results[path] = result if "error" in result else _keep(path, result)
+    work = workers.answers(executor, _paint, jobs)
+    with tqdm(total=len(found), initial=len(found) - len(jobs)) as bar, closing(work):
+        for path, answer in work:
+            found[path], new = _row(path, answer)
             bar.update()
-            said |= new
             for text in new:
-                warnings.warn(text, stacklevel=2)
+                if text not in said:
+                    warnings.warn(text, stacklevel=2)
+                    said.add(text)
+    empty = {**dict.fromkeys(results.RANGES), "note": "", "error": "", "picture": None}
     rows = [
-        asdict(s)
-        | {"include": s.include[0], **dict.fromkeys(SCORES), "error": "", "picture": None}
-        | results[path]
+        asdict(s) | {"include": s.include[0]} | empty | found[path]
         for s, path in zip(asked, paths, strict=True)
     ]
-    return pandas.DataFrame(rows).astype(dict.fromkeys(SCORES, float))
+    return pandas.DataFrame(rows).astype(dict.fromkeys(results.RANGES, float))
 
 
-# -- the process that asks: files and executor
-
-
-def _results(
-    executor: Executor | None, missing: dict[Path, Settings], more: tuple
-) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Paths with what became of them, as they come; leaving early cancels the rest."""
-    if executor is None:
-        for path, settings in missing.items():
-            yield path, _paint(settings, *more)
-        return
-    futures = {}
+def _row(path: Path, answer: Any) -> tuple[dict[str, Any], list[str]]:
+    """What a worker's answer adds to its row, kept on disk if it is a result; and its warnings."""
     try:
-        for path, settings in missing.items():
-            futures[executor.submit(_paint, settings, *more)] = path
-        for future in as_completed(futures):
-            try:
-                yield futures[future], future.result()
-            except Exception as e:  # the worker died, or could not be told what to do
-                yield futures[future], {"error": f"{type(e).__name__}: {e}"}
-    finally:
-        for future in futures:
-            future.cancel()
-
-
-def _keep(path: Path, result: dict[str, Any]) -> dict[str, Any]:
-    """Write picture and scores, the scores last: they say that the cell is done."""
-    image = Image.open(io.BytesIO(result.pop("png")))
-    picture = save_png(image, path.with_suffix(".png"), result["recipe"])
-    text = json.dumps({**result, "sha256": sha256_of(picture)}, ensure_ascii=False, indent=1)
-    write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
-    return {k: result[k] for k in SCORES} | {"picture": picture}
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """What `_keep` wrote; None if it is not there or damaged."""
-    picture = path.with_suffix(".png")
-    try:
-        result = json.loads(path.read_text(encoding="utf8"))
-        if result["sha256"] != sha256_of(picture):
-            return None
-        return {k: result[k] for k in SCORES} | {"picture": picture}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        if isinstance(answer, Exception):
+            raise answer
+        if not isinstance(answer, dict):
+            raise TypeError(f"the worker's answer is none: {str(answer)[:80]!r}")
+        said = [str(text) for text in answer.get("warnings", ())]
+        if "error" in answer:
+            return {"error": str(answer["error"])}, said
+        return results.keep(path, answer), said
+    except Exception as e:  # a worker that died, or an answer that is none
+        if isinstance(e, OSError) and e.errno in FULL + FORBIDDEN:  # the next would fail alike
+            raise
+        return {"error": f"{type(e).__name__}: {e}"}, []
 
 
 # -- the process that works
@@ -201,12 +180,18 @@ def _open(source: Source, key: bytes, judge: str | None) -> tuple[Pair, ClipMode
         )
 
 
-def _hashes(source: Source, key: bytes, judge: str | None, again: str = "") -> dict[str, Any]:
-    """SHA-256 of all weights; ValueError for a pair without."""
+def _facts(source: Source, key: bytes, judge: str | None, again: str = "") -> dict[str, Any]:
+    """What results depend on besides settings: the hashes of all weights, what the pair adds, what
+    it fills into settings left empty. ValueError for a pair without hashes."""
     pair, its_judge = _open(source, key, judge)
     if not pair.hashes:
         raise ValueError(f"{pair} has no hashes, so that its results could not be told from others")
-    return {**pair.hashes, "judge": its_judge.hashes["clip"] if its_judge else None}
+    size = dict(height=pair.facts.size, width=pair.facts.size)
+    return {
+        "hashes": {**pair.hashes, "judge": its_judge.hashes["clip"] if its_judge else None},
+        "adds": [pair.facts.default_background, pair.clip.dropout],
+        "defaults": {**size, **pair.facts.defaults},
+    }
 
 
 def _paint(
@@ -214,15 +199,15 @@ def _paint(
     source: Source,
     key: bytes,
     judge: str | None,
-    hashes: dict[str, Any],
+    facts: dict[str, Any],
     distractors: tuple[str, ...],
     again: str = "",
 ) -> dict[str, Any]:
-    """One cell: its scores, PNG, recipe and warnings, or its error."""
+    """One cell: its scores, note, PNG, recipe and warnings, or its error."""
     said: list[warnings.WarningMessage] = []
     try:
-        if (here := _hashes(source, key, judge)) != hashes:
-            raise ValueError(f"this worker has other weights: {here}, not {hashes}")
+        if (here := _facts(source, key, judge)) != facts:
+            raise ValueError(f"this worker has another pair: {here}, not {facts}")
         pair, its_judge = _open(source, key, judge)
         # Python's filters belong to the whole process: threads take turns while they are changed.
         with _lock, warnings.catch_warnings(record=True) as said:
@@ -233,17 +218,23 @@ def _paint(
         text, image = settings.include[0], run.image
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the same ones again
-            scores = {
+            answer = {
                 "similarity": similarity(pair.clip, image, text),
                 "judge": similarity(its_judge, image, text) if its_judge else None,
                 "rank": rank(its_judge or pair.clip, image, text, distractors),
                 "seconds": run.seconds,
+                "note": _note(run),
+                "recipe": run.recipe(),
+                "png": run.last.png(),
             }
     except Exception as e:  # a cell that fails does not stop the others
-        return {"error": f"{type(e).__name__}: {e}", "warnings": [str(w.message) for w in said]}
-    return {
-        **scores,
-        "recipe": run.recipe(),
-        "png": run.frames[-1].pixels,
-        "warnings": [str(w.message) for w in said],
-    }
+        answer = {"error": f"{type(e).__name__}: {e}"}
+    return answer | {"warnings": [str(w.message) for w in said]}
+
+
+def _note(run: Run) -> str:
+    """Whether a picture left the numbers, and what became of it."""
+    steps, slowed = len(run.history), run.painting.slowed
+    if steps < run.settings.total_iter:
+        return f"diverged: stopped after {steps} of {run.settings.total_iter} steps"
+    return f"diverged: went on at 1/{2**slowed} of the rate" if slowed else ""

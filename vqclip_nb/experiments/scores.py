@@ -46,23 +46,31 @@ def similarity(clip: ClipModel, image: Image.Image, text: str) -> float:
     without its factor 2.5 and its floor at 0.
 
     The guide that painted the picture flatters it; a judge that never saw it (`load_judge`) does
-    not. Only values under the same guide compare.
+    not. Only values under the same guide compare. ValueError where they are no numbers.
     """
-    return torch.cosine_similarity(picture_encoding(clip, image), encode_prompt(clip, text)).item()
+    cosine = torch.cosine_similarity(picture_encoding(clip, image), encode_prompt(clip, text))
+    return _finite(cosine, clip, text).item()
 
 
 def rank(clip: ClipModel, image: Image.Image, text: str, distractors: Sequence[str]) -> int:
     """Place of `text` among `distractors` by similarity to the picture; 1 is first.
 
     A distractor that is part of the text, as "a pineapple" is of "a pineapple in a bowl", is true
-    of the picture too and does not count.
+    of the picture too and does not count. ValueError where similarities are no numbers.
     """
     texts, text = tuple(distractors), expand_emoji(clip, text)
     if not texts:
         return 1
     counts = torch.tensor([not re.search(rf"\b{re.escape(d)}\b", text, re.I) for d in texts])
-    scores = _encoded(clip, texts) @ picture_encoding(clip, image)[0]
+    scores = _finite(_encoded(clip, texts) @ picture_encoding(clip, image)[0], clip, "distractors")
     return 1 + int((scores.cpu()[counts] > similarity(clip, image, text)).sum())
+
+
+def _finite(scores: torch.Tensor, clip: ClipModel, what: str) -> torch.Tensor:
+    """`scores`, if they are numbers: nothing compares with NaN, which would come out first."""
+    if not scores.isfinite().all():
+        raise ValueError(f"{clip.name} gives no number for this picture and {what!r}")
+    return scores
 
 
 @lru_cache(maxsize=2)  # a thousand texts take longer than a picture

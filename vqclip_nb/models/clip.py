@@ -76,7 +76,7 @@ class ClipModel:
     """
 
     name: str
-    model: nn.Module
+    model: fast.Module
     device: torch.device
     hashes: dict[str, str] = field(default_factory=dict)
     vocabulary: frozenset[str] | None = None

@@ -14,6 +14,7 @@ from ..weights import (
     CLIPS,
     VQGANS,
     WeightsError,
+    parse_config,
     read_checked,
     read_config,
     read_state,
@@ -118,6 +119,7 @@ def load_pair(
             raise ValueError(f"clip {one!r} is not known: choose one of {', '.join(CLIPS)}")
     device = torch.device(device) if device else best_device()
     clip_meta: dict[str, str] = {}
+    guide: ClipModel | ClipEnsemble
     if name == "emoji":
         guide, clip_meta = _emoji_clip("clip", device)
         paints, meta, digest = read_checked(EMOJI / "vqgan.safetensors")
@@ -185,7 +187,7 @@ def open_pair(
         raise WeightsError(
             f"{vqgan} holds no configuration: give config=PATH, the yaml that came with it"
         )
-    shape = read_config(config) if config else json.loads(meta["config"])
+    shape = read_config(config) if config else parse_config(meta["config"], str(vqgan))
     keep = {k: v for k, v in paints.items() if k.startswith(VQGAN_PARTS)}
     device = torch.device(device) if device else best_device()
     return Pair(
@@ -227,7 +229,8 @@ def _stored(*metadata: dict[str, str]) -> dict[str, Any]:
 
 
 def _clip_facts(metadata: dict[str, str]) -> dict[str, Any]:
-    stored, facts = _stored(metadata), {}
+    stored = _stored(metadata)
+    facts: dict[str, Any] = {}
     if "words" in stored:
         facts["vocabulary"] = frozenset(stored["words"])
     if "dropout" in stored:
@@ -248,7 +251,7 @@ def _facts(*metadata: dict[str, str]) -> Facts:
 def _build_vqgan(config: dict, state: dict[str, torch.Tensor]) -> VQGAN:
     try:
         return VQGAN.from_state(config, state)
-    except (KeyError, RuntimeError, TypeError) as e:
+    except (KeyError, RuntimeError, TypeError, ValueError) as e:
         raise WeightsError(
             f"these weights do not fit the VQGAN configuration: {str(e)[:300]}"
         ) from e

@@ -1,10 +1,11 @@
 """Weight files: where they are published, how they come here, and how they are read safely."""
 
 from .cache import read_checked, slim_cache, write_state
+from .config import parse_config, read_config
 from .download import cache_folder, fetch, sha256_of
-from .errors import WeightsError, memory_errors
+from .errors import WeightsError, memory_errors, out_of_memory
 from .published import CLIPS, VQGANS, File
-from .reading import parse_config, read_config, read_state
+from .reading import read_state
 
 __all__ = [
     "CLIPS",
@@ -14,6 +15,7 @@ __all__ = [
     "cache_folder",
     "fetch",
     "memory_errors",
+    "out_of_memory",
     "parse_config",
     "read_checked",
     "read_config",

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 
 import torch
 
-from .unpickling import MAX_PICKLE, Inert, Storage, View, unpickle
+from .names import Inert, Storage, View
+from .unpickling import MAX_PICKLE, unpickle
 
 MAX_CODE = 16_000_000  # bytes of an archive's code, of which only the names of weights are read
 MAX_NAMES, MAX_DEPTH = 100_000, 64  # weights in a module, modules inside each other

@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 
 from ..files import write_atomically
+from .config import read_config
 from .download import cache_folder, fetch, sha256_of
-from .errors import WeightsError, disk_errors
+from .errors import WeightsError, disk_errors, memory_errors
 from .published import File
-from .reading import read_config, read_state
+from .reading import read_state
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +24,11 @@ Checked = tuple[dict[str, torch.Tensor], dict[str, str], str]
 
 def write_state(path: Path, state: dict[str, torch.Tensor], metadata: dict[str, str]) -> str:
     """Write safetensors, leave the SHA-256 beside it, return it. Raises WeightsError if the disk is
-    full or may not be written."""
+    full or may not be written, MemoryError."""
     from safetensors.torch import save_file
 
-    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
+    with memory_errors(f"write {path}"):
+        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
     digest = ""
 
     def save(part: Path) -> None:
@@ -43,8 +45,10 @@ def write_state(path: Path, state: dict[str, torch.Tensor], metadata: dict[str, 
 
 def read_checked(path: Path) -> Checked:
     """Tensors, metadata, SHA-256 of a file that `write_state` wrote; a corrupt one is refused."""
-    digest = sha256_of(path)
-    if path.with_suffix(".sha256").read_bytes()[:64] != digest.encode():
+    digest, beside = sha256_of(path), path.with_suffix(".sha256")
+    if not beside.is_file():
+        raise WeightsError(f"{path} has no SHA-256 beside it, in {beside.name}")
+    if beside.read_bytes()[:64] != digest.encode():
         raise WeightsError(f"{path} is corrupt: its SHA-256 is {digest}")
     return *read_state(path), digest
 

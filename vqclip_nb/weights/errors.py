@@ -39,35 +39,25 @@ def disk_errors(folder: Path, need: int | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def memory_errors(path: Path) -> Iterator[None]:
-    """Memory that runs out while `path` is read becomes a MemoryError that says what to do."""
+def memory_errors(action: str) -> Iterator[None]:
+    """Memory that runs out during `action` ("read a.ckpt") becomes a MemoryError that says what to
+    do; anything else passes."""
     try:
         yield
     except Exception as e:
         if not out_of_memory(e):
             raise
-        size = path.stat().st_size / 1e6
         raise MemoryError(
-            f"not enough memory to read {path} ({size:,.0f} MB): close other programs or restart "
-            "other notebooks, then try again"
+            f"not enough memory to {action}: close other programs and shut down other notebooks, "
+            "then try again"
         ) from e
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, in Python, on a GPU, in torch's allocator, or when a file was
-    mapped."""
-    words = str(error)
+    """Whether memory ran out: in Python, in torch on any device, or when a file was mapped."""
+    words = ("DefaultCPUAllocator", "not enough memory", "allocate memory", "out of memory")
     return (
         isinstance(error, MemoryError)
         or errno_of(error) == errno.ENOMEM
-        or any(
-            part in words
-            for part in (
-                "DefaultCPUAllocator",
-                "not enough memory",
-                "Cannot allocate memory",
-                "can't allocate memory",
-                "out of memory",
-            )
-        )
+        or any(part in str(error) for part in words)
     )

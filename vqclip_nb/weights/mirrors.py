@@ -129,21 +129,23 @@ def chunks(answer: Response, have: int, total: int, name: str) -> Iterator[bytes
     when more comes, when too little comes in `WINDOW` seconds, or when the connection breaks."""
     from tqdm.auto import tqdm
 
-    mark, since = have, time.monotonic()
+    mark, waited = have, 0.0  # a slow disk is not the mirror's fault: only waiting counts
     with answer, tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=name) as bar:
         while True:
+            since = time.monotonic()
             try:
                 chunk = answer.raw.read1(CHUNK)  # what is there, were it one byte
             except Exception as e:
                 raise MirrorError("broke off", cut=True) from e
             if not chunk:
                 return
+            waited += time.monotonic() - since
             have += len(chunk)
             if have > total:
                 raise MirrorError(f"sends more than the {total:,} bytes that were expected")
             yield chunk
             bar.update(len(chunk))
-            if (passed := time.monotonic() - since) >= WINDOW:
-                if (speed := (have - mark) / passed) < SLOWEST:
+            if waited >= WINDOW:
+                if (speed := (have - mark) / waited) < SLOWEST:
                     raise MirrorError(f"sends only {speed:,.0f} bytes a second")
-                mark, since = have, time.monotonic()
+                mark, waited = have, 0.0
