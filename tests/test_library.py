@@ -10,7 +10,7 @@ from PIL import Image
 import vqclip_nb
 from vqclip_nb.emoji import build_library
 from vqclip_nb.emoji.blind import numbered, prompts, right, score
-from vqclip_nb.emoji.data import Scenes
+from vqclip_nb.emoji.scenes import Scenes
 from vqclip_nb.models.compose import content, ground, tinted
 from vqclip_nb.models.library import Library
 from vqclip_nb.models.packing import MASK, pack_bits, pack_masks, unpack_bits, unpack_masks

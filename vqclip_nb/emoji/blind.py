@@ -33,7 +33,8 @@ from ..prompts import background_suffix, encode_prompt
 from ..run import Run
 from ..settings import Settings
 from ..vocabulary import singulars
-from .data import COLOURS, STYLES, TRAINED, article
+from .captions import article
+from .data import COLOURS, STYLES, TRAINED
 from .measure import dressed
 
 EVERYDAY = """

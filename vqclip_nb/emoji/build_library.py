@@ -18,7 +18,8 @@ from ..models.packing import MASK, pack_bits, pack_masks
 from ..models.pair import EMOJI, Pair, load_pair
 from ..models.vqgan import VQGAN
 from ..weights import write_state
-from .data import STYLES, TRAINED, Scenes, merged_name
+from .data import STYLES, TRAINED, merged_name
+from .scenes import Scenes
 
 
 def shrunk(sprites: torch.Tensor, scale: float) -> torch.Tensor:

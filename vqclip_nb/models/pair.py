@@ -24,8 +24,10 @@ from ..weights import (
     sha256_of,
     slim_cache,
 )
+from .classifier import ShapeJudge, build_shape_judge
 from .clip import NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
 from .library import Library
+from .prior import Prior, build_prior
 from .vqgan import VQGAN
 
 EMOJI = Path(__file__).parent.parent / "emoji"
@@ -164,6 +166,21 @@ def load_judge(name: str = "emoji", *, device: str | torch.device | None = None)
         )
     device = torch.device(device) if device else best_device()
     return _emoji_clip("judge", device)[0] if name == "emoji" else _published_clip(name, device)
+
+
+def load_shape_judge(*, device: str | torch.device | None = None) -> ShapeJudge:
+    """The emoji pair's second judge, a classifier of another family: which of its names a finished
+    picture shows, and whether it is a painting that shows none. WeightsError if it is corrupt."""
+    state, meta, digest = read_checked(EMOJI / "shapes.safetensors")
+    device = torch.device(device) if device else best_device()
+    return build_shape_judge(state, json.loads(meta["names"]), device, digest)
+
+
+def load_prior(*, device: str | torch.device | None = None) -> Prior:
+    """The emoji pair's prior over the codes of its VQGAN. WeightsError if it is corrupt."""
+    state, meta, _ = read_checked(EMOJI / "prior.safetensors")
+    device = torch.device(device) if device else best_device()
+    return build_prior(json.loads(meta["config"]), state).to(device)
 
 
 def open_pair(
