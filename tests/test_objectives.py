@@ -7,7 +7,17 @@ import torch
 
 import vqclip_nb as vq
 from vqclip_nb import objectives
-from vqclip_nb.objectives import Step, edges, palette, prompt, pull, report, smoothness, symmetry
+from vqclip_nb.objectives import (
+    Step,
+    areas,
+    edges,
+    palette,
+    prompt,
+    pull,
+    report,
+    smoothness,
+    symmetry,
+)
 
 E = torch.eye(3)[:, None]  # three encodings (1, 3) at right angles
 
@@ -77,6 +87,16 @@ def test_edges_hold_shapes_and_free_what_is_flat():
     assert moved > 0.01 and keep(step(torch.full_like(start, 0.5))).item() > 0.01
     for size in ((1, 1), (2, 3), (31, 64)):
         assert edges(torch.rand(1, 3, *size))(step(torch.rand(1, 3, *size))).isfinite()
+
+
+def test_areas_hold_colours_and_free_what_is_small():
+    start = disc([0.8, 0.2, 0.2], [0.5, 0.5, 0.5])
+    keep = areas(start)
+    assert keep(step(start)).item() == 0
+    assert keep(step(start + 0.1)).item() == pytest.approx(0.1, rel=1e-3)
+    checks = torch.ones(64, 64)
+    checks[::2, ::2] = checks[1::2, 1::2] = -1
+    assert keep(step(start + 0.2 * checks)).item() < 1e-6
 
 
 def test_objectives_add_and_scale_like_numbers():

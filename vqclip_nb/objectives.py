@@ -228,3 +228,15 @@ def edges(picture: torch.Tensor) -> Term:
         return torch.stack([F.l1_loss(a, b.to(a)) for a, b in pairs]).mean()
 
     return distance
+
+
+@term
+def areas(picture: torch.Tensor, *, block: int = 16) -> Term:
+    """Mean difference of colours from those of a `picture` (1, 3, H, W) in [0, 1], both averaged
+    over blocks of `block` pixels a side."""
+
+    def averaged(x: torch.Tensor) -> torch.Tensor:
+        return F.avg_pool2d(x, min(block, *x.shape[2:]))
+
+    kept = averaged(picture.detach())
+    return lambda step: F.l1_loss(averaged(step.picture), kept.to(step.picture))

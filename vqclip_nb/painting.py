@@ -116,8 +116,12 @@ class Painting:
             return given.bind(lambda prompt: encode_prompt(self.pair.clip, prompt))
         weights = dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta)
         wanted = objectives.report(enc.include[self.index], enc.extras, enc.exclude, **weights)
-        start = self.start_picture if s.keep_edges else None
-        return wanted if start is None else wanted + s.keep_edges * objectives.edges(start)
+        kept = {objectives.edges: s.keep_edges, objectives.areas: s.keep_colours}
+        start = self.start_picture if any(kept.values()) else None
+        for term, weight in kept.items():
+            if start is not None and weight:
+                wanted = wanted + weight * term(start)
+        return wanted
 
     def _adamw(self, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         s = self.settings

@@ -56,10 +56,10 @@ class Run(Exports, Checkpoints):
         self.pair = pair
         parts = dict(objective=objective, crops=crops, latent=latent, optimizer=optimizer)
         self.parts: dict[str, Any] = {k: v for k, v in parts.items() if v is not None}
-        side, factor = pair.facts.size, pair.vqgan.downsample_factor
+        factor = pair.vqgan.downsample_factor
         if settings.start == "library" and pair.library is None:
             raise ValueError(f"{pair.name} has no library of drawings: start from noise")
-        settings = settings.for_pair({"height": side, "width": side, **pair.facts.defaults})
+        settings = settings.for_pair(pair.defaults)
         asked = (settings.height, settings.width)
         self.size = (
             max(factor, asked[0] // factor * factor),
@@ -192,7 +192,7 @@ class Run(Exports, Checkpoints):
         A changed prompt may undo what is painted as far as `loosen` says; giving `loosen` does so
         without another prompt too.
         """
-        settings = self.settings.replace(**changes).for_pair(self.pair.facts.defaults)
+        settings = self.settings.replace(**changes).for_pair(self.pair.defaults)
         settings = embed_pictures(self.pair, settings, self.size)
         changed = {
             k: getattr(settings, k)

@@ -177,6 +177,14 @@ class Settings:
         low=0.0,
         high=100.0,
     )
+    keep_colours: float = knob(
+        None,
+        "how firmly its large areas keep their colours; 0 frees them",
+        usual=0.0,
+        empty=True,
+        low=0.0,
+        high=100.0,
+    )
     loosen: float = knob(
         None,
         "how far a changed prompt may undo what is painted: 0 nothing, 1 all of it",
@@ -269,6 +277,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         start="noise",
         start_strength=1.0,
         keep_edges=0.0,
+        keep_colours=0.0,
         loosen=0.0,
     ),
     "draft": dict(total_iter=40, crops=8),
