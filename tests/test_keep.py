@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vqclip_nb.keep import edges, keep_edges
+from vqclip_nb.keep import edges, keep_colours, keep_edges
 
 
 def disc(colour, ground, size=(64, 64)):
@@ -38,3 +38,13 @@ def test_a_picture_comes_back_from_its_edges_but_for_its_mean():
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (8, 8), (31, 64)])
 def test_any_size_will_do(size):
     assert all(torch.isfinite(e).all() for e in edges(torch.rand(1, 3, *size)))
+
+
+def test_colours_are_kept_by_area_not_by_shape():
+    start = disc([0.8, 0.2, 0.2], [1.0, 1.0, 1.0])
+    keep = keep_colours(start)
+    fine = start + 0.2 * torch.tensor([[1.0, -1], [-1, 1]]).repeat(32, 32)  # averages to nothing
+    assert keep(start) == 0 and keep(fine) < 1e-6
+    other = disc([0.2, 0.2, 0.8], [1.0, 1.0, 1.0])
+    ground = disc([0.8, 0.2, 0.2], [0.2, 0.6, 0.2])
+    assert keep(other) > 0.02 and keep(ground) > keep(other)  # more of the picture is ground

@@ -1,7 +1,8 @@
-"""What is kept of a start picture while CLIP guides: its edges, in colour and at three scales.
+"""What is kept of a start picture while CLIP guides: its edges, and more loosely its large areas.
 
 CLIP's maximum is no picture. A drawing as the start falls apart under a gradient that nothing
-holds; with its edges kept it stays nameable, and flat colours stay free to follow the prompt.
+holds; with its edges kept it stays nameable. Areas without an edge, such as a background, hear of
+a new prompt from their own term.
 """
 
 from __future__ import annotations
@@ -32,5 +33,16 @@ def keep_edges(start: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
     def distance(picture: torch.Tensor) -> torch.Tensor:
         found = edges(picture)
         return sum(F.l1_loss(a, b) for a, b in zip(found, wanted, strict=True)) / len(wanted)
+
+    return distance
+
+
+def keep_colours(start: torch.Tensor, *, block: int = 16) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A function of a picture: mean absolute difference from `start` (1, 3, h, w) after both are
+    averaged over blocks of `block` pixels a side."""
+    wanted = F.avg_pool2d(start.detach(), min(block, *start.shape[2:]))
+
+    def distance(picture: torch.Tensor) -> torch.Tensor:
+        return F.l1_loss(F.avg_pool2d(picture, min(block, *picture.shape[2:])), wanted)
 
     return distance
