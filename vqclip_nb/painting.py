@@ -98,7 +98,10 @@ class Painting:
         """The picture (1, 3, h, w) that is begun with; None where that is noise."""
         if self.settings.init_image:
             return load_image(self.settings.init_image, self.size)
-        return self.found.picture if self.found else None
+        if self.found is None:
+            return None
+        with torch.no_grad():  # as the codes can show it
+            return self.pair.vqgan.synthesize(self.found.latent(self.pair.vqgan))
 
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z

@@ -162,17 +162,17 @@ def score(key: Sequence[dict], names: dict[str, list[str]]) -> list[dict[str, ob
 
 @torch.no_grad()
 def preference(
-    guides: Sequence[ClipModel], pair: Pair, asked: Sequence[tuple[str, Image.Image, Image.Image]]
+    guides: dict[str, ClipModel], pair: Pair, asked: Sequence[tuple[str, Image.Image, Image.Image]]
 ) -> dict[str, float]:
     """Share of (prompt, drawing, painting) in which each guide likes the drawing better."""
     share = {}
-    for guide in guides:
+    for name, guide in guides.items():
         better = []
         for prompt, drawing, painting in asked:
             text = encode_prompt(guide, prompt + background_suffix(pair, prompt))
             a, b = (picture_encoding(guide, picture) for picture in (drawing, painting))
             better.append(torch.cosine_similarity(a, text) > torch.cosine_similarity(b, text))
-        share[type(guide).__name__.lower()] = float(np.mean([bool(b) for b in better]))
+        share[name] = float(np.mean([bool(b) for b in better]))
     return share
 
 
@@ -219,7 +219,7 @@ def main(argv: list[str] | None = None) -> None:
         (p, ceiling(pair, library, p), painted(pair, p, args.seed, **args.settings))
         for p in tqdm(asked, desc="paintings")
     ]
-    share = preference([pair, load_judge("emoji", device="cpu")], pair, shown)
+    share = preference({"guide": pair, "judge": load_judge("emoji", device="cpu")}, pair, shown)
     print(json.dumps({k: round(v, 3) for k, v in share.items()}))
 
 

@@ -53,6 +53,8 @@ EMOJI_DEFAULTS: dict[str, Any] = dict(
     learning_rate=0.1,
     ema_decay=0.9,
     total_iter=60,
+    crops=12,
+    weight_decay=0.0,
 )
 
 
