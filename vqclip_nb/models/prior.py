@@ -105,9 +105,10 @@ class Prior(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.leave = nn.Linear(width, head_width * patch**2)
         self.bias = nn.Parameter(torch.zeros(codes))
+        self.visible: torch.Tensor
         self.register_buffer("visible", attention_mask(side // patch, attention), persistent=False)
         nn.init.normal_(self.embedding.weight, std=head_width**-0.5)
-        nn.init.zeros_(self.caption[2].weight)
+        nn.init.zeros_(self.caption[-1].weight)  # type: ignore[arg-type]
 
     def features(
         self, index: torch.Tensor, tokens: torch.Tensor, keep: torch.Tensor, encoding: torch.Tensor
@@ -216,7 +217,8 @@ class Prior(nn.Module):
         """
         b, cells = len(index), self.side**2
         order = torch.rand(b, cells, generator=generator).argsort(1).argsort(1).to(index.device)
-        group, flat, total = order * steps // cells, index.flatten(1), 0.0
+        group, flat = order * steps // cells, index.flatten(1)
+        total = torch.zeros(b, device=index.device)
         for i in range(steps):
             shown = torch.where(group < i, flat, torch.full_like(flat, self.codes))
             logits = self.logits(shown.view_as(index), tokens, keep, encoding)
@@ -226,7 +228,7 @@ class Prior(nn.Module):
 
 
 def caption_tokens(
-    clip: nn.Module, captions: list[str], tokenize: Callable[..., torch.Tensor]
+    clip: Any, captions: list[str], tokenize: Callable[..., torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """What a `Prior` takes of captions: hidden states of a CLIP's text side (b, t, width), which of
     them count (b, t), and unit encodings (b, d)."""
