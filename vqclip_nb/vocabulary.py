@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ SMALL_WORDS = frozenset(
 )
 WORD = re.compile(r"\w[\w'’-]*")
 LONGEST = 3  # words of a phrase in the table
+ALIKE = 0.87  # of 1: how alike a misspelt word is to the one it was meant to be
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Vocabulary:
         return next((self.nearest[w] for w in forms if w in self.nearest), None)
 
     def rewrite(self, text: str) -> tuple[str, dict[str, str]]:
-        """A text with its emoji as words and its turns of speech replaced, and which these were."""
+        """A text with its emoji as words, its turns of speech replaced and its spelling mended, and
+        what was replaced by what."""
         said: dict[str, str] = {}
 
         def instead(found: re.Match) -> str:
@@ -66,7 +69,17 @@ class Vocabulary:
         text = spell_out(text)
         if self._any_phrase:
             text = self._any_phrase.sub(instead, text)
-        return " ".join(text.split()), said
+
+        def mended(found: re.Match) -> str:
+            word = found[0].lower()
+            if len(word) < 5 or self.knows(word) or self.nearest_known(word):
+                return found[0]
+            for near in difflib.get_close_matches(word, self.words, 1, ALIKE):
+                said[word] = near
+                return near
+            return found[0]
+
+        return " ".join(WORD.sub(mended, text).split()), said
 
     @cached_property
     def _any_phrase(self) -> re.Pattern | None:

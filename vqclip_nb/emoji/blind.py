@@ -219,7 +219,9 @@ def main(argv: list[str] | None = None) -> None:
         (p, ceiling(pair, library, p), painted(pair, p, args.seed, **args.settings))
         for p in tqdm(asked, desc="paintings")
     ]
-    share = preference({"guide": pair.clip, "judge": load_judge("emoji", device="cpu")}, pair, shown)
+    share = preference(
+        {"guide": pair.clip, "judge": load_judge("emoji", device="cpu")}, pair, shown
+    )
     print(json.dumps({k: round(v, 3) for k, v in share.items()}))
 
 
