@@ -62,6 +62,7 @@ class Report:
     def __post_init__(self) -> None:
         self.clipmodel, self.taming_model = self.pair.clip, self.pair.vqgan  # figures 10 and 11
         self.random = torch.Generator().manual_seed(self.seed)
+        self.random_to_show = torch.Generator()  # apart, so that looking changes no picture
         self.res_img: list[torch.Tensor] = []  # kept here too: an interrupt loses nothing
         self.res_z: list[torch.Tensor] = []
 
@@ -171,8 +172,8 @@ class Report:
         """The picture (3, H, W) of the latent of now, shown, after a crop of it if asked."""
         with torch.no_grad():
             picture = norm_data(self.generator(Params()))
-            if self.show and show_crop:  # drawn apart, so that looking changes no picture
-                self.show(show_from_tensor(self._crops(picture, 1, torch.Generator())[0]))
+            if self.show and show_crop:
+                self.show(show_from_tensor(self._crops(picture, 1, self.random_to_show)[0]))
         if self.show:
             self.show(show_from_tensor(picture[0]))
         return picture[0].cpu()
