@@ -92,7 +92,7 @@ class Settings:
     activation_at: str = knob(
         "start",
         "apply the activation once at the start, or inside every step",
-        label="activation applied",
+        label="activation at",
         choices=("start", "every step"),
         live=False,
     )
@@ -171,7 +171,7 @@ class Settings:
     alpha: float = knob(
         1.0,
         "importance of prompt and style together in the loss",
-        label="pull to the prompt",
+        label="pull to prompt",
         low=0.0,
         high=10.0,
     )

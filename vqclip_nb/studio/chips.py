@@ -27,6 +27,11 @@ _BACKGROUND = re.compile(
 _STYLES = {words: name for name, style in STYLES.items() for words in style.words}
 
 
+def _short(words: str) -> str:
+    """ "a line drawing of" as a chip says it."""
+    return re.sub(r"^an? | of$", "", words)
+
+
 def style_of(prompt: str) -> str:
     """The name of the style that a prompt begins with; empty for none."""
     return next((n for words, n in _STYLES.items() if prompt.lower().startswith(f"{words} ")), "")
@@ -73,7 +78,9 @@ class Chips:
     ) -> None:
         self.prompt, self.changed = prompt, changed
         self.styles = {
-            name: calls.button(name, style.words[0], lambda name=name: self._style(name))
+            name: calls.button(
+                _short(style.words[0]), style.words[0], lambda name=name: self._style(name)
+            )
             for name, style in STYLES.items()
             if style.words
         }

@@ -86,6 +86,7 @@ class Controls(Mapping[str, w.Widget]):
             for f in dataclasses.fields(Settings)
         }
         self["include"].placeholder = "what shall it paint?"
+        self["include"].style.description_width = "initial"
         self["include"].add_class("vq-prompt")
         self.more = w.Textarea(
             value="\n".join(start.include[1:]), rows=2, description="more prompts", style=LABEL
@@ -131,11 +132,8 @@ class Controls(Mapping[str, w.Widget]):
         for name in self:
             k, value = KNOBS[name], self[name].value
             if k.high is not None and not k.low <= value <= k.high:
-                return (
-                    f"{label(name)}: {value:.12g} is out of range; "
-                    f"{k.low:g} to {k.high:.10g} {k.unit}".rstrip()
-                    + " is allowed."
-                )
+                allowed = f"{k.low:g} to {k.high:.10g} {k.unit}".rstrip()
+                return f"{label(name)}: {value:.12g} is out of range; allowed is {allowed}."
         try:
             Settings(**{name: self.value(name) for name in self})
         except ValueError as e:

@@ -83,9 +83,9 @@ class Exporter:
         range."""
         side, fps, kind = self.side.value, self.fps.value, self.kind.value
         if side and not SIDES[0] <= side <= SIDES[1]:
-            raise ValueError(f"pixels: {side} is out of range; 16 to 4096, or 0, is allowed.")
+            raise ValueError(f"pixels: {side} is out of range; allowed is 16 to 4096, or 0.")
         if not RATES[0] <= fps <= RATES[1]:
-            raise ValueError(f"frames/s: {fps:g} is out of range; 0.1 to 50 is allowed.")
+            raise ValueError(f"frames/s: {fps:g} is out of range; allowed is 0.1 to 50.")
         prompt = run.settings.include[min(frame.index, len(run.settings.include) - 1)]
         path = free_path(self.folder, file_name(prompt, kind))
         if kind == "PNG":

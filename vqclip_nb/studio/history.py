@@ -36,8 +36,9 @@ class HistoryItem:
     ) -> None:
         self.run = run
         blank = Image.new("RGB", (64, 64), "#d8d8d8")
-        self.tile = Tile(calls, blank, "open", f"look at {name} again", lambda: open_item(self))
+        self.tile = Tile(calls, blank, name, f"look at {name} again", lambda: open_item(self))
         self.name = w.Text(value=name, description="name", style={"description_width": "initial"})
+        w.dlink((self.name, "value"), (self.tile.button, "description"))
         self.compare = w.Checkbox(description="compare", indent=False)
         tip(self.name, "name of this try")
         tip(self.compare, "tick two or more to see them side by side, or to morph through them")

@@ -25,7 +25,12 @@ def lay_out(studio: Studio) -> list[w.Widget]:
     return [
         style_sheet(),
         studio.offers.box,
-        _line(c["include"], b["Run"], name="vq-ask"),
+        _line(
+            c["include"],
+            b["Run"],
+            _line(b["Pause"], b["Step"], b["Stop"], name="vq-buttons"),
+            name="vq-ask",
+        ),
         _line(*studio.examples, name="vq-chips"),
         studio.messages.box,
         _line(_stage(studio), _side(studio), name="vq-columns"),
@@ -38,14 +43,13 @@ def lay_out(studio: Studio) -> list[w.Widget]:
 
 def _stage(studio: Studio) -> w.VBox:
     stage, b = studio.stage, studio.buttons
-    buttons = (b[n] for n in ("Pause", "Step", "Stop", "Drafts", "More like this"))
+    buttons = (b[n] for n in ("Drafts", "More like this", "Continue from here"))
     return _column(
+        _line(stage.bar, stage.status, name="vq-progress"),
         stage.picture,
         studio.drafts.box,
-        _line(stage.bar, stage.status, name="vq-progress"),
         _line(*buttons, stage.full, name="vq-buttons"),
         stage.way_back,
-        _line(b["Continue from here"], name="vq-buttons"),
         name="vq-stage",
     )
 

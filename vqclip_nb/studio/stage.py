@@ -39,6 +39,7 @@ class Stage:
         self.slide = w.IntSlider(min=0, max=0, readout=False)
         for trait in ("max", "value"):
             w.link((self.back, trait), (self.slide, trait))
+        self.back.add_class("vq-control")
         tip(self.back, "the picture as it was after so many steps")
         self.way_back = beside(self.back, self.slide)
         self.full = w.ToggleButton(description="Full size")

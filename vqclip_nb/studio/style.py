@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import ipywidgets as w
 
 NARROW = 700  # pixels of the Studio's own width below which its columns stack
@@ -11,7 +13,9 @@ CSS = """
 .vq-studio .widget-box, .vq-studio .jupyter-widget-box { overflow: visible; margin: 0; }
 .vq-studio .widget-html-content { line-height: 1.45; }
 .vq-ask { gap: 8px; align-items: center; }
-.vq-ask > .vq-prompt { flex: 1 1 260px; width: auto; margin: 0; }
+.vq-ask > .vq-buttons { flex: 0 0 auto; }
+.vq-ask > .vq-buttons > .vq-button { height: 36px; line-height: 36px; }
+.vq-studio .vq-ask > .vq-prompt { flex: 1 1 260px; width: auto; max-width: none; margin: 0; }
 .vq-ask > .vq-prompt > label { width: auto; font-weight: 600; }
 .vq-ask > .vq-prompt input { height: 36px; font-size: 16px; }
 .vq-ask > .vq-run { flex: 0 0 auto; min-width: 110px; height: 36px; line-height: 36px;
@@ -24,6 +28,7 @@ CSS = """
   border: 1px solid #888; }
 .vq-studio .vq-chosen { outline: 3px solid #0b66c3; outline-offset: 1px; }
 .vq-studio .vq-button:focus-visible { outline: 3px solid #0b66c3; outline-offset: 1px; }
+.vq-messages { min-height: 34px; }
 .vq-title { font-weight: 600; }
 .vq-line { padding: 5px 10px; margin: 2px 0; border-radius: 4px; font-size: 14px; }
 .vq-error { background: #fbe3e3; color: #7d0f0f; }
@@ -33,12 +38,12 @@ CSS = """
 .vq-stage { flex: 1 1 512px; min-width: 0; gap: 8px; }
 .vq-side { flex: 0 0 350px; min-width: 0; gap: 6px; }
 .vq-studio .vq-picture { width: 100%; height: auto; min-height: 0; margin: 0; object-fit: contain;
-  aspect-ratio: auto; max-height: max(512px, calc(100vh - 250px)); }
+  aspect-ratio: auto; max-height: max(512px, calc(100vh - 300px)); }
 .vq-progress { gap: 10px; align-items: center; }
 .vq-bar { width: auto; flex: 1 1 120px; }
 .vq-status { flex: 0 0 auto; font-variant-numeric: tabular-nums; }
 .vq-sheet { display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px;
-  max-width: max(512px, calc(100vh - 250px)); }
+  max-width: max(512px, calc(100vh - 300px)); }
 .vq-tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(120px, 1fr));
   gap: 10px; }
 .vq-tiles > * { max-width: 180px; }
@@ -56,6 +61,7 @@ CSS = """
 .vq-row > .vq-control { flex: 0 0 205px; width: 205px; }
 .vq-row > .widget-slider { flex: 1 1 80px; width: auto; min-width: 60px; margin: 0; }
 .vq-pairs > .vq-control { flex: 1 1 150px; width: 150px; }
+.vq-pairs > .widget-dropdown { flex: 1 1 100%; }
 .vq-drawer { gap: 6px; padding: 4px 0; }
 .vq-download { font-weight: 600; text-decoration: underline; color: inherit; }
 .vq-compared { width: 100%; height: auto; }
@@ -76,16 +82,34 @@ CSS = """
   .vq-columns { flex-direction: column; }
   .vq-stage, .vq-side { flex: none; width: 100%; }
   .vq-ask { flex-flow: row wrap; }
-  .vq-ask > .vq-run { flex: 1 1 100%; }
+  .vq-studio .vq-ask > .vq-prompt { flex: 1 1 100%; }
+  .vq-ask > .vq-run { flex: 1 1 100px; }
   .vq-sheet { grid-template-columns: repeat(2, 1fr); }
-  .vq-studio .vq-button { min-height: 34px; }
+  .vq-studio .vq-button:not(.vq-swatch) { min-height: 34px; }
+  .vq-studio .vq-swatch { width: 32px; height: 32px; }
   .vq-row > .vq-control { flex: 0 1 205px; }
 }
 """.replace("NARROW", f"{NARROW}")
 
 
+# ipywidgets hears plain Enter in a one-line text; with Ctrl or Cmd browsers send another key.
+KEYS = """
+(function wait(image, tries) {
+  var studio = image.closest('.vq-studio');
+  if (!studio) { if (tries) setTimeout(wait, 200, image, tries - 1); return; }
+  studio.addEventListener('keydown', function (key) {
+    if (key.key !== 'Enter' || !(key.ctrlKey || key.metaKey)) return;
+    key.preventDefault();
+    key.stopPropagation();
+    studio.querySelector('.vq-run').click();
+  }, true);
+})(this, 50)
+"""
+
+
 def style_sheet() -> w.HTML:
-    """The style as a widget that shows nothing."""
-    sheet = w.HTML(f"<style>{CSS}</style>")
+    """The style, and Ctrl or Cmd with Enter for Run, as a widget that shows nothing."""
+    keys = f'<img alt="" src="data:," onerror="{html.escape(KEYS)}">'
+    sheet = w.HTML(f"<style>{CSS}</style>{keys}")
     sheet.layout.display = "none"
     return sheet
