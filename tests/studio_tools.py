@@ -4,16 +4,7 @@ import io
 from datetime import datetime
 
 import ipywidgets
-import pytest
 from PIL import Image
-
-import vqclip_nb as vq
-
-
-@pytest.fixture
-def studio(pair, small, tmp_path, monkeypatch):
-    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
-    return vq.Studio(pair, small(total_iter=8), folder=tmp_path)
 
 
 def tick(studio, times: int = 1) -> None:

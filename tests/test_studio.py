@@ -7,7 +7,7 @@ import time
 import warnings
 
 import pytest
-from studio_tools import button, finish, said, studio, tick, widgets  # noqa: F401
+from studio_tools import button, finish, said, tick, widgets
 
 import vqclip_nb as vq
 from vqclip_nb.settings import KNOBS, label

@@ -34,9 +34,12 @@ def draft_settings(settings: Settings, like: Image.Image | None = None) -> list[
 
 
 class Drafts:
-    """Tiles in the picture's place; a click on one calls `pick` with its run."""
+    """Tiles in the picture's place; a click on one calls `pick` with its run, and "Back to the
+    picture" calls `leave`."""
 
-    def __init__(self, calls: Callbacks, pick: Callable[[Run], None]) -> None:
+    def __init__(
+        self, calls: Callbacks, pick: Callable[[Run], None], leave: Callable[[], None]
+    ) -> None:
         self.runs: list[Run] = []
         blank = Image.new("RGB", (64, 64), "#d8d8d8")
 
@@ -46,7 +49,7 @@ class Drafts:
         self.tiles = [Tile(calls, blank, "", "", picked(i)) for i in range(DRAFTS)]
         for tile in self.tiles:
             tile.button.disabled = True
-        self.back = calls.button("Back to the picture", "leave the drafts", self.hide)
+        self.back = calls.button("Back to the picture", "leave the drafts", leave)
         sheet = w.HBox([tile.box for tile in self.tiles])
         sheet.add_class("vq-sheet")
         self.box = w.VBox([sheet, self.back])

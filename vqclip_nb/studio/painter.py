@@ -216,6 +216,8 @@ class Painter:
         if self.drafts.shown:
             self.drafts.hide()
             self.player.end()
+            if self.run:
+                self.stage.show(force=True)
         self.stage.picture.layout.display = ""
 
     def pick(self, draft: Run) -> None:

@@ -52,7 +52,9 @@ class Studio(w.VBox):
         self.steering = Steering(self.controls, calls, self.messages)
         self.player, self.stage, self.queue = Player(calls), Stage(calls), Queue(calls)
         self.history = History(calls, lambda item: self.painter.reopen(item))
-        self.drafts = Drafts(calls, lambda run: self.painter.pick(run))
+        self.drafts = Drafts(
+            calls, lambda run: self.painter.pick(run), lambda: self.painter.leave_drafts()
+        )
         self.exporter = Exporter(calls, Path(folder))
         cache, sessions = self._folders()
         self.gallery = Gallery(calls, cache / "gallery", self.restore)
