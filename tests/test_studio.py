@@ -11,7 +11,7 @@ from studio_tools import button, finish, said, tick, widgets
 
 import vqclip_nb as vq
 from vqclip_nb.settings import KNOBS, label
-from vqclip_nb.studio import painter, steering
+from vqclip_nb.studio import pairs, steering
 from vqclip_nb.studio.chips import EXAMPLES
 from vqclip_nb.studio.curves import curves_svg
 from vqclip_nb.studio.messages import for_people
@@ -332,10 +332,10 @@ def test_presets_fill_the_controls_and_leave_prompt_and_seed(studio):
 def test_another_pair_is_loaded_by_run_and_keeps_what_was_chosen(studio, pair, monkeypatch):
     facts = dataclasses.replace(pair.facts, size=96, defaults={"crops": 2, "learning_rate": 0.05})
     other = dataclasses.replace(pair, name="imagenet", facts=facts)
-    monkeypatch.setattr(painter, "load_pair", lambda name: other)
+    monkeypatch.setattr(pairs, "load_pair", lambda name: other)
     studio.controls["width"].value = pair.facts.size
     studio.controls["crops"].value = 3
-    studio.pair_name.value = "imagenet"
+    studio.pairs.control.value = "imagenet"
     assert "Press Run" in said(studio) and studio.painter.pair is pair
     studio.buttons["Run"].click()
     assert studio.run.pair is other and studio.run.size == (64, 96)
@@ -348,12 +348,12 @@ def test_a_download_that_fails_says_one_line_with_the_way_out(studio, monkeypatc
     def offline(name):
         raise WeightsError(tried)
 
-    monkeypatch.setattr(painter, "load_pair", offline)
-    studio.pair_name.value = "imagenet"
+    monkeypatch.setattr(pairs, "load_pair", offline)
+    studio.pairs.control.value = "imagenet"
     studio.buttons["Run"].click()
     assert "mirror" not in said(studio) and said(studio, "error").count("\n") == 0
     assert "go on with emoji" in said(studio, "error")
-    assert studio.pair_name.value == "emoji" and studio.run is None
+    assert studio.pairs.control.value == "emoji" and studio.run is None
     studio.buttons["Run"].click()
     assert not said(studio, "error") and studio.player.playing
 

@@ -59,7 +59,7 @@ def test_restoring_asks_for_the_pair_that_painted_it(studio, pair, tmp_path):
         other = vq.Studio(pair, folder=tmp_path)
         drop(other.upload, path.name, path.read_bytes())
         assert words in said(other)
-        assert other.pair_name.value == ("imagenet" if name == "imagenet" else "emoji")
+        assert other.pairs.control.value == ("imagenet" if name == "imagenet" else "emoji")
 
 
 def test_export_has_the_chosen_size_counts_and_overwrites_nothing(studio, tmp_path):
@@ -196,7 +196,7 @@ def test_a_run_that_is_going_on_elsewhere_is_not_offered(studio, pair, small, tm
     studio.controls["total_iter"].value = 400
     studio.buttons["Run"].click()
     tick(studio)
-    studio.painter.save()
+    studio.painter.keeper.save(studio.run)
     other = vq.Studio(pair, small(), folder=tmp_path)
     assert not other.offers.box.children
     studio.buttons["Stop"].click()
@@ -215,7 +215,7 @@ def test_a_killed_process_leaves_its_run_to_the_next_studio(studio, pair, tmp_pa
         "studio = vq.Studio(vq.load_pair('emoji', device='cpu'), s)\n"
         "studio.buttons['Run'].click()\n"
         "studio.player.timer.value += 1\n"
-        "studio.painter.save()\n"
+        "studio.painter.keeper.save(studio.run)\n"
         "print('ready', flush=True)\n"
         "time.sleep(60)\n"
     )
@@ -237,7 +237,7 @@ def test_old_runs_and_markers_of_dead_studios_are_tidied(studio, pair, tmp_path,
     monkeypatch.setattr(sessions, "KEPT", 2)
     for prompt in ("a fox", "an owl", "a cat"):
         begun(studio, prompt)
-    folder = studio.painter.sessions.folder
+    folder = studio.painter.keeper.sessions.folder
     (folder / "session-0000.alive").touch()
     (folder / "session-bad.safetensors").write_bytes(b"damaged")
     other = vq.Studio(pair, folder=tmp_path)

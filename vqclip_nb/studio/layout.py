@@ -87,7 +87,7 @@ def _drawers(studio: Studio) -> w.Accordion:
         name="vq-drawer",
     )
     more = _column(
-        studio.pair_name,
+        studio.pairs.control,
         c.preset,
         c.more,
         *(with_slider(n, c[n]) for n in rest),

@@ -23,7 +23,7 @@ class Offers:
 
     def look(self) -> None:
         """Offer what is there now."""
-        self.found = self.painter.sessions.others(self.painter.pair)
+        self.found = self.painter.keeper.sessions.others(self.painter.pair)
         slots = self._slots[: len(self.found)]
         for slot, saved in zip(slots, self.found, strict=True):
             slot.description = saved.title

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
-import time
 from collections.abc import Iterator
 
-from ..models.pair import Pair, load_pair
+from ..models.pair import Pair
 from ..run import Run
 from ..settings import KNOBS
-from ..weights import WeightsError
 from .controls import PROMPTS, Controls
 from .drafts import Drafts, draft_settings, finished
-from .gallery import Gallery
 from .history import History, HistoryItem
+from .keeper import Keeper
 from .messages import Messages
 from .player import Player
 from .queue import Queue
-from .sessions import Saved, Sessions, going_on
+from .sessions import Saved, going_on
 from .stage import Stage
 from .steering import Steering
-
-log = logging.getLogger(__name__)
-SAVE_EVERY = 20.0  # seconds between two copies for a session that is cut off
-SHARE = 49  # rest so many times as long as a copy took: a fiftieth of the time
 
 
 class Painter:
@@ -41,15 +34,13 @@ class Painter:
         history: History,
         drafts: Drafts,
         queue: Queue,
-        gallery: Gallery,
-        sessions: Sessions,
+        keeper: Keeper,
         messages: Messages,
     ) -> None:
         self.pair, self.run = pair, None
         self.controls, self.steering, self.player, self.stage = controls, steering, player, stage
         self.history, self.drafts, self.queue = history, drafts, queue
-        self.gallery, self.sessions, self.messages = gallery, sessions, messages
-        self._save_due = 0.0
+        self.keeper, self.messages = keeper, messages
 
     def say(self, text: str) -> None:
         self.messages.say("now", text)
@@ -69,13 +60,12 @@ class Painter:
         self.steering.touched = {}
         self.stage.adopt(run)
         self.history.add(run, name)
-        self.sessions.begin(run, saved)
+        self.keeper.begin(run, saved)
         self.say("")
 
     def paint(self) -> None:
         """Go on with the run."""
         self.steering.touched = {}
-        self._save_due = time.monotonic() + SAVE_EVERY / 4
         self.player.begin(self._painting(self.run))
 
     def _painting(self, run: Run) -> Iterator[None]:
@@ -83,21 +73,14 @@ class Painter:
             self.steering.steer()
             run.step()
             self.stage.show(force=run.done)
-            self.sessions.alive(run)
-            if time.monotonic() > self._save_due:
-                self.save()
+            self.keeper.going_on(run)
             yield
         self.finish()
 
     def finish(self) -> None:
         """Keep the finished run's pictures, and turn to the next prompt of the queue."""
-        self.save()
+        self.keeper.finished(self.run)
         self.history.show()
-        try:
-            for frame in {f.index: f for f in self.run.frames}.values():
-                self.gallery.keep(self.run, frame)
-        except OSError as e:
-            self.messages.say("session", f"the picture is not in the gallery: {e}", "warning")
         self.say("Done. Look back, export, or change something and press Run.")
         self.next()
 
@@ -117,24 +100,24 @@ class Painter:
             self.player.play(False)
             if self.run is not None and not self.drafts.shown:
                 self.stage.show(force=True)
-                self.save()
+                self.keeper.save(self.run)
         elif self.player.job is not None:
             self.player.play(True)
         elif self.run is not None and not self.run.done:
             self.leave_drafts()
             self.paint()
-        self.sessions.resting()
+        self.keeper.sessions.resting()
 
     def stop(self) -> None:
         """End what is going on; what is made so far stays."""
         drafting = self.drafts.shown
         self.player.end()
-        self.sessions.resting()
+        self.keeper.sessions.resting()
         if drafting:
             return self.say("Stopped. Click a draft to paint it in full.")
         if self.run:
             self.stage.show(force=True)
-            self.save()
+            self.keeper.save(self.run)
             self.history.show()
             n = len(self.run.history)
             self.say(f"Stopped after {n} step{'s' * (n != 1)}. Look back, export, or press Run.")
@@ -150,18 +133,6 @@ class Painter:
         self.stage.show(force=True)
         if self.run.done:
             self.finish()
-
-    def save(self) -> None:
-        """Keep the run for a session that is cut off; a failure is said and painting goes on."""
-        began = time.monotonic()
-        try:
-            self.sessions.save(self.run)
-            self.messages.clear("session")
-        except Exception as e:  # a full disk, say: safetensors has an error of its own for it
-            log.info("not saved", exc_info=True)
-            self.messages.say("session", f"This run cannot be kept for later: {e}", "warning")
-        took = time.monotonic() - began
-        self._save_due = time.monotonic() + max(SAVE_EVERY, SHARE * took)
 
     # -- other ways to a run
 
@@ -202,7 +173,7 @@ class Painter:
         """Six cheap pictures to choose from; `like`: that start from the one that is looked at."""
         image = self.stage.frame.image if like else None
         settings = draft_settings(self.controls.settings, image)  # before anything is put away
-        self.sessions.resting()
+        self.keeper.sessions.resting()
 
         def say(done: int, text: str) -> None:
             self.stage.progress(done, len(settings), text)
@@ -227,29 +198,3 @@ class Painter:
         self.controls.set(seed=first.seed, **start)
         self.adopt(finished(draft, self.controls.settings))
         self.paint()
-
-    # -- another pair
-
-    def change_pair(self, name: str) -> bool:
-        """Load another pair; whether that went well."""
-        if name == self.pair.name:
-            return True
-        self.say(f"Loading {name}; the first time it is downloaded, which can take minutes …")
-        try:
-            self.pair = load_pair(name)
-        except WeightsError as e:
-            log.info("not loaded", exc_info=True)
-            tried = "\n" in str(e).strip()
-            why = "it could not be downloaded" if tried else str(e)
-            self.messages.say(
-                "problem",
-                f"{name} is not here: {why}. Check the connection and press Run again, or go on "
-                f"with {self.pair.name}.",
-                "error",
-            )
-            return False
-        finally:
-            self.say("")
-        self.controls.follow(self.pair)
-        self.steering.check()
-        return True

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ipywidgets as w
 
-from ..models.pair import Pair, available_pairs
+from ..models.pair import Pair
 from ..recipe import open_recipe, read_recipe
 from ..run import Run
 from ..settings import Settings
@@ -20,15 +20,17 @@ from .buttons import Buttons
 from .callbacks import Callbacks
 from .chips import EXAMPLES, FIRST, Chips, shape_chooser, size_of
 from .compat import on_enter, tip, uploaded
-from .controls import LABEL, PROMPTS, Controls
+from .controls import PROMPTS, Controls
 from .drafts import Drafts
 from .exporter import Exporter
 from .gallery import Gallery
 from .history import History
+from .keeper import Keeper
 from .layout import lay_out
 from .messages import Messages
 from .offers import Offers
 from .painter import Painter
+from .pairs import PairChoice
 from .player import Player
 from .queue import Queue
 from .sessions import Sessions
@@ -67,8 +69,7 @@ class Studio(w.VBox):
             history=self.history,
             drafts=self.drafts,
             queue=self.queue,
-            gallery=self.gallery,
-            sessions=Sessions(sessions),
+            keeper=Keeper(Sessions(sessions), self.gallery, self.messages),
             messages=self.messages,
         )
         self.chips = Chips(pair, calls, self.controls["include"], self.take_prompt)
@@ -134,15 +135,7 @@ class Studio(w.VBox):
         ]
         for example in self.examples:
             example.add_class("vq-chip")
-        self.pair_name = w.Dropdown(
-            options=list(dict.fromkeys([self.painter.pair.name, *available_pairs()])),
-            description="pair",
-            style=LABEL,
-        )
-        self.pair_name.add_class("vq-control")
-        tip(self.pair_name, "the networks: emoji ships with the package, others are downloaded")
-        load = "Press Run to load this pair and paint with it."
-        calls.on(self.pair_name, lambda: self.messages.say("now", load))
+        self.pairs = PairChoice(self.painter.pair, calls)
         self.shape = shape_chooser(calls, self._set_shape)
         self.upload = w.FileUpload(accept=".png,.gif,.mp4", description="restore from a file")
         self.upload.add_class("vq-button")
@@ -151,13 +144,14 @@ class Studio(w.VBox):
 
     def start(self) -> None:
         """A new picture with the controls as they are."""
-        if self.pair_name.value != self.painter.pair.name:
-            if not self.painter.change_pair(self.pair_name.value):
-                with self.calls.quietly():
-                    self.pair_name.value = self.painter.pair.name
-                return
-            self.chips.follow(self.painter.pair)
-            self.start_picture.follow(self.painter.pair)
+        pair = self.pairs.load()
+        if pair is None:
+            return
+        if pair is not self.painter.pair:
+            self.painter.pair = pair
+            for part in (self.controls, self.chips, self.start_picture):
+                part.follow(pair)
+            self.steering.check()
         self.painter.start()
 
     def take_prompt(self, prompt: str) -> None:
@@ -211,9 +205,7 @@ class Studio(w.VBox):
     def restore(self, path: Path) -> None:
         """Set every control as the recipe in a file of ours says."""
         settings, pair = open_recipe(path), read_recipe(path).get("pair")
-        known = pair in self.pair_name.options
-        with self.calls.quietly():
-            self.pair_name.value = pair if known else self.painter.pair.name
+        known = self.pairs.choose(pair)
         self.controls.set(**dataclasses.asdict(settings))
         self.steering.check()
         missing = "" if known else f" It was painted with a pair that is not here: {pair}."
