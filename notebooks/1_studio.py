@@ -63,16 +63,16 @@ studio = vq.Studio(pair, settings)
 studio
 
 # %% [markdown]
-# The next cell paints what the Studio shows, without a click. From then on press Run, move sliders while it paints,
-# go back, branch, export.
+# The next cell paints what the Studio shows, without a click. From then on press Run or Enter, move sliders while it
+# paints, go back, branch, export.
 
 # %%
 run = studio.paint()
-studio.figure
 
 # %%
+print(f"similarity {run.similarity:.3f}, {run.seconds:.1f} s")
 if OUTPUT:
     os.makedirs(OUTPUT, exist_ok=True)
     print(run.save_png(f"{OUTPUT}/picture.png").resolve())
     print(run.save_gif(f"{OUTPUT}/picture.gif").resolve())
-print(f"similarity {run.similarity:.3f}, {run.seconds:.1f} s")
+studio.figure if OUTPUT else None

@@ -458,7 +458,7 @@ _ = axes[2].set(xlabel="windows of 64×64 pixels, 8 apart")
 # compared with the text's, and the loss is minus their mean similarity. The picture has had fifteen steps already.
 
 # %%
-run = vq.Run(pair, vq.Settings(include="a pineapple on a blue background", crops=12))
+run = vq.Run(pair, vq.Settings(include="a pineapple on a blue background", start="noise"))
 frames = [run.step() for _ in range(15)]
 loop = run.painting.optimization
 z = loop.latent()
@@ -530,7 +530,7 @@ def windows(picture, generator):
 
 # %%
 text = "a fish on a white background"
-quick = dict(total_iter=40, crops=8, height=96, width=96)
+quick = dict(total_iter=40, crops=8, height=96, width=96, start="noise", learning_rate=0.2)
 
 
 # %%

@@ -26,6 +26,13 @@ def small():
     return make
 
 
+@pytest.fixture
+def studio(pair, small, tmp_path, monkeypatch):
+    """A Studio with a cache of its own, set to a run of eight steps."""
+    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
+    return vq.Studio(pair, small(total_iter=8), folder=tmp_path)
+
+
 @pytest.fixture(scope="module")
 def sprites(tmp_path_factory):
     """Twelve concepts in all styles: discs and bars of their own colours."""
