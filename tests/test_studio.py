@@ -330,7 +330,7 @@ def test_presets_fill_the_controls_and_leave_prompt_and_seed(studio):
 
 
 def test_another_pair_is_loaded_by_run_and_keeps_what_was_chosen(studio, pair, monkeypatch):
-    facts = dataclasses.replace(pair.facts, size=96, defaults={"crops": 2, "learning_rate": 0.05})
+    facts = dataclasses.replace(pair.facts, size=96, defaults={"crops": 2, "noise_factor": 0.05})
     other = dataclasses.replace(pair, name="imagenet", facts=facts)
     monkeypatch.setattr(pairs, "load_pair", lambda name: other)
     studio.controls["width"].value = pair.facts.size
@@ -339,7 +339,7 @@ def test_another_pair_is_loaded_by_run_and_keeps_what_was_chosen(studio, pair, m
     assert "Press Run" in said(studio) and studio.painter.pair is pair
     studio.buttons["Run"].click()
     assert studio.run.pair is other and studio.run.size == (64, 96)
-    assert (studio.run.settings.crops, studio.run.settings.learning_rate) == (3, 0.05)
+    assert (studio.run.settings.crops, studio.run.settings.noise_factor) == (3, 0.05)
 
 
 def test_a_download_that_fails_says_one_line_with_the_way_out(studio, monkeypatch):
