@@ -99,7 +99,7 @@ frame.drop(columns="picture").head(2).T
 #  - **rank**: where the judge puts the true prompt among a thousand others; 1 is best.
 
 # %%
-from vqclip_nb.show import intervals, table
+from vqclip_nb.experiments.plots import intervals, table
 
 table(frame)
 
@@ -167,7 +167,8 @@ shown, where = frames["table"], frames["where"]
 print(f"{len(shown)} pictures: {shown.include.nunique()} prompts, {shown.seed.nunique()} seeds")
 
 # %%
-from vqclip_nb.scores import diversity, mean_interval, over_seeds, plus_minus, r_precision
+from vqclip_nb.experiments.intervals import mean_interval, over_seeds, plus_minus
+from vqclip_nb.experiments.scores import diversity, r_precision
 
 by = ["activation", "learning_rate"]
 over_seeds(shown, by, "judge").apply(lambda cell: plus_minus(*cell), axis=1).unstack(sort=False)
@@ -287,9 +288,7 @@ print(f"{better} of {len(verdicts)} other cells are shown to be better than {cla
 # The straight line between the last latents of the first two prompts, painted step by step.
 
 # %%
-from vqclip_nb.training import morph
-
-from vqclip_nb.export import save_gif
+from vqclip_nb.export import morph, save_gif
 from vqclip_nb.show import contact_sheet
 
 two = common | chosen | dict(seed=SEEDS[0])
