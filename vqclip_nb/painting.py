@@ -21,6 +21,19 @@ from .settings import Settings
 SLOWED = 3  # times that a picture which left the numbers is tried again at half the rate
 
 
+def fitting_size(height: int, width: int, factor: int) -> tuple[int, int]:
+    """Height and width in pixels as whole cells of `factor` pixels, one at least; a warning says
+    if that is not what was asked."""
+    fitting = (max(factor, height // factor * factor), max(factor, width // factor * factor))
+    if fitting != (height, width):
+        warnings.warn(
+            f"{height}×{width} becomes {fitting[0]}×{fitting[1]}: this generator paints in steps "
+            f"of {factor} pixels",
+            stacklevel=3,
+        )
+    return fitting
+
+
 class Painting:
     """Picture number `index` of include on its way.
 

@@ -6,7 +6,6 @@ No print, no widget.
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +20,7 @@ from .loop import Crops, State
 from .models.library import Start
 from .models.pair import Pair
 from .objectives import Objective, Term
-from .painting import Painting
+from .painting import Painting, fitting_size
 from .prompts import create_encodings, embed_pictures
 from .settings import KNOBS, Settings
 from .weights.errors import out_of_memory
@@ -56,21 +55,11 @@ class Run(Exports, Checkpoints):
         self.pair = pair
         parts = dict(objective=objective, crops=crops, latent=latent, optimizer=optimizer)
         self.parts: dict[str, Any] = {k: v for k, v in parts.items() if v is not None}
-        factor = pair.vqgan.downsample_factor
         if settings.start == "library" and pair.library is None:
             raise ValueError(f"{pair.name} has no library of drawings: start from noise")
         settings = settings.for_pair(pair.defaults)
-        asked = (settings.height, settings.width)
-        self.size = (
-            max(factor, asked[0] // factor * factor),
-            max(factor, asked[1] // factor * factor),
-        )
-        if self.size != asked:
-            warnings.warn(
-                f"{asked[0]}×{asked[1]} becomes {self.size[0]}×{self.size[1]}: "
-                f"this generator paints in steps of {factor} pixels",
-                stacklevel=2,
-            )
+        factor = pair.vqgan.downsample_factor
+        self.size = fitting_size(settings.height, settings.width, factor)
         self.settings = self.first = embed_pictures(pair, settings, self.size)
         self.encodings = create_encodings(pair, self.settings)
         self.frames: list[Frame] = []

@@ -20,7 +20,8 @@ from tqdm.auto import tqdm
 
 from ..experiments.scores import picture_encoding, similarity
 from ..models.clip import ClipModel
-from ..models.pair import Pair, load_judge, load_pair
+from ..models.loading import load_judge, load_pair
+from ..models.pair import Pair
 from ..run import Run
 from ..settings import Settings
 from ..show import contact_sheet

@@ -6,7 +6,8 @@ import logging
 
 import ipywidgets as w
 
-from ..models.pair import Pair, available_pairs, load_pair
+from ..models.loading import available_pairs, load_pair
+from ..models.pair import Pair
 from ..weights import WeightsError
 from .callbacks import Callbacks
 from .compat import tip
