@@ -161,7 +161,8 @@ def names_are_readable(page) -> None:
 def nothing_is_cut(page) -> None:
     """No control stands outside the page, and no button hides its words."""
     cut = page.evaluate(
-        """() => [...document.querySelectorAll('.vq-studio :is(button, input:not([type=checkbox]), select)')]
+        """() => [...document.querySelectorAll('.vq-studio :is(button, input, select)')]
+        .filter(e => e.type !== 'checkbox')
         .filter(e => e.offsetParent && !e.closest('.vq-tile') && !e.closest('.vq-swatch'))
         .filter(e => { const r = e.getBoundingClientRect();
             return r.width < 16 || r.left < 0 || r.right > innerWidth + 1 ||

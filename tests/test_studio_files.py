@@ -129,6 +129,7 @@ def test_finished_pictures_are_kept_across_sessions_and_restored_by_a_click(stud
     assert vq.replay(path, pair).image.tobytes() == run.image.tobytes()
     button(other, "a red apple").click()
     assert other.settings == wanted and "as they were" in said(other)
+    assert other.stage.picture.value == studio.stage.picture.value
     studio.buttons["Export"].click()  # the same picture: not kept twice
     other.gallery.show()
     assert len(other.gallery.paths) == 1

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import ipywidgets as w
+from PIL import Image
 
 from ..models.pair import Pair
 from ..recipe import open_recipe, read_recipe
@@ -59,7 +60,7 @@ class Studio(w.VBox):
         )
         self.exporter = Exporter(calls, Path(folder))
         cache, sessions = self._folders()
-        self.gallery = Gallery(calls, cache / "gallery", self.restore)
+        self.gallery = Gallery(calls, cache / "gallery", self._open_kept)
         self.painter = Painter(
             pair,
             controls=self.controls,
@@ -210,6 +211,15 @@ class Studio(w.VBox):
         self.steering.check()
         missing = "" if known else f" It was painted with a pair that is not here: {pair}."
         self.messages.say("now", f"The controls are as they were. Press Run.{missing}")
+
+    def _open_kept(self, path: Path) -> None:
+        """Show a picture of the gallery, and set the controls as they were for it."""
+        self.restore(path)
+        if self.player.playing:
+            self.painter.pause()
+        self.painter.leave_drafts()
+        with Image.open(path) as image:
+            self.stage.show_other(image.convert("RGB"), "from the gallery")
 
     def _restore_upload(self) -> None:
         file = uploaded(self.upload.value)
