@@ -9,11 +9,13 @@ import types
 import warnings
 
 import pytest
+import torch
 from PIL import Image
 from safetensors import SafetensorError
 from studio_tools import a_png, button, drop, finish, said, tick
 
 import vqclip_nb as vq
+from vqclip_nb.pictures import load_image
 from vqclip_nb.recipe import read_recipe
 from vqclip_nb.studio import sessions
 from vqclip_nb.studio.exporter import file_name
@@ -103,6 +105,7 @@ def test_start_from_an_uploaded_picture(studio):
     drop(studio.start_picture.upload, "notes.txt", b"no picture")
     assert "notes.txt is no picture" in said(studio, "error")
     drop(studio.start_picture.upload, "red.png", a_png("red"))
+    assert not studio.controls["start_strength"].disabled
     assert "red.png" in said(studio) and studio.start_picture.tile.box.layout.display == ""
     studio.controls["learning_rate"].value = 0.001
     studio.controls["total_iter"].value = 1
@@ -113,8 +116,51 @@ def test_start_from_an_uploaded_picture(studio):
     assert studio.start_picture.tile.box.layout.display == "none"
 
 
+def test_a_start_picture_that_is_gone_is_said_and_the_studio_opens(
+    pair, small, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path))
+    opened = vq.Studio(pair, small(init_image="gone.png"))
+    assert "no picture at 'gone.png'" in said(opened, "error")
+
+
+class Drawing:
+    """A start as a pair's library gives it."""
+
+    def __init__(self, description, colour):
+        self.description = description
+        self.picture = torch.full((1, 3, 64, 64), colour)
+
+
+class Drawings:
+    def find(self, prompt):
+        return Drawing("apple, noto", 0.0) if "apple" in prompt else None
+
+    def alternatives(self, start):
+        return [Drawing("apple, flat", 1.0), Drawing("apple, 3d", 0.5)]
+
+
+def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio, pair):
+    pair = dataclasses.replace(pair)
+    pair.library = Drawings()
+    studio.start_picture.follow(pair)
+    start = studio.controls["start"]
+    assert start.options == ("noise", "library") and not studio.start_picture.note.value
+    start.value = "library"
+    assert "starts from: apple, noto" in studio.start_picture.note.value
+    assert not studio.controls["start_strength"].disabled
+    button(studio, "Other drawings").click()
+    button(studio, "apple, flat").click()
+    source = studio.controls["init_image"].value
+    assert load_image(source).min() == 1 and "start from this drawing" in said(studio)
+    studio.controls["include"].value = "a fox"
+    assert "no drawing" in studio.start_picture.note.value
+
+
 def test_only_starts_that_the_pair_has_are_offered(studio):
-    assert studio.controls["start"].options == ("noise",)
+    start = studio.controls["start"]
+    assert start.options == ("noise",) and start.layout.display == "none"
+    assert studio.controls["start_strength"].disabled and studio.controls["keep_edges"].disabled
 
 
 # -- the gallery
@@ -129,6 +175,7 @@ def test_finished_pictures_are_kept_across_sessions_and_restored_by_a_click(stud
     assert vq.replay(path, pair).image.tobytes() == run.image.tobytes()
     button(other, "a red apple").click()
     assert other.settings == wanted and "as they were" in said(other)
+    assert other.stage.picture.value == studio.stage.picture.value
     studio.buttons["Export"].click()  # the same picture: not kept twice
     other.gallery.show()
     assert len(other.gallery.paths) == 1

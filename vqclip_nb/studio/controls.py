@@ -61,6 +61,7 @@ def with_slider(name: str, number: w.Widget) -> w.Widget:
             number.value = min(max(value if kind == "float" else round(value), k.low), k.high)
 
     slider.observe(slid, "value")
+    w.dlink((number, "disabled"), (slider, "disabled"))
     number.observe(lambda change: setattr(slider, "value", inside(change["new"])), "value")
     return beside(number, slider)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
+import tempfile
 import time
+from pathlib import Path
 
 from ..run import Run
+from ..weights import WeightsError, cache_folder
 from .gallery import Gallery
 from .messages import Messages
 from .sessions import Saved, Sessions
@@ -53,3 +57,16 @@ class Keeper:
                 self.gallery.keep(run, frame)
         except OSError as e:
             self.messages.say("session", f"The picture is not in the gallery: {e}", "warning")
+
+
+def kept_folder(messages: Messages) -> Path:
+    """Where runs and pictures are kept: in Colab on a connected Drive, which outlives the machine;
+    else in the cache; for this session alone, and said, if that cannot be written."""
+    drive = Path("/content/drive/MyDrive")
+    if os.access(drive, os.W_OK):
+        return drive / "vqclip_nb"
+    try:
+        return cache_folder()
+    except WeightsError as e:
+        messages.say("folder", str(e), "warning")
+        return Path(tempfile.mkdtemp())

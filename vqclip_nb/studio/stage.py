@@ -86,6 +86,11 @@ class Stage:
         """Say how far something other than the picture is."""
         self.bar.max, self.bar.value, self.status.value = of, done, text
 
+    def show_other(self, image: Image.Image, text: str) -> None:
+        """Show a picture that is no frame of the run."""
+        self.picture.value, self.picture.layout.display = jpeg(image), ""
+        self.status.value = text
+
     def look_back(self) -> None:
         """Show the kept frame nearest to the slider."""
         if not self.run.frames:

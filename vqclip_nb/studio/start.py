@@ -46,20 +46,26 @@ class StartPicture:
         self.box = w.VBox(
             [self.note, self.ask, self.drawings, w.HBox([self.upload, self.tile.box])]
         )
-        controls["init_image"].observe(lambda _: self.show(), "value")
-        controls["include"].observe(lambda _: self.show_drawing(), "value")
+        for name, call in (
+            ("init_image", self.show),
+            ("start", self.show),
+            ("start", self.show_drawing),
+            ("include", self.show_drawing),
+        ):
+            controls[name].observe(lambda _, call=call: calls.guard(call), "value")
         self.follow(pair)
-        self.show()
+        calls.guard(self.show)
 
     def follow(self, pair: Pair) -> None:
         """Offer the starts that `pair` has."""
-        self.pair, start = pair, self.controls["start"]
+        self.pair, self.found, start = pair, None, self.controls["start"]
         has = [s for s in STARTS if s == "noise" or getattr(pair, s, None) is not None]
         with self.calls.quietly():
             chosen = start.value
             start.options = tuple(dict.fromkeys([*has, chosen]))
             start.value = chosen
-        self.show_drawing()
+        start.layout.display = "" if len(start.options) > 1 else "none"
+        self.calls.guard(self.show_drawing)
 
     def show(self) -> None:
         """The start picture, if there is one; strength and lines are of use only then."""
@@ -68,6 +74,9 @@ class StartPicture:
         if source:
             picture = to_pil(load_image(source)[0])
             self.tile.show(picture, "✕ remove", "start without this picture")
+        blank = not source and self.controls["start"].value == "noise"
+        for name in ("start_strength", "keep_edges"):
+            self.controls[name].disabled = blank
 
     def show_drawing(self) -> None:
         """Say which drawing of the pair's library the prompt would start from."""

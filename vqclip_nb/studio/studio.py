@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import secrets
 import tempfile
 from pathlib import Path
 
 import ipywidgets as w
+from PIL import Image
 
 from ..models.pair import Pair
 from ..recipe import open_recipe, read_recipe
 from ..run import Run
 from ..settings import Settings
 from ..show import Figure, Live
-from ..weights import WeightsError, cache_folder
 from .buttons import Buttons
 from .callbacks import Callbacks
 from .chips import EXAMPLES, FIRST, Chips, shape_chooser, size_of
@@ -25,7 +24,7 @@ from .drafts import Drafts
 from .exporter import Exporter
 from .gallery import Gallery
 from .history import History
-from .keeper import Keeper
+from .keeper import Keeper, kept_folder
 from .layout import lay_out
 from .messages import Messages
 from .offers import Offers
@@ -58,8 +57,8 @@ class Studio(w.VBox):
             calls, lambda run: self.painter.pick(run), lambda: self.painter.leave_drafts()
         )
         self.exporter = Exporter(calls, Path(folder))
-        cache, sessions = self._folders()
-        self.gallery = Gallery(calls, cache / "gallery", self.restore)
+        kept = kept_folder(self.messages)
+        self.gallery = Gallery(calls, kept / "gallery", self._open_kept)
         self.painter = Painter(
             pair,
             controls=self.controls,
@@ -69,7 +68,7 @@ class Studio(w.VBox):
             history=self.history,
             drafts=self.drafts,
             queue=self.queue,
-            keeper=Keeper(Sessions(sessions), self.gallery, self.messages),
+            keeper=Keeper(Sessions(kept / "sessions"), self.gallery, self.messages),
             messages=self.messages,
         )
         self.chips = Chips(pair, calls, self.controls["include"], self.take_prompt)
@@ -211,6 +210,15 @@ class Studio(w.VBox):
         missing = "" if known else f" It was painted with a pair that is not here: {pair}."
         self.messages.say("now", f"The controls are as they were. Press Run.{missing}")
 
+    def _open_kept(self, path: Path) -> None:
+        """Show a picture of the gallery, and set the controls as they were for it."""
+        self.restore(path)
+        if self.player.playing:
+            self.painter.pause()
+        self.painter.leave_drafts()
+        with Image.open(path) as image:
+            self.stage.show_other(image.convert("RGB"), "from the gallery")
+
     def _restore_upload(self) -> None:
         file = uploaded(self.upload.value)
         if file is None:  # the front-end emptied it
@@ -223,14 +231,3 @@ class Studio(w.VBox):
                 self.restore(path)
             except ValueError as e:  # not where we put it for a moment
                 raise ValueError(str(e).replace(str(path), name)) from e
-
-    def _folders(self) -> tuple[Path, Path]:
-        """Where pictures and runs are kept; in Colab with Drive the runs outlive the machine."""
-        try:
-            cache = cache_folder()
-        except WeightsError as e:
-            self.messages.say("session", str(e), "warning")
-            cache = Path(tempfile.mkdtemp())
-        drive = Path("/content/drive/MyDrive")
-        kept = drive / "vqclip_nb" if os.access(drive, os.W_OK) else cache
-        return kept, kept / "sessions"

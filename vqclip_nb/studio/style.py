@@ -59,6 +59,7 @@ CSS = """
 .vq-studio .vq-control { width: 100%; max-width: 520px; margin: 0; }
 .vq-row { align-items: center; gap: 8px; max-width: 520px; }
 .vq-row > .vq-control { flex: 0 0 205px; width: 205px; }
+.vq-studio .vq-row > .vq-button { flex: 0 0 auto; }
 .vq-row > .widget-slider { flex: 1 1 80px; width: auto; min-width: 60px; margin: 0; }
 .vq-pairs > .vq-control { flex: 1 1 150px; width: 150px; }
 .vq-pairs > .widget-dropdown { flex: 1 1 100%; }
@@ -87,7 +88,9 @@ CSS = """
   .vq-sheet { grid-template-columns: repeat(2, 1fr); }
   .vq-studio .vq-button:not(.vq-swatch) { min-height: 34px; }
   .vq-studio .vq-swatch { width: 32px; height: 32px; }
-  .vq-row > .vq-control { flex: 0 1 205px; }
+}
+@container (max-width: 340px) {
+  .vq-row { flex-wrap: wrap; }
 }
 """.replace("NARROW", f"{NARROW}")
 
