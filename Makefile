@@ -1,43 +1,43 @@
 PROMPT ?= a pineapple in a bowl
 PAIR ?= emoji
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/.ready
-# Without an NVIDIA GPU the CPU build of torch does, and is gigabytes smaller. Empty: the usual index only.
-TORCH_INDEX ?= $(shell [ "$$(uname)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1 \
-	&& echo https://download.pytorch.org/whl/cpu)
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+# Both travel by the environment as they were typed: make expands nothing in them, no shell reads them.
+override PROMPT := $(value PROMPT)
+override PAIR := $(value PAIR)
+export PROMPT PAIR
 
-.PHONY: demo test browser quick studio lint clean
+.PHONY: demo test browser quick studio lint venv venv-test docs clean
 
-demo: $(READY)  ## make demo PROMPT="a fox": picture, GIF and executed notebook in outputs/
+demo: venv  ## make demo PROMPT="a fox": outputs/picture.png and outputs/picture.gif
 	@mkdir -p outputs
-	@$(BIN)/papermill --no-progress-bar --log-level ERROR notebooks/1_studio.ipynb outputs/1_studio.ipynb \
-		-p PROMPT "$(PROMPT)" -p PAIR "$(PAIR)" -p OUTPUT "$(CURDIR)/outputs"
-	@$(BIN)/python -c "import nbformat; \
-	cell = [c for c in nbformat.read('outputs/1_studio.ipynb', 4).cells if c.cell_type == 'code'][-1]; \
-	print(*(o.text for o in cell.outputs if 'text' in o), sep='', end='')"
-	@echo "$(CURDIR)/outputs/1_studio.ipynb"
+	@$(BIN)/python -m vqclip_nb --pair "$$PAIR" --out outputs/picture.png --out outputs/picture.gif -- "$$PROMPT"
 
-test: $(READY) lint  ## everything but the browser, the slow tests too
+studio: venv  ## JupyterLab on the Studio
+	@$(BIN)/python -m vqclip_nb studio --folder notebooks
+
+test: venv-test lint  ## everything but the browser, the slow tests too
 	$(BIN)/python -m pytest -q -m "not browser"
 
-browser: $(READY)  ## the Studio in a real Chromium, on JupyterLab and Voila: a few minutes
+browser: venv-test  ## the Studio in a real Chromium, on JupyterLab and Voila: a few minutes
 	$(BIN)/python -m pytest -q -m browser
 
-quick: $(READY)  ## what a minute or two can tell
+quick: venv-test  ## what a minute or two can tell
 	$(BIN)/python -m pytest -q -m "not slow and not browser"
 
-studio: $(READY)  ## JupyterLab on the Studio
-	$(BIN)/jupyter lab notebooks/1_studio.ipynb
+lint: venv-test
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
 
-lint: $(READY)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+docs: venv-test  ## address and tables into README, docs and notebooks
+	$(BIN)/python docs/make.py
 
-$(READY): requirements.txt pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e ".[notebooks,test]"
-	touch $(READY)
+venv:
+	@$(PYTHON) install.py notebooks
+
+venv-test:
+	@$(PYTHON) install.py notebooks test
 
 clean:
 	rm -rf .venv outputs

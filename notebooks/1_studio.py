@@ -15,8 +15,8 @@
 # %% [markdown]
 # # Studio
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/vqclip/vqclip_nb/blob/main/notebooks/1_studio.ipynb)
-# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/vqclip/vqclip_nb/main?labpath=notebooks%2F1_studio.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/YOUR_NAME/vqclip_nb/blob/main/notebooks/1_studio.ipynb)
+# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/YOUR_NAME/vqclip_nb/main?labpath=notebooks%2F1_studio.ipynb)
 #
 # Type a text, watch a picture form, steer it, leave with a GIF. "Run all" paints the prompt below; after that the
 # controls are yours.
@@ -24,13 +24,22 @@
 # `PAIR = "emoji"` ships with the package and paints on any CPU at once. `PAIR = "imagenet"` downloads CLIP ViT-B/32
 # and the f16 VQGAN once (1.3 GB) and wants a GPU: in Colab choose *Runtime, Change runtime type* first.
 
-# %%
-import os
-import sys
+# %% tags=["install"]
+# Brings vqclip_nb unless it is here already. For another copy of it, change the next line.
+REPOSITORY = "https://github.com/YOUR_NAME/vqclip_nb"
+import contextlib, importlib.util, pathlib, re, socket, sys, urllib.request
 
-REPOSITORY = "https://github.com/vqclip/vqclip_nb"
-if "google.colab" in sys.modules:
-    get_ipython().run_line_magic("pip", f"install -q git+{REPOSITORY}")
+if importlib.util.find_spec("vqclip_nb") is None:
+    source = f"git+{REPOSITORY}"
+    if "google.colab" in sys.modules:  # it knows from which fork this notebook was opened
+        with contextlib.suppress(Exception):
+            asked = f"http://{socket.gethostbyname(socket.gethostname())}:9000/api/sessions"
+            said = urllib.parse.unquote(urllib.request.urlopen(asked, timeout=3).read().decode())
+            fork = re.search(r"(https://github.com/[\w.-]+/[\w.-]+)/blob/([\w.-]+)/", said)
+            source = f"git+{fork[1]}@{fork[2]}"
+    if pathlib.Path("../vqclip_nb").is_dir():
+        source = pathlib.Path("..").resolve().as_uri()
+    get_ipython().run_line_magic("pip", f'install -q "vqclip_nb[train] @ {source}"')
 
 # %% tags=["parameters"]
 PROMPT = "a sunflower on a blue background"  # one picture for each line
@@ -40,6 +49,8 @@ TOTAL_ITER = None  # optimisation steps; None: as the settings have it
 SEED = 0
 
 # %%
+import os
+
 import vqclip_nb as vq
 
 pair = vq.load_pair(PAIR)

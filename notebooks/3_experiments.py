@@ -15,8 +15,8 @@
 # %% [markdown]
 # # Experiments
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/vqclip/vqclip_nb/blob/main/notebooks/3_experiments.ipynb)
-# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/vqclip/vqclip_nb/main?labpath=notebooks%2F3_experiments.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/YOUR_NAME/vqclip_nb/blob/main/notebooks/3_experiments.ipynb)
+# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/YOUR_NAME/vqclip_nb/main?labpath=notebooks%2F3_experiments.ipynb)
 #
 # The report compares five activation functions at three learning rates, one prompt and one run each, by a number that
 # it does not define. Its conclusion: learning rate 0.5, AdamW and ReLU are best. Here is that table again, with numbers
@@ -25,13 +25,22 @@
 # What is painted lands in `FOLDER`. Interrupt and run again as you like: nothing that is there is made twice. The
 # lists below are for two cores and a coffee; longer lists are the same notebook with more patience.
 
-# %%
-import os
-import sys
+# %% tags=["install"]
+# Brings vqclip_nb unless it is here already. For another copy of it, change the next line.
+REPOSITORY = "https://github.com/YOUR_NAME/vqclip_nb"
+import contextlib, importlib.util, pathlib, re, socket, sys, urllib.request
 
-REPOSITORY = "https://github.com/vqclip/vqclip_nb"
-if "google.colab" in sys.modules:
-    get_ipython().run_line_magic("pip", f"install -q git+{REPOSITORY}")
+if importlib.util.find_spec("vqclip_nb") is None:
+    source = f"git+{REPOSITORY}"
+    if "google.colab" in sys.modules:  # it knows from which fork this notebook was opened
+        with contextlib.suppress(Exception):
+            asked = f"http://{socket.gethostbyname(socket.gethostname())}:9000/api/sessions"
+            said = urllib.parse.unquote(urllib.request.urlopen(asked, timeout=3).read().decode())
+            fork = re.search(r"(https://github.com/[\w.-]+/[\w.-]+)/blob/([\w.-]+)/", said)
+            source = f"git+{fork[1]}@{fork[2]}"
+    if pathlib.Path("../vqclip_nb").is_dir():
+        source = pathlib.Path("..").resolve().as_uri()
+    get_ipython().run_line_magic("pip", f'install -q "vqclip_nb[train] @ {source}"')
 
 # %% tags=["parameters"]
 PAIR = "emoji"  # in Colab, with a GPU: "imagenet", and 224 or more for SIZE
@@ -46,6 +55,7 @@ FOLDER = "grid"  # where results land
 CSV = ""  # a file for the numbers alone; empty: none
 
 # %%
+import os
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -277,9 +287,10 @@ print(f"{better} of {len(verdicts)} other cells are shown to be better than {cla
 # The straight line between the last latents of the first two prompts, painted step by step.
 
 # %%
+from vqclip_nb.training import morph
+
 from vqclip_nb.export import save_gif
 from vqclip_nb.show import contact_sheet
-from vqclip_nb.training import morph
 
 two = common | chosen | dict(seed=SEEDS[0])
 run = vq.watch(vq.Run(vq.load_pair(PAIR), vq.Settings(**two)))

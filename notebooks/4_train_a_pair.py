@@ -20,34 +20,45 @@
 # notebook trains for a few minutes on a CPU, enough to watch both begin to work. With more `STEPS` it makes what
 # ships: about six CPU hours for the CLIP, two for the VQGAN. Training goes on where it was cut off.
 #
-# Needs npm, which brings the emoji sets (Colab has it).
+# It needs npm, which comes with [Node.js](https://nodejs.org), for the pictures of the emoji. Colab has it.
 
-# %%
-import sys
+# %% tags=["install"]
+# Brings vqclip_nb unless it is here already. For another copy of it, change the next line.
+REPOSITORY = "https://github.com/YOUR_NAME/vqclip_nb"
+import contextlib, importlib.util, pathlib, re, socket, sys, urllib.request
 
-if "google.colab" in sys.modules:
-    get_ipython().run_line_magic(
-        "pip", 'install -q "vqclip_nb[train] @ git+https://github.com/vqclip/vqclip_nb"'
-    )
+if importlib.util.find_spec("vqclip_nb") is None:
+    source = f"git+{REPOSITORY}"
+    if "google.colab" in sys.modules:  # it knows from which fork this notebook was opened
+        with contextlib.suppress(Exception):
+            asked = f"http://{socket.gethostbyname(socket.gethostname())}:9000/api/sessions"
+            said = urllib.parse.unquote(urllib.request.urlopen(asked, timeout=3).read().decode())
+            fork = re.search(r"(https://github.com/[\w.-]+/[\w.-]+)/blob/([\w.-]+)/", said)
+            source = f"git+{fork[1]}@{fork[2]}"
+    if pathlib.Path("../vqclip_nb").is_dir():
+        source = pathlib.Path("..").resolve().as_uri()
+    get_ipython().run_line_magic("pip", f'install -q "vqclip_nb[train] @ {source}"')
 
 # %% tags=["parameters"]
 DATA = "emoji/data"  # where the rendered sets go, 600 MB
 OUT = "emoji/run"  # checkpoints, logs and weights
 CLIP_STEPS, CLIP_BATCH = 240, 160  # what ships took 16,500
-ATTACK = 0  # what ships: 2.5, which pays only after hours
+ADV_EPS = 0  # what ships: 2.5, which pays only after hours
 VQGAN_STEPS, VQGAN_BATCH = 120, 16  # what ships took 2,800
 PAINT_STEPS = 60
 
 # %%
+import shutil
 from pathlib import Path
 
 import numpy as np
 from IPython.display import display
 
 import vqclip_nb as vq
-from vqclip_nb.emoji import data, train
+from vqclip_nb.emoji import data
+from vqclip_nb.emoji.scenes import Scenes
+from vqclip_nb.pictures import to_pil
 from vqclip_nb.show import contact_sheet
-from vqclip_nb.vqgan import picture_of
 
 # %% [markdown]
 # ## Data
@@ -57,40 +68,49 @@ from vqclip_nb.vqgan import picture_of
 # %%
 Path(DATA).mkdir(parents=True, exist_ok=True)
 if not Path(DATA, "sprites.npy").exists():
+    assert shutil.which("npm"), (
+        "npm is missing: install Node.js (https://nodejs.org), then run this cell again"
+    )
     data.fetch(Path(DATA))
     data.render(Path(DATA))
-scenes = data.Scenes(DATA)
+scenes = Scenes(DATA)
 
 # %%
 some = scenes.batch(min(12, len(scenes.pairs)), np.random.default_rng(0))
-contact_sheet([picture_of(p) for p in some.pictures], some.captions, columns=6)
+contact_sheet([to_pil(p) for p in some.pictures], some.captions, columns=6)
 
 # %% [markdown]
 # ## CLIP
 # Two encoders, one for pictures and one for captions, whose encodings are unit vectors. Each step takes a batch and
 # raises the cosine of every picture with its own caption against all others of the batch, and against two foils for each,
-# captions that are false in the style or in one other fact. With an `ATTACK` the pictures are then moved by that length in
+# captions that are false in the style or in one other fact. With `ADV_EPS` above 0 the pictures are then moved by that length in
 # the direction that hurts most, and the step is repeated: a CLIP trained so learns more slowly, but has gradients that a
-# painter can follow. The guide that ships was also shown its own paintings, as negatives (`--painted 16`), which costs a
+# painter can follow. The guide that ships was also shown its own paintings, as negatives (`generated=16`), which costs a
 # quarter more time.
 #
 # *top1* and *top5* are the shares of the held-out style that it names right, first or among five, out of 385.
 
 # %%
-plan = f"clip {DATA} {OUT} --steps {CLIP_STEPS} --batch {CLIP_BATCH}"
-plan += f" --every {max(2, CLIP_STEPS // 8)} --attack {ATTACK}"
+from vqclip_nb.emoji.train_clip import ClipOptions, train_clip
+
+often = max(2, CLIP_STEPS // 8)
+options = ClipOptions(
+    data=DATA, out=OUT, steps=CLIP_STEPS, batch=CLIP_BATCH, every=often, adv_eps=ADV_EPS
+)
 handle = display(display_id=True)
-for clip in train.train_clip(train.options(plan.split())):
+for clip in train_clip(options):
     handle.update(clip.curves())
 
 # %% [markdown]
 # What it takes unseen drawings for, likeliest first:
 
 # %%
-pictures, truth, names = train.guesses(clip.average.model, DATA)
+from vqclip_nb.emoji.evaluate import zero_shot_ranking
+
+pictures, truth, names = zero_shot_ranking(clip.average.module, DATA)
 titles = [f"{t}?\n{', '.join(n[:3])}" for t, n in zip(truth, names, strict=True)]
 pick = np.random.default_rng(0).permutation(len(truth))[:12]
-contact_sheet([picture_of(pictures[i]) for i in pick], [titles[i] for i in pick], columns=6)
+contact_sheet([to_pil(pictures[i]) for i in pick], [titles[i] for i in pick], columns=6)
 
 # %% [markdown]
 # ## VQGAN
@@ -100,11 +120,13 @@ contact_sheet([picture_of(pictures[i]) for i in pick], [titles[i] for i in pick]
 # *psnr* is in decibels on scenes that no step has seen, *codes* the share of the codebook in use on them.
 
 # %%
-plan = f"vqgan {DATA} {OUT} --steps {VQGAN_STEPS} --batch {VQGAN_BATCH}"
-plan += f" --every {max(2, VQGAN_STEPS // 8)} --guide {OUT}/clip.safetensors"
-plan += f" --codes-from {VQGAN_STEPS // 4} --gan-from {VQGAN_STEPS * 3 // 4}"
+from vqclip_nb.emoji.train_vqgan import VqganOptions, train_vqgan
+
+options = VqganOptions(data=DATA, out=OUT, steps=VQGAN_STEPS, batch=VQGAN_BATCH)
+options.every, options.clip = max(2, VQGAN_STEPS // 8), Path(OUT, "clip.safetensors")
+options.codes_from, options.gan_from = VQGAN_STEPS // 4, VQGAN_STEPS * 3 // 4
 handle = display(display_id=True)
-for vqgan in train.train_vqgan(train.options(plan.split())):
+for vqgan in train_vqgan(options):
     handle.update(vqgan.curves())
 
 # %% [markdown]
@@ -112,8 +134,8 @@ for vqgan in train.train_vqgan(train.options(plan.split())):
 
 # %%
 x = scenes.batch(6, np.random.default_rng(1)).pictures
-back, codes = vqgan.average.model.rebuild(x)
-contact_sheet([picture_of(p) for p in [*x, *back]], columns=6)
+back, codes = vqgan.average.module.rebuild(x)
+contact_sheet([to_pil(p) for p in [*x, *back]], columns=6)
 
 # %% [markdown]
 # ## Paint with it
@@ -129,5 +151,5 @@ vq.watch(vq.Run(mine, settings)).image
 vq.watch(vq.Run(vq.load_pair("emoji"), settings)).image
 
 # %% [markdown]
-# To put yours in its place: `python -m vqclip_nb.emoji.train ship DATA OUT` in a clone of the repository, and
+# To put yours in its place: `python -m vqclip_nb.emoji.export DATA OUT` in a clone of the repository, and
 # `python -m vqclip_nb.emoji.measure` for its figures.

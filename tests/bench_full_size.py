@@ -22,8 +22,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from vqclip_nb import Pair, Run, Settings, load_pair
-from vqclip_nb.pairs import CLIP_MEAN, CLIP_STD, build_clip, import_clip
-from vqclip_nb.vqgan import VQGAN
+from vqclip_nb.models.clip import CLIP_MEAN, CLIP_STD, ClipModel, build_clip, import_clip
+from vqclip_nb.models.pair import Facts
+from vqclip_nb.models.vqgan import VQGAN
 
 SIDE, CROPS = 224, 30
 TEXTS = dict(include="Pineapple in a bowl", exclude="watermark", extras="on a wooden table")
@@ -106,8 +107,9 @@ def reports_loop() -> Callable[[], float]:
 def our_loop() -> Callable[[], float]:
     """A step of ours with the report's settings."""
     vqgan = VQGAN(F16_16384).requires_grad_(False)
-    guide = build_clip(full_size_clip().state_dict())
-    pair = Pair(name="random", clip=guide, vqgan=vqgan, device=torch.device("cpu"), size=SIDE)
+    model, cpu = build_clip(full_size_clip().state_dict()), torch.device("cpu")
+    clip = ClipModel(name="random", model=model, device=cpu)
+    pair = Pair(name="random", clip=clip, vqgan=vqgan, facts=Facts(size=SIDE))
     settings = Settings.preset("report", **TEXTS, height=SIDE, width=SIDE, crops=CROPS)
     run = Run(pair, settings)
     return lambda: run.step().loss

@@ -1,4 +1,4 @@
-"""Small networks written as the published ones are, and a server with the faults of real ones."""
+"""Small networks written as the published ones are."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ import hashlib
 import sys
 import types
 import warnings
-import zlib
-from collections import Counter
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
-from threading import Thread
 
 import torch
 from omegaconf import OmegaConf
 from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import nn
 
-from vqclip_nb.pairs import import_clip
+from vqclip_nb.models.clip import import_clip
 
 SHAPE = {
     "double_z": False,
@@ -135,12 +130,13 @@ def saved(what: object, *, zipped: bool = True) -> bytes:
     return file.getvalue()
 
 
-def small_clip(*, half: bool = True) -> nn.Module:
+def small_clip(*, half: bool = True, resnet: bool = False) -> nn.Module:
     """A CLIP of OpenAI's class, in OpenAI's mixed half precision or in float32."""
     import_clip()
     from clip.model import CLIP, convert_weights
 
-    model = CLIP(16, 32, 2, 64, 16, 77, 49408, 64, 1, 2).eval().requires_grad_(False)
+    eyes = (64, (1, 2, 1, 1), 8, None) if resnet else (32, 2, 64, 16)
+    model = CLIP(16, *eyes, 77, 49408, 64, 1, 2).eval().requires_grad_(False)
     nn.init.normal_(model.text_projection)
     if half:
         convert_weights(model)
@@ -149,7 +145,7 @@ def small_clip(*, half: bool = True) -> nn.Module:
 
 def archive(model: nn.Module) -> bytes:
     """A TorchScript archive of a CLIP, with the three facts that OpenAI's carry as tensors."""
-    size, context, words = 32, model.context_length, model.vocab_size
+    size, context, words = model.visual.input_resolution, model.context_length, model.vocab_size
     del model.context_length, model.vocab_size
     for name, fact in (
         ("input_resolution", size),
@@ -170,71 +166,6 @@ def archive(model: nn.Module) -> bytes:
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-@dataclass
-class Shelf:
-    """A server on this machine: `files` and `faults` by path; what was `asked`: (path, first byte).
-
-    Faults: "cut" closes after a third of the answer, three times; "no range" sends everything;
-    "packs" compresses for whoever accepts that; an int is the status of every answer.
-    """
-
-    files: dict[str, bytes] = field(default_factory=dict)
-    faults: dict[str, str | int] = field(default_factory=dict)
-    asked: list[tuple[str, int]] = field(default_factory=list)
-    statuses: list[int] = field(default_factory=list)
-    sent: Counter = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        shelf = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                shelf.answer(self)
-
-            def log_message(self, *what: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}/{path}"
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        path = request.path.strip("/")
-        data, fault = self.files.get(path, b""), self.faults.get(path)
-        wanted = request.headers.get("Range", "")
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-        status = 206 if wanted else 200
-        self.asked.append((path, start))
-        if isinstance(fault, int) or path not in self.files:
-            status, body = fault or 404, b"<html>not today</html>"
-        elif fault == "no range":
-            status, body = 200, data
-        elif wanted and start >= len(data):
-            status, body = 416, b""
-        else:
-            body = data[start:]
-        self.statuses.append(status)
-        request.send_response(status)
-        if fault == "packs" and "gzip" in request.headers.get("Accept-Encoding", ""):
-            packer = zlib.compressobj(wbits=31)
-            body = packer.compress(body) + packer.flush()
-            request.send_header("Content-Encoding", "gzip")
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        if fault == "cut" and sum(p == path for p, _ in self.asked) <= 3:
-            body = body[: max(1, len(body) // 3)]
-        with contextlib.suppress(ConnectionError):
-            request.wfile.write(body)
-            self.sent[path] += len(body)
 
 
 def write(folder: Path, name: str, data: bytes | str) -> Path:

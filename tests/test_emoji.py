@@ -1,23 +1,45 @@
-"""The code that made the pair, on made-up sprites: scenes, attacks, centring, resumed training."""
+"""The code that made the pair, on made-up sprites: scenes, attacks, negatives, resumed training."""
 
+import dataclasses
 import json
+import shutil
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from vqclip_nb.emoji import train
-from vqclip_nb.emoji.data import COLOURS, STYLES, Scenes, article, merged_name
-from vqclip_nb.pairs import build_clip
+from vqclip_nb.emoji import data, export, train_clip, train_vqgan
+from vqclip_nb.emoji.augmentations import only_shape_counts, pgd_step
+from vqclip_nb.emoji.captions import article
+from vqclip_nb.emoji.data import COLOURS, STYLES, merged_name
+from vqclip_nb.emoji.evaluate import reconstruction
+from vqclip_nb.emoji.negatives import GeneratedNegatives
+from vqclip_nb.emoji.networks import CONFIG, new_clip, text_features
+from vqclip_nb.emoji.options import Options, parse
+from vqclip_nb.emoji.scenes import Scenes
+from vqclip_nb.emoji.train_clip import ClipOptions, clip_losses
+from vqclip_nb.emoji.train_vqgan import VqganOptions
+from vqclip_nb.latents import noise
+from vqclip_nb.models.clip import build_clip
+from vqclip_nb.models.fast import encode_image
+from vqclip_nb.models.pair import EMOJI
+from vqclip_nb.models.vqgan import VQGAN
 
-
-def arguments(what, data, out, *more):
-    train.main([what, str(data), str(out), "--threads", "1", "--every", "2", "--batch", "6", *more])
+TOY = dict(steps=4, every=2, batch=6, device="cpu")
 
 
 @pytest.fixture
 def guide():
-    return build_clip(train.load_file(train.EMOJI / "clip.safetensors"))
+    return build_clip(load_file(EMOJI / "clip.safetensors"))
+
+
+def finish(training):
+    """The last of what a training yields."""
+    *_, trainer = training
+    return trainer
 
 
 def test_scenes_follow_the_seed_and_say_what_they_show(sprites):
@@ -32,6 +54,18 @@ def test_scenes_follow_the_seed_and_say_what_they_show(sprites):
         if "background" in caption and word in COLOURS and "small" in caption:
             wanted = torch.tensor(COLOURS[word]) / 255
             assert (picture[:, [0, 0, -1, -1], [0, -1, 0, -1]].mean(1) - wanted).abs().max() < 0.4
+
+
+def test_upright_drawings_stand_in_the_middle_of_their_colour(sprites):
+    scenes = Scenes(sprites)
+    red = torch.tensor([[1.0, 0, 0]]).expand(len(scenes.pairs), -1)
+    pictures = scenes.upright(scenes.pairs, red)
+    assert pictures.shape == (len(scenes.pairs), 3, 128, 128)
+    border = torch.cat([pictures[:, :, :12].flatten(2), pictures[:, :, -12:].flatten(2)], 2)
+    assert torch.equal(border, red[:, :, None].expand_as(border))
+    sprite = scenes.sprites[0, 1, :3, 64, 64].float() / 255
+    where = (scenes.pairs == torch.tensor([0, 1])).all(1).nonzero()[0, 0]
+    assert (pictures[where, :, 64, 64] - sprite).abs().max() < 0.05
 
 
 def test_foils_are_false_in_one_fact(sprites):
@@ -58,54 +92,160 @@ def test_words():
     assert merged_name("fox") == "fox"
 
 
+def test_fetching_without_npm_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(FileNotFoundError, match="npm brings the emoji sets .* install Node.js"):
+        data.fetch(tmp_path)
+    with pytest.raises(SystemExit, match="npm"):
+        data.main([str(tmp_path)])
+
+
+def test_options_make_their_command_line(tmp_path):
+    options = parse(ClipOptions, "", [str(tmp_path), "run", "--adv-eps", "1", "--start", "a.b"])
+    assert (options.data, options.out, options.adv_eps) == (tmp_path, Path("run"), 1.0)
+    assert options.start == Path("a.b") and options.vqgan is None and options.name == "clip"
+    for cls in (ClipOptions, VqganOptions):
+        own = cls(data="a", out="b", device="cpu")
+        assert parse(cls, "", ["a", "b", "--device", "cpu"]) == own
+        assert all(f.metadata["help"] for f in dataclasses.fields(cls))
+    with pytest.raises(ValueError, match="steps=0: give at least 1"):
+        Options(steps=0)
+    with pytest.raises(ValueError, match="name='ViT': choose one of clip, judge"):
+        ClipOptions(name="ViT")
+
+
 def test_an_attack_raises_the_loss_and_is_no_longer_than_asked():
     x, target = torch.rand(2, 4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    start = train.climb(torch.zeros_like(x), torch.randn(x.shape), 0.25)
+    start = pgd_step(torch.zeros_like(x), torch.randn(x.shape), 0.25)
     there = (x + start).requires_grad_()
     loss = (there - target).square().sum()
     loss.backward()
-    move = train.climb(start, there.grad, 0.5)
+    move = pgd_step(start, there.grad, 0.5)
     assert (x + move - target).square().sum() > loss
     assert (move.flatten(1).norm(dim=1) <= 0.5 + 1e-5).all()
 
 
-def test_a_guide_paints_on_its_easel_and_is_blamed_for_what_it_likes_too_well(sprites, guide):
+def test_augmented_pictures_keep_the_shape_and_lose_the_colours():
+    y, x = np.mgrid[:96, :96] - 48
+    disc = torch.from_numpy(x**2 + y**2 < 30**2)
+    picture = torch.where(disc, torch.tensor([1.0, 0, 0]).view(3, 1, 1), 1.0)
+    generator = torch.Generator().manual_seed(0)
+    out = only_shape_counts(picture.expand(200, -1, -1, -1), generator)
+    assert out.shape == (200, 3, 96, 96) and 0 <= out.min() and out.max() <= 1
+    inside, outside = out[:, :, 40:56, 40:56].mean((2, 3)), out[:, :, :10, :10].mean((2, 3))
+    red = ((inside - torch.tensor([1.0, 0, 0])).abs().amax(1) < 0.4).float().mean()
+    assert 0.3 < red < 0.8
+    # Outlines have the same colour inside and outside; of all others the disc differs.
+    assert ((inside - outside).abs().amax(1) > 0.05).float().mean() > 0.7
+
+
+def test_a_guide_paints_negatives_and_is_penalised_for_what_it_likes_too_well(sprites, guide, pair):
     rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
-    easel = train.Easel(Scenes(sprites), 2, torch.device("cpu"))
-    steps = [easel.step(guide, torch.zeros(256), 2, rng, generator) for _ in range(15)]
-    captions, concept, scenes, painted, similarity = steps[-1]
-    assert similarity > steps[0][-1] + 0.1
-    assert scenes.shape == painted.shape == (2, 3, 64, 64) and len(concept) == 2
+    negatives = GeneratedNegatives(Scenes(sprites), pair.vqgan, 2)
+    steps = [negatives.step(guide, torch.zeros(256), 2, rng, generator) for _ in range(15)]
+    last = steps[-1]
+    assert last.similarity > steps[0].similarity + 0.1
+    assert last.scenes.shape == last.pictures.shape == (2, 3, 64, 64) and len(last.concept) == 2
 
     guide.proxies = torch.randn(12, 256, generator=generator)
-    texts, one = train.text_features(guide, captions), torch.tensor(20.0)
+    texts, one = text_features(guide, last.captions), torch.tensor(20.0)
 
     def loss(of, texts=texts):
-        return train.clip_losses(guide, texts, one, concept, torch.cat([scenes, of]))[0]
+        together = torch.cat([last.scenes, of])
+        return clip_losses(guide, texts, one, last.concept, together)[0]
 
-    other = torch.rand(scenes.shape, generator=generator)
-    assert loss(scenes) > loss(other) + 0.5
-    assert (
-        loss(other, torch.cat([texts, texts])) > loss(other) + 0.3
-    )  # foils as likely as the truth
+    other = torch.rand(last.scenes.shape, generator=generator)
+    assert loss(last.scenes) > loss(other) + 0.5
+    foiled = loss(other, torch.cat([texts, texts]))  # foils as likely as the truth
+    assert foiled > loss(other) + 0.3
 
 
-def test_clip_trains_resumes_and_ships_centred(sprites, tmp_path):
-    arguments("clip", sprites, tmp_path, "--steps", "2")
-    arguments("clip", sprites, tmp_path, "--steps", "4", "--painted", "2")
-    rows = [json.loads(line) for line in open(tmp_path / "clip.jsonl")]
+def test_negatives_are_painted_by_the_vqgan_they_are_given(sprites, guide):
+    torch.manual_seed(0)
+    own = VQGAN(CONFIG).eval().requires_grad_(False)
+    negatives = GeneratedNegatives(Scenes(sprites), own, 2)
+    rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
+    painted = negatives.step(guide, torch.zeros(256), 2, rng, generator).pictures
+    generator.manual_seed(0)
+    start = torch.stack([noise((32, 16, 16), generator=generator) for _ in range(2)])
+    with train_clip.autocast():
+        expected = own.synthesize(start).float()
+    small = torch.nn.functional.adaptive_avg_pool2d(expected, 64)
+    order = [0, 1] if (small[0] - painted[0]).abs().mean() < 0.05 else [1, 0]
+    assert (small[order] - painted).abs().mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("train", "options"),
+    [
+        (train_clip.train_clip, ClipOptions(adv_eps=1.0, generated=2, **TOY)),
+        (train_vqgan.train_vqgan, VqganOptions(gan_from=1, codes_from=0, **TOY)),
+    ],
+    ids=["clip", "vqgan"],
+)
+def test_an_interrupted_training_that_goes_on_equals_one_that_was_not(
+    sprites, tmp_path, monkeypatch, train, options
+):
+    few = partial(reconstruction, count=20)
+    monkeypatch.setattr(train_vqgan, "reconstruction", few)
+
+    def at(folder):
+        return dataclasses.replace(options, data=sprites, out=tmp_path / folder)
+
+    whole = finish(train(at("whole")))
+    first = next(train(at("parts")))
+    assert first.step == 2
+    torch.manual_seed(123)  # what another process would have done
+    second = finish(train(at("parts")))
+    assert second.step == whole.step == 4
+    for key, part in whole.parts.items():
+        a, b = (dict(_flat(p.state_dict())) for p in (part, second.parts[key]))
+        assert a.keys() == b.keys()
+        for name in a:
+            same = torch.equal(a[name], b[name]) if torch.is_tensor(a[name]) else a[name] == b[name]
+            assert same, f"{key}: {name}"
+    rows = [json.loads(line) for line in open(tmp_path / "parts" / f"{whole.name}.jsonl")]
     assert [r["step"] for r in rows] == [2, 4]
-    state = train.load_file(tmp_path / "clip.safetensors")
+
+
+def _flat(state, prefix=""):
+    if isinstance(state, dict):
+        for key, value in state.items():
+            yield from _flat(value, f"{prefix}.{key}")
+    elif isinstance(state, list):
+        for key, value in enumerate(state):
+            yield from _flat(value, f"{prefix}.{key}")
+    else:
+        yield prefix, state
+
+
+def test_a_checkpoint_of_another_training_is_refused(sprites, tmp_path):
+    options = ClipOptions(data=sprites, out=tmp_path, adv_eps=0, **TOY)
+    next(train_clip.train_clip(options))
+    with pytest.raises(ValueError, match="holds no negatives: it is from a training with other"):
+        next(train_clip.train_clip(dataclasses.replace(options, generated=2)))
+
+
+def test_weights_are_exported_centred(sprites, tmp_path):
+    finish(train_clip.train_clip(ClipOptions(data=sprites, out=tmp_path, adv_eps=0, **TOY)))
     scenes = Scenes(sprites, size=64)
     texts = scenes.batch(60, np.random.default_rng(5)).captions
-    before = train.text_features(build_clip(dict(state)), texts).mean(0).norm()
-    train.centre(state, scenes, count=60)
-    after = train.text_features(build_clip(dict(state)), texts).mean(0).norm()
+    package = tmp_path / "package"
+    package.mkdir()
+    assert export.export_weights(sprites, tmp_path, package) == [package / "clip.safetensors"]
+    before, after = (
+        text_features(build_clip(load_file(folder / "clip.safetensors")), texts).mean(0).norm()
+        for folder in (tmp_path, package)
+    )
     assert before > 0.5 and after < 0.5 * before
+    assert (package / "concepts.txt").read_text(encoding="utf8").splitlines()[0] == "an ant"
+    with pytest.raises(FileNotFoundError, match="train something first"):
+        export.export_weights(sprites, package / "none", package)
 
 
 def test_a_loaded_resnet_answers_as_openais_class():
-    trained = train.new_clip("judge")
+    torch.manual_seed(1)
+    trained = new_clip("judge")
     generator = torch.Generator().manual_seed(0)
     pictures = torch.randn(4, 3, 64, 64, generator=generator)
     with torch.no_grad():
@@ -115,26 +255,23 @@ def test_a_loaded_resnet_answers_as_openais_class():
             norm.weight.uniform_(0.5, 1.5, generator=generator)
             norm.bias.uniform_(-0.5, 0.5, generator=generator)
     encodings, gradients = [], []
-    for model in (trained.eval(), build_clip(trained.state_dict())):
+    loaded = build_clip(trained.state_dict())
+    for encode in (trained.eval().encode_image, partial(encode_image, loaded.visual)):
         x = pictures.clone().requires_grad_()
-        encodings.append(model.encode_image(x))
+        encodings.append(encode(x))
         gradients.append(torch.autograd.grad(encodings[-1].square().sum(), x)[0])
     torch.testing.assert_close(*encodings, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-3)
 
 
 def test_vqgan_trains_and_its_tensors_load(sprites, tmp_path, monkeypatch):
-    from vqclip_nb.vqgan import VQGAN
-
-    arguments("vqgan", sprites, tmp_path, "--steps", "2", "--gan-from", "1", "--codes-from", "0")
+    monkeypatch.setattr(train_vqgan, "reconstruction", partial(reconstruction, count=20))
+    options = VqganOptions(data=sprites, out=tmp_path, gan_from=1, codes_from=0, **TOY)
+    trainer = finish(train_vqgan.train_vqgan(options))
     row = json.loads(open(tmp_path / "vqgan.jsonl").readline())
-    assert row["step"] == 2 and row["critic"] > 0 and row["psnr"] > 0
-    state = train.load_file(tmp_path / "vqgan.safetensors")
-    network = VQGAN.from_state(train.CONFIG, state)
-    assert network.decode(network.quantize(network.encode(torch.rand(1, 3, 32, 48)))).shape == (
-        1,
-        3,
-        32,
-        48,
-    )
+    assert row["step"] == 2 and row["d_loss"] > 0 and row["psnr"] > 0
+    assert len(trainer.curves().axes) == len(row) - 2
+    network = VQGAN.from_state(CONFIG, load_file(tmp_path / "vqgan.safetensors"))
+    z = network.encode(torch.rand(1, 3, 32, 48))
+    assert network.decode(network.quantize(z)).shape == (1, 3, 32, 48)
     assert network.codebook.weight.std() == pytest.approx(0.5, rel=0.02)

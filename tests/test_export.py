@@ -1,7 +1,10 @@
 """Pictures and films open elsewhere and carry their recipe; a failure leaves what was there."""
 
 import errno
+import json
 import os
+import subprocess
+import sys
 
 import imageio.v3 as iio
 import numpy as np
@@ -9,7 +12,8 @@ import pytest
 from PIL import Image
 
 import vqclip_nb as vq
-from vqclip_nb.export import IPTC, read_recipe
+from vqclip_nb.export import save_mp4
+from vqclip_nb.recipe import IPTC, read_recipe
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +85,34 @@ def test_a_failure_leaves_what_was_there(run, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="the disk is full"):
         run.save_png(path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["a.png"]
+
+
+def test_a_film_on_a_full_disk_is_no_film(run, tmp_path):
+    """The encoder does not say that it ran out of room: what it wrote is counted."""
+    path = run.save_mp4(tmp_path / "a.mp4")
+    before = path.read_bytes()
+    code = (
+        "import resource, sys, numpy as np; from PIL import Image;"
+        "from vqclip_nb.export import save_mp4;"
+        "images = [Image.fromarray(np.random.default_rng(i).integers(0, 255, (256, 256, 3),"
+        " np.uint8)) for i in range(30)];"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000));"
+        "save_mp4(images, sys.argv[1], {})"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert done.returncode and "OSError" in done.stderr and "disk" in done.stderr
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["a.mp4"]
+
+
+def test_long_recipes_and_odd_names(run, tmp_path, monkeypatch):
+    recipe = run.recipe() | {"long": "x=;#\\" * 100_000}
+    monkeypatch.chdir(tmp_path)
+    for name in ("a:b.mp4", "-c.mp4", "d'e.mp4"):
+        save_mp4(run._images(), name, recipe)
+        assert read_recipe(name) == json.loads(json.dumps(recipe)), name
 
 
 def test_folders_that_are_not_there_or_closed(run, tmp_path, monkeypatch):

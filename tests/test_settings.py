@@ -1,12 +1,10 @@
 """Settings refuse what makes no sense, in words, and are the one source of each fact."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 
-import vqclip_nb as vq
-from vqclip_nb.settings import KNOBS, PRESETS, Settings, table
+from vqclip_nb.settings import KNOBS, PRESETS, Settings
 
 
 @pytest.mark.parametrize(
@@ -65,8 +63,3 @@ def test_every_preset_and_every_knob_is_sound():
         Settings.preset(name, include="a fox")
     for f in dataclasses.fields(Settings):
         assert KNOBS[f.name].help, f.name
-
-
-def test_readme_shows_the_controls_as_they_are():
-    readme = (Path(vq.__file__).parents[1] / "README.md").read_text(encoding="utf8")
-    assert table() in readme, "README's table differs from settings.table()"

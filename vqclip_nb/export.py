@@ -13,7 +13,6 @@ import torch
 from PIL import Image, PngImagePlugin
 
 from .files import write_atomically
-from .latents import interpolate
 from .pictures import to_pil
 from .recipe import (
     IPTC,
@@ -105,7 +104,7 @@ def save_mp4(
 
     def save(part: Path) -> None:
         # In a file: a command line takes no long recipe.
-        bare, words = part.with_suffix(".bare.mp4"), part.with_suffix(".txt")
+        bare, words = part.with_suffix(".mov"), part.with_suffix(".txt")
         try:
             words.write_text(f";FFMETADATA1\ncomment={escaped}\n", encoding="utf8")
             options = dict(format="FFMPEG", fps=fps, codec="libx264", quality=8)
@@ -209,3 +208,14 @@ def morph(runs: Sequence[Run], between: int = 12) -> Iterator[Image.Image]:
     quantize = runs[0].settings.quantize
     for z in interpolate(latents, between):
         yield to_pil(runs[0].pair.vqgan.synthesize(z, quantize=quantize)[0])
+
+
+def interpolate(latents: Sequence[torch.Tensor], between: int) -> Iterator[torch.Tensor]:
+    """Latents on straight lines from each to the next, `between` steps a line, ends included;
+    ValueError for fewer than two or for unlike shapes."""
+    if len(latents) < 2 or len({z.shape for z in latents}) > 1:
+        raise ValueError("a morph needs at least two pictures, all of the same size")
+    for a, b in zip(latents, latents[1:], strict=False):
+        for i in range(between):
+            yield torch.lerp(a, b, i / between)
+    yield latents[-1]

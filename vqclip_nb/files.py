@@ -74,7 +74,9 @@ def plain_errors(path: Path) -> Iterator[None]:
 def errno_of(error: BaseException | None) -> int | None:
     """The system's number behind an error, also where a library wrapped it in a class of its own
     (safetensors does, in words)."""
-    while error is not None:
+    for _ in range(10):  # a chain of causes can be a ring
+        if error is None:
+            break
         if isinstance(error, OSError) and error.errno:
             return error.errno
         if "No space left on device" in str(error) or "(os error 112)" in str(error):

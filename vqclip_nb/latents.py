@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +26,7 @@ class Latent(nn.Module):
     """The latent z (1, channels, h, w) as a parameter `data`; calling it gives what the generator
     is fed: the activation of it with `at="every step"`, else `data` itself."""
 
-    def __init__(
-        self, z: torch.Tensor, *, activation: str = "none", at: str = "every step"
-    ) -> None:
+    def __init__(self, z: torch.Tensor, *, activation: str = "none", at: str = "start") -> None:
         super().__init__()
         self.data = nn.Parameter(z.detach().clone())
         self._every = FUNCTIONS[activation if at == "every step" else "none"]
@@ -54,14 +52,3 @@ def noise(
 def blend(start: torch.Tensor, noise: torch.Tensor, strength: float) -> torch.Tensor:
     """A start (1, channels, h, w) of which `strength` in [0, 1] is seen; the rest is noise."""
     return start if strength == 1 else torch.lerp(noise.to(start), start, strength)
-
-
-def interpolate(latents: Sequence[torch.Tensor], between: int) -> Iterator[torch.Tensor]:
-    """Latents on straight lines from each to the next, `between` steps a line, ends included;
-    ValueError for fewer than two or for unlike shapes."""
-    if len(latents) < 2 or len({z.shape for z in latents}) > 1:
-        raise ValueError("a morph needs at least two pictures, all of the same size")
-    for a, b in zip(latents, latents[1:], strict=False):
-        for i in range(between):
-            yield torch.lerp(a, b, i / between)
-    yield latents[-1]

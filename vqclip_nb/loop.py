@@ -15,6 +15,7 @@ from .latents import Latent
 from .objectives import Step
 
 CLIP_BATCH = 32  # crops that CLIP judges at a time: what it keeps for them is most of the memory
+FAR = 1e4  # no decoder was ever fed a latent of that size
 
 Synthesize = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 Crops = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
@@ -23,7 +24,7 @@ State = dict[str, torch.Tensor]
 
 
 class Diverged(ArithmeticError):
-    """The loss or the latent is no longer a number."""
+    """The loss is no number, or the latent ran away."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ class Optimization:
     def step(self, before: State | None = None) -> Taken:
         """One step. On any error or interrupt everything is as it was before it.
 
-        before: `state_dict()` of now, if the caller holds it already. Diverged if loss or latent
-        leave the numbers; ValueError names a part of the wrong shape.
+        before: `state_dict()` of now, if the caller holds it already. Diverged if the loss is no
+        number or the latent runs away; ValueError names a part of the wrong shape.
         """
         before = before or self.state_dict()
         try:
@@ -87,12 +88,14 @@ class Optimization:
         # Terms get leaves of their own, and hand back their gradients; what made z, codes, picture
         # and crops then gets all of them at once.
         made = (z, codes, picture, crops)
-        leaves = tuple(t.detach().requires_grad_() for t in made)
+        leaves = [t.detach().requires_grad_() for t in made]
         loss, encodings = 0.0, []
-        for chunk in leaves[3].split(CLIP_BATCH):
+        z, codes, picture, views = leaves
+        for chunk in views.split(CLIP_BATCH):
             seen = _shaped("encode", self.encode(chunk, self.generator), (len(chunk), None))
-            value = self.objective(Step(*leaves[:3], chunk, seen))
-            _shaped("objective", value, ())
+            value = self.objective(Step(z, codes, picture, chunk, seen))
+            if not _shaped("objective", value, ()).requires_grad:
+                raise ValueError("the objective does not depend on what the step made")
             weight = len(chunk) / len(crops)
             (value * weight).backward()
             loss += value.item() * weight
@@ -102,8 +105,8 @@ class Optimization:
         if not math.isfinite(loss):
             raise Diverged(f"the objective gave {loss} in step {self.iteration}")
         self.optimizer.step()
-        if not self.latent.data.isfinite().all():
-            raise Diverged(f"the latent left the numbers in step {self.iteration}")
+        if not self.latent.data.abs().max() < FAR:  # no number is not below it either
+            raise Diverged(f"the latent ran away in step {self.iteration}")
         self._average(z_before)
         self.iteration += 1
         return Taken(loss, picture.detach(), torch.cat(encodings))

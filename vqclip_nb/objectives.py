@@ -12,6 +12,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -81,7 +82,7 @@ def term(make: Callable[..., Term]) -> Callable[..., Objective]:
     """Decorator: what `make` returns becomes an objective of that one term."""
 
     @functools.wraps(make)
-    def made(*args, **options) -> Objective:
+    def made(*args: Any, **options: Any) -> Objective:
         return Objective((1.0, make(*args, **options)))
 
     return made
@@ -125,18 +126,27 @@ def cosine(wanted: torch.Tensor, encodings: torch.Tensor) -> torch.Tensor:
     return torch.cosine_similarity(wanted, encodings, -1).mean()
 
 
+@dataclass(frozen=True)
 class Prompt:
-    """How far crops are from a text or picture; see `prompt`."""
+    """Distance of the crops from a prompt (text, picture file, weights as in `include`), or from
+    its encoding (1, d).
 
-    def __init__(self, wanted: str | torch.Tensor, distance: str) -> None:
-        self.wanted, self.distance = wanted, distance
+    cosine: minus the similarity, in [-1, 1]. spherical: half the squared angle, which pulls harder
+    the further away.
+    """
+
+    wanted: str | torch.Tensor
+    distance: str = "cosine"
+
+    def __post_init__(self) -> None:
+        if self.distance not in ("cosine", "spherical"):
+            raise ValueError(f"distance={self.distance!r}: choose cosine or spherical")
 
     def bind(self, encode: Callable[[str], torch.Tensor]) -> Prompt:
-        known = isinstance(self.wanted, torch.Tensor)
-        return self if known else Prompt(encode(self.wanted), self.distance)
+        return Prompt(encode(self.wanted), self.distance) if isinstance(self.wanted, str) else self
 
     def __call__(self, step: Step) -> torch.Tensor:
-        if not isinstance(self.wanted, torch.Tensor):
+        if isinstance(self.wanted, str):
             raise ValueError(f"prompt({self.wanted!r}) is not encoded: call objective.bind(encode)")
         if self.distance == "cosine":
             return -cosine(self.wanted, step.encodings)
@@ -144,17 +154,7 @@ class Prompt:
         return (2 * (chord.norm(dim=-1) / 2).clamp(max=1 - 1e-6).arcsin().square()).mean()
 
 
-@term
-def prompt(wanted: str | torch.Tensor, *, distance: str = "cosine") -> Term:
-    """Distance of the crops from a prompt (text, picture file, weights as in `include`), or from
-    its encoding (1, d).
-
-    cosine: minus the similarity, in [-1, 1]. spherical: half the squared angle, which pulls
-    harder the further away.
-    """
-    if distance not in ("cosine", "spherical"):
-        raise ValueError(f"distance={distance!r} is not known: choose cosine or spherical")
-    return Prompt(wanted, distance)
+prompt = term(Prompt)
 
 
 # -- what the picture itself is
@@ -206,14 +206,37 @@ def pull(start: torch.Tensor) -> Term:
 
 @term
 def edges(picture: torch.Tensor) -> Term:
-    """Mean difference of lines from those of a `picture` (1, 3, H, W) in [0, 1]; colours are free.
+    """Mean difference of edges from those of a `picture` (1, 3, H, W) in [0, 1]; what is flat may
+    take any colour.
 
-    Lines are the luminance without its mean over 9×9 pixels, and without its sign.
+    Edges are what a picture has beside its local mean: over 5×5 and 9×9 pixels, and over 9×9 of
+    the picture at half its size.
     """
 
-    def lines(picture: torch.Tensor) -> torch.Tensor:
-        grey = picture.mean(1, keepdim=True)
-        return (grey - F.avg_pool2d(F.pad(grey, (4,) * 4, mode="replicate"), 9, 1)).abs()
+    def high_pass(x: torch.Tensor, side: int) -> torch.Tensor:
+        around = F.pad(x, (side // 2,) * 4, mode="replicate")
+        return x - F.avg_pool2d(around, side, 1)
 
-    kept = lines(picture.detach())
-    return lambda step: F.l1_loss(lines(step.picture), kept.to(step.picture))
+    def found(x: torch.Tensor) -> list[torch.Tensor]:
+        half = F.avg_pool2d(x, 2, ceil_mode=True)
+        return [high_pass(x, 5), high_pass(x, 9), high_pass(half, 9)]
+
+    kept = found(picture.detach())
+
+    def distance(step: Step) -> torch.Tensor:
+        pairs = zip(found(step.picture), kept, strict=True)
+        return torch.stack([F.l1_loss(a, b.to(a)) for a, b in pairs]).mean()
+
+    return distance
+
+
+@term
+def areas(picture: torch.Tensor, *, block: int = 16) -> Term:
+    """Mean difference of colours from those of a `picture` (1, 3, H, W) in [0, 1], both averaged
+    over blocks of `block` pixels a side."""
+
+    def averaged(x: torch.Tensor) -> torch.Tensor:
+        return F.avg_pool2d(x, min(block, *x.shape[2:]))
+
+    kept = averaged(picture.detach())
+    return lambda step: F.l1_loss(averaged(step.picture), kept.to(step.picture))

@@ -12,9 +12,10 @@ from . import latents, objectives
 from .crops import create_crops
 from .latents import Latent
 from .loop import Diverged, Optimization, State, Taken
+from .models.library import Start
 from .models.pair import Pair
 from .pictures import load_image
-from .prompts import Encodings, encode_prompt
+from .prompts import Encodings, encode_prompt, find_start
 from .settings import Settings
 
 SLOWED = 3  # times that a picture which left the numbers is tried again at half the rate
@@ -39,6 +40,7 @@ class Painting:
         self.pair, self.index, self.size, self.parts = pair, index, size, parts
         self.settings, self.encodings = settings, encodings
         self.slowed = 0
+        self._found: tuple[tuple | None, Start | None] = (None, None)
         # Seeded before the latent is drawn, and apart from the global generator.
         generator = torch.Generator().manual_seed(settings.seed)
         at_every_step = dict(activation=settings.activation, at=settings.activation_at)
@@ -71,18 +73,35 @@ class Painting:
             if tuple(start.shape) != shape:
                 raise ValueError(f"latent has shape {tuple(start.shape)}: this run needs {shape}")
             return start
-        picture = self._start_picture()
-        if picture is None:
+        if self.found:
+            start = self.found.latent(vqgan)
+        elif (picture := self.start_picture) is not None:
+            with torch.no_grad():
+                start = vqgan.encode(picture.to(self.pair.device))
+        else:
             return noise
-        with torch.no_grad():
-            start = vqgan.encode(picture.to(self.pair.device))
         return latents.blend(start, noise, s.start_strength)
 
-    def _start_picture(self) -> torch.Tensor | None:
-        """The picture (1, 3, h, w) to begin with; None to begin with noise."""
+    @property
+    def found(self) -> Start | None:
+        """What the library has for the prompt of now, if the start is to be from there."""
+        s = self.settings
+        if s.init_image or s.start != "library":
+            return None
+        asked = (s.include[self.index], s.extras, s.drawing)
+        if self._found[0] != asked:
+            self._found = asked, find_start(self.pair, *asked, size=self.size)
+        return self._found[1]
+
+    @property
+    def start_picture(self) -> torch.Tensor | None:
+        """The picture (1, 3, h, w) that is begun with; None where that is noise."""
         if self.settings.init_image:
             return load_image(self.settings.init_image, self.size)
-        return None
+        if self.found is None:
+            return None
+        with torch.no_grad():  # as the codes can show it
+            return self.pair.vqgan.synthesize(self.found.latent(self.pair.vqgan))
 
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
@@ -90,8 +109,8 @@ class Painting:
 
     def _crops(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         s, side = self.settings, self.pair.clip.resolution
-        shaken = dict(noise_factor=s.noise_factor, method=s.crop_method, generator=generator)
-        return create_crops(picture, s.crops, side, **shaken)
+        shaken: dict[str, Any] = dict(noise_factor=s.noise_factor, method=s.crop_method)
+        return create_crops(picture, s.crops, side, **shaken, generator=generator)
 
     def _objective(self) -> objectives.Objective:
         s, enc = self.settings, self.encodings
@@ -100,8 +119,12 @@ class Painting:
             return given.bind(lambda prompt: encode_prompt(self.pair.clip, prompt))
         weights = dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta)
         wanted = objectives.report(enc.include[self.index], enc.extras, enc.exclude, **weights)
-        start = self._start_picture() if s.keep_edges else None
-        return wanted if start is None else wanted + s.keep_edges * objectives.edges(start)
+        kept = {objectives.edges: s.keep_edges, objectives.areas: s.keep_colours}
+        start = self.start_picture if any(kept.values()) else None
+        for term, weight in kept.items():
+            if start is not None and weight:
+                wanted = wanted + weight * term(start)
+        return wanted
 
     def _adamw(self, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         s = self.settings

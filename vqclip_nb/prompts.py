@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import torch
 
 from .models.clip import ClipEnsemble, ClipModel
+from .models.library import Start
 from .models.pair import Pair
 from .pictures import is_picture, load_image, to_data_url
 from .settings import Settings
-from .vocabulary import describe_unknown, expand_emoji, says_something, unknown_words
+from .vocabulary import describe_unknown, says_something, substitute, unknown_words
 
 LEAST, MOST = 1e-3, 1e3  # weights of a prompt's parts, without their signs
 MAX_PARTS = 50
@@ -44,7 +45,7 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
                 f"weight {weight.strip()} of {text[:40]!r} is out of range: allowed is "
                 f"{LEAST:g} to {MOST:g}, either sign"
             )
-        if text:
+        if text and number:
             parts.append((text, number))
     if not parts or sum(w for _, w in parts) == 0:
         raise ValueError(
@@ -69,14 +70,18 @@ def encode_prompt(clip: Clip, prompt: str, *, ending: str = "") -> torch.Tensor:
     total: torch.Tensor | float = 0.0
     parts = _understood(clip, prompt)
     if not parts:
-        raise ValueError(f"prompt {prompt!r}: {clip.name} knows none of its words")
+        raise ValueError(f"prompt {readable(prompt)!r}: {clip.name} knows none of its words")
+    if sum(weight for _, weight in parts) == 0:
+        raise ValueError(
+            f"prompt {readable(prompt)!r}: the weights of what is known sum to nothing"
+        )
     for content, weight in parts:
         if is_picture(content):
             picture = load_image(content, (clip.resolution, clip.resolution)).to(clip.device)
             with torch.no_grad():
                 encoding = clip.encode_image(picture)
         else:
-            encoding = clip.encode_text([expand_emoji(clip, content) + ending])
+            encoding = clip.encode_text([substitute(clip, content)[0] + ending])
         total = total + weight * encoding
     return total / sum(abs(w) for _, w in parts)
 
@@ -89,7 +94,7 @@ def create_encodings(pair: Pair, settings: Settings) -> Encodings:
     counts as empty; an include of nothing else is a ValueError.
     """
     asked = (*settings.include, settings.exclude, settings.extras)
-    strange = {w: near for text in asked for w, near in strange_words(pair, text).items()}
+    strange = {w: thing for text in asked for w, thing in strange_words(pair, text).items()}
     if strange:
         warnings.warn(f"{pair.name}: {describe_unknown(strange)}", stacklevel=3)
 
@@ -106,8 +111,9 @@ def create_encodings(pair: Pair, settings: Settings) -> Encodings:
     )
 
 
-def strange_words(pair: Pair, prompt: str) -> dict[str, list[str]]:
-    """Words of a prompt's texts that the pair never learned, each with near ones."""
+def strange_words(pair: Pair, prompt: str) -> dict[str, str | None]:
+    """Words of a prompt's texts that the pair never learned, each with what is painted in its
+    place, or None."""
     texts = [text for text, _ in parse_prompt(prompt)] if prompt.strip() else []
     return unknown_words(pair.clip, " ".join(t for t in texts if not is_picture(t)))
 
@@ -117,6 +123,23 @@ def background_suffix(pair: Pair, *texts: str) -> str:
     own = pair.facts.default_background
     named = re.search(r"\b(background|backdrop)\b", " ".join(texts), re.IGNORECASE)
     return "" if named or not own else f" {own}"
+
+
+def find_start(
+    pair: Pair, prompt: str, extras: str = "", drawing: int = 0, *, size: tuple[int, int]
+) -> Start | None:
+    """The library's start for the strongest text of a prompt, in the style or place that extras
+    name; None if the pair has no library or it knows nothing of the text.
+
+    drawing: which of those that fit, 0 the best. size: (height, width) in pixels.
+    """
+    texts = [(weight, text) for text, weight in parse_prompt(prompt) if not is_picture(text)]
+    if pair.library is None or not texts or max(texts)[0] <= 0:
+        return None
+    weight, text = max(texts, key=lambda part: part[0])
+    text = f"{text} {extras}".strip() if extras and not is_picture(extras) else text
+    asked = dict(height=size[0], width=size[1], variant=drawing)
+    return pair.library.find(text, **asked, clip=pair.clip)
 
 
 def embed_pictures(pair: Pair, settings: Settings, size: tuple[int, int]) -> Settings:

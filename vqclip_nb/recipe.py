@@ -29,7 +29,13 @@ KEY = "vqclip_nb"
 FORM = 2  # form 1 held a run's last settings in place of its first
 # What form 1 called otherwise, and what it could not say.
 RENAMED = {"average": "ema_decay"}
-BEFORE = {"start": "noise", "start_strength": 1.0, "keep_edges": 0.0, "loosen": 0.0}
+BEFORE = {
+    "start": "noise",
+    "start_strength": 1.0,
+    "keep_edges": 0.0,
+    "keep_colours": 0.0,
+    "loosen": 0.0,
+}
 MAX_RECIPE = 200_000_000  # bytes
 
 

@@ -18,11 +18,13 @@ from .checkpoint import Checkpoints
 from .export import Exports
 from .frames import Frame
 from .loop import Crops, State
+from .models.library import Start
 from .models.pair import Pair
 from .objectives import Objective, Term
 from .painting import Painting
 from .prompts import create_encodings, embed_pictures
 from .settings import KNOBS, Settings
+from .weights.errors import out_of_memory
 
 STATES_KEPT = 64  # frames that can be continued from; beyond that every other one forgets its state
 Changes = list[tuple[int, dict[str, Any]]]
@@ -53,9 +55,11 @@ class Run(Exports, Checkpoints):
     ) -> None:
         self.pair = pair
         parts = dict(objective=objective, crops=crops, latent=latent, optimizer=optimizer)
-        self.parts = {k: v for k, v in parts.items() if v is not None}
-        side, factor = pair.facts.size, pair.vqgan.downsample_factor
-        settings = settings.for_pair({"height": side, "width": side, **pair.facts.defaults})
+        self.parts: dict[str, Any] = {k: v for k, v in parts.items() if v is not None}
+        factor = pair.vqgan.downsample_factor
+        if settings.start == "library" and pair.library is None:
+            raise ValueError(f"{pair.name} has no library of drawings: start from noise")
+        settings = settings.for_pair(pair.defaults)
         asked = (settings.height, settings.width)
         self.size = (
             max(factor, asked[0] // factor * factor),
@@ -102,6 +106,11 @@ class Run(Exports, Checkpoints):
         return self.seconds / max(1, len(self.history)) * max(0, left)
 
     @property
+    def start(self) -> Start | None:
+        """What the picture of now began with out of the library; None if with something else."""
+        return self.painting.found
+
+    @property
     def image(self) -> Image.Image | None:
         """The last picture so far, RGB; None before the first step."""
         return self.last.image if self.last else None
@@ -146,6 +155,7 @@ class Run(Exports, Checkpoints):
         taken = painting.take(before)
         last = taken is None or at + 1 >= s.total_iter
         if taken is None:  # the last good picture stands
+            assert self.last is not None  # the first step raises
             frame, new = self.last, not self.last.shown
             frame.shown = True
         else:
@@ -182,7 +192,7 @@ class Run(Exports, Checkpoints):
         A changed prompt may undo what is painted as far as `loosen` says; giving `loosen` does so
         without another prompt too.
         """
-        settings = self.settings.replace(**changes).for_pair(self.pair.facts.defaults)
+        settings = self.settings.replace(**changes).for_pair(self.pair.defaults)
         settings = embed_pictures(self.pair, settings, self.size)
         changed = {
             k: getattr(settings, k)
@@ -245,14 +255,6 @@ class Run(Exports, Checkpoints):
         self._begin(index)
         if not self.done:
             self.painting.load(state)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on a GPU or the CPU, whose allocator has no error of its own."""
-    words = ("can't allocate memory", "not enough memory", "out of memory")
-    return isinstance(error, torch.cuda.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and any(w in str(error) for w in words)
-    )
 
 
 def training_loop(run: Run) -> Iterator[Frame]:

@@ -7,11 +7,13 @@ import dataclasses
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from .knobs import Knob, checked, knob, shown
+
 ACTIVATIONS = ("sine", "none", "relu", "leaky relu", "tanh", "sigmoid", "softmax")
-STARTS = ("noise", "library", "prior")
+STARTS = ("noise", "library")
 MAX_TEXT = (
     2000  # characters of a prompt; more takes long to look up and CLIP reads 75 words at most
 )
@@ -20,36 +22,12 @@ MAX_PICTURE = 40_000_000  # characters of a picture inside a prompt or as the st
 
 
 @dataclass(frozen=True)
-class Knob:
-    """What a control needs to know about one field of `Settings`."""
-
-    help: str
-    label: str = ""  # what people read; left empty, the name without its underscores
-    usual: Any = None  # what an empty setting means where the pair says nothing of it
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    unit: str = ""
-    log: bool = False  # a slider for it moves in powers of ten
-    live: bool = True  # a change takes effect on the next step; otherwise it needs a restart
-    empty: bool = False  # None is allowed and means: as the pair's own defaults say
-
-
-def knob(default: Any, help: str, **facts: Any) -> Any:
-    """A dataclass field that carries its `Knob`."""
-    metadata = {"knob": Knob(help, **facts)}
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-@dataclass(frozen=True)
 class Settings:
     """What one run is asked to do; checked when made, never changed (see `replace`).
 
-    None leaves a setting to the pair (`for_pair`). Names and the figures of the preset "report" are
-    the report's. A wrong value raises ValueError that names the field, what was given and what is
-    allowed; a wrong name raises TypeError with the nearest.
+    None leaves a setting to the pair; `for_pair` fills it in. Names and the figures of the preset
+    "report" are the report's. A wrong value raises ValueError that names the field, what was given
+    and what is allowed; a wrong name raises TypeError with the nearest.
     """
 
     include: list[str] = knob(
@@ -62,7 +40,7 @@ class Settings:
     extras: str = knob(
         "", "added to every include: a style or a place; empty for nothing", label="style"
     )
-    learning_rate: float | None = knob(
+    learning_rate: float = knob(
         None,
         "how far a step moves the latent: low is calm, high is wild",
         label="speed",
@@ -72,7 +50,7 @@ class Settings:
         high=10.0,
         log=True,
     )
-    total_iter: int | None = knob(
+    total_iter: int = knob(
         None,
         "optimisation steps for each picture",
         label="steps",
@@ -92,7 +70,7 @@ class Settings:
         choices=("start", "every step"),
         live=False,
     )
-    noise_factor: float | None = knob(
+    noise_factor: float = knob(
         None,
         "noise added to the crops, against paintings only CLIP can see",
         label="noise",
@@ -101,7 +79,7 @@ class Settings:
         low=0.0,
         high=2.0,
     )
-    crops: int | None = knob(
+    crops: int = knob(
         None,
         "random views of the picture that CLIP judges in a step",
         label="views",
@@ -117,7 +95,7 @@ class Settings:
         "report: all sizes drawn from a normal distribution",
         choices=("anchored", "report"),
     )
-    height: int | None = knob(
+    height: int = knob(
         None,
         "height of the picture; rounded to the generator's step",
         low=16,
@@ -126,7 +104,7 @@ class Settings:
         live=False,
         empty=True,
     )
-    width: int | None = knob(
+    width: int = knob(
         None,
         "width of the picture; rounded to the generator's step",
         low=16,
@@ -138,7 +116,7 @@ class Settings:
     seed: int = knob(
         0, "same seed, settings and machine: same bytes", low=0, high=2**32 - 1, live=False
     )
-    weight_decay: float | None = knob(
+    weight_decay: float = knob(
         None,
         "AdamW's pull of the latent towards zero",
         usual=0.1,
@@ -149,7 +127,7 @@ class Settings:
     quantize: bool = knob(
         True, "snap the latent to the codebook (straight-through); off: as the report", live=False
     )
-    ema_decay: float | None = knob(
+    ema_decay: float = knob(
         None,
         "show the running average of the latent: calmer pictures; 0 is off",
         label="calm",
@@ -162,20 +140,26 @@ class Settings:
     w2: float = knob(1.0, "weight of extras", low=-10.0, high=10.0)
     alpha: float = knob(1.0, "importance of include and extras in the loss", low=0.0, high=10.0)
     beta: float = knob(0.5, "importance of exclude in the loss", low=0.0, high=10.0)
-    start: str | None = knob(
+    start: str = knob(
         None,
-        "noise: the report's; library: a drawing that the pair knows for the prompt; "
-        "prior: codes drawn by a network that learned which go together",
+        "noise: the report's; library: a drawing that the pair knows for the prompt",
         label="start from",
         usual="noise",
         empty=True,
         choices=STARTS,
         live=False,
     )
+    drawing: int = knob(
+        0,
+        "which of the library's drawings that fit: 0 is the best, 1 the next",
+        low=0,
+        high=1000,
+        live=False,
+    )
     init_image: str = knob(
         "", "picture file to start from in place of that", label="start picture", live=False
     )
-    start_strength: float | None = knob(
+    start_strength: float = knob(
         None,
         "how much of the picture at the start is seen; the rest is noise",
         usual=1.0,
@@ -184,7 +168,7 @@ class Settings:
         high=1.0,
         live=False,
     )
-    keep_edges: float | None = knob(
+    keep_edges: float = knob(
         None,
         "how firmly the lines of the picture at the start are kept; 0 lets them go",
         label="keep lines",
@@ -193,7 +177,15 @@ class Settings:
         low=0.0,
         high=100.0,
     )
-    loosen: float | None = knob(
+    keep_colours: float = knob(
+        None,
+        "how firmly its large areas keep their colours; 0 frees them",
+        usual=0.0,
+        empty=True,
+        low=0.0,
+        high=100.0,
+    )
+    loosen: float = knob(
         None,
         "how far a changed prompt may undo what is painted: 0 nothing, 1 all of it",
         usual=0.0,
@@ -208,52 +200,8 @@ class Settings:
         if isinstance(self.include, str):
             object.__setattr__(self, "include", [self.include])
         for f in dataclasses.fields(self):
-            object.__setattr__(self, f.name, self._checked(f.name, getattr(self, f.name)))
-
-    @classmethod
-    def _checked(cls, name: str, value: Any) -> Any:
-        k, kind = KNOBS[name], TYPES[name]
-        if k.empty and value is None:
-            return None
-        if name == "include":
-            if (
-                not isinstance(value, list | tuple)
-                or not value
-                or not all(isinstance(v, str) and v.strip() for v in value)
-            ):
-                raise ValueError(
-                    f"include={_shown(value)}: give at least one text that is not empty, "
-                    "for example include=['a pineapple in a bowl']"
-                )
-            if len(value) > MAX_TEXTS:
-                raise ValueError(f"include has {len(value):,} texts: allowed are {MAX_TEXTS:,}")
-            return [_text(name, v) for v in value]
-        if kind in ("int", "float"):
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            whole = number and kind == "int" and (isinstance(value, int) or value.is_integer())
-            if not number or not (whole or kind == "float") or value != value:
-                raise ValueError(
-                    f"{name}={_shown(value)}: give a {'whole ' * (kind == 'int')}number "
-                    f"from {k.low:g} to {k.high:.10g}"
-                )
-            if not k.low <= value <= k.high:
-                raise ValueError(
-                    f"{name}={_shown(value)} is out of range: allowed is "
-                    f"{k.low:g} to {k.high:.10g} {k.unit}".rstrip()
-                )
-            return int(value) if kind == "int" else float(value)
-        if kind == "bool":
-            if not isinstance(value, bool):
-                raise ValueError(f"{name}={_shown(value)}: give True or False")
-            return value
-        if not isinstance(value, str):
-            raise ValueError(f"{name}={_shown(value)}: give a text")
-        value = _text(name, value)
-        if k.choices and value not in k.choices:
-            raise ValueError(
-                f"{name}={_shown(value)} is not known: choose one of {', '.join(k.choices)}"
-            )
-        return value
+            value = checked(f.name, getattr(self, f.name), KNOBS[f.name], TYPES[f.name])
+            object.__setattr__(self, f.name, value)
 
     def for_pair(self, defaults: Mapping[str, Any]) -> Settings:
         """A copy in which nothing is left empty: from a pair's `defaults`, else the usual value."""
@@ -290,37 +238,13 @@ class Settings:
         try:
             values = json.loads(text)
         except (ValueError, RecursionError, TypeError) as e:
-            raise ValueError(f"settings must be a JSON object, got {_shown(text)}") from e
+            raise ValueError(f"settings must be a JSON object, got {shown(text)}") from e
         if not isinstance(values, dict):
-            raise ValueError(f"settings must be a JSON object, got {_shown(text)}")
+            raise ValueError(f"settings must be a JSON object, got {shown(text)}")
         try:
             return cls._made(values)
         except TypeError as e:  # a name that is no setting
             raise ValueError(str(e)) from e
-
-
-def _shown(value: Any) -> str:
-    """What was given, short enough for an error."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # a number of over 4,300 digits, lists in lists
-        text = f"a very long {type(value).__name__}"
-    return text if len(text) <= 80 else f"{text[:80]}…"
-
-
-def _text(name: str, text: str) -> str:
-    """`text` without the space around it; ValueError if it is too long or can't be written."""
-    text = text.strip()
-    allowed = MAX_PICTURE if "data:image/" in text else MAX_TEXT
-    if len(text) > allowed:
-        raise ValueError(f"{name} has {len(text):,} characters: allowed are {allowed:,}")
-    try:
-        text.encode()
-    except UnicodeEncodeError as e:
-        raise ValueError(
-            f"{name}={_shown(text)} holds half a character, which no file takes"
-        ) from e
-    return text
 
 
 def label(name: str) -> str:
@@ -353,6 +277,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         start="noise",
         start_strength=1.0,
         keep_edges=0.0,
+        keep_colours=0.0,
         loosen=0.0,
     ),
     "draft": dict(total_iter=40, crops=8),

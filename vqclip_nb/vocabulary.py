@@ -1,65 +1,174 @@
-"""Which words a pair with a closed vocabulary knows, and what it does with others."""
+"""Which words a pair with a closed vocabulary knows, and what it paints for others."""
 
 from __future__ import annotations
 
 import difflib
 import re
 import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 # Words that carry no picture: never reported as unknown.
 SMALL_WORDS = frozenset(
     "a an the of in on at to and or with by for from is are it its this that some".split()
 )
+WORD = re.compile(r"\w[\w'’-]*")
+LONGEST = 3  # words of a phrase in the table
+ALIKE = 0.87  # of 1: how alike a misspelt word is to the one it was meant to be
 
 
-class Reader(Protocol):
-    """Whoever reads texts: `vocabulary` is what it learned, None if that is no closed list."""
+@dataclass(frozen=True)
+class Vocabulary:
+    """A closed list of words, and what stands in for some others.
 
-    @property
-    def vocabulary(self) -> frozenset[str] | None: ...
+    words: those that the pair learned. nearest: another word or phrase to the known thing nearest
+    to it in meaning. phrases: turns of speech to the same in known words.
+    """
+
+    words: frozenset[str]
+    nearest: Mapping[str, str] = field(default_factory=dict, repr=False)
+    phrases: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def read(cls, words: frozenset[str], table: Path) -> Vocabulary:
+        """With the table of `emoji.build_words`: lines "thing: word, word", and for turns of
+        speech "phrase = in other words"."""
+        nearest: dict[str, str] = {}
+        phrases: dict[str, str] = {}
+        for line in table.read_text(encoding="utf8").splitlines():
+            phrase, equals, instead = line.partition(" =")
+            if equals:
+                phrases[phrase] = instead.strip()
+            else:
+                thing, _, others = line.partition(": ")
+                nearest |= dict.fromkeys(others.split(", "), thing)
+        return cls(words, nearest, phrases)
+
+    def knows(self, word: str) -> bool:
+        """Whether the pair learned a word, or that of which it is the plural."""
+        return any(word.removesuffix(end) in self.words for end in ("", "s", "es"))
+
+    def nearest_known(self, phrase: str) -> str | None:
+        """The known thing nearest to another word or phrase; None if none is near."""
+        forms = (phrase.lower(), *singulars(phrase.lower()))
+        return next((self.nearest[w] for w in forms if w in self.nearest), None)
+
+    def rewrite(self, text: str) -> tuple[str, dict[str, str]]:
+        """A text with its emoji as words, its turns of speech replaced and its spelling mended, and
+        what was replaced by what."""
+        said: dict[str, str] = {}
+
+        def instead(found: re.Match) -> str:
+            phrase = found[0].lower()
+            said[phrase] = self.phrases[phrase]
+            return self.phrases[phrase]
+
+        text = spell_out(text)
+        if self._any_phrase:
+            text = self._any_phrase.sub(instead, text)
+
+        def mended(found: re.Match) -> str:
+            word = found[0].lower()
+            if len(word) < 5 or self.knows(word) or self.nearest_known(word):
+                return found[0]
+            for near in difflib.get_close_matches(word, self.words, 1, ALIKE):
+                said[word] = near
+                return near
+            return found[0]
+
+        return " ".join(WORD.sub(mended, text).split()), said
+
+    @cached_property
+    def _any_phrase(self) -> re.Pattern | None:
+        longest_first = sorted(self.phrases, key=len, reverse=True)
+        found = "|".join(re.escape(phrase) for phrase in longest_first)
+        return re.compile(rf"\b(?:{found})\b", re.IGNORECASE) if found else None
+
+    def substitute(self, text: str) -> tuple[str, dict[str, str]]:
+        """A text as it will be painted, in words that the pair knows where the table has any, and
+        what was replaced by what."""
+        text, said = self.rewrite(text)
+        painted, words = [], text.split(" ")
+        while words:
+            for length in range(min(LONGEST, len(words)), 0, -1):
+                phrase = " ".join(words[:length]).lower().strip('.,;!?"')
+                parts = phrase.split(" ")
+                thing = self.nearest_known(phrase)
+                strange = [w for w in parts if w not in SMALL_WORDS and not self.knows(w)]
+                if thing and strange:
+                    said[phrase] = thing
+                    painted.append(thing)
+                    break
+            else:
+                length = 1
+                painted.append(words[0])
+            words = words[length:]
+        return " ".join(painted), said
 
 
-def expand_emoji(reader: Reader, text: str) -> str:
-    """`text` with emoji by their Unicode names, for a reader that knows a closed list of words."""
-    if reader.vocabulary is None:
-        return text
+def singulars(word: str) -> Iterator[str]:
+    """What a word or phrase may be the plural of, likeliest first."""
+    for end, instead in (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("s", ""), ("es", "")):
+        if word.endswith(end) and len(word) > len(end) + 1 and not word.endswith("ss"):
+            yield word.removesuffix(end) + instead
+
+
+def spell_out(text: str) -> str:
+    """`text` with emoji by their Unicode names."""
     joined = text.replace("\u200d", "").replace("\ufe0f", "")  # what makes several signs one emoji
     words = (f" {unicodedata.name(c, '')} ".lower() if _is_symbol(c) else c for c in joined)
     return " ".join("".join(words).split())
-
-
-def unknown_words(reader: Reader, text: str) -> dict[str, list[str]]:
-    """Words of a text that the reader never learned, each with up to three near ones; {} if it
-    knows all."""
-    if reader.vocabulary is None:
-        return {}
-    known = sorted(reader.vocabulary)
-    strange = [w for w in _words(reader, text) if not _learned(reader, w)]
-    return {w: difflib.get_close_matches(w, known, 3, 0.6) for w in strange}
-
-
-def describe_unknown(strange: dict[str, list[str]]) -> str:
-    """What `unknown_words` found, as words for a reader."""
-    return "; ".join(
-        f"{word!r} is not known" + (f", near it: {', '.join(near)}" if near else "")
-        for word, near in strange.items()
-    )
-
-
-def says_something(reader: Reader, text: str) -> bool:
-    """Whether the reader knows any word of a text that carries a picture."""
-    return reader.vocabulary is None or any(_learned(reader, w) for w in _words(reader, text))
 
 
 def _is_symbol(character: str) -> bool:
     return unicodedata.category(character) == "So"
 
 
-def _words(reader: Reader, text: str) -> list[str]:
-    found = dict.fromkeys(re.findall(r"\w[\w'’-]*", expand_emoji(reader, text).lower()))
-    return [word for word in found if word not in SMALL_WORDS]
+class Reader(Protocol):
+    """Whoever reads texts: `vocabulary` is what it learned, None if that is no closed list."""
+
+    @property
+    def vocabulary(self) -> Vocabulary | None: ...
 
 
-def _learned(reader: Reader, word: str) -> bool:
-    return any(word.removesuffix(end) in reader.vocabulary for end in ("", "s", "es"))
+def expand_emoji(reader: Reader, text: str) -> str:
+    """`text` with emoji by their Unicode names, for a reader that knows a closed list of words."""
+    return text if reader.vocabulary is None else spell_out(text)
+
+
+def substitute(reader: Reader, text: str) -> tuple[str, dict[str, str]]:
+    """`Vocabulary.substitute`, or the text as it is for a reader of any words."""
+    return (text, {}) if reader.vocabulary is None else reader.vocabulary.substitute(text)
+
+
+def unknown_words(reader: Reader, text: str) -> dict[str, str | None]:
+    """What of a text the reader never learned, each with what is painted in its place, or None;
+    {} if it knows all."""
+    if reader.vocabulary is None:
+        return {}
+    painted, said = reader.vocabulary.substitute(text)
+    left = [w for w in _words(painted) if not reader.vocabulary.knows(w)]
+    return said | dict.fromkeys(left)
+
+
+def describe_unknown(strange: Mapping[str, str | None]) -> str:
+    """What `unknown_words` found, for people: "lighthouse: painted as tower; quux: not known"."""
+    return "; ".join(
+        f"{word}: not known" if thing is None else f"{word}: painted as {thing or 'nothing'}"
+        for word, thing in strange.items()
+    )
+
+
+def says_something(reader: Reader, text: str) -> bool:
+    """Whether the reader knows any word of a text, as painted, that carries a picture."""
+    if reader.vocabulary is None:
+        return True
+    painted, _ = reader.vocabulary.substitute(text)
+    return any(reader.vocabulary.knows(word) for word in _words(painted))
+
+
+def _words(text: str) -> list[str]:
+    return [w for w in dict.fromkeys(WORD.findall(text.lower())) if w not in SMALL_WORDS]

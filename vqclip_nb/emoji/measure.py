@@ -30,8 +30,9 @@ from ..models.clip import ClipModel
 from ..models.pair import load_judge, load_pair
 from ..pictures import norm_data
 from ..show import contact_sheet
-from .data import COLOURS, STYLES, TRAINED, Scenes
-from .train import reconstruction, retrieval
+from .data import COLOURS, STYLES, TRAINED
+from .evaluate import reconstruction, zero_shot_accuracy
+from .scenes import Scenes
 
 SHEET = """
 a pineapple, a strawberry, a sunflower, a carrot, a red apple, a banana, a watermelon, an avocado
@@ -115,8 +116,8 @@ def measure_reading(data: Path) -> dict[str, float]:
         z = pair.vqgan.encode(x)
         return norm_data(pair.vqgan.decode(pair.vqgan.quantize(z))), pair.vqgan.codebook_indices(z)
 
-    figures = retrieval(pair.clip.model, data)
-    judged = retrieval(load_judge("emoji", device="cpu").model, data)
+    figures = zero_shot_accuracy(pair.clip.model, data)
+    judged = zero_shot_accuracy(load_judge("emoji", device="cpu").model, data)
     figures |= {f"judge {k}": v for k, v in judged.items()}
     return figures | reconstruction(rebuild, Scenes(data), count=500)
 

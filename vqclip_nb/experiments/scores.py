@@ -14,7 +14,7 @@ from ..models.clip import ClipModel
 from ..models.pair import EMOJI
 from ..pictures import to_tensor
 from ..prompts import encode_prompt
-from ..vocabulary import expand_emoji
+from ..vocabulary import substitute
 from .intervals import present
 
 # Whole picture, then its quarters' neighbourhoods: (centre x, centre y, size) in [-1, 1].
@@ -58,7 +58,7 @@ def rank(clip: ClipModel, image: Image.Image, text: str, distractors: Sequence[s
     A distractor that is part of the text, as "a pineapple" is of "a pineapple in a bowl", is true
     of the picture too and does not count. ValueError where similarities are no numbers.
     """
-    texts, text = tuple(distractors), expand_emoji(clip, text)
+    texts, text = tuple(distractors), substitute(clip, text)[0]
     if not texts:
         return 1
     counts = torch.tensor([not re.search(rf"\b{re.escape(d)}\b", text, re.I) for d in texts])

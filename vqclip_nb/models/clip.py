@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..vocabulary import Vocabulary
 from ..weights import WeightsError
 from . import fast
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 TOKENS = 49408  # size of OpenAI's vocabulary
+MAX_WIDTH = 4096  # numbers for a token; OpenAI's largest has 1,024
 NOT_WEIGHTS = (
     "input_resolution",
     "context_length",
@@ -22,7 +25,7 @@ NOT_WEIGHTS = (
 )  # facts that the archives store as tensors
 
 
-def import_clip():
+def import_clip() -> ModuleType:
     """The openai-clip module, without its warning about pkg_resources."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -46,7 +49,10 @@ def clip_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     state = {k: v for k, v in state.items() if k not in NOT_WEIGHTS}
     rows = state.pop("token_embedding.rows", None)
     if rows is not None:
-        full = torch.zeros(TOKENS, state["token_embedding.weight"].shape[1])
+        width = state["token_embedding.weight"].shape[1]
+        if width > MAX_WIDTH:
+            raise ValueError(f"a text width of {width:,}, more than {MAX_WIDTH:,}")
+        full = torch.zeros(TOKENS, width)
         full[rows.long()] = state["token_embedding.weight"].float()
         state["token_embedding.weight"] = full
     return state
@@ -60,26 +66,31 @@ def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
         import_clip()
         from clip.model import build_model
 
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of weights that go nowhere
+            build_model(dict(state))  # the shapes must agree before memory is taken for them
         model = build_model(state).float()  # it rounds to half precision on the way
         model.load_state_dict(state)
         return fast.for_inference(model)
-    except (KeyError, RuntimeError, IndexError, AssertionError) as e:
-        raise WeightsError(f"these are no CLIP weights: {str(e).splitlines()[0]}") from e
+    except (ArithmeticError, AssertionError, LookupError, RuntimeError, ValueError) as e:
+        words = str(e).partition("\n")[0] or type(e).__name__
+        raise WeightsError(f"these are no CLIP weights: {words[:300]}") from e
 
 
 @dataclass(eq=False, kw_only=True)
 class ClipModel:
     """A frozen CLIP.
 
-    hashes: SHA-256 of the weights by part. vocabulary: the words it learned, or None if that is no
-    closed list. dropout: share of a ResNet's channels that `encode_crops` leaves out.
+    hashes: SHA-256 of the weights by part. vocabulary: the words it learned and what stands in for
+    others, or None if that is no closed list. dropout: share of a ResNet's channels that
+    `encode_crops` leaves out.
     """
 
     name: str
-    model: nn.Module
+    model: fast.Module
     device: torch.device
     hashes: dict[str, str] = field(default_factory=dict)
-    vocabulary: frozenset[str] | None = None
+    vocabulary: Vocabulary | None = None
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -141,7 +152,7 @@ class ClipModel:
         return self.model.encode_text(tokens.to(self.device))
 
 
-def _too_long(tokenize, text: str, context: int) -> bool:
+def _too_long(tokenize: Callable[..., torch.Tensor], text: str, context: int) -> bool:
     try:
         tokenize(text, context_length=context)
     except RuntimeError:
@@ -157,7 +168,7 @@ class ClipEnsemble:
     Crops are cut at the largest resolution and shrunk for the others.
     """
 
-    vocabulary: frozenset[str] | None
+    vocabulary: Vocabulary | None
     dropout = 0.0
 
     def __init__(self, members: Sequence[ClipModel], weights: Sequence[float] | None = None):
@@ -175,7 +186,7 @@ class ClipEnsemble:
         self.device = members[0].device
         self.hashes = {f"{k} {i}": h for i, m in enumerate(members) for k, h in m.hashes.items()}
         closed = [m.vocabulary for m in members if m.vocabulary is not None]
-        self.vocabulary = frozenset.intersection(*closed) if closed else None
+        self.vocabulary = min(closed, key=lambda v: len(v.words), default=None)
 
     def __repr__(self) -> str:
         return f"ClipEnsemble({self.name!r}, {self.device})"

@@ -7,10 +7,14 @@ that the results are equal.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+Module = Any  # an nn.Module, whose parts mypy cannot know
 
 # -- VQGAN: x · sigmoid(x) in one pass keeps half as much for the gradient
 
@@ -18,7 +22,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 _SAME = torch.tensor([[[1.0, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])
 
 
-def fast_upsample(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def fast_upsample(layer: Module, x: torch.Tensor) -> torch.Tensor:
     """taming's Upsample, pixels doubled and convolved, with 4/9 of its multiplications.
 
     What it convolves is the same number in blocks of four: four 2×2 kernels on x give the same
@@ -38,7 +42,7 @@ def fast_upsample(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return F.pixel_shuffle(torch.stack(pixels, 2).flatten(1, 2), 2)
 
 
-def _resnet_block(block: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def _resnet_block(block: Module, x: torch.Tensor) -> torch.Tensor:
     """taming's ResnetBlock without a time embedding."""
     h = block.conv1(F.silu(block.norm1(x)))
     h = block.conv2(block.dropout(F.silu(block.norm2(h))))
@@ -47,7 +51,7 @@ def _resnet_block(block: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return x + h
 
 
-def _level(level: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def _level(level: Module, x: torch.Tensor) -> torch.Tensor:
     for i, block in enumerate(level.block):
         x = _resnet_block(block, x)
         if len(level.attn):
@@ -55,14 +59,14 @@ def _level(level: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _middle_and_end(network: nn.Module, x: torch.Tensor, *, end: bool) -> torch.Tensor:
+def _middle_and_end(network: Module, x: torch.Tensor, *, end: bool) -> torch.Tensor:
     if end:
         return network.conv_out(F.silu(network.norm_out(x)))
     x = _resnet_block(network.mid.block_1, x)
     return _resnet_block(network.mid.block_2, network.mid.attn_1(x))
 
 
-def encode(encoder: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def encode(encoder: Module, x: torch.Tensor) -> torch.Tensor:
     """taming's Encoder: (n, c, h, w) to (n, z_channels, h/f, w/f)."""
     x = encoder.conv_in(x)
     for level in encoder.down:
@@ -72,7 +76,7 @@ def encode(encoder: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return _middle_and_end(encoder, _middle_and_end(encoder, x, end=False), end=True)
 
 
-def decode(decoder: nn.Module, z: torch.Tensor) -> torch.Tensor:
+def decode(decoder: Module, z: torch.Tensor) -> torch.Tensor:
     """taming's Decoder: (n, z_channels, h, w) to (n, c, f·h, f·w)."""
     x = _middle_and_end(decoder, decoder.conv_in(z), end=False)
     for level in reversed(decoder.up):
@@ -85,7 +89,7 @@ def decode(decoder: nn.Module, z: torch.Tensor) -> torch.Tensor:
 # -- CLIP
 
 
-def for_inference(clip: nn.Module) -> nn.Module:
+def for_inference(clip: Module) -> Module:
     """The same frozen CLIP; a ResNet's batch norms go into the convolutions before them."""
     for part in clip.visual.modules():
         for conv, norm in (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"), ("0", "1")):
@@ -96,7 +100,7 @@ def for_inference(clip: nn.Module) -> nn.Module:
 
 
 def encode_image(
-    visual: nn.Module,
+    visual: Module,
     x: torch.Tensor,
     *,
     dropout: float = 0.0,
@@ -118,7 +122,7 @@ def encode_image(
     return _attention_pool(visual.attnpool, x)
 
 
-def resnet_stem(visual: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def resnet_stem(visual: Module, x: torch.Tensor) -> torch.Tensor:
     """Features of OpenAI's ResNet before its first pooling, of normalised pictures (n, 3, h, w)."""
     for i in "123":
         x = getattr(visual, f"bn{i}")(getattr(visual, f"conv{i}")(x))
@@ -126,7 +130,7 @@ def resnet_stem(visual: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _attention_pool(pool: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def _attention_pool(pool: Module, x: torch.Tensor) -> torch.Tensor:
     """A ResNet's attention pooling (n, c, h, w) to (n, d), whose only query is the mean.
 
     With one query it is less work to bring it to the pixels, and their mean to the values, than
@@ -142,7 +146,7 @@ def _attention_pool(pool: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return pool.c_proj(seen.flatten(1) + pool.v_proj.bias)
 
 
-def _vision_transformer(visual: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def _vision_transformer(visual: Module, x: torch.Tensor) -> torch.Tensor:
     x = visual.conv1(x).flatten(2).transpose(1, 2)  # (n, patches, width)
     x = torch.cat([visual.class_embedding.expand(len(x), 1, -1), x], 1)
     x = visual.ln_pre(x + visual.positional_embedding).transpose(0, 1)
@@ -157,6 +161,6 @@ def _vision_transformer(visual: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return visual.ln_post(x[0]) @ visual.proj
 
 
-def _mlp(block: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def _mlp(block: Module, x: torch.Tensor) -> torch.Tensor:
     """x · sigmoid(1.702 x), OpenAI's QuickGELU, in one pass."""
     return block.mlp.c_proj(F.silu(1.702 * block.mlp.c_fc(block.ln_2(x))) / 1.702)

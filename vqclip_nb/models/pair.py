@@ -5,22 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..vocabulary import Vocabulary
 from ..weights import (
     CLIPS,
     VQGANS,
     WeightsError,
+    parse_config,
+    parse_facts,
     read_checked,
     read_config,
     read_state,
     sha256_of,
     slim_cache,
 )
+from .classifier import ShapeJudge, build_shape_judge
 from .clip import NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
+from .library import Library
+from .prior import Prior, build_prior
 from .vqgan import VQGAN
 
 EMOJI = Path(__file__).parent.parent / "emoji"
@@ -37,7 +44,18 @@ VQGAN_PARTS = (  # what painting needs of a checkpoint; the rest is losses and r
 PUBLISHED_DEFAULTS = dict(
     learning_rate=0.1, total_iter=500, crops=32, noise_factor=0.1, weight_decay=0.0
 )
-EMOJI_DEFAULTS: dict[str, Any] = {}  # `Settings`' own figures were measured on it
+# Measured by blind naming and steering; see the pair's card.
+EMOJI_DEFAULTS: dict[str, Any] = dict(
+    start="library",
+    start_strength=0.2,
+    keep_edges=40.0,
+    keep_colours=5.0,
+    learning_rate=0.1,
+    ema_decay=0.9,
+    total_iter=60,
+    crops=12,
+    weight_decay=0.0,
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +90,25 @@ class Pair:
     @property
     def device(self) -> torch.device:
         return self.clip.device
+
+    @cached_property
+    def library(self) -> Library | None:
+        """Drawings to start from; None unless the pair's VQGAN is the one that they were made
+        with. WeightsError if their file is corrupt."""
+        if self.clip.vocabulary is None:
+            return None
+        state, metadata, _ = read_checked(EMOJI / "library.safetensors")
+        if metadata["vqgan"] != self.vqgan_hash:
+            return None
+        return Library(self.vqgan, state, metadata, self.clip.vocabulary)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """What settings left empty mean; without a library, a start from noise as it is usual."""
+        side, own = self.facts.size, self.facts.defaults
+        if own.get("start") == "library" and self.library is None:
+            own = {}
+        return {"height": side, "width": side, **own}
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -116,6 +153,7 @@ def load_pair(
             raise ValueError(f"clip {one!r} is not known: choose one of {', '.join(CLIPS)}")
     device = torch.device(device) if device else best_device()
     clip_meta: dict[str, str] = {}
+    guide: ClipModel | ClipEnsemble
     if name == "emoji":
         guide, clip_meta = _emoji_clip("clip", device)
         paints, meta, digest = read_checked(EMOJI / "vqgan.safetensors")
@@ -131,7 +169,7 @@ def load_pair(
         name=name,
         clip=guide,
         vqgan=_build_vqgan(json.loads(meta["config"]), paints),
-        facts=_facts(clip_meta, meta, defaults=EMOJI_DEFAULTS if name == "emoji" else None),
+        facts=_facts(clip_meta, meta),
         vqgan_hash=digest,
     )
 
@@ -147,6 +185,21 @@ def load_judge(name: str = "emoji", *, device: str | torch.device | None = None)
         )
     device = torch.device(device) if device else best_device()
     return _emoji_clip("judge", device)[0] if name == "emoji" else _published_clip(name, device)
+
+
+def load_shape_judge(*, device: str | torch.device | None = None) -> ShapeJudge:
+    """The emoji pair's second judge, a classifier of another family: which of its names a finished
+    picture shows, and whether it is a painting that shows none. WeightsError if it is corrupt."""
+    state, meta, digest = read_checked(EMOJI / "shapes.safetensors")
+    device = torch.device(device) if device else best_device()
+    return build_shape_judge(state, json.loads(meta["names"]), device, digest)
+
+
+def load_prior(*, device: str | torch.device | None = None) -> Prior:
+    """The emoji pair's prior over the codes of its VQGAN. WeightsError if it is corrupt."""
+    state, meta, _ = read_checked(EMOJI / "prior.safetensors")
+    device = torch.device(device) if device else best_device()
+    return build_prior(json.loads(meta["config"]), state).to(device)
 
 
 def open_pair(
@@ -168,7 +221,7 @@ def open_pair(
         raise WeightsError(
             f"{vqgan} holds no configuration: give config=PATH, the yaml that came with it"
         )
-    shape = read_config(config) if config else json.loads(meta["config"])
+    shape = read_config(config) if config else parse_config(meta["config"], str(vqgan))
     keep = {k: v for k, v in paints.items() if k.startswith(VQGAN_PARTS)}
     device = torch.device(device) if device else best_device()
     return Pair(
@@ -204,33 +257,31 @@ def _published_clip(name: str, device: torch.device) -> ClipModel:
     return ClipModel(name=name, model=build_clip(state), device=device, hashes=hashes)
 
 
-def _stored(*metadata: dict[str, str]) -> dict[str, Any]:
-    """What weight files know besides weights, as their exporter wrote it."""
-    return {k: v for of_file in metadata for k, v in json.loads(of_file.get("facts", "{}")).items()}
-
-
 def _clip_facts(metadata: dict[str, str]) -> dict[str, Any]:
-    stored, facts = _stored(metadata), {}
+    stored = parse_facts(metadata)
+    facts: dict[str, Any] = {}
     if "words" in stored:
-        facts["vocabulary"] = frozenset(stored["words"])
+        words, table = frozenset(stored["words"]), EMOJI / "words.txt"
+        facts["vocabulary"] = Vocabulary.read(words, table) if table.exists() else Vocabulary(words)
     if "dropout" in stored:
         facts["dropout"] = float(stored["dropout"])
     return facts
 
 
-def _facts(*metadata: dict[str, str], defaults: Mapping[str, Any] | None = None) -> Facts:
-    stored = _stored(*metadata)
+def _facts(*metadata: dict[str, str]) -> Facts:
+    stored = parse_facts(*metadata)
+    measured = EMOJI_DEFAULTS if stored else PUBLISHED_DEFAULTS  # published files know nothing
     return Facts(
         size=int(stored.get("size", 448)),
         default_background=stored.get("ground", ""),
-        defaults=PUBLISHED_DEFAULTS if defaults is None else defaults,
+        defaults=stored.get("defaults", measured),
     )
 
 
 def _build_vqgan(config: dict, state: dict[str, torch.Tensor]) -> VQGAN:
     try:
         return VQGAN.from_state(config, state)
-    except (KeyError, RuntimeError, TypeError) as e:
+    except (KeyError, RuntimeError, TypeError, ValueError) as e:
         raise WeightsError(
             f"these weights do not fit the VQGAN configuration: {str(e)[:300]}"
         ) from e

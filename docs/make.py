@@ -1,0 +1,117 @@
+"""Carries what is written once to where it is read: `make docs`, or with --check only compares.
+
+The repository's address stands in pyproject.toml, the controls in settings.py, what a file holds in
+its docstring, the notebooks' install cell below. The .ipynb files are made from the .py files.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import jupytext
+
+from vqclip_nb.models.pair import EMOJI_DEFAULTS, PUBLISHED_DEFAULTS
+from vqclip_nb.settings import table
+
+ROOT = Path(__file__).resolve().parents[1]
+URL = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]["urls"]["Repository"]
+NAME = URL.removeprefix("https://github.com/")
+CONTROLS = table({"emoji": EMOJI_DEFAULTS, "other pairs": PUBLISHED_DEFAULTS})
+
+INSTALL = f"""\
+# Brings vqclip_nb unless it is here already. For another copy of it, change the next line.
+REPOSITORY = "{URL}"
+import contextlib, importlib.util, pathlib, re, socket, sys, urllib.request
+
+if importlib.util.find_spec("vqclip_nb") is None:
+    source = f"git+{{REPOSITORY}}"
+    if "google.colab" in sys.modules:  # it knows from which fork this notebook was opened
+        with contextlib.suppress(Exception):
+            asked = f"http://{{socket.gethostbyname(socket.gethostname())}}:9000/api/sessions"
+            said = urllib.parse.unquote(urllib.request.urlopen(asked, timeout=3).read().decode())
+            fork = re.search(r"(https://github.com/[\\w.-]+/[\\w.-]+)/blob/([\\w.-]+)/", said)
+            source = f"git+{{fork[1]}}@{{fork[2]}}"
+    if pathlib.Path("../vqclip_nb").is_dir():
+        source = pathlib.Path("..").resolve().as_uri()
+    get_ipython().run_line_magic("pip", f'install -q "vqclip_nb[train] @ {{source}}"')
+"""
+
+# Where an address stands: what comes before it, and what it is made of.
+OWNER = r"[\w.-]+/[\w.-]+"
+ADDRESSES = [
+    (rf"(?<=colab\.research\.google\.com/github/){OWNER}", NAME),
+    (rf"(?<=mybinder\.org/v2/gh/){OWNER}", NAME),
+    (rf"(?<=git clone )https://github\.com/{OWNER}", URL),
+    (rf"(?<=git\+)https://github\.com/{OWNER}", URL),
+    (rf"https://github\.com/{OWNER}(?=/actions/)", URL),
+]
+
+
+def rooms() -> str:
+    """Each file of the package with the first paragraph of its own docstring, as a table."""
+    rows = ["| file | what it holds |", "|---|---|"]
+    for path in sorted(ROOT.glob("vqclip_nb/**/*.py"), key=lambda p: (len(p.parts), p)):
+        about = ast.get_docstring(ast.parse(path.read_text("utf8"))) or ""
+        if path.name != "__init__.py" and about:
+            name = path.relative_to(ROOT / "vqclip_nb").as_posix()
+            words = " ".join(about.split("\n\n")[0].split())
+            rows.append(f"| [`{name}`](../vqclip_nb/{name}) | {words} |")
+    return "\n".join(rows)
+
+
+def made(name: str, table: str, text: str) -> str:
+    """The text with this table between the two comments that ask for it."""
+    begin, end = f"<!-- {name}, by make docs -->\n", "<!-- end -->"
+    pattern = f"({re.escape(begin)}).*?(?={end})"
+    return re.sub(pattern, lambda m: f"{m[1]}{table}\n", text, flags=re.S)
+
+
+def filled(text: str) -> str:
+    """A page or notebook with today's address, tables and install cell."""
+    for pattern, address in ADDRESSES:
+        text = re.sub(pattern, address, text)
+    text = made("controls", CONTROLS, text)
+    text = made("rooms", rooms(), text)
+    cell = f'# %% tags=["install"]\n{INSTALL}\n'
+    return re.sub(r'# %% tags=\["install"\]\n.*?(?=^# %%)', lambda _: cell, text, flags=re.S | re.M)
+
+
+def same_cells(notebook: Path, text: str) -> bool:
+    """Whether a stored .ipynb holds the cells of the .py text."""
+    if not notebook.is_file():
+        return False
+    stored, wanted = jupytext.read(notebook), jupytext.reads(text, "py:percent")
+    return [(c.cell_type, c.source, c.metadata.get("tags")) for c in stored.cells] == [
+        (c.cell_type, c.source, c.metadata.get("tags")) for c in wanted.cells
+    ]
+
+
+def main(check: bool) -> int:
+    """Make what is stale, or with `check` name it and return 1."""
+    stale = []
+    notebooks = sorted((ROOT / "notebooks").glob("*.py"))
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *notebooks]:
+        before = path.read_text("utf8")
+        after = filled(before)
+        if after != before:
+            stale.append(path)
+            if not check:
+                path.write_text(after, "utf8", newline="\n")
+        notebook = path.with_suffix(".ipynb")
+        if path in notebooks and not same_cells(notebook, after):
+            stale.append(notebook)
+            if not check:
+                command = [sys.executable, "-m", "jupytext", "--quiet", "--to", "ipynb", "--update"]
+                subprocess.run([*command, str(path)], check=True)
+    for path in stale:
+        print(f"{'stale' if check else 'made'}: {path.relative_to(ROOT)}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv))

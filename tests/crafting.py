@@ -1,0 +1,239 @@
+"""Builds files as torch writes them, with anything inside."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import struct
+import warnings
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import nn
+
+FLOATS = ("torch", "FloatStorage")
+
+
+class Bomb:
+    """Makes a folder if anybody unpickles it."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.target),)
+
+
+# -- archives whose code does something -----------------------------------------------------------
+
+
+class Writes(nn.Module):
+    """Writes a file as soon as TorchScript loads it."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__()
+        self.weight, self.target = nn.Parameter(torch.zeros(2)), target
+
+    @torch.jit.export
+    def __getstate__(self):
+        return self.weight, self.target, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[torch.Tensor, str, bool]):
+        self.weight, self.target, self.training = state
+        torch.save(state[0], self.target)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.weight
+
+
+class Hangs(Writes):
+    """Never ends loading."""
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[torch.Tensor, str, bool]):
+        self.weight, self.target, self.training = state
+        while True:
+            self.weight += 1
+
+
+class Grows(Writes):
+    """Takes four gigabytes while it loads."""
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[torch.Tensor, str, bool]):
+        self.weight, self.target, self.training = state
+        self.weight = torch.ones(1_000_000_000)
+
+
+def scripted(module: nn.Module) -> bytes:
+    """The TorchScript archive of a module."""
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecated, but what is published is of this kind
+        torch.jit.save(torch.jit.script(module), file)
+    return file.getvalue()
+
+
+# -- pickles by hand ------------------------------------------------------------------------------
+
+
+def text(value: str) -> bytes:
+    data = value.encode("utf8", "surrogatepass")
+    return b"X" + struct.pack("<I", len(data)) + data
+
+
+def whole(value: int) -> bytes:
+    data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+    return b"\x8a" + bytes([len(data)]) + data
+
+
+def name(module: str, what: str) -> bytes:
+    return f"c{module}\n{what}\n".encode()
+
+
+def row(*numbers: int) -> bytes:
+    return b"(" + b"".join(map(whole, numbers)) + b"t"
+
+
+def storage(numel: int, key: str = "0", of: tuple[str, str] = FLOATS) -> bytes:
+    return b"(" + text("storage") + name(*of) + text(key) + text("cpu") + whole(numel) + b"tQ"
+
+
+def tensor(stored: bytes, size: bytes, stride: bytes, offset: int = 0) -> bytes:
+    """The instructions that torch writes for a tensor, with any numbers."""
+    hooks = name("collections", "OrderedDict") + b")R"
+    call = name("torch._utils", "_rebuild_tensor_v2")
+    return call + b"(" + stored + whole(offset) + size + stride + b"\x89" + hooks + b"tR"
+
+
+def state_dict(*tensors: bytes) -> bytes:
+    """A pickled dict of these, named w0, w1, ..."""
+    items = b"".join(text(f"w{i}") + t for i, t in enumerate(tensors))
+    return b"\x80\x02}(" + items + b"u."
+
+
+def packed(
+    pickled: bytes,
+    stored: dict[str, bytes] | None = None,
+    *,
+    compression: int = zipfile.ZIP_STORED,
+    extra: dict[str, bytes] | None = None,
+    root: str = "archive",
+) -> bytes:
+    """A checkpoint in a zip, as torch writes them, from any pickle and storages."""
+    file = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(file, "w", compression) as archive:
+        warnings.simplefilter("ignore")  # of names twice
+        archive.writestr(f"{root}/data.pkl", pickled)
+        for key, data in (stored or {}).items():
+            archive.writestr(f"{root}/data/{key}", data)
+        for path, data in (extra or {}).items():
+            archive.writestr(path, data)
+    return file.getvalue()
+
+
+def one(size: bytes, stride: bytes, offset: int = 0, numel: int = 4) -> bytes:
+    """A checkpoint of one tensor over a storage of 16 bytes that is said to hold `numel` floats."""
+    return packed(state_dict(tensor(storage(numel), size, stride, offset)), {"0": bytes(16)})
+
+
+def patched(data: bytes, old: bytes, new: bytes) -> bytes:
+    assert old in data and len(old) == len(new)
+    return data.replace(old, new)
+
+
+def twice_named() -> bytes:
+    """A zip with two entries of the same name."""
+    good = state_dict(tensor(storage(4), row(4), row(1)))
+    data = packed(good, {"0": bytes(16), "1": b"x" * 16})
+    return patched(data, b"archive/data/1", b"archive/data/0")
+
+
+def overlapping() -> bytes:
+    """A zip whose list says that two entries share one place."""
+    good = state_dict(tensor(storage(4), row(4), row(1)))
+    data = bytearray(packed(good, {"0": bytes(16), "1": bytes(16)}))
+    places = [i for i in range(len(data)) if data[i : i + 4] == b"PK\x01\x02"]
+    data[places[2] + 42 : places[2] + 46] = data[places[1] + 42 : places[1] + 46]
+    return bytes(data)
+
+
+def oversized() -> bytes:
+    """A zip that declares 4 GB for an entry of 16 bytes."""
+    numel = (1 << 30) - 1
+    data = bytearray(
+        packed(state_dict(tensor(storage(numel), row(numel), row(1))), {"0": bytes(16)})
+    )
+    place = data.rindex(b"PK\x01\x02")
+    data[place + 20 : place + 28] = struct.pack("<II", numel * 4, numel * 4)
+    return bytes(data)
+
+
+def bombed() -> bytes:
+    """A small file that unpacks to 256 MB."""
+    count = 1 << 26
+    pickled = state_dict(tensor(storage(count), row(count), row(1)))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        with archive.open("archive/data/0", "w") as entry:
+            for _ in range(256):
+                entry.write(bytes(1 << 20))
+    return file.getvalue()
+
+
+def crowded(count: int = 400_000) -> bytes:
+    """A zip with a long list of empty entries."""
+    entry = struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 0, 0, 33, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0)
+    listed = (entry + b"x") * count
+    record = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(listed), 4)
+    where = struct.pack("<4sIQI", b"PK\6\7", 0, 4 + len(listed), 1)
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 65535, 65535, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    return b"PK\3\4" + listed + record + where + end
+
+
+def module(attributes: bytes) -> bytes:
+    """The pickle of a TorchScript module with these attributes."""
+    return b"\x80\x02" + name("__torch__", "M") + b")\x81}(" + attributes + b"ub."
+
+
+CODE = {"archive/code/__torch__.py": b"class M(Module):\n  __parameters__ = []\n"}
+
+
+def shared_modules(levels: int = 60) -> bytes:
+    """Modules that hold the next one twice: 2 to the power of `levels` names."""
+    new = name("__torch__", "M") + b")\x81"
+    inner = new + b"q\x00"
+    for i in range(levels):
+        body = text("a") + b"h" + bytes([i]) + text("b") + b"h" + bytes([i])
+        inner += new + b"}(" + body + b"ubq" + bytes([i + 1])
+    return packed(b"\x80\x02" + inner + b".", extra=CODE)
+
+
+def own_parent() -> bytes:
+    """A module that holds itself."""
+    new = name("__torch__", "M") + b")\x81q\x00"
+    pickled = b"\x80\x02" + new + b"}(" + text("me") + b"h\x00ub."
+    return packed(pickled, extra=CODE)
+
+
+def legacy(pickled: bytes, keys: list[str], stored: bytes) -> bytes:
+    """A file as torch wrote them before 1.6, from any pickle and what follows it."""
+    machine = {"protocol_version": 1001, "little_endian": True, "type_sizes": {}}
+    heads = [torch.serialization.MAGIC_NUMBER, 1001, machine]
+    parts = [pickle.dumps(head, protocol=2) for head in heads]
+    return b"".join([*parts, pickled, pickle.dumps(keys, protocol=2), stored])
+
+
+def old_storage(numel: int, key: str = "0") -> bytes:
+    return storage(numel, key)[:-2] + b"NtQ"
+
+
+def tensors_header(header: object, data: bytes = b"") -> bytes:
+    """A safetensors file with any header."""
+    words = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(words)) + words + data

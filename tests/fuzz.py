@@ -1,0 +1,163 @@
+"""What no run, recipe or saved state may do, tried at random: an error of an undocumented kind.
+
+    python tests/fuzz.py --minutes 60
+
+The tests call the same functions with a few tries each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+import vqclip_nb as vq
+from vqclip_nb.settings import KNOBS, TYPES
+
+ODD = [
+    None, True, -1, 0, 1e-46, 1e39, -1e308, float("nan"), float("inf"), 10**400, "", " ", "|", ":",
+    "\x00", "\ud800", "a" * 3000, [], [[]], {}, b"x", 2.5, "a fox", "a fox:1e39 | snow:-1e-46",
+    "x" * 200, "a|b|c:0", "nowhere.png", "data:image/png;base64,AAAA", "🦊🏽‍🚀", "${oc.env:HOME}",
+]  # fmt: skip
+TINY = dict(total_iter=2, crops=2, height=16, width=16, show_step=1)
+Tries = Callable[[random.Random, vq.Pair, Path], None]
+
+
+def a_value(name: str, rng: random.Random) -> Any:
+    """One that is allowed, or on the border, or odd."""
+    knob, kind = KNOBS[name], TYPES[name]
+    if rng.random() < 0.15:
+        return rng.choice(ODD)
+    if knob.choices:
+        return rng.choice(knob.choices)
+    if kind == "bool":
+        return rng.random() < 0.5
+    if knob.high is None:
+        words = ["a fox", "snow", "ocean", "🦊", "a red apple:2", "unheard", "a|b", "tree:-1"]
+        text = " | ".join(rng.sample(words, rng.randint(1, 3)))
+        return "" if name == "init_image" else [text] if name == "include" else text
+    border = rng.choice([knob.low, knob.high, rng.uniform(knob.low, knob.high), rng.gauss(0, 9)])
+    return int(border) if kind == "int" and rng.random() < 0.9 else border
+
+
+def settings(rng: random.Random, pair: vq.Pair, folder: Path) -> None:
+    """Any settings give two steps of finite numbers, or an error that names the field."""
+    names = rng.sample(list(KNOBS), rng.randint(1, 6))
+    values = {name: a_value(name, rng) for name in names} | TINY
+    values.setdefault("include", ["a fox"])
+    try:
+        made = vq.Settings(**values)
+    except ValueError as e:
+        assert any(name in str(e) for name in names), (values, e)
+        return
+    assert vq.Settings.from_json(made.to_json()) == made
+    try:
+        run = vq.Run(pair, made)
+    except (ValueError, FileNotFoundError) as e:  # weights that cancel, no picture, no word known
+        assert str(e)
+        return
+    for frame in run:
+        assert math.isfinite(frame.loss) and math.isfinite(frame.similarity), values
+    assert run.done
+
+
+def recipes(rng: random.Random, pair: vq.Pair, folder: Path) -> None:
+    """Any recipe gives settings, or a ValueError."""
+    base = json.loads(vq.Settings(include=["a fox"], **TINY).to_json())
+    recipe: Any = {"made_by": "vqclip_nb", "form": 2, "settings": base, "hashes": pair.hashes}
+    recipe |= {"steps": 1, "changes": []}
+    for _ in range(rng.randint(1, 4)):
+        target = rng.choice([recipe, base])
+        target[rng.choice(list(target))] = rng.choice(ODD[:13] + ODD[14:])
+    if rng.random() < 0.05:
+        recipe = rng.choice(ODD[:10])
+    text = json.dumps(recipe, default=str)
+    if rng.random() < 0.2:
+        text = text[: rng.randrange(len(text) + 1)]
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("vqclip_nb", text)
+    path = folder / "a.png"
+    Image.new("RGB", (8, 8)).save(path, pnginfo=info)
+    if rng.random() < 0.3:
+        content = bytearray(path.read_bytes())
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+    try:
+        vq.open_recipe(path)
+        vq.replay(path, pair)
+    except ValueError as e:
+        assert str(e)
+
+
+def saved_runs(rng: random.Random, pair: vq.Pair, folder: Path) -> None:
+    """A saved run with any damage is refused; nothing goes on differently in silence."""
+    path = folder / "whole.state"
+    if not path.exists():
+        run = vq.Run(pair, vq.Settings(include=["a fox"], **TINY))
+        run.step()
+        run.save(path)
+    content = bytearray(path.read_bytes())
+    for _ in range(rng.randint(1, 3)):
+        kind = rng.random()
+        if kind < 0.6:
+            content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        elif kind < 0.8:
+            del content[rng.randrange(len(content)) :]
+            content += b" " * 8
+        else:
+            at = rng.randrange(len(content))
+            content[at:at] = rng.randbytes(rng.randint(1, 40))
+    damaged = folder / "damaged.state"
+    damaged.write_bytes(content)
+    try:
+        vq.Run.resume(damaged, pair)
+    except vq.WeightsError as e:
+        assert str(e)
+    else:
+        assert bytes(content) == path.read_bytes()
+
+
+FUZZERS: dict[str, Tries] = {f.__name__: f for f in (settings, recipes, saved_runs)}
+
+
+def fuzz(name: str, pair: vq.Pair, *, tries: int = 0, seconds: float = 0.0, seed: int = 0) -> int:
+    """How many inputs were tried without an undocumented error; the first one is raised."""
+    done, until = 0, time.monotonic() + seconds
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        while done < tries or time.monotonic() < until:
+            try:
+                FUZZERS[name](random.Random(f"{seed} {done}"), pair, Path(folder))
+            except BaseException:
+                print(f"{name}, seed {seed}, try {done}", file=sys.stderr)
+                raise
+            done += 1
+    return done
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=int(np.random.default_rng().integers(2**31)))
+    asked = parser.parse_args()
+    pair = vq.load_pair("emoji", device="cpu")
+    for name in FUZZERS:
+        share = 60 * asked.minutes / len(FUZZERS)
+        print(
+            f"{name}: {fuzz(name, pair, seconds=share, seed=asked.seed):,} inputs, 0 undocumented"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""A saved run goes on bit for bit, and nothing damaged is ever gone on with in silence."""
+
+import random
+
+import numpy as np
+import pytest
+
+import vqclip_nb as vq
+from vqclip_nb.checkpoint import previous
+
+
+@pytest.fixture(scope="module")
+def half(pair):
+    quick = dict(total_iter=6, crops=2, height=32, width=32, show_step=4, ema_decay=0.9)
+    run = vq.Run(pair, vq.Settings(include=["a red apple", "a fox"], **quick))
+    for _ in range(4):
+        run.step()
+    return run
+
+
+def test_any_name_will_do_and_the_last_picture_comes_back(pair, half, tmp_path):
+    again = vq.Run.resume(half.save(tmp_path / "my run.state"), pair)
+    assert not half.last.shown and again.last.iteration == 3
+    assert np.array_equal(np.asarray(again.image), np.asarray(half.image))
+    assert len(again.frames) == len(half.frames) and again.first == half.first
+
+
+def test_average_switched_on_in_mid_run_is_resumed_and_branched(pair, small, tmp_path):
+    run = vq.Run(pair, small(total_iter=8))
+    for _ in range(3):
+        run.step()
+    run.change(ema_decay=0.8)
+    run.step()
+    resumed = vq.Run.resume(run.save(tmp_path / "a"), pair)
+    list(run), list(resumed)
+    assert [f.pixels for f in resumed.frames] == [f.pixels for f in run.frames]
+    branch = run.branch(run.frames[-2])
+    list(branch)
+    assert branch.frames[-1].pixels == run.frames[-1].pixels
+
+
+def test_every_flipped_bit_is_noticed(pair, half, tmp_path):
+    path = half.save(tmp_path / "a.state")
+    whole, rng = path.read_bytes(), random.Random(0)
+    for _ in range(60):
+        damaged = bytearray(whole)
+        damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged)
+        with pytest.raises(vq.WeightsError):
+            vq.Run.resume(path, pair)
+    for cut in (0, 7, 100, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(vq.WeightsError):
+            vq.Run.resume(path, pair)
+
+
+def test_the_copy_before_is_used_when_the_newest_is_damaged(pair, small, tmp_path):
+    run = vq.Run(pair, small(total_iter=6))
+    run.step()
+    path = run.save(tmp_path / "a.state")
+    run.step()
+    run.save(path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.warns(UserWarning, match="damaged.*the copy before it is used"):
+        again = vq.Run.resume(path, pair)
+    assert len(again.history) == 1
+    list(again), list(run)
+    assert again.frames[-1].pixels == run.frames[-1].pixels
+    path.unlink()  # killed between the two renames
+    with pytest.warns(UserWarning, match="the copy before it is used"):
+        assert len(vq.Run.resume(path, pair).history) == 1
+    previous(path).unlink()
+    with pytest.raises(FileNotFoundError, match="no saved run"):
+        vq.Run.resume(path, pair)
+
+
+def test_a_run_that_slowed_down_goes_on_slowly(pair, small, tmp_path):
+    with pytest.warns(UserWarning, match="one step back"):
+        run = vq.Run(pair, small(learning_rate=10, weight_decay=10, total_iter=40))
+        while not run.painting.slowed:
+            run.step()
+        resumed = vq.Run.resume(run.save(tmp_path / "a"), pair)
+        list(run), list(resumed)
+    assert resumed.history == run.history
+    assert [f.pixels for f in resumed.frames] == [f.pixels for f in run.frames]
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_an_interrupt_at_any_line_changes_nothing(pair, small, monkeypatch, ema_decay):
+    """Interrupts where the run's own functions return, one after another."""
+    quick = dict(total_iter=4, show_step=1, crops=2, height=32, width=32, ema_decay=ema_decay)
+    whole = vq.Run(pair, small(["a fox", "an owl"], **quick))
+    list(whole)
+    places = [
+        (vq.Run, "_thin_states"),
+        (vq.Run, "_begin"),
+        (vq.Frame, "keep"),
+        (type(whole.painting), "take"),
+        (type(whole.painting), "pixels"),
+        (type(whole.painting), "similarity"),
+        (type(whole.painting.optimization), "_average"),
+    ]
+    run, cuts = vq.Run(pair, small(["a fox", "an owl"], **quick)), 0
+    for owner, name in places * 2:
+        real = getattr(owner, name)
+
+        def cut(*args, real=real, **options):
+            real(*args, **options)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as m:
+            m.setattr(owner, name, cut)
+            try:
+                run.step()
+            except KeyboardInterrupt:
+                cuts += 1
+        if len(run.history) < 7:
+            run.step()
+    list(run)
+    assert cuts >= 12
+    assert run.history == whole.history
+    assert [f.pixels for f in run.frames] == [f.pixels for f in whole.frames]

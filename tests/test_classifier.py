@@ -1,0 +1,99 @@
+"""The judge of shapes: its network, what it says of a picture, and its training."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from vqclip_nb.emoji.train_classifier import ClassifierOptions, train_classifier
+from vqclip_nb.experiments.scores import concepts
+from vqclip_nb.models.classifier import Classifier, ShapeJudge, build_shape_judge
+from vqclip_nb.models.pair import load_shape_judge
+
+
+@pytest.fixture
+def picture():
+    return Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+
+
+@pytest.fixture
+def judge():
+    """One whose answer is known: fox .5, owl .3, cat 0, painting .2."""
+    classifier = Classifier(4)
+    torch.nn.init.zeros_(classifier.head.weight)
+    classifier.head.bias.data = torch.tensor([0.5, 0.3, 1e-9, 0.2]).log()
+    return ShapeJudge(
+        classifier=classifier, names=["fox", "owl", "cat"], device=torch.device("cpu")
+    )
+
+
+def test_it_ranks_names_and_says_how_much_of_a_painting_it_sees(judge, picture):
+    assert judge.probabilities(picture).tolist() == pytest.approx([0.5, 0.3, 0, 0.2], abs=1e-6)
+    assert [judge.rank(picture, n) for n in ("fox", "an owl", "the cat")] == [1, 2, 3]
+    assert judge.painting_share(picture) == pytest.approx(0.2)
+    assert [n for n, _ in judge.top(picture, 2)] == ["fox", "owl"]
+    with pytest.raises(ValueError, match="'a foxx' is not among the names .* did you mean fox"):
+        judge.rank(picture, "a foxx")
+
+
+def test_it_takes_over_imagenets_layers_and_freezes_the_first(judge):
+    ours = Classifier(4)
+    theirs = {f"their.{k}": torch.rand_like(v.float()) for k, v in ours.state_dict().items()}
+    theirs = {k: v for k, v in theirs.items() if ".head." not in k}
+    ours.start_from_imagenet(theirs)
+    for key, value in ours.state_dict().items():
+        if not key.startswith("head.") and not key.endswith("batches_tracked"):
+            assert torch.equal(value, theirs[f"their.{key}"])
+    norm, late = ours.stem[1], ours.blocks[-1].layers[0][1]
+    before = [norm.running_mean.clone(), late.running_mean.clone()]
+    ours.train()(torch.rand(2, 3, 96, 96)).sum().backward()
+    assert torch.equal(norm.running_mean, before[0])
+    assert not torch.equal(late.running_mean, before[1])
+    assert ours.stem[0].weight.grad is None and ours.blocks[-1].layers[0][0].weight.grad is not None
+    with pytest.raises(ValueError, match="no EfficientNet-Lite0: stem.0.weight is"):
+        ours.start_from_imagenet({"a": torch.zeros(3)})
+
+
+def test_an_interrupted_training_goes_on_and_its_weights_judge(sprites, tmp_path, picture):
+    paintings = tmp_path / "paintings.pt"
+    torch.save({"pictures": torch.zeros(76, 3, 128, 128, dtype=torch.uint8)}, paintings)
+    options = ClassifierOptions(
+        data=sprites, out=tmp_path / "whole", steps=4, every=2, batch=8, coded=6,
+        paintings=paintings, device="cpu",
+    )  # fmt: skip
+    *_, whole = train_classifier(options)
+    parts = dataclasses.replace(options, out=tmp_path / "parts")
+    assert next(train_classifier(parts)).step == 2
+    torch.manual_seed(5)
+    *_, second = train_classifier(parts)
+    for key, value in whole.average.state_dict().items():
+        assert torch.equal(value, second.average.state_dict()[key]), key
+    row = json.loads(open(tmp_path / "parts" / "shapes.jsonl").readlines()[-1])
+    assert row["step"] == 4 and 0 <= row["coded5"] <= 1 and "caught" in row
+
+    file = tmp_path / "whole" / "shapes.safetensors"
+    with safe_open(file, "pt") as opened:
+        names = json.loads(opened.metadata()["names"])
+    judge = build_shape_judge(load_file(file), names, torch.device("cpu"), "abc")
+    assert judge.hashes == {"classifier": "abc"} and len(names) == 11
+    assert judge.probabilities(picture).sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_the_one_that_ships_names_plain_shapes():
+    judge = load_shape_judge(device="cpu")
+    assert [name.removeprefix("a ").removeprefix("an ") for name in concepts()] == judge.names
+    night, day = Image.new("RGB", (128, 128), (20, 30, 95)), Image.new("RGB", (128, 128), "white")
+    moon, face = ImageDraw.Draw(night), ImageDraw.Draw(day)
+    moon.ellipse((24, 24, 104, 104), fill=(250, 220, 90))
+    moon.ellipse((48, 14, 124, 94), fill=(20, 30, 95))
+    face.ellipse((14, 14, 114, 114), fill=(250, 205, 50))
+    face.ellipse((42, 44, 54, 60), fill="brown")
+    face.ellipse((74, 44, 86, 60), fill="brown")
+    face.arc((40, 50, 88, 92), 20, 160, fill="brown", width=6)
+    assert judge.rank(night, "a moon") == 1 and judge.rank(day, "slightly smiling face") == 1
+    assert judge.painting_share(night) < 0.1 and judge.painting_share(day) < 0.1

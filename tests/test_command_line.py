@@ -1,0 +1,155 @@
+"""The command line: options made from `Settings`, files where they were asked for, Ctrl-C loses
+nothing."""
+
+import _thread
+import dataclasses
+import importlib.util
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from threading import Timer
+
+import pytest
+from PIL import Image
+
+import vqclip_nb as vq
+from vqclip_nb.__main__ import main, make_parser, notebooks
+
+ROOT = Path(__file__).parents[1]
+QUICK = ["--steps", "3", "--crops", "4", "--size", "64", "--show-step", "1"]
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch, tmp_path, pair):
+    """In an empty folder, with the pair that is loaded already."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(vq, "load_pair", lambda name, device=None: pair)
+
+
+def test_every_setting_is_an_option():
+    options = {word for action in make_parser()._actions for word in action.option_strings}
+    for f in dataclasses.fields(vq.Settings):
+        assert f.name == "include" or f"--{f.name.replace('_', '-')}" in options
+
+
+def test_paints_what_was_asked_for(capsys, pair):
+    words = ["a fox", *QUICK, "--avoid", "snow", "--no-quantize", "--seed", "7", "--out", "fox.gif"]
+    assert main([*words, "--out", "fox.png", "--speed=.1"]) == 0
+    assert capsys.readouterr().out.split() == ["fox.gif", "fox.png"]
+    assert Image.open("fox.gif").n_frames == 3 and Image.open("fox.png").size == (64, 64)
+    asked = vq.Settings(
+        include=["a fox"],
+        exclude="snow",
+        total_iter=3,
+        crops=4,
+        height=64,
+        width=64,
+        show_step=1,
+        quantize=False,
+        seed=7,
+        learning_rate=0.1,
+    )
+    defaults = pair.facts.defaults
+    assert vq.open_recipe("fox.png").for_pair(defaults) == asked.for_pair(defaults)
+
+
+def test_a_preset_can_be_changed():
+    assert main(["a fox", "--preset", "draft", *QUICK]) == 0
+    assert main(["a fox", "--preset", "draft", "--steps", "1", "--size", "32"]) == 0
+    names = ["a_fox.png", "a_fox_1.png"]  # a picture that is there is not painted over
+    assert [p.name for p in sorted(Path().iterdir())] == names
+    assert vq.open_recipe(names[1]).crops == vq.PRESETS["draft"]["crops"]
+
+
+def test_several_prompts_several_pictures():
+    assert main(["a fox", "a cat", *QUICK, "--out", "both.png", "--out", "both.gif"]) == 0
+    assert [p.name for p in sorted(Path().iterdir())] == ["both-1.png", "both-2.png", "both.gif"]
+    assert Image.open("both-1.png").tobytes() != Image.open("both-2.png").tobytes()
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        ([], "say what to paint"),
+        (["a fox", "--steps", "0"], "--steps=0 is out of range: allowed is 1 to 10000"),
+        (["a fox", "--steps", "many"], "--steps='many': give a whole number"),
+        (["a fox", "--activation", "relux"], "choose one of sine, none, relu"),
+        (["a fox", "--size", "9"], "--height=9 is out of range"),
+        (["a fox", "--out", "nowhere/fox.png"], "there is no folder nowhere"),
+        (["a fox", "--out", "fox.jpg"], "must end in .png, .gif, .mp4"),
+        (["xqzt"], "knows none of its words"),
+    ],
+)
+def test_says_what_is_wrong_and_paints_nothing(words, told, capsys, tmp_path):
+    try:
+        status = main(words)
+    except SystemExit as stop:
+        status = stop.code
+    assert status in (1, 2) and told in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_keeps_the_picture_so_far(capsys, monkeypatch, pair):
+    def load(name, device=None):
+        Timer(2, _thread.interrupt_main).start()
+        return pair
+
+    monkeypatch.setattr(vq, "load_pair", load)
+    long = ["--steps", "10000", "--crops", "1", "--size", "32"]
+    assert main(["a fox", *long, "--out", "fox.png", "--out", "fox.gif"]) == 130
+    assert capsys.readouterr().out.split() == ["fox.png", "fox.gif"]
+    assert Image.open("fox.gif").n_frames > 1 and vq.open_recipe("fox.png").total_iter == 10_000
+
+
+def test_a_failed_file_does_not_cost_the_others(capsys):
+    Path("fox.png").mkdir()
+    assert main(["a fox", *QUICK, "--out", "fox.png", "--out", "fox.gif"]) == 1
+    assert Path("fox.gif").is_file() and "fox.png could not be written" in capsys.readouterr().err
+
+
+def test_studio_copies_the_notebooks_and_overwrites_nothing(capfd, tmp_path):
+    Path("mine").mkdir()
+    Path("mine/1_studio.ipynb").write_text("mine")
+    assert main(["studio", "--folder", "mine", "--version"]) == 0  # JupyterLab's version: it runs
+    assert Path("mine/1_studio.ipynb").read_text() == "mine"
+    names = [p.name for p in notebooks().glob("*.ipynb")]
+    assert len(names) >= 4 and {p.name for p in Path("mine").iterdir()} == set(names)
+    assert str(tmp_path / "mine") in capfd.readouterr().out
+
+
+def test_studio_without_jupyterlab_says_how_to_get_it(capsys, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "jupyterlab" else found(name)
+    )
+    assert main(["studio"]) == 1
+    assert "pip install jupyterlab" in capsys.readouterr().err
+    assert Path("vqclip_notebooks/1_studio.ipynb").is_file()
+
+
+@pytest.mark.slow
+def test_the_wheel_brings_command_weights_and_notebooks(tmp_path, monkeypatch):
+    """Built and installed in a fresh environment, which sees the dependencies of this one."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "-w", tmp_path, ROOT], check=True)
+    venv.create(tmp_path / "fresh", with_pip=False)
+    bin = tmp_path / "fresh" / ("Scripts" if sys.platform == "win32" else "bin")
+    [wheel] = tmp_path.glob("*.whl")
+    python = ["--python", bin / "python"]
+    subprocess.run([*pip, *python, "install", "--no-deps", wheel], check=True)
+    [site] = (tmp_path / "fresh").glob("[Ll]ib/**/site-packages")
+    (site / "these.pth").write_text("\n".join(p for p in sys.path if p.endswith("site-packages")))
+
+    def call(*words):
+        return subprocess.run(
+            [*map(str, words)], capture_output=True, text=True, cwd=tmp_path, check=True
+        ).stdout
+
+    where = call(bin / "python", "-I", "-c", "import vqclip_nb; print(vqclip_nb.__file__)")
+    assert str(site) in where
+    assert call(bin / "python", "-Im", "vqclip_nb", "a fox", *QUICK, "--out", "x.gif") == "x.gif\n"
+    call(bin / "vqclip", "studio", "--version")
+    copied = {p.name for p in (tmp_path / "vqclip_notebooks").iterdir()}
+    assert copied == {p.name for p in (ROOT / "notebooks").glob("*.ipynb")}

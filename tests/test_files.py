@@ -1,0 +1,196 @@
+"""The atomic writer: old or new and never half, whatever stops it, however many write."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from vqclip_nb import files
+from vqclip_nb.files import write_atomically
+
+
+@pytest.mark.parametrize("name", ["fox.png", "fox", "a.b.gif", ".hidden", "狐" * 80 + ".png"])
+def test_the_suffix_is_kept_and_only_the_file_stays(tmp_path, name):
+    seen = []
+
+    def save(part: Path) -> None:
+        seen.append(part)
+        part.write_text("new")
+
+    assert write_atomically(tmp_path / name, save) == tmp_path / name
+    assert seen[0].suffix == Path(name).suffix and seen[0].parent == tmp_path
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "new"
+
+
+@pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt, SystemExit, MemoryError])
+def test_a_failure_leaves_what_was_there(tmp_path, stop):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def save(part: Path) -> None:
+        part.write_text("half")
+        raise stop("stopped")
+
+    with pytest.raises(stop, match="stopped"):
+        write_atomically(path, save)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"] and path.read_text() == "old"
+
+
+def test_an_encoder_that_writes_nothing_is_noticed(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(OSError, match="nothing was written to .*a.txt"):
+        write_atomically(path, lambda part: None)
+    assert path.read_text() == "old"
+
+
+def wrapped() -> Exception:
+    try:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    except OSError as e:
+        error = RuntimeError("the encoder stopped")
+        error.__cause__ = e
+        return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+        wrapped(),
+    ],
+)
+def test_a_full_disk_is_said_whoever_wrapped_it(tmp_path, error):
+    def save(part: Path) -> None:
+        part.write_text("half")
+        raise error
+
+    with pytest.raises(OSError, match="disk is full: .*a.txt was not written, .* MB") as e:
+        write_atomically(tmp_path / "a.txt", save)
+    assert e.value.errno == errno.ENOSPC and not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_device_without_room(tmp_path):
+    def save(part: Path) -> None:
+        part.symlink_to("/dev/full")
+        part.write_bytes(b"x" * 100)
+
+    with pytest.raises(OSError, match="disk is full"):
+        write_atomically(tmp_path / "a.txt", save)
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_that_cannot_be_written(tmp_path):
+    write = lambda part: part.write_text("new")  # noqa: E731
+    with pytest.raises(FileNotFoundError, match="no folder .*gone' to write a.txt in"):
+        write_atomically(tmp_path / "gone" / "a.txt", write)
+    with pytest.raises(IsADirectoryError, match="is a folder: give the name of a file"):
+        write_atomically(tmp_path, write)
+
+
+@contextlib.contextmanager
+def plain_user():
+    """Root may write everywhere."""
+    root = os.name != "nt" and os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders have no such mode there")
+def test_no_permission_is_said():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        with plain_user(), pytest.raises(PermissionError, match="no permission to write .*a.txt"):
+            write_atomically(Path(folder) / "a.txt", lambda part: part.write_text("new"))
+        os.chmod(folder, 0o755)
+
+
+def test_many_threads_write_one_path(tmp_path):
+    def write(i: int) -> None:
+        write_atomically(tmp_path / "a.txt", lambda part: part.write_text(f"{i:04}" * 5000))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(200)))
+    text = (tmp_path / "a.txt").read_text()
+    assert text == text[:4] * 5000 and len(list(tmp_path.iterdir())) == 1
+
+
+WRITER = """
+import runpy, sys, time
+write_atomically = runpy.run_path(sys.argv.pop(1))["write_atomically"]  # without waiting for torch
+def save(part):
+    with open(part, "w") as f:
+        for _ in range(50):
+            f.write(sys.argv[2] * 2000); f.flush()
+            if sys.argv[3:]: print("writing", flush=True); time.sleep(60)
+for _ in range(1 if sys.argv[3:] else 60):
+    write_atomically(sys.argv[1], save)
+"""
+
+
+def writer(path: Path, *words: str) -> subprocess.Popen:
+    command = [sys.executable, "-c", WRITER, files.__file__, str(path), *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_many_processes_write_one_path(tmp_path):
+    path = tmp_path / "a.txt"
+    both = [writer(path, name) for name in "ab"]
+    assert [p.wait(60) for p in both] == [0, 0]
+    assert path.read_text() in {name * 100_000 for name in "ab"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def kill_while_writing(path: Path) -> None:
+    process = writer(path, "x", "slow")
+    assert process.stdout.readline() == "writing\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    process.stdout.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="who lives is not asked there")
+def test_what_killed_writers_left_goes_with_the_next_write(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    alive = writer(path, "y", "slow")
+    alive.stdout.readline()
+    kill_while_writing(path)
+    kill_while_writing(tmp_path / "other.png")
+    assert path.read_text() == "old" and len(list(tmp_path.iterdir())) == 4
+    own = tmp_path / ".mine.part.txt"  # not of our form: not ours to remove
+    own.write_text("")
+    write_atomically(path, lambda part: part.write_text("new"))
+    left = {p.name for p in tmp_path.iterdir()} - {"a.txt", own.name}
+    assert len(left) == 1 and f"-{alive.pid}-" in left.pop()  # that one still writes
+    alive.kill()
+    alive.wait(10)
+    alive.stdout.close()
+
+
+def test_what_other_machines_left_goes_after_a_day(tmp_path):
+    theirs = tmp_path / ".a-00000000-12-0123abcd-part.txt"
+    theirs.write_text("half")
+    write_atomically(tmp_path / "a.txt", lambda part: part.write_text("new"))
+    assert theirs.exists()
+    os.utime(theirs, (0, time.time() - files.STALE - 10))
+    write_atomically(tmp_path / "a.txt", lambda part: part.write_text("new"))
+    assert not theirs.exists()

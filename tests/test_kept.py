@@ -1,0 +1,69 @@
+"""Pictures painted before the loop was taken apart come out the same, to the rounding of a CPU."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vqclip_nb as vq
+
+KEPT = Path(__file__).parent / "kept"
+THEN = dict(  # every default of that time
+    learning_rate=0.2, total_iter=6, noise_factor=0.22, crops=4, height=64, width=64,
+    weight_decay=0.1, ema_decay=0.0, show_step=2, start="noise", keep_edges=0.0, keep_colours=0.0,
+    loosen=0.0,
+)  # fmt: skip
+CASES = {
+    "plain": dict(include=["a fox"]),
+    "two": dict(include=["a fox", "a strawberry on a blue background"]),
+    "exclude_extras": dict(
+        include=["a castle"], exclude="a house", extras="a 3d render", w2=0.5, beta=0.7
+    ),
+    "weighted": dict(include=["a fox:2 | a tree:-0.5"]),
+    "report": dict(
+        include=["a pineapple in a bowl"], exclude="a watermelon", learning_rate=0.5,
+        crop_method="report", quantize=False,
+    ),
+    "relu_every": dict(include=["a frog"], activation="relu", activation_at="every step"),
+    "softmax": dict(include=["a frog"], activation="softmax", crop_method="report"),
+    "ema": dict(include=["an owl"], ema_decay=0.9, learning_rate=0.1),
+    "start": dict(include=["a sunflower"], init_image="start.png"),
+    "picture_prompt": dict(include=["a fox:1 | start.png:0.5"]),
+    "wide": dict(include=["a rocket"], width=96, noise_factor=0.0, crops=40),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def start_picture(tmp_path, monkeypatch):
+    """A ramp of colours, as start.png in the folder of now."""
+    ramp = np.add.outer(np.arange(96) * 2, np.arange(80) * 1.5)[..., None]
+    Image.fromarray((ramp * np.array([1, 0.5, 0.2]) % 256).astype(np.uint8)).save(
+        tmp_path / "start.png"
+    )
+    monkeypatch.chdir(tmp_path)
+
+
+def differs(run: vq.Run, name: str) -> float:
+    """Mean difference of the last picture from the one that was kept, of 255."""
+    kept = np.asarray(Image.open(KEPT / f"{name}.png"), float)
+    return np.abs(np.asarray(run.image, float) - kept).mean()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_settings_of_then_paint_the_picture_of_then(pair, name):
+    run = vq.Run(pair, vq.Settings(**THEN | CASES[name]))
+    list(run)
+    assert differs(run, name) < 1
+
+
+def test_steering_and_branches_do_too(pair):
+    run = vq.Run(pair, vq.Settings(**THEN | dict(include=["a fox"], total_iter=8)))
+    for frame in run:
+        if frame.iteration == 2:
+            run.change(learning_rate=0.05, include=["a fox on a red background"])
+        if frame.iteration == 5:
+            run.change(crops=6, noise_factor=0.1)
+    branch = run.branch(run.frames[1], include=["an owl"], learning_rate=0.3)
+    list(branch)
+    assert differs(run, "steered") < 1 and differs(branch, "branched") < 1

@@ -1,0 +1,239 @@
+"""The library: a prompt's words become a start picture that shows what they say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import vqclip_nb
+from vqclip_nb.emoji import build_library
+from vqclip_nb.emoji.blind import numbered, prompts, right, score
+from vqclip_nb.emoji.scenes import Scenes
+from vqclip_nb.models.compose import content, ground, tinted
+from vqclip_nb.models.library import Library
+from vqclip_nb.models.packing import MASK, pack_bits, pack_masks, unpack_bits, unpack_masks
+from vqclip_nb.models.retrieval import PictureLibrary
+from vqclip_nb.models.scene import COLOURS, Scene, Thing, parse
+from vqclip_nb.vocabulary import Vocabulary
+from vqclip_nb.weights import WeightsError, write_state
+
+STYLES = {"noto": ["a cartoon of"], "line": ["a line drawing of"]}
+KNOWN = {"cat", "cats", "house", "orange", "red apple", "bowl", "dog", "chocolate", "cake", "crown"}
+
+
+@pytest.fixture(scope="module")
+def library(pair) -> Library:
+    return pair.library
+
+
+def read(text: str) -> Scene | None:
+    return parse(text, STYLES, lambda p: p if p in KNOWN else None, 2)
+
+
+@pytest.mark.parametrize(
+    "text, scene",
+    {
+        "a cat": Scene((Thing("cat"),)),
+        "A line drawing of a blue cat.": Scene((Thing("cat", "blue"),), style="line"),
+        "a big cat on a dark blue background": Scene(
+            (Thing("cat", size="big"),), background=("dark blue",)
+        ),
+        "a cat on a red and yellow backdrop": Scene((Thing("cat"),), background=("red", "yellow")),
+        "a cat on black": Scene((Thing("cat"),), background=("black",)),
+        "an orange cat": Scene((Thing("cat", "orange"),)),
+        "an orange": Scene((Thing("orange"),)),
+        "a cat and an orange": Scene((Thing("cat"), Thing("orange")), "beside"),
+        "a red apple in a bowl": Scene((Thing("red apple"), Thing("bowl")), "in"),
+        "a white cat on top of a small house": Scene(
+            (Thing("cat", "white"), Thing("house", size="small")), "on"
+        ),
+        "two cats": Scene((Thing("cats", count=2),)),
+        "a chocolate cake": Scene((Thing("cake"),)),
+        "a dog wearing a crown": Scene((Thing("dog"), Thing("crown")), "wears"),
+        "a fierce cat": Scene((Thing("cat"),)),
+        "nothing of that": None,
+        "": None,
+    }.items(),
+)
+def test_captions_are_read(text, scene):
+    assert read(text) == scene
+
+
+def test_code_numbers_and_masks_come_back():
+    rng = np.random.default_rng(0)
+    for n_embed in (2, 1000, 2048):
+        codes = torch.from_numpy(rng.integers(0, n_embed, 777))
+        packed = pack_bits(codes, n_embed)
+        assert torch.equal(unpack_bits(packed, n_embed)[:777], codes)
+        assert len(packed) <= 777 * (n_embed - 1).bit_length() / 8 + 1
+    masks = torch.from_numpy(rng.integers(0, 4, (3, MASK, MASK))).float() / 3
+    torch.testing.assert_close(unpack_masks(pack_masks(masks)), masks)
+
+
+def test_a_library_is_built_and_read(sprites, pair, tmp_path):
+    scenes = Scenes(sprites)
+    state = build_library.build(pair.vqgan, scenes)
+    facts = build_library.facts(scenes, sprites)
+    path = tmp_path / "library.safetensors"
+    write_state(path, state, build_library.metadata(pair, scenes, facts))
+    made = Library.read(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
+    assert len(made) == len(scenes.pairs) == 60
+    layer = made.layer(made.find("an owl").drawings[0])
+    wanted = build_library.shrunk(scenes.sprites[:1, 1].float() / 255, 0.85)[0]
+    assert (layer[3] - wanted[3]).abs().mean() < 0.05
+    assert made.find("one o’clock") is not None and made.find("a whale") is None
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(WeightsError, match="corrupt"):
+        Library.read(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
+
+
+def test_a_plain_prompt_starts_from_the_stored_codes(pair, library):
+    start = library.find("a pineapple")
+    assert start.description == "pineapple, noto"
+    assert start.picture.shape == (1, 3, 128, 128) and start.codes.shape == (1, 16, 16)
+    assert torch.equal(pair.vqgan.codebook_indices(start.latent(pair.vqgan)), start.codes)
+    assert start.picture[..., :4, :4].min() > 0.9
+
+
+@pytest.mark.parametrize("word", ["red", "blue", "green", "purple", "yellow"])
+def test_a_named_colour_is_the_things_colour(library, word):
+    start = library.find(f"a {word} car")
+    inside = (start.picture[0].amin(0) < 0.8).float()
+    mean = (start.picture[0] * inside).sum((1, 2)) / inside.sum()
+    near = {
+        c: (mean - torch.tensor(COLOURS[c]) / 255).square().sum()
+        for c in ("red", "blue", "green", "purple", "yellow")
+    }
+    assert min(near, key=near.get) == word
+
+
+def test_background_size_and_style(library):
+    start = library.find("a line drawing of a fox on a dark blue background")
+    assert start.drawings[0].style == "line" and start.description.endswith("; on dark blue")
+    corner = start.picture[0, :, :3, :3].mean((1, 2)) * 255
+    assert (corner - torch.tensor(COLOURS["dark blue"])).abs().max() < 3
+    assert start.picture.max() > 0.8  # black lines turn white there
+
+    def drawn(text):
+        return (library.find(text, height=96, width=160).picture.amin(1) < 0.8).float().mean()
+
+    assert drawn("a small fox") < drawn("a fox") < drawn("a big fox")
+
+
+def test_two_things_stand_as_the_relation_says(library):
+    def centre(text, colour):
+        picture = library.find(text).picture[0]
+        near = (picture - torch.tensor(COLOURS[colour])[:, None, None] / 255).abs().amax(0) < 0.25
+        rows, columns = near.nonzero().float().mean(0).tolist()
+        return rows, columns, near.float().mean().item()
+
+    for text, sign, axis in (
+        ("a red heart next to a blue heart", -1, 1),
+        ("a red heart above a blue heart", -1, 0),
+        ("a red heart below a blue heart", 1, 0),
+        ("a red heart on a blue heart", -1, 0),
+    ):
+        red, blue = centre(text, "red"), centre(text, "blue")
+        assert (red[axis] - blue[axis]) * sign > 20, text
+        assert min(red[2], blue[2]) > 0.04, text  # each large enough to be seen
+
+
+@pytest.mark.parametrize("size", [(128, 128), (96, 256), (256, 96), (48, 48), (16, 400)])
+def test_any_size_holds_the_whole_scene(library, size):
+    for text in ("a fox", "a fox next to a tree", "a fish in a bowl", "three dogs", "a big fox"):
+        start = library.find(text, height=size[0], width=size[1])
+        assert start.picture.shape == (1, 3, *size)
+        assert 0 <= start.picture.min() and start.picture.max() <= 1
+        edge = start.picture[0].amin(0)
+        assert edge[0].mean() > 0.75 and edge[:, 0].mean() > 0.75  # nothing is cut off
+
+
+def test_other_drawings_are_offered(library):
+    start = library.find("a fox")
+    others = library.alternatives(start)
+    assert {o.drawings[0].style for o in others} >= {"3d", "flat", "line", "sticker"}
+    assert all(o.picture.shape == start.picture.shape for o in others)
+    assert library.find("a fox", variant=1).drawings == others[0].drawings
+    two = library.find("a fox next to a tree")
+    for other in library.alternatives(two, thing=1):
+        assert other.drawings[0] == two.drawings[0] != other.drawings[1]
+
+
+def test_words_it_does_not_know_are_taken_for_near_ones_and_said(pair, library):
+    start = library.find("a lighthouse")
+    assert start.said == {"lighthouse": "Tokyo tower"}
+    assert start.description == "Tokyo tower, noto"
+    assert library.find("an apple on a table").said == {"table": "chair"}  # no ping pong
+    assert library.find("quux") is None
+    assert library.find("quux", clip=pair) is None
+    found = library.find("celebratory", clip=pair)
+    assert found is None or found.said
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    "a portrait of a woman|a spaceship|sunset over the ocean|happy birthday|abstract art"
+    "|the Eiffel tower|cyberpunk city at night|mountain lake|a cat|a red car|two dogs"
+    "|pineapple in a bowl|an apple on a table|a happy robot|a dragon breathing fire"
+    "|a green frog in oil painting style|a house in the snow|pizza|owl|a purple elephant".split(
+        "|"
+    ),
+)
+def test_everyday_prompts_have_a_start(library, prompt):
+    assert library.find(prompt) is not None
+
+
+def test_starts_survive_the_vqgan(pair, library):
+    start = library.find("a red car on a yellow background")
+    with torch.no_grad():
+        z = pair.vqgan.quantize(start.latent(pair.vqgan))
+        again = pair.vqgan.synthesize(z, quantize=False)
+    assert (again - start.picture).square().mean() < 0.01
+
+
+def test_parts_of_a_composition():
+    layer = torch.zeros(4, 20, 20)
+    layer[:, 5:10, 2:18] = 0.9
+    assert content(layer) == (2, 5, 18, 10)
+    assert content(torch.zeros(4, 8, 6)) == (0, 0, 6, 8)
+    two = ground(("red", "blue"), (10, 10))
+    assert two[0, 0, 0] > two[0, -1, -1] and two[2, 0, 0] < two[2, -1, -1]
+    red = tinted(layer, "red")
+    assert torch.equal(red[3], layer[3]) and red[0].max() > red[2].max()
+
+
+def test_pictures_of_ones_own_are_found_by_what_they_show(pair, library, tmp_path):
+    for name in ("pineapple", "rocket", "frog"):
+        pixels = library.find(f"a {name}").picture[0].permute(1, 2, 0).numpy()
+        Image.fromarray((pixels * 255).astype(np.uint8)).save(tmp_path / f"{name}.png")
+    mine = PictureLibrary(sorted(tmp_path.glob("*.png")), pair)
+    for name in ("pineapple", "rocket", "frog"):
+        picture, file = mine.find(f"a {name}", height=64, width=96)
+        assert file == f"{name}.png" and picture.shape == (1, 3, 64, 96)
+    assert mine.find("a frog", height=8, width=8, variant=1)[1] != "frog.png"
+    with pytest.raises(ValueError, match="at least one"):
+        PictureLibrary([], pair)
+
+
+def test_blind_naming_is_counted(library):
+    assert prompts("single", 5, 1) == prompts("single", 5, 1) != prompts("single", 5, 2)
+    assert len(prompts("scenes", 24, 0)) == 24 and len(prompts("everyday", 1, 0)) == 20
+    with pytest.raises(ValueError, match="single, dressed"):
+        prompts("odd", 1, 0)
+    assert right("a tabby cat", ["cat"]) and right("cats", ["cat"]) and not right("dog", ["cat"])
+    key = [
+        {"number": 1, "prompt": "a cat", "things": [["cat", "kitten"]]},
+        {"number": 2, "prompt": "a fox", "things": [["fox"]]},
+        {"number": 3, "prompt": "a cat on a bed", "things": [["cat"], ["bed"]]},
+        {"number": 4, "prompt": "a cat on a bed", "things": [["cat"], ["bed"]]},
+        {"number": 5, "prompt": "a bus", "things": [["bus"]]},
+    ]
+    said = {"1": ["kitten"], "2": ["dog", "a fox"], "3": ["cat and bed"], "4": ["cat", "sofa"]}
+    rows = score(key, said)
+    assert [r["first"] for r in rows] == [True, False, True, False, False]
+    assert [r["three"] for r in rows] == [True, True, True, False, False]
+    sheet = numbered([Image.new("RGB", (128, 128), "red")] * 9, side=40, columns=4)
+    assert sheet.size == (4 * 48, 3 * 62)
+    assert Path(vqclip_nb.__file__).exists()

@@ -1,0 +1,176 @@
+"""The pages that a stranger reads: short, true, from one source, and their lines run as said."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import types
+from pathlib import Path
+
+import pytest
+
+import vqclip_nb as vq
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
+
+
+def blocks(language):
+    """The README's code of one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+
+
+def test_the_readme_is_one_page():
+    assert len(README.splitlines()) <= 150 and len(README.split()) <= 1200
+    [code] = blocks("python")
+    assert len(code.split("\n\n", 1)[1].strip().splitlines()) <= 5  # and the import: six
+
+
+def test_what_is_made_is_up_to_date():
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "make.py", "--check"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"run make docs\n{done.stdout}{done.stderr}"
+
+
+def test_a_fork_changes_the_address_in_one_place(tmp_path):
+    """pyproject.toml says where; then nothing names the old address any more."""
+    for page in [*PAGES, *NOTEBOOKS, ROOT / "docs" / "make.py", ROOT / "pyproject.toml"]:
+        copy = tmp_path / page.relative_to(ROOT)
+        copy.parent.mkdir(exist_ok=True)
+        text = page.read_text("utf8")
+        if page.name == "pyproject.toml":
+            text = text.replace("github.com/YOUR_NAME/vqclip_nb", "github.com/some-one/fork.nb")
+        copy.write_text(text, "utf8")
+    subprocess.run([sys.executable, tmp_path / "docs" / "make.py"], check=True, capture_output=True)
+    assert "some-one/fork.nb" in (tmp_path / "README.md").read_text("utf8")
+    for page in tmp_path.rglob("*.*"):
+        if page.name != "pyproject.toml":
+            assert not re.search("YOUR_NAME|vqclip/vqclip_nb", page.read_text("utf8")), page
+
+
+def test_links_lead_somewhere():
+    for page in PAGES:
+        for link in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text("utf8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_vocabulary_is_counted(pair):
+    [said] = re.findall(r"knows ([\d,]+) English words", README)
+    assert int(said.replace(",", "")) == len(pair.clip.vocabulary)
+
+
+# -- the notebooks' install cell
+
+
+@pytest.fixture
+def cell(monkeypatch, tmp_path):
+    """Runs the install cell in `folder`; returns what it asks pip for, or None."""
+    source = re.search(
+        r'tags=\["install"\]\n(.*?)^# %%', NOTEBOOKS[0].read_text("utf8"), re.M | re.S
+    )
+
+    def run(folder=tmp_path, *, here=False, colab=None):
+        asked = []
+        shell = types.SimpleNamespace(run_line_magic=lambda magic, line: asked.append(line))
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: "found" if here else None)
+        if colab is not None:
+            monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+            monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: colab(url))
+        exec(source[1], {"get_ipython": lambda: shell})
+        return asked[0] if asked else None
+
+    return run
+
+
+def test_the_install_cell_is_short_and_the_same_everywhere():
+    cells = [re.search(r'tags=\["install"\]\n(.*?)^# %%', p.read_text("utf8"), re.M | re.S)[1]
+             for p in NOTEBOOKS]  # fmt: skip
+    assert len(set(cells)) == 1 and len(cells[0].strip().splitlines()) <= 15
+
+
+def test_the_install_cell_leaves_alone_what_is_here(cell):
+    assert cell(here=True) is None
+
+
+def test_the_install_cell_takes_the_copy_beside_the_notebook(cell, tmp_path):
+    (tmp_path / "a b" / "vqclip_nb").mkdir(parents=True)
+    (tmp_path / "a b" / "notebooks").mkdir()
+    line = cell(tmp_path / "a b" / "notebooks")
+    assert line == f'install -q "vqclip_nb[train] @ {(tmp_path / "a b").as_uri()}"'
+
+
+def test_the_install_cell_in_colab_takes_the_fork_it_was_opened_from(cell):
+    page = "github.com/some-one/fork.nb/blob/dev/notebooks/1_studio.ipynb"
+    said = f'[{{"path": "fileId=https%3A//{page.replace("/", "%2F")}", "name": "1_studio.ipynb"}}]'
+    answer = types.SimpleNamespace(read=said.encode)
+    asked = cell(colab=lambda url: answer)
+    assert asked == 'install -q "vqclip_nb[train] @ git+https://github.com/some-one/fork.nb@dev"'
+
+
+@pytest.mark.parametrize("fault", [TimeoutError, lambda: types.SimpleNamespace(read=lambda: b"[]")])
+def test_the_install_cell_in_colab_has_an_address_of_its_own(cell, fault):
+    def answer(url):
+        got = fault()
+        if isinstance(got, Exception):
+            raise got
+        return got
+
+    assert re.fullmatch(
+        r'install -q "vqclip_nb\[train\] @ git\+https://[\w./]+"', cell(colab=answer)
+    )
+
+
+# -- a stranger's machine
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="the README's other lines are for Windows")
+def test_the_lines_of_the_readme_run_as_they_stand():
+    """A fresh clone, fresh environments, pip's newest release; gigabytes, so nothing is kept."""
+    clone_and_demo, own_environment = blocks("sh")
+    [code] = blocks("python")
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        address = folder / "address" / "vqclip_nb"
+        subprocess.run(["git", "clone", "-q", ROOT, address], check=True)
+        outside = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL"))}
+
+        def run(lines, where, bin=None):
+            lines = re.sub(r"https://github\.com/[\w-]+/vqclip_nb", address.as_uri(), lines)
+            path = os.pathsep.join([str(bin), outside["PATH"]] if bin else [outside["PATH"]])
+            done = subprocess.run(
+                ["bash", "-ec", lines],
+                cwd=where,
+                env={**outside, "PATH": path},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            assert done.returncode == 0, done.stdout[-3000:]
+            return done.stdout
+
+        (folder / "there").mkdir()
+        told = run(clone_and_demo, folder / "there")
+        clone = folder / "there" / "vqclip_nb"
+        assert {p.name for p in (clone / "outputs").iterdir()} == {"picture.png", "picture.gif"}
+        recipe = vq.open_recipe(clone / "outputs" / "picture.png")
+        assert recipe.include == ["a pineapple in a bowl"] and ".venv is ready" in told
+        assert run("make venv", clone) == ""  # complete: nothing to do, nothing to say
+
+        run(f"python - <<'END'\n{code}\nEND", folder, clone / ".venv" / "bin")
+        assert (folder / "sunflower.gif").is_file()
+        shutil.rmtree(clone)
+
+        run("python3 -m venv own && own/bin/python -m pip install -qU pip", folder)
+        quick = own_environment.replace("--steps 100", "--steps 5")
+        assert quick != own_environment and quick.endswith("vqclip studio\n")
+        run(quick.replace("studio\n", "studio --version\n"), folder, folder / "own" / "bin")
+        assert vq.open_recipe(folder / "fox.gif").include == ["a fox"]
+        assert (folder / "vqclip_notebooks" / "1_studio.ipynb").is_file()
+        run("bash binder/postBuild", address, folder / "own" / "bin")

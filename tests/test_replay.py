@@ -1,0 +1,219 @@
+"""A recipe gives its picture back, however the picture was made and whatever file holds it."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, PngImagePlugin
+
+import vqclip_nb as vq
+
+
+def picture(path, seed=0):
+    pixels = np.random.default_rng(seed).integers(0, 255, (12, 10, 3), np.uint8)
+    Image.fromarray(pixels).resize((90, 70)).save(path)
+    return str(path)
+
+
+def plain(pair, small, tmp):
+    return vq.Run(pair, small(["a red apple", "a blue heart"]))
+
+
+def steered(pair, small, tmp):
+    run = vq.Run(pair, small(total_iter=8))
+    for frame in run:
+        if frame.iteration == 2:
+            run.change(learning_rate=0.05, include="a blue heart", crops=6)
+        if frame.iteration == 5:
+            run.change(noise_factor=0.1, ema_decay=0.5, loosen=0.5)
+    return run
+
+
+def branched(pair, small, tmp):
+    run = steered(pair, small, tmp)
+    return run.branch(run.frames[2], include="a fox", learning_rate=0.3, loosen=0.3)
+
+
+def stopped(pair, small, tmp):
+    run = vq.Run(pair, small(total_iter=9, ema_decay=0.9))
+    for _ in range(6):
+        run.step()
+    return run
+
+
+def resumed(pair, small, tmp):
+    run = vq.Run(pair, small(total_iter=8, ema_decay=0.9))
+    for _ in range(3):
+        run.step()
+    run.change(include="a blue heart")
+    run.step()
+    return vq.Run.resume(run.save(tmp / "run.state"), pair)
+
+
+def interrupted(pair, small, tmp):
+    run = vq.Run(pair, small(total_iter=7))
+    run.step()
+    encode = run.painting.optimization.encode
+
+    def cut(*crops_and_generator):
+        encode(*crops_and_generator)
+        raise KeyboardInterrupt
+
+    run.painting.optimization.encode = cut
+    with pytest.raises(KeyboardInterrupt):
+        run.step()
+    run.painting.optimization.encode = encode
+    return run
+
+
+def from_a_picture(pair, small, tmp):
+    start = picture(tmp / "start.png")
+    return vq.Run(pair, small(init_image=start, start_strength=0.7, keep_edges=2.0))
+
+
+def picture_as_prompt(pair, small, tmp):
+    wanted = picture(tmp / "wanted.png", 1)
+    return vq.Run(pair, small(f"a fox:1 | {wanted}:0.3", exclude="snow", extras="a drawing"))
+
+
+def diverged(pair, small, tmp):
+    with pytest.warns(UserWarning, match="ran away|gave nan|gave inf"):
+        run = vq.Run(pair, small(learning_rate=10, weight_decay=10, total_iter=40))
+        list(run)
+    return run
+
+
+WAYS = [plain, steered, branched, stopped, resumed, interrupted]
+WAYS += [from_a_picture, picture_as_prompt, diverged]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_replay_gives_the_same_bytes(pair, small, tmp_path, way):
+    run = way(pair, small, tmp_path)
+    if way is not stopped:
+        list(run)
+    files = [getattr(run, f"save_{k}")(tmp_path / f"made.{k}") for k in ("png", "gif", "mp4")]
+    for leftover in tmp_path.glob("*ed.png"):
+        if leftover not in files:
+            leftover.unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error" if way is not diverged else "ignore")
+        again = [vq.replay(file, pair) for file in files]
+    for other in again:
+        assert other.history == run.history
+        assert np.array_equal(np.asarray(other.image), np.asarray(run.image))
+        assert [f.pixels for f in other.frames] == [f.pixels for f in run.frames]
+    assert vq.open_recipe(files[0]) == run.first
+
+
+def test_a_run_that_leaves_the_numbers_slows_down_and_ends_with_a_picture(pair, small):
+    with pytest.warns(UserWarning, match="the last good picture is kept"):
+        run = vq.Run(pair, small(learning_rate=10, weight_decay=10, total_iter=200))
+        list(run)
+    assert run.done and 0 < len(run.history) < 200
+    assert np.isfinite(run.history).all()
+    assert np.asarray(run.image).std() > 0 and run.frames[-1] is run.last
+
+
+def test_a_loss_without_a_number_is_said_at_once(pair, small):
+    with pytest.raises(ArithmeticError, match="objective gave nan"):
+        vq.Run(pair, small(), objective=lambda s: s.picture.mean() * float("nan")).step()
+
+
+def test_parts_of_ones_own_are_asked_for(pair, small, tmp_path):
+    part = torch.zeros(1, 32, 8, 8)
+    run = vq.Run(pair, small(total_iter=2), latent=part)
+    list(run)
+    file = run.save_png(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="parts of its own: give latent"):
+        vq.replay(file, pair)
+    assert vq.replay(file, pair, latent=part).frames[-1].pixels == run.frames[-1].pixels
+
+
+def written(path, recipe):
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("vqclip_nb", json.dumps(recipe))
+    Image.new("RGB", (8, 8)).save(path, pnginfo=info)
+    return path
+
+
+OLD = dict(
+    include=["a fox"], exclude="", extras="", learning_rate=0.3, total_iter=3, average=0.5,
+    activation="sine", activation_at="start", noise_factor=0.2, crops=3, crop_method="anchored",
+    height=32, width=32, seed=1, weight_decay=0.1, quantize=True, w1=1.0, w2=1.0, alpha=1.0,
+    beta=0.5, init_image="", show_step=1, show_from=0,
+)  # fmt: skip
+
+
+def test_recipes_of_the_old_form_are_read_and_say_what_they_cannot_tell(pair, tmp_path):
+    old = {"made_by": "vqclip_nb", "settings": OLD, "pair": "emoji", "hashes": pair.hashes}
+    file = written(tmp_path / "old.png", old | {"steps": 3, "changes": []})
+    settings = vq.open_recipe(file)
+    assert settings.ema_decay == 0.5 and settings.start == "noise" and settings.keep_edges == 0
+    with pytest.warns(UserWarning, match="threads"):
+        assert len(vq.replay(file, pair).history) == 3
+    steered = written(tmp_path / "steered.png", old | {"steps": 3, "changes": [[1, {"crops": 2}]]})
+    with pytest.raises(ValueError, match="last settings and not the first"):
+        vq.replay(steered, pair)
+
+
+def test_a_path_in_a_recipe_is_never_opened(pair, tmp_path):
+    secret = picture(tmp_path / "secret.png")
+    values = OLD | {"include": [f"a fox:1 | {secret}:1"], "init_image": secret}
+    hostile = {"made_by": "vqclip_nb", "settings": values, "hashes": pair.hashes, "steps": 1}
+    file = written(tmp_path / "a.png", hostile)
+    with pytest.warns(UserWarning, match="include, init_image named pictures on another machine"):
+        settings = vq.open_recipe(file)
+    assert settings.init_image == "" and settings.include == ["a fox:1.0"]
+    only = written(tmp_path / "b.png", hostile | {"settings": OLD | {"include": [secret]}})
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match="nothing but a picture"):
+        vq.open_recipe(only)
+
+
+def test_other_weights_are_refused_and_other_threads_said(pair, small, tmp_path):
+    run = vq.Run(pair, small(total_iter=1))
+    list(run)
+    recipe = run.recipe()
+    file = written(tmp_path / "a.png", recipe | {"hashes": {"clip": "0"}})
+    with pytest.raises(ValueError, match="other weights"):
+        vq.replay(file, pair)
+    file = written(tmp_path / "b.png", recipe | {"threads": 77})
+    with pytest.warns(UserWarning, match="threads .*, then 77"):
+        vq.replay(file, pair)
+
+
+HOSTILE = [
+    [], 3, "text", {"settings": 3}, {"settings": {"include": 3}}, {"settings": {"seed": 1e400}},
+    {"settings": {"seed": 10**400}}, {"settings": OLD, "changes": 7, "steps": 2, "form": 2},
+    {"settings": OLD, "changes": [[1]], "steps": 2, "form": 2}, {"settings": OLD, "steps": "two"},
+    {"settings": OLD | {"include": ["a" * 5000]}}, {"settings": OLD | {"include": ["\ud800 fox"]}},
+    {"settings": OLD | {"include": ["x"] * 5000}},
+    {"settings": OLD | {"init_image": "data:image/"}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_recipes_are_refused_in_words(pair, tmp_path, content):
+    if isinstance(content, dict):
+        content = {"made_by": "vqclip_nb", "hashes": pair.hashes} | content
+    file = written(tmp_path / "a.png", content)
+    with pytest.raises(ValueError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        vq.replay(file, pair)
+
+
+def test_deep_nesting_and_large_pictures_are_refused(tmp_path):
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("vqclip_nb", "[" * 200_000)
+    Image.new("RGB", (8, 8)).save(tmp_path / "deep.png", pnginfo=info)
+    with pytest.raises(ValueError, match="no recipe"):
+        vq.open_recipe(tmp_path / "deep.png")
+    with pytest.raises(ValueError, match="settings must be a JSON object"):
+        vq.Settings.from_json("[" * 200_000)
+    Image.new("1", (13_300, 13_300)).save(tmp_path / "large.png")
+    from vqclip_nb.pictures import load_image
+
+    with pytest.raises(ValueError, match="50 million pixels"):
+        load_image(tmp_path / "large.png")

@@ -1,0 +1,83 @@
+"""Toy networks published on a server of this machine, under the names that `load_pair` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import filelock  # noqa: F401  imported here, as nobody below may not read the modules' files
+import platformdirs  # noqa: F401
+import pytest
+import requests  # noqa: F401
+import torch
+import tqdm.auto  # noqa: F401
+from published import Original, archive, sha256, small_clip
+from served import CKPT, CLIP, YAML
+from shelf import Shelf
+
+from vqclip_nb import weights
+from vqclip_nb.weights import File
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small are slower on several, much slower on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def made() -> SimpleNamespace:
+    """The networks, and the files that were published of them."""
+    torch.manual_seed(0)
+    plain, gumbel, guide = Original(), Original(gumbel=True), small_clip()
+    return SimpleNamespace(
+        plain=plain,
+        gumbel=gumbel,
+        archive=archive(guide),
+        guide=guide.float(),
+        checkpoint=plain.checkpoint(),
+        yaml=plain.yaml().encode(),
+        gumbel_checkpoint=gumbel.checkpoint(),
+        gumbel_yaml=gumbel.yaml().encode(),
+    )
+
+
+@pytest.fixture
+def shelf() -> Iterator[Shelf]:
+    shelf = Shelf()
+    yield shelf
+    shelf.close()
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """An empty cache folder."""
+    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def publish(made, shelf, cache, monkeypatch) -> Callable[..., Path]:
+    """Put files on the server and in the tables: `vq.load_pair("imagenet")` asks that server."""
+
+    def table(name: str, data: bytes, mirrors: list[str], known: bool = True) -> File:
+        urls = tuple(m if m.startswith("http") else shelf.url(m) for m in mirrors)
+        return File(name, urls, sha256(data) if known else None, len(data), "MIT")
+
+    def publish(name="imagenet", checkpoint=None, yaml=None, mirrors=(CKPT,), known=True) -> Path:
+        checkpoint, yaml = checkpoint or made.checkpoint, yaml or made.yaml
+        shelf.files |= {CKPT: checkpoint, YAML: yaml, CLIP: made.archive}
+        entry = (
+            table("vqgan.ckpt", checkpoint, list(mirrors), known),
+            table("vqgan.yaml", yaml, [YAML], known),
+        )
+        monkeypatch.setitem(weights.VQGANS, name, entry)
+        monkeypatch.setitem(weights.CLIPS, "ViT-B/32", table(CLIP, made.archive, [CLIP]))
+        return cache
+
+    return publish

@@ -1,0 +1,74 @@
+"""What is published is what paints, under the names of the table."""
+
+from __future__ import annotations
+
+import pytest
+from published import sha256
+from served import CKPT, assert_same_networks, cached, load
+
+import vqclip_nb as vq
+from vqclip_nb import weights
+
+
+@pytest.mark.parametrize("kind", ["plain", "gumbel"])
+def test_a_published_pair_paints_as_its_original(made, shelf, publish, kind):
+    if kind == "gumbel":
+        cache = publish("openimages", made.gumbel_checkpoint, made.gumbel_yaml)
+    else:
+        cache = publish("imagenet")
+    pair = load("openimages" if kind == "gumbel" else "imagenet")
+    assert_same_networks(pair, getattr(made, kind), made.guide)
+    assert pair.hashes == {"clip": sha256(made.archive), "vqgan": sha256(shelf.files[CKPT])}
+    run = vq.Run(pair, vq.Settings(include="a fox", total_iter=2, crops=2, height=32, width=48))
+    assert [f.iteration for f in run] == [0, 1] and run.image.size == (48, 32)
+    # Only the slim copies stay, and the next session needs no server.
+    slim = {f"{n}.{kind}" for n in (pair.name, "ViT-B-32") for kind in ("safetensors", "sha256")}
+    assert cached(cache) == slim | {"vqgan.yaml"}
+    size = sum(v.numel() * v.element_size() for v in getattr(made, kind).state_dict().values())
+    assert size < (cache / f"{pair.name}.safetensors").stat().st_size < 1.2 * size
+    shelf.close()
+    again = load(pair.name)
+    assert_same_networks(again, getattr(made, kind), made.guide)
+    assert again.hashes == pair.hashes
+
+
+def test_a_saved_run_goes_on_after_the_cache_was_made_anew(publish, tmp_path):
+    cache = publish()
+    settings = vq.Settings(include="a fox", total_iter=4, crops=2, height=16, width=16)
+    run = vq.Run(load(), settings)
+    run.step()
+    path = run.save(tmp_path / "run.safetensors")
+    for file in cache.iterdir():
+        file.unlink()
+    again = vq.Run.resume(path, load())
+    assert again.step().loss == run.step().loss
+
+
+def test_without_a_known_hash_only_with_consent(made, shelf, publish):
+    cache = publish(known=False)
+    with pytest.raises(vq.WeightsError, match="no SHA-256 is published.*accept_unknown=True"):
+        load()
+    assert CKPT not in dict(shelf.asked) and not (cache / "imagenet.safetensors").exists()
+    pair = load(accept_unknown=True)
+    assert_same_networks(pair, made.plain, made.guide)
+    assert pair.hashes["vqgan"] == sha256(made.checkpoint)  # so that it can be compared later
+
+
+def test_unknown_names_list_the_known_ones(publish):
+    publish()
+    with pytest.raises(ValueError, match="'imagnet' is not known: choose one of emoji, imagenet,"):
+        load("imagnet")
+    with pytest.raises(ValueError, match="'ViT-B32' is not known: choose one of ViT-B/32, "):
+        load(clip="ViT-B32")
+
+
+def test_every_published_file_is_described():
+    assert vq.available_pairs() == ["emoji", *weights.VQGANS]
+    files = [*weights.CLIPS.values(), *(f for both in weights.VQGANS.values() for f in both)]
+    assert len({f.name for f in files}) == len(files)
+    for file in files:
+        assert file.urls and all(u.startswith("https://") for u in file.urls), file.name
+        assert file.sha256 is None or len(bytes.fromhex(file.sha256)) == 32, file.name
+        assert file.sha256 is None or file.bytes, file.name
+        assert file.bytes is None or file.bytes > 0
+        assert file.licence, file.name

@@ -1,0 +1,222 @@
+"""The command line: `vqclip "a fox" --steps 100 --out fox.gif` paints, `vqclip studio` opens
+JupyterLab.
+
+Its options are made from `Settings`, so whatever a run can be asked for can be asked for here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+import vqclip_nb as vq
+from vqclip_nb.settings import KNOBS, PRESETS, label
+
+USAGE = """vqclip PROMPT [PROMPT ...] [--out FILE] [options]
+       vqclip studio [--folder FOLDER] [options of JupyterLab]"""
+FORMATS = (".png", ".gif", ".mp4")
+
+
+class Problem(Exception):
+    """What went wrong, in words for whoever typed the command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 failed, 2 not understood, 130 interrupted."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return studio(arguments[1:]) if arguments[:1] == ["studio"] else paint(arguments)
+    except KeyboardInterrupt:
+        print("vqclip: interrupted before the first step", file=sys.stderr)
+        return 130
+    except (Problem, vq.WeightsError, ValueError, OSError, MemoryError) as problem:
+        print(f"vqclip: {problem}", file=sys.stderr)
+        return 1
+
+
+# -- painting
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """An option for every setting but include, which is the prompts themselves."""
+    parser = argparse.ArgumentParser("vqclip", usage=USAGE, allow_abbrev=False)
+    parser.add_argument("include", nargs="*", metavar="PROMPT", help=escaped(KNOBS["include"].help))
+    parser.add_argument(
+        "--out",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        help="where to write: .png, .gif or .mp4; may be given more than once "
+        "(default: a PNG named after the prompt)",
+    )
+    parser.add_argument("--pair", default="emoji", help="networks (default: %(default)s)")
+    parser.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
+    parser.add_argument("--preset", choices=list(PRESETS), default="default")
+    parser.add_argument("--size", metavar="PIXELS", help="height and width at once")
+    for f in dataclasses.fields(vq.Settings):
+        if f.name == "include":
+            continue
+        k, names = KNOBS[f.name], dict.fromkeys([option(label(f.name)), option(f.name)])
+        default = "the pair's own" if f.default is None else f.default
+        shown = f" (default: {default})" if default != "" else ""
+        facts: dict[str, Any] = {"default": argparse.SUPPRESS, "help": escaped(k.help) + shown}
+        if isinstance(f.default, bool):
+            facts["action"] = argparse.BooleanOptionalAction
+        else:
+            numbers = f"{k.low:g}..{k.high:.10g}" if k.high is not None else "TEXT"
+            facts["metavar"] = "|".join(k.choices) or numbers
+        parser.add_argument(*names, dest=f.name, **facts)
+    return parser
+
+
+def option(name: str) -> str:
+    """A setting's name or label as people type it."""
+    return "--" + name.replace("_", "-").replace(" ", "-")
+
+
+def escaped(text: str) -> str:
+    return text.replace("%", "%%")  # argparse formats its help
+
+
+def read_settings(parser: argparse.ArgumentParser, given: dict[str, Any]) -> vq.Settings:
+    """Settings from options; what is wrong with one ends the program, as argparse does."""
+    if not given["include"]:
+        parser.error('say what to paint, for example: vqclip "a fox"')
+    if (size := given.pop("size")) is not None:
+        given = {"height": size, "width": size} | given
+    preset = given.pop("preset")
+    values = {n: number(v) if KNOBS[n].high is not None else v for n, v in given.items()}
+    try:
+        return vq.Settings.preset(preset, **values)
+    except ValueError as e:
+        name, _, rest = str(e).partition("=")
+        parser.error(f"{option(label(name))}={rest}" if name in KNOBS else str(e))
+
+
+def number(text: str) -> Any:
+    """A number, or the text as it is, for `Settings` to refuse by its name."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def paint(arguments: Sequence[str]) -> int:
+    """Paint what the options ask for, with a progress bar; Ctrl-C keeps the picture so far."""
+    parser = make_parser()
+    given = vars(parser.parse_args(arguments))
+    out, pair_name, device = (given.pop(name) for name in ("out", "pair", "device"))
+    settings = read_settings(parser, given)
+    paths = checked(out or [unused(settings.include[0])])
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        run = vq.Run(vq.load_pair(pair_name, device=device), settings)
+    for warning in told:
+        if issubclass(warning.category, UserWarning):
+            print(f"vqclip: {warning.message}", file=sys.stderr)
+    settings, status, numbered = run.settings, 0, 0  # the run's have the pair's own filled in
+    steps = settings.total_iter * len(settings.include)
+    with tqdm(total=steps, unit="step", disable=None) as bar:
+        try:
+            for frame in run:
+                bar.set_postfix_str(f"similarity {frame.similarity:.3f}", refresh=False)
+                bar.update()
+                # A PNG holds one picture: of several each gets one, while it is the run's last.
+                if frame.iteration + 1 == settings.total_iter and len(settings.include) > 1:
+                    numbered += 1
+                    save(run, [p.with_stem(f"{p.stem}-{numbered}") for p in paths if is_png(p)])
+        except KeyboardInterrupt:
+            status = 130
+    if run.image is None:
+        raise KeyboardInterrupt
+    if status:
+        done = len(run.history)
+        print(f"vqclip: interrupted after {done} of {steps} steps", file=sys.stderr)
+    save(run, [p for p in paths if not (is_png(p) and numbered == len(settings.include))])
+    print(f"similarity {run.similarity:.3f}, {run.seconds:.1f} s", file=sys.stderr)
+    return status
+
+
+def is_png(path: Path) -> bool:
+    return path.suffix.lower() == ".png"
+
+
+def save(run: vq.Run, paths: Sequence[Path]) -> None:
+    """Write the run in the formats that the names ask for; a failed one does not stop the rest."""
+    failed = []
+    for path in paths:
+        write = {".png": run.save_png, ".gif": run.save_gif, ".mp4": run.save_mp4}
+        try:
+            print(write[path.suffix.lower()](path))
+        except (OSError, ValueError) as e:
+            failed.append(f"{path} could not be written: {e}")
+    if failed:
+        raise Problem("\n".join(failed))
+
+
+def checked(paths: Sequence[Path]) -> list[Path]:
+    """The paths, if they can be written to: asked before the painting rather than after it."""
+    for path in paths:
+        if path.suffix.lower() not in FORMATS:
+            raise Problem(f"--out {path}: the name must end in {', '.join(FORMATS)}")
+        if not path.parent.is_dir():
+            raise Problem(f"--out {path}: there is no folder {path.parent}")
+    return list(paths)
+
+
+def unused(prompt: str) -> Path:
+    """A name made from the prompt that no file has yet."""
+    stem = "_".join(re.findall(r"\w+", prompt.lower()))[:60].strip("_") or "picture"
+    names = (Path(f"{stem}{f'_{i}' if i else ''}.png") for i in range(10_000))
+    return next(name for name in names if not name.exists())
+
+
+# -- notebooks
+
+
+def notebooks() -> Path:
+    """The folder of the notebooks: inside an installed package, beside the one of a checkout."""
+    inside = Path(__file__).with_name("notebooks")
+    return inside if inside.is_dir() else Path(__file__).parents[1] / "notebooks"
+
+
+def studio(arguments: Sequence[str]) -> int:
+    """Copy the notebooks, never over what is there, and open JupyterLab on the Studio."""
+    parser = argparse.ArgumentParser("vqclip studio", allow_abbrev=False)
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("vqclip_notebooks"),
+        help="where the notebooks are put; files that are there stay (default: %(default)s)",
+    )
+    options, rest = parser.parse_known_args(arguments)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for notebook in sorted(notebooks().glob("*.ipynb")):
+        copy = options.folder / notebook.name
+        if not copy.exists():
+            shutil.copyfile(notebook, copy)
+    print(f"notebooks: {options.folder.resolve()}")
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise Problem("JupyterLab is missing: python -m pip install jupyterlab")
+    command = [sys.executable, "-m", "jupyterlab", *rest, str(options.folder / "1_studio.ipynb")]
+    try:
+        return subprocess.call(command)
+    except KeyboardInterrupt:  # how a server is stopped
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

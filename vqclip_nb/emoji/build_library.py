@@ -1,0 +1,91 @@
+"""The drawings as the VQGAN's code numbers, with their masks: library.safetensors.
+
+python -m vqclip_nb.emoji.build_library DATA     # what vqclip_nb.emoji.data wrote; about a minute
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from tqdm.auto import tqdm
+
+from ..models.library import SCALE
+from ..models.packing import MASK, pack_bits, pack_masks
+from ..models.pair import EMOJI, Pair, load_pair
+from ..models.vqgan import VQGAN
+from ..weights import write_state
+from .data import STYLES, TRAINED, merged_name
+from .scenes import Scenes
+
+
+def shrunk(sprites: torch.Tensor, scale: float) -> torch.Tensor:
+    """Sprites (n, 4, s, s), premultiplied, at `scale` of their size in the middle of the square."""
+    theta = torch.eye(2, 3).div(scale).expand(len(sprites), -1, -1)
+    grid = F.affine_grid(theta, list(sprites.shape), align_corners=False)
+    return F.grid_sample(sprites, grid, align_corners=False)
+
+
+@torch.no_grad()
+def encoded(vqgan: VQGAN, sprites: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Codes (n, h, w) of the drawings on white, and their masks (n, MASK, MASK) in [0, 1]."""
+    layers = shrunk(sprites.float() / 255, SCALE)
+    alpha = layers[:, 3:]
+    codes = vqgan.codebook_indices(vqgan.encode((layers[:, :3] + 1 - alpha).clamp(0, 1)))
+    return codes, F.adaptive_avg_pool2d(alpha, MASK)[:, 0]
+
+
+def build(vqgan: VQGAN, scenes: Scenes, *, batch: int = 32) -> dict[str, torch.Tensor]:
+    """Tensors of the library: packed codes and masks, and which style and concept each one is."""
+    codes, masks = [], []
+    for some in tqdm(scenes.pairs.split(batch), desc="drawings"):
+        of_batch = encoded(vqgan, scenes.sprites[some[:, 0], some[:, 1]])
+        codes.append(of_batch[0])
+        masks.append(of_batch[1])
+    return {
+        "codes": pack_bits(torch.cat(codes), vqgan.codebook.num_embeddings),
+        "masks": pack_masks(torch.cat(masks)),
+        "drawings": scenes.pairs.short(),
+    }
+
+
+def facts(scenes: Scenes, data: Path) -> dict[str, object]:
+    """Styles with their words, and each concept's label, name and tags, as captions use them."""
+    order = json.loads((data / "concepts.json").read_text(encoding="utf8"))
+    return {
+        "styles": {name: STYLES[name].words for name in TRAINED},
+        "concepts": [
+            {"label": c["label"], "name": merged_name(c["label"]), "tags": tags}
+            for c, tags in zip(order, scenes.synonyms, strict=True)
+        ],
+    }
+
+
+def metadata(pair: Pair, scenes: Scenes, facts: dict[str, object]) -> dict[str, str]:
+    """What `Library` needs to read the tensors, and which VQGAN they belong to."""
+    return {
+        "facts": json.dumps(facts, ensure_ascii=False),
+        "vqgan": pair.hashes["vqgan"],
+        "side": str(scenes.size // pair.vqgan.downsample_factor),
+        "n_embed": str(pair.vqgan.codebook.num_embeddings),
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--out", type=Path, default=EMOJI / "library.safetensors")
+    args = parser.parse_args(argv)
+    pair, scenes = load_pair("emoji", device="cpu"), Scenes(args.data)
+    told = metadata(pair, scenes, facts(scenes, args.data))
+    write_state(args.out, build(pair.vqgan, scenes), told)
+    print(f"{args.out}: {len(scenes.pairs)} drawings, {args.out.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

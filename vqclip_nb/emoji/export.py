@@ -1,0 +1,98 @@
+"""Put finished weights into the package, with what the loader must know.
+
+python -m vqclip_nb.emoji.export DATA OUT     # whatever of them is in OUT
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torchvision.transforms.functional import normalize
+
+from ..models.clip import CLIP_MEAN, CLIP_STD, build_clip, import_clip
+from ..models.pair import EMOJI
+from ..weights import write_state
+from .captions import article
+from .networks import CONTEXT, VQGAN_METADATA, vocabulary
+from .scenes import Scenes
+
+log = logging.getLogger(__name__)
+CLIPS = ("clip", "judge")
+
+
+@torch.no_grad()
+def center_encodings(state: dict[str, torch.Tensor], scenes: Scenes, *, count: int = 1000) -> None:
+    """Move the mean of all captions' encodings, and of all pictures', to the origin, in place.
+
+    All captions share a large part that says nothing about any one of them; while it is there, a
+    painting gains more by looking like pictures in general than like the one asked for. Both
+    encoders end in an affine map, so the mean can be taken off a bias and no other code has to
+    know.
+    """
+    batch = scenes.batch(min(count, len(scenes.pairs)), np.random.default_rng(0))
+    model = build_clip(state)
+    tokenize = import_clip().tokenize
+    texts = model.encode_text(tokenize(batch.captions, context_length=CONTEXT, truncate=True))
+    images = model.encode_image(normalize(batch.pictures, CLIP_MEAN, CLIP_STD))
+    bias = "visual.attnpool.c_proj.bias"
+    state[bias] = state[bias].float() - images.mean(0)
+    before = torch.linalg.lstsq(model.text_projection.T, texts.mean(0)[:, None]).solution[:, 0]
+    state["ln_final.bias"] = state["ln_final.bias"].float() - before
+
+
+def metadata_of(name: str, source: Path, scenes: Scenes) -> dict[str, str]:
+    """What is written beside the tensors of one of the networks."""
+    if name == "vqgan":
+        return VQGAN_METADATA
+    if name == "clip":
+        words = {w for v in vocabulary(scenes) for w in re.findall(r"[\w'’-]+", v.lower())}
+        # The training pictures have plain backgrounds; left free, the pair fills them with patches.
+        facts = {"words": sorted(words), "ground": "on a white background", "dropout": 0.2}
+        return {"facts": json.dumps(facts, ensure_ascii=False)}
+    with safe_open(source, "pt") as file:  # the classifier's names, the prior's configuration
+        return file.metadata() or {}
+
+
+def export_weights(data: Path, out: Path, folder: Path = EMOJI) -> list[Path]:
+    """Copy the weights of every network that `out` holds into `folder`; returns what was written.
+
+    Both CLIPs are centred on the way. FileNotFoundError if there are none.
+    """
+    scenes, written = Scenes(data, size=64), []
+    sources = {name: out / f"{name}.safetensors" for name in (*CLIPS, "vqgan", "shapes", "prior")}
+    if not any(source.exists() for source in sources.values()):
+        raise FileNotFoundError(f"no weights in {out}: train something first")
+    names = "".join(f"{article(name)}\n" for name in scenes.names)
+    (folder / "concepts.txt").write_text(names, encoding="utf8")
+    for name, source in sources.items():
+        if source.exists():
+            state = load_file(source)
+            if name in CLIPS:
+                center_encodings(state, scenes)
+            write_state(folder / source.name, state, metadata_of(name, source, scenes))
+            written.append(folder / source.name)
+            log.info("%s: %.1f MB", written[-1], written[-1].stat().st_size / 1e6)
+    return written
+
+
+def main(argv: list[str] | None = None) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args(argv)
+    export_weights(args.data, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What a setting may be: its range, its words, and the check of a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_TEXT = 2000  # characters of a prompt: CLIP reads 75 words at most
+MAX_TEXTS = 1000  # prompts in one run
+MAX_PICTURE = 40_000_000  # characters of a picture inside a prompt or as the start
+
+
+@dataclass(frozen=True)
+class Knob:
+    """What a control needs to know about one field of `Settings`."""
+
+    help: str
+    label: str = ""  # what people read; left empty, the name without its underscores
+    usual: Any = None  # what an empty setting means where the pair says nothing of it
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    log: bool = False  # a slider for it moves in powers of ten
+    live: bool = True  # a change takes effect on the next step; otherwise it needs a restart
+    empty: bool = False  # None is allowed and means: as the pair's own defaults say
+
+
+def knob(default: Any, help: str, **facts: Any) -> Any:
+    """A dataclass field that carries its `Knob`."""
+    metadata = {"knob": Knob(help, **facts)}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def checked(name: str, value: Any, k: Knob, kind: str) -> Any:
+    """`value` as field `name` of type `kind` takes it; ValueError says what was given and what is
+    allowed."""
+    if k.empty and value is None:
+        return None
+    if name == "include":
+        if (
+            not isinstance(value, list | tuple)
+            or not value
+            or not all(isinstance(v, str) and v.strip() for v in value)
+        ):
+            raise ValueError(
+                f"include={shown(value)}: give at least one text that is not empty, "
+                "for example include=['a pineapple in a bowl']"
+            )
+        if len(value) > MAX_TEXTS:
+            raise ValueError(f"include has {len(value):,} texts: allowed are {MAX_TEXTS:,}")
+        return [text_of(name, v) for v in value]
+    if kind in ("int", "float"):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        whole = number and kind == "int" and (isinstance(value, int) or value.is_integer())
+        if not number or not (whole or kind == "float") or value != value:
+            raise ValueError(
+                f"{name}={shown(value)}: give a {'whole ' * (kind == 'int')}number "
+                f"from {k.low:g} to {k.high:.10g}"
+            )
+        if not k.low <= value <= k.high:
+            raise ValueError(
+                f"{name}={shown(value)} is out of range: allowed is "
+                f"{k.low:g} to {k.high:.10g} {k.unit}".rstrip()
+            )
+        return int(value) if kind == "int" else float(value)
+    if kind == "bool":
+        if not isinstance(value, bool):
+            raise ValueError(f"{name}={shown(value)}: give True or False")
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{name}={shown(value)}: give a text")
+    value = text_of(name, value)
+    if k.choices and value not in k.choices:
+        raise ValueError(
+            f"{name}={shown(value)} is not known: choose one of {', '.join(k.choices)}"
+        )
+    return value
+
+
+def shown(value: Any) -> str:
+    """What was given, short enough for an error."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of over 4,300 digits, lists in lists
+        text = f"a very long {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+def text_of(name: str, text: str) -> str:
+    """`text` without the space around it; ValueError if it is too long or can't be written."""
+    text = text.strip()
+    allowed = MAX_PICTURE if "data:image/" in text else MAX_TEXT
+    if len(text) > allowed:
+        raise ValueError(f"{name} has {len(text):,} characters: allowed are {allowed:,}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as e:
+        raise ValueError(f"{name}={shown(text)} holds half a character, which no file takes") from e
+    return text

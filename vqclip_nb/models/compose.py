@@ -1,0 +1,161 @@
+"""Drawings put together as a caption says: tinted, large or small, one or two, on a background."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+
+from .scene import COLOURS, Scene
+
+# Side of a thing's box, as a share of the picture's shorter side.
+SIDES = {"": 0.8, "big": 0.98, "small": 0.42}
+SECOND = {"big": 1.2, "small": 0.6, "": 1.0}  # by how much the first of two is larger
+
+
+def compose(
+    layers: Sequence[torch.Tensor],
+    scene: Scene,
+    size: tuple[int, int],
+    *,
+    lines: Sequence[bool] = (),
+) -> torch.Tensor:
+    """Picture (1, 3, height, width) in [0, 1] of a scene.
+
+    layers: for each thing its drawing (4, s, s), colour premultiplied by alpha. lines: which of
+    them are black lines, drawn in white where the background is dark. size: height, width.
+    """
+    canvas = ground(scene.background or ("white",), size)
+    dark = canvas.mean() < 0.3
+    placed = []
+    for layer, thing, line, (box, count) in zip(
+        layers,
+        scene.things,
+        lines or [False] * len(layers),
+        boxes(layers, scene, size),
+        strict=True,
+    ):
+        if line and dark and not thing.colour:
+            layer = torch.cat([layer[3:] - layer[:3], layer[3:]])
+        if thing.colour:
+            layer = tinted(layer, thing.colour)
+        placed.append([place(layer, one, size) for one in spread(box, count)])
+    order = placed if scene.relation in ("in", "on") else placed[::-1]  # the last is in front
+    for layer in (one for several in order for one in several):
+        canvas = canvas * (1 - layer[3:]) + layer[:3]
+    return canvas[None].clamp(0, 1)
+
+
+def ground(colours: Sequence[str], size: tuple[int, int]) -> torch.Tensor:
+    """Background (3, height, width): one colour, or two from left above to right below."""
+    ends = torch.tensor([COLOURS[c] for c in (colours[0], colours[-1])]) / 255
+    mix = torch.linspace(0, 1, size[0])[:, None] / 2 + torch.linspace(0, 1, size[1]) / 2
+    mix = ((mix - 0.5) * 1.4 + 0.5).clamp(0, 1)
+    return ends[0, :, None, None] * (1 - mix) + ends[1, :, None, None] * mix
+
+
+def tinted(layer: torch.Tensor, colour: str) -> torch.Tensor:
+    """A drawing in one colour with its own lights and darks, whose mean becomes that colour."""
+    alpha, tint = layer[3:], torch.tensor(COLOURS[colour])[:, None, None] / 255
+    light = (layer[:3].mean(0, keepdim=True) / alpha.clamp(min=1e-3)).clamp(0, 1)
+    mean = (light * alpha).sum() / alpha.sum().clamp(min=1)
+    # Dark and pale drawings are brought to middle grey first, else no colour would show on them.
+    light = light ** (torch.tensor(0.5).log() / mean.clamp(0.02, 0.98).log()).clamp(0.4, 2.5)
+    shade = torch.where(light < 0.5, 2 * light * tint, 1 - (2 - 2 * light) * (1 - tint))
+    return torch.cat([shade * alpha, alpha])
+
+
+def content(layer: torch.Tensor) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom in pixels of what is drawn; the whole layer if nothing is."""
+    inside = layer[3] > 0.3
+    if not inside.any():
+        return 0, 0, layer.shape[2], layer.shape[1]
+    rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+Box = tuple[float, float, float, float]  # centre x, centre y, width, height in pixels
+
+
+def boxes(
+    layers: Sequence[torch.Tensor], scene: Scene, size: tuple[int, int]
+) -> list[tuple[Box, int]]:
+    """Where each thing goes, and how many of it stand side by side there."""
+    height, width = size
+    side: float = min(size)
+    shapes = []  # width, height of each drawing's content, the longer one 1
+    for layer in layers:
+        left, top, right, bottom = content(layer)
+        longer = max(right - left, bottom - top)
+        shapes.append(((right - left) / longer, (bottom - top) / longer))
+    if len(layers) == 1:
+        thing, (w, h) = scene.things[0], shapes[0]
+        if thing.count > 1:
+            return [((width / 2, height / 2, width * 0.94, height * 0.8), min(thing.count, 3))]
+        s = side * SIDES[thing.size]
+        return [((width / 2, height / 2, w * s, h * s), 1)]
+    (w1, h1), (w2, h2) = shapes
+    first, second = scene.things
+    more = SECOND[first.size] / SECOND[second.size]
+    more, less = min(1.0, more), min(1.0, 1 / more)
+    if scene.relation == "beside":
+        s = min(0.47 * width, 0.9 * height)
+        gap = (width - 2 * s) / 3 if width > height else 0.02 * width
+        floor = height / 2 + max(h1 * more, h2 * less) * s / 2  # both stand on one line
+        middle = (s + gap) / 2
+        one = (width / 2 - middle, floor - h1 * s * more / 2, w1 * s * more, h1 * s * more)
+        two = (width / 2 + middle, floor - h2 * s * less / 2, w2 * s * less, h2 * s * less)
+        return [(one, 1), (two, 1)]
+    if scene.relation in ("above", "below"):
+        s = min(0.9 * width, 0.47 * height)
+        up, down = height / 2 - s * 0.52, height / 2 + s * 0.52
+        y1, y2 = (up, down) if scene.relation == "above" else (down, up)
+        one = (width / 2, y1, w1 * s * more, h1 * s * more)
+        return [(one, 1), ((width / 2, y2, w2 * s * less, h2 * s * less), 1)]
+    # The first stands on the second, or is sunk into it; or, worn, the second on the first.
+    share, sunk = {"on": (0.48, 0.12), "in": (0.52, 0.42), "wears": (0.72, 0.12)}[scene.relation]
+    base = {"on": 0.62, "in": 0.72, "wears": 0.42}[scene.relation]
+    a, b = side * share * more, side * base * less
+    tall = h1 * a + h2 * b - (h1 * a if scene.relation != "wears" else h2 * b) * sunk
+    fit = min(1.0, 0.94 * height / tall)
+    a, b, tall = a * fit, b * fit, tall * fit
+    upper, lower = (height - tall) / 2, (height + tall) / 2
+    if scene.relation == "wears":
+        y1, y2 = (lower - h1 * a / 2), (upper + h2 * b / 2)
+    else:
+        y1, y2 = (upper + h1 * a / 2), (lower - h2 * b / 2)
+    return [
+        ((width / 2, y1, w1 * a, h1 * a), 1),
+        ((width / 2, y2, w2 * b, h2 * b), 1),
+    ]
+
+
+def spread(box: Box, count: int) -> list[Box]:
+    """`count` equal boxes side by side in one."""
+    x, y, width, height = box
+    if count == 1:
+        return [box]
+    each = min(width / count, height)
+    return [(x + (i - (count - 1) / 2) * each, y, each * 0.96, height) for i in range(count)]
+
+
+def place(layer: torch.Tensor, box: Box, size: tuple[int, int]) -> torch.Tensor:
+    """A drawing on an empty canvas (4, height, width), its content as large as fits the box."""
+    x, y, width, height = box
+    left, top, right, bottom = content(layer)
+    zoom = min(width / (right - left), height / (bottom - top))
+    # From the canvas's [-1, 1] to the drawing's, as affine_grid wants it.
+    rows, columns = layer.shape[1:]
+    cx, cy = (left + right) / columns - 1, (top + bottom) / rows - 1
+    ax, ay = size[1] / columns / zoom, size[0] / rows / zoom
+    theta = torch.tensor(
+        [
+            [ax, 0, cx - ax * (2 * x / size[1] - 1)],
+            [0, ay, cy - ay * (2 * y / size[0] - 1)],
+        ]
+    )[None]
+    grid = F.affine_grid(theta, [1, 4, *size], align_corners=False)
+    if zoom < 0.75:  # a plain look-up would skip lines of a drawing that becomes much smaller
+        layer = F.interpolate(layer[None], scale_factor=zoom, mode="area")[0]
+    return F.grid_sample(layer[None], grid, align_corners=False)[0]

@@ -1,0 +1,237 @@
+"""Drawings kept as code numbers, found by the words of a prompt, composed into a start picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from ..vocabulary import Vocabulary, singulars
+from ..weights import read_checked
+from .clip import ClipEnsemble, ClipModel
+from .compose import compose
+from .packing import unpack_bits, unpack_masks
+from .scene import SKIPPED, Scene, Thing, parse
+from .vqgan import VQGAN
+
+SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
+PREFERRED = ("noto", "3d", "sticker", "flat", "line")  # styles, where a prompt names none
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One drawing of the library: its label, its style, and its number there."""
+
+    label: str
+    style: str
+    index: int = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.label}, {self.style}"
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A picture to start from, and what it was made of.
+
+    picture (1, 3, height, width) in [0, 1]. codes (1, h, w): the same as code numbers, where they
+    are known without encoding. said: words that were taken for a thing of another name.
+    """
+
+    picture: torch.Tensor = field(repr=False)
+    scene: Scene
+    drawings: tuple[Drawing, ...]
+    said: dict[str, str] = field(default_factory=dict)
+    codes: torch.Tensor | None = field(default=None, repr=False)
+
+    @property
+    def description(self) -> str:
+        """As in "fox, noto, next to tree, noto; on pink"."""
+        parts = []
+        for thing, drawing in zip(self.scene.things, self.drawings, strict=True):
+            number = f"{thing.count} × " if thing.count > 1 else ""
+            words = (thing.size, thing.colour, f"{number}{drawing}")
+            parts.append(" ".join(word for word in words if word))
+        told = {"beside": "next to", "wears": "wearing"}.get(self.scene.relation)
+        text = f", {told or self.scene.relation} ".join(parts)
+        ground = " and ".join(self.scene.background)
+        return f"{text}; on {ground}" if ground else text
+
+    def latent(self, vqgan: VQGAN) -> torch.Tensor:
+        """Latent (1, channels, h, w) of the picture under the VQGAN that the library was made
+        with."""
+        if self.codes is not None:
+            return vqgan.codebook_vectors(self.codes.to(vqgan.codebook.weight.device))
+        with torch.no_grad():
+            return vqgan.encode(self.picture.to(vqgan.codebook.weight))
+
+
+class Library:
+    """The drawings of a pair, found by the words of a prompt.
+
+    `vqgan` turns their code numbers into pictures; it must be the one they were encoded with.
+    """
+
+    def __init__(
+        self,
+        vqgan: VQGAN,
+        state: dict[str, torch.Tensor],
+        metadata: dict[str, str],
+        vocabulary: Vocabulary,
+    ) -> None:
+        facts = json.loads(metadata["facts"])
+        self.vqgan, self.vocabulary = vqgan, vocabulary
+        self.styles: dict[str, list[str]] = facts["styles"]
+        self._side, n_embed = int(metadata["side"]), int(metadata["n_embed"])
+        self._codes = unpack_bits(state["codes"], n_embed).view(-1, self._side, self._side)
+        self._masks = unpack_masks(state["masks"])
+        self._concepts: list[dict[str, Any]] = facts["concepts"]
+        styles = list(self.styles)
+        self._drawings: dict[int, dict[str, Drawing]] = {}  # concept: style: drawing
+        for index, (style, concept) in enumerate(state["drawings"].tolist()):
+            label = self._concepts[concept]["label"]
+            drawing = Drawing(label, styles[style], index)
+            self._drawings.setdefault(concept, {})[styles[style]] = drawing
+        self._named: dict[str, list[int]] = {}  # what concepts are called, labels before tags
+        for key in ("name", "label", "tags"):
+            for i in self._drawings:
+                called = self._concepts[i][key]
+                for word in called if key == "tags" else [called]:
+                    # The table knows better than a tag: "table" is one of ping pong.
+                    if key == "tags" and (word in SKIPPED or word in vocabulary.nearest):
+                        continue
+                    known = self._named.setdefault(word.lower(), [])
+                    if i not in known:
+                        known.append(i)
+        self._longest = max(len(word.split()) for word in (*self._named, *vocabulary.nearest))
+
+    @classmethod
+    def read(cls, path: Path, vqgan: VQGAN, vocabulary: Vocabulary) -> Library:
+        """The library in a file that `emoji.build_library` wrote; WeightsError if it is corrupt."""
+        state, metadata, _ = read_checked(path)
+        return cls(vqgan, state, metadata, vocabulary)
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def named(self, phrase: str) -> list[int]:
+        """Concepts that a word or phrase names, best first; singular or plural."""
+        for word in (phrase.lower(), *singulars(phrase.lower())):
+            if word in self._named:
+                return self._named[word]
+        return []
+
+    def parse(self, text: str) -> tuple[Scene | None, dict[str, str]]:
+        """What a text asks for, and which of its words were taken for things of other names."""
+        text, said = self.vocabulary.rewrite(text)
+
+        def name_of(phrase: str) -> str | None:
+            if self.named(phrase):
+                return phrase
+            thing = self.vocabulary.nearest_known(phrase)
+            if thing and phrase not in thing.split():  # "apple" is a red apple: no need to say
+                said[phrase] = thing
+            return thing
+
+        return parse(text, self.styles, name_of, self._longest), said
+
+    def find(
+        self,
+        text: str,
+        *,
+        height: int = 128,
+        width: int = 128,
+        variant: int = 0,
+        clip: ClipModel | ClipEnsemble | None = None,
+    ) -> Start | None:
+        """The start that fits a text best, or None if nothing in it can be drawn.
+
+        `variant` 1, 2, ... choose other drawings of the first thing, in the order of `choices`.
+        Where the text names nothing, `clip` chooses the thing whose name it reads most alike.
+        """
+        scene, said = self.parse(text)
+        if scene is None and clip is not None and any(map(self.vocabulary.knows, text.split())):
+            name = self._nearest_name(text, clip)
+            scene, said = Scene((Thing(name),)), {text: name}
+        if scene is None:
+            return None
+        choice = list(self.choices(scene.things[0], scene.style))
+        first = choice[variant % len(choice)]
+        others = [next(self.choices(t, scene.style or first.style)) for t in scene.things[1:]]
+        return self.compose(scene, (first, *others), height=height, width=width, said=said)
+
+    def _nearest_name(self, text: str, clip: ClipModel | ClipEnsemble) -> str:
+        names = sorted({self._concepts[i]["name"] for i in self._drawings})
+        known = F.normalize(clip.encode_text([f"a {name}" for name in names]), dim=-1)
+        return names[int((known @ clip.encode_text([text])[0]).argmax())]
+
+    def synonyms(self, name: str) -> list[str]:
+        """Every word that means the same as a thing's name: its labels, names and tags."""
+        found: dict[str, None] = {name: None}
+        for i in self.named(name)[:1]:
+            concept = self._concepts[i]
+            found |= dict.fromkeys([concept["label"], concept["name"], *concept["tags"]])
+        return list(found)
+
+    def choices(self, thing: Thing, style: str = "") -> Iterator[Drawing]:
+        """Every drawing that a thing's name fits, the asked style first, then the usual order."""
+        order = [style, *PREFERRED, *self.styles] if style else [*PREFERRED, *self.styles]
+        for concept in self.named(thing.name):
+            drawings = self._drawings[concept]
+            yield from (drawings[s] for s in dict.fromkeys(order) if s in drawings)
+
+    def alternatives(self, start: Start, *, thing: int = 0) -> list[Start]:
+        """The same scene with each other drawing that its thing's name fits."""
+        height, width = start.picture.shape[2:]
+        found = []
+        for drawing in self.choices(start.scene.things[thing], start.scene.style):
+            drawings = [*start.drawings]
+            drawings[thing] = drawing
+            if drawing != start.drawings[thing]:
+                found.append(
+                    self.compose(
+                        start.scene, tuple(drawings), height=height, width=width, said=start.said
+                    )
+                )
+        return found
+
+    def compose(
+        self,
+        scene: Scene,
+        drawings: Sequence[Drawing],
+        *,
+        height: int,
+        width: int,
+        said: dict[str, str] | None = None,
+    ) -> Start:
+        """A start from chosen drawings, one for each thing of the scene."""
+        plain = replace(scene, style="") == Scene((Thing(scene.things[0].name),))
+        side = self._side * self.vqgan.downsample_factor
+        if plain and (height, width) == (side, side):  # stored as it is
+            codes = self._codes[drawings[0].index][None]
+            return Start(self._decoded(codes), scene, tuple(drawings), said or {}, codes)
+        picture = compose(
+            [self.layer(drawing) for drawing in drawings],
+            scene,
+            (height, width),
+            lines=[drawing.style == "line" for drawing in drawings],
+        )
+        return Start(picture, scene, tuple(drawings), said or {})
+
+    @torch.no_grad()
+    def _decoded(self, codes: torch.Tensor) -> torch.Tensor:
+        device = self.vqgan.codebook.weight.device
+        latent = self.vqgan.codebook_vectors(codes.to(device))
+        return self.vqgan.synthesize(latent, quantize=False).cpu()
+
+    def layer(self, drawing: Drawing) -> torch.Tensor:
+        """A drawing without its white ground (4, side, side), colour premultiplied by alpha."""
+        picture = self._decoded(self._codes[drawing.index][None])[0]
+        mask = self._masks[drawing.index][None, None]
+        alpha = F.interpolate(mask, picture.shape[1:], mode="bilinear")[0]
+        return torch.cat([(picture - (1 - alpha)).clamp(min=0).minimum(alpha), alpha])

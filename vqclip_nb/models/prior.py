@@ -1,0 +1,251 @@
+"""A masked transformer over a VQGAN's codes, given a caption: it draws a picture in a few steps.
+
+After MaskGIT (Chang et al. 2022) and Muse (Chang et al. 2023), with sparse attention patterns
+(Child et al. 2019) to choose from. Blocks of 2×2 cells share a token, which makes a grid of 16×16
+cells as cheap as one of 8×8; each cell is masked, and drawn, by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+ATTENTION = ("full", "local", "strided")
+
+
+def attention_mask(side: int, pattern: str = "full", reach: int = 2) -> torch.Tensor:
+    """Which token of a grid (side × side) sees which: (side², side²) booleans.
+
+    full: all. local: those at most `reach` away along both axes. strided: those of the same row or
+    column. ValueError for another pattern.
+    """
+    if pattern not in ATTENTION:
+        raise ValueError(
+            f"attention {pattern!r} is not known: choose one of {', '.join(ATTENTION)}"
+        )
+    place = torch.arange(side * side)
+    row, column = place // side, place % side
+    apart = torch.stack([row[:, None] - row, column[:, None] - column]).abs()
+    if pattern == "full":
+        return torch.ones(side * side, side * side, dtype=torch.bool)
+    return apart.amax(0) <= reach if pattern == "local" else apart.amin(0) == 0
+
+
+class Block(nn.Module):
+    """Attention and a feed-forward layer, both scaled and shifted by the caption (adaptive layer
+    norm; Peebles and Xie 2023)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
+        self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
+        self.qkv, self.project = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.widen, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.modulation = nn.Parameter(torch.zeros(4, width))
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor, caption: torch.Tensor) -> torch.Tensor:
+        """x (b, n, width), mask (b, 1, n, n) to be added to the scores, caption (b, 4, width)."""
+        scale1, shift1, scale2, shift2 = (caption + self.modulation)[:, :, None].unbind(1)
+        y = self.norm1(x) * (1 + scale1) + shift1
+        q, k, v = self.qkv(y).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        # Plain products: torch's fused attention with a mask is slow backwards on a CPU.
+        scores = (q @ k.transpose(2, 3)) * q.shape[-1] ** -0.5 + mask.to(q.dtype)
+        y = (scores.softmax(-1).to(v.dtype) @ v).transpose(1, 2).flatten(2)
+        x = x + self.project(y)
+        y = self.norm2(x) * (1 + scale2) + shift2
+        return x + self.narrow(F.gelu(self.widen(y)))
+
+
+class Prior(nn.Module):
+    """Distribution of a grid of codes (side × side) given a caption.
+
+    codes: size of the codebook; an index of `codes` marks a masked cell. A caption is what the
+    guide's text side makes of it: tokens (b, t, text_width), `keep` (b, t), which of them count,
+    and its encoding (b, encoding), a unit vector. All of `keep` false: without caption.
+    """
+
+    def __init__(
+        self,
+        codes: int = 2048,
+        side: int = 16,
+        *,
+        patch: int = 2,
+        width: int = 256,
+        layers: int = 5,
+        heads: int = 4,
+        text_width: int = 128,
+        encoding: int = 256,
+        head_width: int = 64,
+        attention: str = "full",
+    ) -> None:
+        super().__init__()
+        if side % patch:
+            raise ValueError(f"side={side}: give a multiple of patch={patch}")
+        self.config = dict(
+            codes=codes, side=side, patch=patch, width=width, layers=layers, heads=heads,
+            text_width=text_width, encoding=encoding, head_width=head_width, attention=attention,
+        )  # fmt: skip
+        self.codes, self.side, self.patch = codes, side, patch
+        tokens = (side // patch) ** 2
+        self.embedding = nn.Embedding(codes + 1, head_width)
+        self.enter = nn.Linear(head_width * patch**2, width)
+        self.position_embedding = nn.Parameter(0.2 * torch.randn(tokens, width))
+        self.text = nn.Linear(text_width, width)
+        self.empty_embedding = nn.Parameter(0.2 * torch.randn(1, width))
+        self.caption = nn.Sequential(
+            nn.Linear(encoding, width), nn.GELU(), nn.Linear(width, 4 * width)
+        )
+        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.leave = nn.Linear(width, head_width * patch**2)
+        self.bias = nn.Parameter(torch.zeros(codes))
+        self.visible: torch.Tensor
+        self.register_buffer("visible", attention_mask(side // patch, attention), persistent=False)
+        nn.init.normal_(self.embedding.weight, std=head_width**-0.5)
+        nn.init.zeros_(self.caption[-1].weight)  # type: ignore[arg-type]
+
+    def features(
+        self, index: torch.Tensor, tokens: torch.Tensor, keep: torch.Tensor, encoding: torch.Tensor
+    ) -> torch.Tensor:
+        """Codes (b, side, side) to what is compared with each code: (b, side², head_width)."""
+        b, p, n = len(index), self.patch, self.side // self.patch
+        x = self.embedding(index).view(b, n, p, n, p, -1).transpose(2, 3)
+        given = keep.any(1)[:, None]
+        encoding = encoding * encoding.shape[1] ** 0.5 * given  # spread 1
+        caption = self.caption(encoding).unflatten(1, (4, -1))
+        x = self.enter(x.flatten(3).flatten(1, 2)) + self.position_embedding
+        x = torch.cat([x, self.empty_embedding.expand(b, 1, -1), self.text(tokens)], 1)
+        seen = torch.ones(b, x.shape[1], x.shape[1], dtype=torch.bool, device=x.device)
+        seen[:, : n * n, : n * n] = self.visible
+        seen[:, :, n * n + 1 :] &= keep[:, None]
+        mask = torch.zeros(seen.shape, device=x.device).masked_fill(~seen, -1e9)[:, None]
+        for block in self.blocks:
+            x = block(x, mask, caption)
+        x = self.leave(self.norm(x[:, : n * n])).view(b, n, n, p, p, -1)
+        return x.transpose(2, 3).reshape(b, self.side**2, -1)
+
+    def score(self, features: torch.Tensor) -> torch.Tensor:
+        """Features (..., head_width) to logits over the codes."""
+        return features @ self.embedding.weight[: self.codes].T.to(features.dtype) + self.bias
+
+    def logits(
+        self, index: torch.Tensor, tokens: torch.Tensor, keep: torch.Tensor, encoding: torch.Tensor
+    ) -> torch.Tensor:
+        """Logits (b, side², codes) of every cell given those of `index` (b, side, side) that are
+        not masked."""
+        return self.score(self.features(index, tokens, keep, encoding)).float()
+
+    forward = logits
+
+    def _guided(self, index: torch.Tensor, caption: tuple, guidance: float) -> torch.Tensor:
+        """Logits moved away from those without caption (Ho and Salimans 2022)."""
+        tokens, keep, encoding = caption
+        with_caption = self.logits(index, tokens, keep, encoding)
+        if not guidance:
+            return with_caption
+        without = self.logits(index, tokens, torch.zeros_like(keep), encoding)
+        return with_caption + guidance * (with_caption - without)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        tokens: torch.Tensor,
+        keep: torch.Tensor,
+        encoding: torch.Tensor,
+        *,
+        steps: int = 12,
+        guidance: float = 2.0,
+        temperature: float = 1.0,
+        choice: float = 4.5,
+        generator: torch.Generator,
+        index: torch.Tensor | None = None,
+        push: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+    ) -> torch.Tensor:
+        """Codes (b, side, side) for captions, drawn in `steps` steps, the surest cells first.
+
+        choice: strength of the Gumbel noise on that confidence; it falls to 0. index: codes to keep
+        and cells to draw (value `codes`); None: draw all. push(index, logits): what to add to the
+        logits (b, side², codes) in each step, such as a guide's gradient in code space.
+        """
+        b, cells = len(tokens), self.side**2
+        if index is None:
+            index = torch.full((b, self.side, self.side), self.codes, device=tokens.device)
+        index = index.flatten(1).clone()
+        todo = (index == self.codes).sum(1)
+        for i in range(steps):
+            logits = self._guided(index.view(b, self.side, -1), (tokens, keep, encoding), guidance)
+            if push is not None:
+                logits = logits + push(index.view(b, self.side, -1), logits)
+            p = (logits / temperature).softmax(-1)
+            drawn = torch.multinomial(p.cpu().flatten(0, 1), 1, generator=generator)
+            drawn = drawn.view(b, cells).to(index.device)
+            masked = index == self.codes
+            even = torch.rand(b, cells, generator=generator).clamp(1e-9, 1 - 1e-7)
+            gumbel = -(-even.log()).log().to(p.device)
+            sure = p.gather(2, drawn[..., None])[..., 0].clamp(min=1e-9).log()
+            sure = sure + choice * (1 - (i + 1) / steps) * gumbel
+            place = sure.masked_fill(~masked, -math.inf).argsort(1, descending=True).argsort(1)
+            left = (todo * math.cos(math.pi / 2 * (i + 1) / steps)).floor().long()
+            if i == steps - 1:
+                left = torch.zeros_like(left)
+            now = masked & (place < (masked.sum(1) - left)[:, None])
+            index = torch.where(now, drawn, index)
+        return index.view(b, self.side, self.side)
+
+    @torch.no_grad()
+    def log_likelihood(
+        self,
+        index: torch.Tensor,
+        tokens: torch.Tensor,
+        keep: torch.Tensor,
+        encoding: torch.Tensor,
+        *,
+        steps: int = 8,
+        generator: torch.Generator,
+    ) -> torch.Tensor:
+        """Log-probability (b,) of codes in nats per cell, under a random order of drawing.
+
+        The cells are revealed in `steps` groups of equal size, each given those before it; more
+        steps, and means over several calls, come nearer to the order-agnostic likelihood (Uria et
+        al. 2014).
+        """
+        b, cells = len(index), self.side**2
+        order = torch.rand(b, cells, generator=generator).argsort(1).argsort(1).to(index.device)
+        group, flat = order * steps // cells, index.flatten(1)
+        total = torch.zeros(b, device=index.device)
+        for i in range(steps):
+            shown = torch.where(group < i, flat, torch.full_like(flat, self.codes))
+            logits = self.logits(shown.view_as(index), tokens, keep, encoding)
+            own = logits.log_softmax(-1).gather(2, flat[..., None])[..., 0]
+            total = total + (own * (group == i)).sum(1)
+        return total / cells
+
+
+def caption_tokens(
+    clip: Any, captions: list[str], tokenize: Callable[..., torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What a `Prior` takes of captions: hidden states of a CLIP's text side (b, t, width), which of
+    them count (b, t), and unit encodings (b, d)."""
+    with torch.no_grad():
+        device = clip.positional_embedding.device
+        text = tokenize(captions, context_length=clip.context_length, truncate=True).to(device)
+        x = clip.token_embedding(text) + clip.positional_embedding
+        x = clip.ln_final(clip.transformer(x.transpose(0, 1)).transpose(0, 1))
+        end = text.argmax(1)
+        encoding = x[torch.arange(len(x)), end] @ clip.text_projection
+        keep = torch.arange(text.shape[1], device=device) <= end[:, None]
+        length = int(end.max()) + 1
+        return x[:, :length].float(), keep[:, :length], F.normalize(encoding.float(), dim=-1)
+
+
+def build_prior(config: dict[str, Any], state: dict[str, torch.Tensor]) -> Prior:
+    """A frozen `Prior`; TypeError or RuntimeError where weights and configuration do not fit."""
+    prior = Prior(**config)
+    prior.load_state_dict({k: v.float() for k, v in state.items()})
+    return prior.eval().requires_grad_(False)

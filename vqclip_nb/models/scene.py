@@ -1,0 +1,184 @@
+"""What a caption says: things, their colour and size, how two of them stand, style and background.
+
+A small grammar for captions of the kind that the emoji pair learned. It reads words, not meanings:
+what it does not know it passes over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+COLOURS: dict[str, tuple[int, int, int]] = {  # sRGB, 0 to 255
+    "white": (255, 255, 255),
+    "black": (12, 12, 12),
+    "gray": (128, 128, 128),
+    "grey": (128, 128, 128),
+    "red": (215, 35, 35),
+    "orange": (245, 140, 30),
+    "yellow": (250, 220, 50),
+    "green": (50, 160, 60),
+    "blue": (40, 90, 215),
+    "purple": (130, 55, 175),
+    "pink": (250, 150, 190),
+    "brown": (120, 75, 45),
+    "turquoise": (50, 200, 195),
+    "light blue": (165, 210, 250),
+    "dark blue": (20, 30, 95),
+    "light green": (170, 230, 150),
+    "dark green": (15, 75, 35),
+    "light gray": (205, 205, 205),
+    "light grey": (205, 205, 205),
+    "beige": (240, 225, 190),
+    "dark gray": (70, 70, 70),
+    "dark grey": (70, 70, 70),
+    "dark red": (120, 15, 15),
+    "dark brown": (70, 42, 22),
+    "dark purple": (70, 20, 100),
+    "light pink": (252, 205, 222),
+    "light yellow": (253, 240, 160),
+    "cyan": (60, 210, 235),
+    "teal": (0, 128, 128),
+    "navy": (15, 25, 85),
+    "sky blue": (125, 195, 245),
+    "violet": (140, 70, 215),
+    "lavender": (200, 180, 240),
+    "magenta": (220, 40, 160),
+    "crimson": (190, 15, 50),
+    "scarlet": (225, 35, 20),
+    "maroon": (115, 10, 35),
+    "golden": (225, 175, 45),
+    "gold": (225, 175, 45),
+    "silver": (190, 192, 198),
+    "cream": (252, 244, 215),
+    "tan": (210, 180, 140),
+}
+SIZES = {
+    **dict.fromkeys(("big", "large", "huge", "giant", "enormous"), "big"),
+    **dict.fromkeys(("small", "little", "tiny", "mini"), "small"),
+}
+COUNTS = {"two": 2, "three": 3, "2": 2, "3": 3, "pair of": 2, "couple of": 2, "several": 3}
+RELATIONS = {  # words between two things, and how these stand; "wears": the second on the first
+    **dict.fromkeys(("next to", "and", "beside", "with", "near", "by", "behind"), "beside"),
+    **dict.fromkeys(("above", "over"), "above"),
+    **dict.fromkeys(("below", "under", "beneath", "underneath"), "below"),
+    **dict.fromkeys(("on", "on top of", "atop", "onto", "riding", "sitting on"), "on"),
+    **dict.fromkeys(("in", "inside", "into", "inside of"), "in"),
+    **dict.fromkeys(("wearing", "in front of"), "wears"),
+}
+OF = ("of", "of a", "of an", "of the")
+SKIPPED = frozenset("a an the some its their his her my your this that is are at to".split())
+GROUND = re.compile(
+    r"\b(?:(?:on|with|against|in front of|over)\s+)?(?:an?\s+|the\s+)?(?:plain\s+|solid\s+)?"
+    r"({c})(?:\s+and\s+({c}))?\s+(?:background|backdrop)\b".replace(
+        "{c}", "|".join(sorted(COLOURS, key=len, reverse=True))
+    )
+)
+LAST_COLOUR = re.compile(
+    r"\b(?:on|against)\s+({})$".format("|".join(sorted(COLOURS, key=len, reverse=True)))
+)
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One thing of a scene: its name as the library knows it, tint, size and number."""
+
+    name: str
+    colour: str = ""  # a key of COLOURS; empty: as drawn
+    size: str = ""  # "big", "small" or empty
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a caption asks for. `relation` is one of RELATIONS' values where there are two things.
+
+    background: colour words, one, or two for a gradient; empty where none was named.
+    """
+
+    things: tuple[Thing, ...]
+    relation: str = ""
+    style: str = ""
+    background: tuple[str, ...] = ()
+
+
+def parse(
+    text: str,
+    styles: Mapping[str, Sequence[str]],
+    name_of: Callable[[str], str | None],
+    longest: int,
+) -> Scene | None:
+    """Read a caption; None if it names nothing that the library can draw.
+
+    styles: words of each style, as in {"line": ["a line drawing of"]}. name_of: a phrase of up to
+    `longest` words to the thing it names, or None. Of more than two things the first two count.
+    """
+    text = " ".join(re.findall(r"[\w'’.-]*\w", text.lower()))
+    style, text = _style(text, styles)
+    background: tuple[str, ...] = ()
+    if found := GROUND.search(text):
+        background = tuple(c for c in found.groups() if c)
+        text = " ".join((text[: found.start()] + " " + text[found.end() :]).split())
+    elif found := LAST_COLOUR.search(text):
+        background, text = (found[1],), text[: found.start()].strip()
+    things, relations = _things(text.split(), name_of, longest)
+    if not things:
+        return None
+    relation = relations[0] if len(things) > 1 else ""
+    return Scene(tuple(things[:2]), relation, style, background)
+
+
+def _style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+    """The style a caption names, and the caption without those words."""
+    words = {w.removeprefix("a ").removeprefix("an "): s for s in styles for w in styles[s]}
+    for phrase in sorted(words, key=len, reverse=True):
+        if found := re.search(rf"\b(an? )?{re.escape(phrase)}\b", text):
+            rest = (text[: found.start()] + text[found.end() :]).split()
+            return words[phrase], " ".join(rest)
+    return "", text
+
+
+def _things(
+    words: list[str], name_of: Callable[[str], str | None], longest: int
+) -> tuple[list[Thing], list[str]]:
+    """Things in their order, and the relation in front of each but the first."""
+    things: list[Thing] = []
+    relations: list[str] = []
+    colour, size, count, relation, at = "", "", 1, "", 0
+    touching = False  # nothing but articles since the last thing: "chocolate cake" is one thing
+    while at < len(words):
+        for length in range(min(max(longest, 3), len(words) - at), 0, -1):
+            phrase = " ".join(words[at : at + length])
+            rest = words[at + length :]
+            if phrase in COLOURS and _goes_on(rest):
+                colour = phrase
+            elif phrase in SIZES and rest:
+                size = SIZES[phrase]
+            elif phrase in COUNTS:
+                count = COUNTS[phrase]
+            elif phrase in OF:
+                touching = bool(things)
+            elif phrase in RELATIONS:
+                relation, touching = relation or RELATIONS[phrase], False
+            elif name := name_of(phrase) if phrase not in SKIPPED else None:
+                if touching:
+                    colour, size = colour or things[-1].colour, size or things[-1].size
+                    things[-1] = Thing(name, colour, size, max(count, things[-1].count))
+                else:
+                    relations += [relation or "beside"] if things else []
+                    things.append(Thing(name, colour, size, count))
+                colour, size, count, relation, touching = "", "", 1, "", True
+            else:
+                continue
+            at += length - 1
+            break
+        else:
+            touching = touching and words[at] in SKIPPED
+        at += 1
+    return things, relations
+
+
+def _goes_on(rest: list[str]) -> bool:
+    """Whether a colour word has something to colour: "an orange cat", not "a cat and an orange"."""
+    return bool(rest) and rest[0] not in RELATIONS and rest[0] not in ("on", "in", "of")

@@ -1,0 +1,27 @@
+"""Weight files: where they are published, how they come here, and how they are read safely."""
+
+from .cache import read_checked, slim_cache, write_state
+from .config import parse_config, parse_facts, read_config
+from .download import cache_folder, fetch, sha256_of
+from .errors import WeightsError, memory_errors, out_of_memory
+from .published import CLIPS, VQGANS, File
+from .reading import read_state
+
+__all__ = [
+    "CLIPS",
+    "VQGANS",
+    "File",
+    "WeightsError",
+    "cache_folder",
+    "fetch",
+    "memory_errors",
+    "out_of_memory",
+    "parse_config",
+    "parse_facts",
+    "read_checked",
+    "read_config",
+    "read_state",
+    "sha256_of",
+    "slim_cache",
+    "write_state",
+]

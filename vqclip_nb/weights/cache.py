@@ -1,0 +1,99 @@
+"""Files of our own: safetensors with their SHA-256 beside them, and the slim cache of published
+networks made of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from ..files import write_atomically
+from .config import read_config
+from .download import cache_folder, fetch, sha256_of
+from .errors import WeightsError, disk_errors, memory_errors
+from .published import File
+from .reading import read_state
+
+log = logging.getLogger(__name__)
+
+Checked = tuple[dict[str, torch.Tensor], dict[str, str], str]
+
+
+def write_state(path: Path, state: dict[str, torch.Tensor], metadata: dict[str, str]) -> str:
+    """Write safetensors, leave the SHA-256 beside it, return it. Raises WeightsError if the disk is
+    full or may not be written, MemoryError."""
+    from safetensors.torch import save_file
+
+    with memory_errors(f"write {path}"):
+        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
+    digest = ""
+
+    def save(part: Path) -> None:
+        nonlocal digest
+        save_file(tensors, part, metadata)
+        digest = sha256_of(part)
+        line = f"{digest}  {path.name}\n"
+        write_atomically(path.with_suffix(".sha256"), lambda beside: beside.write_text(line))
+
+    with disk_errors(path.parent, sum(v.numel() * v.element_size() for v in tensors.values())):
+        write_atomically(path, save)
+    return digest
+
+
+def read_checked(path: Path) -> Checked:
+    """Tensors, metadata, SHA-256 of a file that `write_state` wrote; a corrupt one is refused."""
+    digest, beside = sha256_of(path), path.with_suffix(".sha256")
+    if not beside.is_file():
+        raise WeightsError(f"{path} has no SHA-256 beside it, in {beside.name}")
+    if beside.read_bytes()[:64] != digest.encode():
+        raise WeightsError(f"{path} is corrupt: its SHA-256 is {digest}")
+    return *read_state(path), digest
+
+
+def slim_cache(
+    name: str,
+    keep: Callable[[str], bool],
+    file: File,
+    config: File | None = None,
+    *,
+    accept_unknown: bool = False,
+) -> Checked:
+    """Tensors, metadata and SHA-256 of a published network, from the slim cache.
+
+    The first call fetches the published file, keeps the tensors that `keep` names as safetensors
+    with the configuration inside, and removes the original; a corrupt cache file is made anew.
+    Raises WeightsError, or MemoryError if the network does not fit into memory.
+    """
+    from filelock import FileLock
+
+    path = cache_folder() / f"{name.replace('/', '-')}.safetensors"
+    if found := _sound(path):
+        return found
+    with disk_errors(path.parent, file.bytes), FileLock(path.with_suffix(".lock")):
+        if found := _sound(path):  # made by another process while this one waited
+            return found
+        path.unlink(missing_ok=True)
+        original = fetch(file, accept_unknown=accept_unknown)
+        metadata = {
+            "source": file.name,
+            "source_sha256": sha256_of(original),
+            "licence": file.licence,
+        }
+        if config:
+            shape = read_config(fetch(config, accept_unknown=accept_unknown))
+            metadata["config"] = json.dumps(shape)
+        write_state(path, read_state(original, keep)[0], metadata)
+        original.unlink()
+    return read_checked(path)
+
+
+def _sound(path: Path) -> Checked | None:
+    """What `read_checked` reads, or None if the file is not there or corrupt."""
+    try:
+        return read_checked(path) if path.exists() else None
+    except (WeightsError, OSError) as e:
+        log.warning("%s: made anew", e)
+        return None

@@ -1,0 +1,124 @@
+"""Safe reading of what comes with weights, a VQGAN's configuration and stored facts: bounded, with
+nothing resolved, and with values that a network can have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import WeightsError
+
+MAX_CONFIG = 65_536  # bytes; the published ones have less than 1,000
+MAX_DEPTH = 20
+MAX_LIST = 16
+LIMITS = {  # smallest and largest, ten times and more what is published
+    "embed_dim": (1, 1 << 14),
+    "n_embed": (1, 1 << 20),
+    "unshuffle": (1, 64),
+    "ch": (1, 4096),
+    "ch_mult": (1, 256),
+    "num_res_blocks": (0, 64),
+    "attn_resolutions": (1, 1 << 16),
+    "resolution": (1, 1 << 16),
+    "in_channels": (1, 1 << 14),
+    "out_ch": (1, 1 << 14),
+    "z_channels": (1, 1 << 14),
+}
+LISTS = ("ch_mult", "attn_resolutions")
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """A VQGAN's OmegaConf yaml as a plain dict with ddconfig, embed_dim and n_embed.
+
+    Raises WeightsError, also for aliases, tags and `${...}`: nothing in it is resolved.
+    """
+    try:
+        with open(path, "rb") as file:
+            text = file.read(MAX_CONFIG + 1).decode()
+    except (OSError, UnicodeDecodeError) as e:
+        raise WeightsError(f"{path} is no VQGAN configuration: {e}") from e
+    return parse_config(text, str(path))
+
+
+def parse_config(text: str, source: str) -> dict[str, Any]:
+    """As `read_config`, of a text of yaml or JSON; errors name `source`."""
+    from omegaconf import OmegaConf
+
+    try:
+        _check_yaml(text)
+        config = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+        while "ddconfig" not in config:  # published files nest it as model.params, Gumbel as ours
+            config = config["model" if "model" in config else "params"]
+        found = {key: config[key] for key in ("ddconfig", "embed_dim", "n_embed")}
+        if "unshuffle" in config:
+            found["unshuffle"] = config["unshuffle"]
+        if not isinstance(found["ddconfig"], dict):
+            raise ValueError("its ddconfig is no list of settings")
+        _check_numbers({**found["ddconfig"], **found})
+        return found
+    except Exception as e:
+        raise WeightsError(
+            f"{source} is no VQGAN configuration: it needs ddconfig, embed_dim and n_embed "
+            f"({str(e)[:300] or type(e).__name__})"
+        ) from e
+
+
+def _check_yaml(text: str) -> None:
+    """ValueError for what makes a short yaml large, deep, or dependent on this machine."""
+    import yaml
+
+    if len(text) > MAX_CONFIG:
+        raise ValueError(f"it is longer than {MAX_CONFIG:,} bytes")
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("it repeats parts by aliases, which are not read")
+        if getattr(event, "tag", None):
+            raise ValueError(f"it has the tag {event.tag!r}, and tags are not read")
+        if isinstance(event, yaml.ScalarEvent) and "${" in event.value:
+            raise ValueError(f"it refers to {event.value[:80]!r}, and references are not resolved")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+
+
+def _check_numbers(values: dict[str, Any]) -> None:
+    """ValueError for numbers that no network has, which would take hours or all memory to build."""
+    for key, (least, most) in LIMITS.items():
+        if key not in values:
+            continue
+        value = values[key]
+        if key in LISTS and not (isinstance(value, list) and len(value) <= MAX_LIST):
+            raise ValueError(f"{key} is {value!r}, not a list of up to {MAX_LIST} numbers")
+        for number in value if key in LISTS else [value]:
+            if type(number) is not int or not least <= number <= most:
+                raise ValueError(f"{key} is {value!r}: allowed are {least} to {most:,}")
+    if values.get("ch_mult") == []:
+        raise ValueError("ch_mult is empty")
+
+
+def parse_facts(*metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What weight files of ours know besides weights, of several files together: size, words,
+    ground, dropout, defaults. Raises WeightsError for what cannot be."""
+    found: dict[str, Any] = {}
+    try:
+        for one in metadata:
+            found |= json.loads(one.get("facts", "{}"))
+    except (ValueError, TypeError, RecursionError) as e:
+        raise WeightsError(f"the facts stored with these weights cannot be read: {e}") from e
+    words, size = found.get("words", []), found.get("size", 448)
+    sound = {
+        "words": isinstance(words, list) and all(isinstance(w, str) for w in words),
+        "size": type(size) is int and 16 <= size <= 8192,
+        "ground": isinstance(found.get("ground", ""), str),
+        "dropout": type(dropout := found.get("dropout", 0)) in (int, float) and 0 <= dropout < 1,
+        "defaults": isinstance(found.get("defaults", {}), dict),
+    }
+    for key, right in sound.items():
+        if not right:
+            value = repr(found[key])[:80]
+            raise WeightsError(f"the weights say that their {key} is {value}, which cannot be")
+    return found

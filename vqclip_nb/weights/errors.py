@@ -1,0 +1,63 @@
+"""What goes wrong with files too large for this machine, in the same words everywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..files import FORBIDDEN, FULL, errno_of
+
+
+class WeightsError(RuntimeError):
+    """A weight file that cannot be had, is not what it should be, or must not be read."""
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path, need: int | None) -> Iterator[None]:
+    """A full disk or a missing permission becomes a WeightsError; anything else passes.
+
+    need: bytes to be written, or None if that is not known.
+    """
+    try:
+        yield
+    except Exception as e:
+        if (number := errno_of(e)) in FULL:
+            free = shutil.disk_usage(folder).free / 1e6
+            needed = "" if need is None else f"{need / 1e6:,.0f} MB are needed, "
+            raise WeightsError(
+                f"the disk of {folder} is full: {needed}{free:,.0f} MB are free; "
+                "make room or set VQCLIP_CACHE to another folder"
+            ) from e
+        if number in FORBIDDEN and isinstance(e, OSError):
+            raise WeightsError(
+                f"no permission to write in {folder}: set VQCLIP_CACHE to another folder"
+            ) from e
+        raise
+
+
+@contextlib.contextmanager
+def memory_errors(action: str) -> Iterator[None]:
+    """Memory that runs out during `action` ("read a.ckpt") becomes a MemoryError that says what to
+    do; anything else passes."""
+    try:
+        yield
+    except Exception as e:
+        if not out_of_memory(e):
+            raise
+        raise MemoryError(
+            f"not enough memory to {action}: close other programs and shut down other notebooks, "
+            "then try again"
+        ) from e
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: in Python, in torch on any device, or when a file was mapped."""
+    words = ("DefaultCPUAllocator", "not enough memory", "allocate memory", "out of memory")
+    return (
+        isinstance(error, MemoryError)
+        or errno_of(error) == errno.ENOMEM
+        or any(part in str(error) for part in words)
+    )
