@@ -212,11 +212,12 @@ def test_a_damaged_result_is_made_again(run, painted, what):
 
 def test_settings_left_empty_are_the_pairs(run, painted, pair, monkeypatch):
     frame = run()
-    assert (frame.learning_rate[0], frame.weight_decay[0], frame.start[0]) == (0.2, 0.1, "noise")
-    assert frame.notna().drop(columns="picture").all(axis=None)
-    run(learning_rate=0.2)  # said aloud, it is the same
+    defaults = pair.facts.defaults
+    assert frame.learning_rate[0] == defaults["learning_rate"]
+    assert frame.height[0] == 32 and frame.notna().drop(columns="picture").all(axis=None)
+    run(learning_rate=defaults["learning_rate"])  # said aloud, it is the same
     assert len(painted) == 1
-    facts = dataclasses.replace(pair.facts, defaults={"learning_rate": 0.4})
+    facts = dataclasses.replace(pair.facts, defaults={**defaults, "learning_rate": 0.4})
     monkeypatch.setattr(pair, "facts", facts)
     other = run()
     assert len(painted) == 2 and other.learning_rate[0] == 0.4
@@ -467,15 +468,15 @@ def test_a_killed_worker_costs_no_row(run, tmp_path):
     with ProcessPoolExecutor(2, mp_context=spawn) as executor, ThreadPoolExecutor(1) as killer:
         killed = killer.submit(kill)
         with pytest.warns(UserWarning, match="a worker died.* left are done one at a time"):
-            frame = run(source, seed=range(12), total_iter=20, executor=executor, folder=folder)
+            frame = run(source, seed=range(8), total_iter=10, executor=executor, folder=folder)
         killed.result(10)
         with pytest.raises(concurrent.futures.BrokenExecutor):
             executor.submit(os.getpid).result()
         with pytest.warns(UserWarning, match="a worker died"):  # this executor is of no use again
-            more = run(source, seed=range(13), total_iter=20, executor=executor, folder=folder)
-    assert list(frame.seed) == list(range(12)) and (frame.error == "").all()
-    assert (more.error == "").all() and more[:12].equals(frame)
-    same(run(seed=range(12), total_iter=20), frame)
+            more = run(source, seed=range(9), total_iter=10, executor=executor, folder=folder)
+    assert list(frame.seed) == list(range(8)) and (frame.error == "").all()
+    assert (more.error == "").all() and more[:8].equals(frame)
+    same(run(seed=range(8), total_iter=10), frame)
 
 
 def test_a_job_that_ends_its_process_costs_only_itself():

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from ..files import FORBIDDEN, FULL
 from ..models.clip import ClipModel
 from ..models.loading import load_judge, load_pair
-from ..models.pair import Pair
+from ..models.pair import EMOJI, Pair
 from ..run import Run
 from ..settings import Settings
-from ..weights import CLIPS
+from ..weights import CLIPS, sha256_of
 from . import results, workers
 from .scores import concepts, rank, similarity
 
@@ -182,16 +182,16 @@ def _open(source: Source, key: bytes, judge: str | None) -> tuple[Pair, ClipMode
 
 
 def _facts(source: Source, key: bytes, judge: str | None, again: str = "") -> dict[str, Any]:
-    """What results depend on besides settings: the hashes of all weights, what the pair adds, what
-    it fills into settings left empty. ValueError for a pair without hashes."""
+    """What results depend on besides settings: the hashes of all weights and drawings, what the
+    pair adds, what it fills into settings left empty. ValueError for a pair without hashes."""
     pair, its_judge = _open(source, key, judge)
     if not pair.hashes:
         raise ValueError(f"{pair} has no hashes, so that its results could not be told from others")
-    size = dict(height=pair.facts.size, width=pair.facts.size)
     return {
         "hashes": {**pair.hashes, "judge": its_judge.hashes["clip"] if its_judge else None},
         "adds": [pair.facts.default_background, pair.clip.dropout],
-        "defaults": {**size, **pair.facts.defaults},
+        "library": sha256_of(EMOJI / "library.safetensors") if pair.library else None,
+        "defaults": dict(pair.defaults),
     }
 
 
