@@ -32,6 +32,7 @@ EMOJI_DEFAULTS: dict[str, Any] = dict(
     total_iter=60,
     crops=12,
     weight_decay=0.0,
+    loosen=0.5,
 )
 
 
