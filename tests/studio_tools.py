@@ -10,7 +10,7 @@ from PIL import Image
 def tick(studio, times: int = 1) -> None:
     """What the front-end's timer does."""
     for _ in range(times):
-        studio.player.timer.value += 1
+        studio.player.timer.clock.value += 1
 
 
 def finish(studio) -> None:

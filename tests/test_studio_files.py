@@ -261,7 +261,7 @@ def test_a_killed_process_leaves_its_run_to_the_next_studio(studio, pair, tmp_pa
         "s = vq.Settings(include='a fox', total_iter=400, crops=4, height=64, width=64)\n"
         "studio = vq.Studio(vq.load_pair('emoji', device='cpu'), s)\n"
         "studio.buttons['Run'].click()\n"
-        "studio.player.timer.value += 1\n"
+        "studio.player.timer.clock.value += 1\n"
         "studio.painter.keeper.save(studio.run)\n"
         "print('ready', flush=True)\n"
         "time.sleep(60)\n"

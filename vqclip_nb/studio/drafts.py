@@ -15,7 +15,7 @@ from .callbacks import Callbacks
 from .tiles import Tile
 
 DRAFTS = 6
-LIKE = 0.5  # start strength of "more like this"
+LIKE = 0.15  # start strength of "more like this"
 
 
 def draft_settings(settings: Settings, like: Image.Image | None = None) -> list[Settings]:

@@ -37,7 +37,7 @@ def lay_out(studio: Studio) -> list[w.Widget]:
         studio.history.box,
         studio.history.compared,
         _drawers(studio),
-        studio.player.timer,
+        studio.player.timer.box,
     ]
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-import ipywidgets as w
-
 from .callbacks import Callbacks
-from .compat import is_playing, set_playing
+from .compat import Timer
 
 TICK = 0.15  # seconds of work between two looks at the controls
 
@@ -23,15 +21,15 @@ class Player:
     def __init__(self, calls: Callbacks) -> None:
         self.calls = calls
         self.job: Iterator[None] | None = None
-        self.timer = w.Play(min=0, max=2**31 - 1, interval=100, layout=w.Layout(display="none"))
-        calls.on(self.timer, self.tick)
+        self.timer = Timer()
+        calls.on(self.timer.clock, self.tick)
 
     @property
     def playing(self) -> bool:
-        return is_playing(self.timer)
+        return self.timer.on
 
     def play(self, on: bool) -> None:
-        set_playing(self.timer, on)
+        self.timer.turn(on)
 
     def begin(self, job: Iterator[None]) -> None:
         self.job = job
@@ -43,6 +41,8 @@ class Player:
 
     def tick(self) -> None:
         """Work for `TICK` seconds."""
+        if not self.playing:  # a tick that was on its way, or a timer that did not hear the stop
+            return self.timer.turn(False)
         until = time.perf_counter() + TICK
         while self.playing and self.job is not None and time.perf_counter() < until:
             job = self.job
