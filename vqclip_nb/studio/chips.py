@@ -19,6 +19,9 @@ EXAMPLES = {
     "pineapple": FIRST,
     "sunflower": "a sunflower on a blue background",
     "fire": "a fire on a black background",
+    "purple elephant": "a purple elephant",
+    "3d strawberry": "a 3d render of a strawberry on a pink background",
+    "owl and tree": "an owl next to a tree",
 }
 SHAPES = {"square": (1, 1), "portrait": (3, 4), "landscape": (4, 3), "wide": (16, 9)}
 _BACKGROUND = re.compile(
