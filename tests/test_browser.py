@@ -327,6 +327,9 @@ def test_on_a_phone(visit, server):
         page.wait_for_timeout(300)
         nothing_is_cut(page)
     shot(page, f"{server[0]}-phone-more")
+    for upload in page.locator(".vq-upload:visible").all():  # its "(0)" is not to be seen
+        assert upload.evaluate("e => getComputedStyle(e).fontSize") == "0px"
+        assert upload.bounding_box()["width"] > 100
     sliders = page.locator(".vq-studio .noUi-base:visible").all()
     assert len(sliders) > 5 and all(s.bounding_box()["width"] > 40 for s in sliders)
     button(page, "fire").tap()

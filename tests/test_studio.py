@@ -13,6 +13,7 @@ import vqclip_nb as vq
 from vqclip_nb.settings import KNOBS, label
 from vqclip_nb.studio import pairs, steering
 from vqclip_nb.studio.chips import EXAMPLES
+from vqclip_nb.studio.compat import Timer
 from vqclip_nb.studio.curves import curves_svg
 from vqclip_nb.studio.messages import for_people
 from vqclip_nb.weights import WeightsError
@@ -85,6 +86,17 @@ def test_enter_in_the_prompt_runs(studio):
     prompt._handle_custom_msg({"event": "other"}, [])
     finish(studio)
     assert len(studio.history.items) == 1
+
+
+def test_the_front_ends_timer_is_started_and_stopped_in_both_versions():
+    timer = Timer()
+    for on in (True, False, False, True):
+        timer.turn(on)
+        if timer.clock.has_trait("playing"):
+            assert timer.clock.playing is on
+        else:  # version 7 starts only by its own button
+            assert ("play.click()" in timer.box.children[1].value) is on
+            assert not timer.clock._playing
 
 
 def test_sliders_steer_the_next_step_and_structure_asks_for_a_restart(studio):

@@ -6,7 +6,7 @@ from studio_tools import button, finish, said, tick
 
 from vqclip_nb.pictures import load_image, to_pil
 from vqclip_nb.settings import PRESETS
-from vqclip_nb.studio.drafts import DRAFTS
+from vqclip_nb.studio.drafts import DRAFTS, LIKE
 from vqclip_nb.studio.history import differences
 
 
@@ -111,7 +111,7 @@ def test_more_like_this_starts_from_the_picture_that_is_looked_at(studio):
     studio.buttons["More like this"].click()
     finish(studio)
     for i, run in enumerate(studio.drafts.runs, 1):
-        assert run.first.seed == i and run.first.start_strength == 0.5
+        assert run.first.seed == i and run.first.start_strength == LIKE
         assert to_pil(load_image(run.first.init_image)[0]).tobytes() == wanted.tobytes()
     button(studio, "seed 2").click()
     finish(studio)

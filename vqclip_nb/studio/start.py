@@ -29,7 +29,8 @@ class StartPicture:
     def __init__(self, pair: Pair, controls: Controls, calls: Callbacks) -> None:
         self.controls, self.calls = controls, calls
         self.upload = w.FileUpload(accept="image/*", description="start from a picture")
-        self.upload.add_class("vq-button")
+        for name in ("vq-button", "vq-upload", "vq-from"):
+            self.upload.add_class(name)
         tip(self.upload, "a picture file to begin with instead of noise")
         calls.on(self.upload, self._take)
         blank = Image.new("RGB", (64, 64), "#d8d8d8")

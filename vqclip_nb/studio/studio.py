@@ -137,7 +137,8 @@ class Studio(w.VBox):
         self.pairs = PairChoice(self.painter.pair, calls)
         self.shape = shape_chooser(calls, self._set_shape)
         self.upload = w.FileUpload(accept=".png,.gif,.mp4", description="restore from a file")
-        self.upload.add_class("vq-button")
+        for name in ("vq-button", "vq-upload", "vq-restore"):
+            self.upload.add_class(name)
         tip(self.upload, "set the controls as they were for an exported picture")
         calls.on(self.upload, self._restore_upload)
 

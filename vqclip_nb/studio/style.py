@@ -23,6 +23,10 @@ CSS = """
 .vq-studio .vq-button { width: auto; flex: 0 1 auto; padding: 0 12px; margin: 0; overflow: hidden;
   text-overflow: ellipsis; }
 .vq-chips, .vq-buttons, .vq-pairs { flex-flow: row wrap; gap: 6px; align-items: center; }
+.vq-studio .vq-upload { font-size: 0; } /* an upload counts its files behind its words: (0) */
+.vq-studio .vq-upload::after { font-size: 13px; }
+.vq-studio .vq-restore::after { content: "restore from a file" / ""; }
+.vq-studio .vq-from::after { content: "start from a picture" / ""; }
 .vq-studio .vq-chip { border-radius: 14px; padding: 0 10px; }
 .vq-studio .vq-swatch { width: 26px; height: 26px; padding: 0; border-radius: 50%; font-size: 0;
   border: 1px solid #888; }
