@@ -18,11 +18,16 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/YOUR_NAME/vqclip_nb/blob/main/notebooks/1_studio.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/YOUR_NAME/vqclip_nb/main?labpath=notebooks%2F1_studio.ipynb)
 #
-# Type a text, watch a picture form, steer it, leave with a GIF. "Run all" paints the prompt below; after that the
-# controls are yours.
-#
-# `PAIR = "emoji"` ships with the package and paints on any CPU at once. `PAIR = "imagenet"` downloads CLIP ViT-B/32
-# and the f16 VQGAN once (1.3 GB) and wants a GPU: in Colab choose *Runtime, Change runtime type* first.
+# Type a text, watch a picture form, steer it, leave with a GIF. "Run all" paints `PROMPT`; after that the controls are
+# yours. `PAIR = "emoji"` ships with the package and paints on any CPU at once. `PAIR = "imagenet"` downloads CLIP
+# ViT-B/32 and the f16 VQGAN once (1.3 GB) and wants a GPU: in Colab choose *Runtime, Change runtime type* first.
+
+# %% tags=["parameters"]
+PROMPT = "a sunflower on a blue background"  # one picture for each line
+PAIR = "emoji"
+OUTPUT = ""  # a folder for picture.png and picture.gif; empty: export from the Studio
+TOTAL_ITER = None  # optimisation steps; None: as the pair has it
+SEED = 0
 
 # %% tags=["install"]
 # Brings vqclip_nb unless it is here already. For another copy of it, change the next line.
@@ -41,34 +46,22 @@ if importlib.util.find_spec("vqclip_nb") is None:
         source = pathlib.Path("..").resolve().as_uri()
     get_ipython().run_line_magic("pip", f'install -q "vqclip_nb[train] @ {source}"')
 
-# %% tags=["parameters"]
-PROMPT = "a sunflower on a blue background"  # one picture for each line
-PAIR = "emoji"
-OUTPUT = ""  # a folder for picture.png and picture.gif; empty: export from the Studio
-TOTAL_ITER = None  # optimisation steps; None: as the settings have it
-SEED = 0
-
 # %%
 import os
 
 import vqclip_nb as vq
 
 pair = vq.load_pair(PAIR)
-settings = vq.Settings(include=PROMPT.split("\n"), seed=SEED)
-if TOTAL_ITER:
-    settings = settings.replace(total_iter=TOTAL_ITER)
-
-# %%
+settings = vq.Settings(include=PROMPT.split("\n"), seed=SEED, total_iter=TOTAL_ITER)
 studio = vq.Studio(pair, settings)
 studio
 
 # %% [markdown]
-# The next cell paints what the Studio shows, without a click. From then on press Run, move sliders while it paints,
-# go back, branch, export.
+# The next cell paints what the Studio shows, without a click. From then on press Run, or Enter in the prompt; move
+# sliders while it paints, go back, branch, export.
 
 # %%
 run = studio.paint()
-studio.figure
 
 # %%
 if OUTPUT:
@@ -76,3 +69,4 @@ if OUTPUT:
     print(run.save_png(f"{OUTPUT}/picture.png").resolve())
     print(run.save_gif(f"{OUTPUT}/picture.gif").resolve())
 print(f"similarity {run.similarity:.3f}, {run.seconds:.1f} s")
+studio.figure if OUTPUT else None

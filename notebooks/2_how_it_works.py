@@ -406,7 +406,7 @@ figure, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
     axes.plot(texts, wrong, "x", label="the best wrong one"),
 )
 axes.tick_params("x", rotation=60), axes.legend(), axes.grid(alpha=0.3)
-_ = axes.set(ylabel="cosine similarity", xlabel="pictures")
+_ = axes.set(ylabel="cosine similarity", xlabel="pictures", ylim=(0, 0.65))
 
 # %% [markdown]
 # ### 3.2.6 Inference

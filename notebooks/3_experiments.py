@@ -48,7 +48,7 @@ ACTIVATIONS = ["relu", "leaky relu", "tanh", "sigmoid", "softmax", "sine", "none
 LEARNING_RATES = [0.5, 0.9, 3]
 SEEDS = [0, 1]
 PROMPTS = ["a pineapple in a bowl", "a sunflower on a blue background"]
-SIZE = 64  # pixels
+SIZE = 96  # pixels
 CROPS = 4  # in a step
 ITERATIONS = 110
 FOLDER = "grid"  # where results land
@@ -99,7 +99,9 @@ frame.drop(columns="picture").head(2).T
 #  - **rank**: where the judge puts the true prompt among a thousand others; 1 is best.
 
 # %%
-from vqclip_nb.show import intervals, table
+from IPython.display import display
+
+from vqclip_nb.experiments.plots import table
 
 table(frame)
 
@@ -146,30 +148,58 @@ more = dict(beta=dict(exclude="a black and white drawing"))
 frames = {"table": frame, "where": where}
 frames |= {k: grid(**{**chosen, **more.get(k, {}), k: values}) for k, values in knobs.items()}
 
+# %%
+from vqclip_nb.experiments.plots import intervals
+
+for knob in knobs:
+    display(intervals(frames[knob], knob))
+
 # %% [markdown]
-# ## The numbers that were kept
-# The repository holds the numbers of a larger run, `experiments.csv`: more seeds, more prompts, no pictures. If it is
-# beside this notebook, what it holds is drawn from it, the rest from the run above. It was written by the next cell, from
-#
-#     papermill notebooks/3_experiments.ipynb full.ipynb --cwd notebooks -p CSV experiments.csv \
-#         -y "{SEEDS: [0, 1, 2, 3, 4], PROMPTS: [a pineapple in a bowl, ...]}"
+# ## Is every seed another picture?
+# The judge's mean distance between the seeds of a prompt; 0 would be the same picture each time.
 
 # %%
+from PIL import Image
+
+from vqclip_nb.experiments.scores import diversity
+
+by = ["activation", "learning_rate"]
+judge = vq.load_judge("emoji" if PAIR == "emoji" else "RN50")
+seeds = frame[frame.error == ""].groupby([*by, "include"], sort=False).picture.agg(list)
+pictures = seeds[seeds.map(len) > 1].map(lambda paths: [Image.open(path) for path in paths])
+pictures.map(lambda p: diversity(judge, p)).groupby(by, sort=False).mean().unstack(sort=False)
+
+# %% [markdown]
+# # What a larger run says
+# Two seeds and two prompts, as above, decide nothing. From here on the numbers are those that the package carries,
+# `experiments.csv`: the emoji pair, five seeds, eight prompts, 64×64 pixels, from noise, without pictures. It was written by
+#
+#     papermill notebooks/3_experiments.ipynb full.ipynb --cwd notebooks -p CSV experiments.csv \
+#         -y "{SEEDS: [0, 1, 2, 3, 4], SIZE: 64, PROMPTS: [a pineapple in a bowl, ...]}"
+#
+# Set `KEPT = False` for the same questions to your own run.
+
+# %%
+from vqclip_nb.__main__ import notebooks
+
 if CSV:
     pd.concat(frames, names=["experiment", "row"]).drop(columns="picture").round(4).to_csv(CSV)
 
 # %%
-kept = "experiments.csv"
-if os.path.exists(kept):
+KEPT = True
+if KEPT:
+    kept = notebooks() / "experiments.csv"
     numbers = pd.read_csv(kept, index_col=["experiment", "row"], keep_default_na=False)
-    frames |= dict(list(numbers.groupby("experiment")))
+    frames = dict(list(numbers.groupby("experiment")))
+
+# %%
 shown, where = frames["table"], frames["where"]
 print(f"{len(shown)} pictures: {shown.include.nunique()} prompts, {shown.seed.nunique()} seeds")
 
 # %%
-from vqclip_nb.scores import diversity, mean_interval, over_seeds, plus_minus, r_precision
+from vqclip_nb.experiments.intervals import mean_interval, over_seeds, plus_minus
+from vqclip_nb.experiments.scores import r_precision
 
-by = ["activation", "learning_rate"]
 over_seeds(shown, by, "judge").apply(lambda cell: plus_minus(*cell), axis=1).unstack(sort=False)
 
 # %% [markdown]
@@ -193,7 +223,7 @@ def compare(frame, column, one, other):
     seeds = frame.pivot_table("judge", "seed", column)
     mean, half = mean_interval(seeds[one] - seeds[other])
     word = ("higher" if mean > 0 else "lower") if abs(mean) > half else "no difference shown"
-    return f"{column} {one} against {other}: judge {mean:+.3f} ± {half:.3f}, {word}"
+    return f"{column} {one} against {other}: judge {plus_minus(mean, half)}, {word}"
 
 
 # %%
@@ -226,8 +256,6 @@ for rate in others:
 # ## And the others?
 
 # %%
-from IPython.display import display
-
 for knob in knobs:
     display(intervals(frames[knob], knob))
 
@@ -235,18 +263,6 @@ for knob in knobs:
 for knob, part in ((knob, frames[knob]) for knob in knobs):
     first, *others = part[knob].unique()
     print(*(compare(part, knob, value, first) for value in others), sep="\n")
-
-# %% [markdown]
-# ## Is every seed another picture?
-# The judge's mean distance between the seeds of a prompt; 0 would be the same picture each time.
-
-# %%
-from PIL import Image
-
-judge = vq.load_judge("emoji" if PAIR == "emoji" else "RN50")
-seeds = frame[frame.error == ""].groupby([*by, "include"], sort=False).picture.agg(list)
-pictures = seeds[seeds.map(len) > 1].map(lambda paths: [Image.open(path) for path in paths])
-pictures.map(lambda p: diversity(judge, p)).groupby(by, sort=False).mean().unstack(sort=False)
 
 # %% [markdown]
 # ## Is the report's conclusion borne out?
@@ -287,9 +303,7 @@ print(f"{better} of {len(verdicts)} other cells are shown to be better than {cla
 # The straight line between the last latents of the first two prompts, painted step by step.
 
 # %%
-from vqclip_nb.training import morph
-
-from vqclip_nb.export import save_gif
+from vqclip_nb.export import morph, save_gif
 from vqclip_nb.show import contact_sheet
 
 two = common | chosen | dict(seed=SEEDS[0])

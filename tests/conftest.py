@@ -20,10 +20,18 @@ def small():
     def make(include="a red apple", **changes) -> vq.Settings:
         quick = dict(total_iter=6, crops=4, height=64, width=64, show_step=2)
         # The loop alone, from noise, at its usual pace: what the pair prefers has its own tests.
-        quick |= dict(start="noise", keep_edges=0, keep_colours=0, learning_rate=0.2, ema_decay=0)
+        quick |= dict(start="noise", start_strength=1, keep_edges=0, keep_colours=0)
+        quick |= dict(learning_rate=0.2, ema_decay=0, loosen=0)
         return vq.Settings(include=include, **{**quick, **changes})
 
     return make
+
+
+@pytest.fixture
+def studio(pair, small, tmp_path, monkeypatch):
+    """A Studio with a cache of its own, set to a run of eight steps."""
+    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
+    return vq.Studio(pair, small(total_iter=8), folder=tmp_path)
 
 
 @pytest.fixture(scope="module")

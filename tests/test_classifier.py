@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from vqclip_nb.emoji.train_classifier import ClassifierOptions, train_classifier
 from vqclip_nb.experiments.scores import concepts
 from vqclip_nb.models.classifier import Classifier, ShapeJudge, build_shape_judge
-from vqclip_nb.models.pair import load_shape_judge
+from vqclip_nb.models.loading import load_shape_judge
 
 
 @pytest.fixture

@@ -73,6 +73,15 @@ def from_a_picture(pair, small, tmp):
     return vq.Run(pair, small(init_image=start, start_strength=0.7, keep_edges=2.0))
 
 
+def from_the_library(pair, small, tmp):
+    own = dict(start="library", start_strength=0.3, keep_edges=40, keep_colours=5, drawing=1)
+    run = vq.Run(pair, small(["a red fox on a blue background", "two dogs"], **own))
+    for frame in run:
+        if frame.iteration == 3 and frame.index == 0:
+            run.change(include=["an owl next to a tree", "a cat"], loosen=0.6)
+    return run
+
+
 def picture_as_prompt(pair, small, tmp):
     wanted = picture(tmp / "wanted.png", 1)
     return vq.Run(pair, small(f"a fox:1 | {wanted}:0.3", exclude="snow", extras="a drawing"))
@@ -86,7 +95,7 @@ def diverged(pair, small, tmp):
 
 
 WAYS = [plain, steered, branched, stopped, resumed, interrupted]
-WAYS += [from_a_picture, picture_as_prompt, diverged]
+WAYS += [from_a_picture, from_the_library, picture_as_prompt, diverged]
 
 
 @pytest.mark.parametrize("way", WAYS)

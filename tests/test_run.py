@@ -1,5 +1,6 @@
 """The loop paints what was asked, the same way each time, and loses nothing on the way."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 import vqclip_nb as vq
 from vqclip_nb.latents import FUNCTIONS, Latent, noise
+from vqclip_nb.pictures import to_pil
 
 
 def pixels(image) -> np.ndarray:
@@ -244,3 +246,33 @@ def test_sizes_that_fit_are_not_warned_about(pair, small):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert vq.Run(pair, small(height=None, width=32)).size == (128, 32)
+
+
+def test_the_pair_that_ships_starts_from_a_drawing_and_says_which(pair):
+    settings = vq.Settings(include=["a red fox on a blue background", "quux fox"], total_iter=12)
+    run = vq.Run(pair, settings)
+    assert run.start.description == "red fox, noto; on blue" and run.settings.start == "library"
+    frames = [frame for frame in run if frame.index == 0]
+    red, green, blue = pixels(frames[-1].image)[[0, 1, -2, -1]].mean((0, 1))
+    assert blue > red + 60
+    noise, drawn = (pixels(f.image) for f in (frames[0], frames[-1]))
+    wanted = pixels(to_pil(vq.Run(pair, settings).start.picture[0]))
+    assert np.abs(drawn - wanted).mean() < 0.5 * np.abs(noise - wanted).mean()
+    assert vq.Run(pair, settings.replace(start="noise")).start is None
+
+
+def test_a_changed_prompt_changes_the_picture(pair):
+    run = vq.Run(pair, vq.Settings(include=["a cat on a green background"], total_iter=40))
+    for frame in run:
+        if frame.iteration == 14:
+            run.change(include=["a cat on a red background"])
+    red, green, blue = pixels(run.image)[[0, 1, -2, -1]].mean((0, 1))
+    assert red > green + 60
+
+
+def test_a_pair_without_drawings_starts_from_noise(pair):
+    other = dataclasses.replace(pair, vqgan_hash="0")
+    assert other.library is None
+    assert vq.Run(other, vq.Settings(include=["a fox"])).settings.start == "noise"
+    with pytest.raises(ValueError, match="has no library of drawings"):
+        vq.Run(other, vq.Settings(include=["a fox"], start="library"))

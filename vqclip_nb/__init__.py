@@ -5,7 +5,8 @@ from importlib import import_module
 
 from .frames import Frame
 from .models.clip import ClipEnsemble, ClipModel
-from .models.pair import Pair, available_pairs, load_judge, load_pair, open_pair
+from .models.loading import available_pairs, load_judge, load_pair, open_pair
+from .models.pair import Pair
 from .prompts import create_encodings
 from .prompts import strange_words as unknown_words
 from .recipe import open_recipe

@@ -1,4 +1,4 @@
-"""A run on disk and back, bit for bit."""
+"""A run on disk and back, bit for bit; and a second one from a frame of the first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import torch
 
 from .files import write_atomically
 from .frames import Frame
-from .settings import Settings
+from .loop import State
+from .prompts import create_encodings
+from .settings import KNOBS, Settings
 from .weights import WeightsError
 
 if TYPE_CHECKING:
@@ -31,6 +33,41 @@ def previous(path: Path) -> Path:
 
 class Checkpoints:
     """What a `Run` needs to go on in another process."""
+
+    def steps_before(self: Run, frame: Frame) -> int:
+        """How many steps came before `frame`; ValueError if it is none of this run's."""
+        return self.history.index((frame.index, frame.iteration, frame.loss, frame.similarity))
+
+    def branch(self: Run, frame: Frame, **changes: Any) -> Run:
+        """A second run that continues from a kept `frame` of this one, with the settings of now and
+        live ones changed.
+
+        ValueError if the frame's state is no longer kept (see `run.STATES_KEPT`).
+        """
+        if not frame.state:
+            raise ValueError(
+                f"iteration {frame.iteration} can no longer be continued: choose a frame near it"
+            )
+        at = self.steps_before(frame)
+        run = type(self)(self.pair, self.first, **self.parts)
+        run.history, run.seconds = self.history[:at], self.seconds * at / len(self.history)
+        run.frames = [f for f in self.frames if self.steps_before(f) < at]
+        run.go_to(frame.index, [c for c in self.changes if c[0] <= at], frame.state)
+        run.last = frame
+        now = {k: getattr(self.settings, k) for k in KNOBS if KNOBS[k].live and k != "loosen"}
+        run.change(**now | changes)
+        return run
+
+    def go_to(
+        self: Run, index: int, changes: list[tuple[int, dict[str, Any]]], state: State
+    ) -> None:
+        """Put the run into a state that one with the same pair and first settings was in."""
+        self.changes = changes
+        self.settings = self.first.replace(**{k: v for _, c in changes for k, v in c.items()})
+        self.encodings = create_encodings(self.pair, self.settings)
+        self._begin(index)
+        if not self.done:
+            self.painting.load(state)
 
     def save(self: Run, path: str | Path) -> Path:
         """Write everything needed to go on later, as safetensors; see `resume`. The copy that was

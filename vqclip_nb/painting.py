@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from . import latents, objectives
+from . import latents, objectives, terms
 from .crops import create_crops
 from .latents import Latent
 from .loop import Diverged, Optimization, State, Taken
@@ -19,6 +19,19 @@ from .prompts import Encodings, encode_prompt, find_start
 from .settings import Settings
 
 SLOWED = 3  # times that a picture which left the numbers is tried again at half the rate
+
+
+def fitting_size(height: int, width: int, factor: int) -> tuple[int, int]:
+    """Height and width in pixels as whole cells of `factor` pixels, one at least; a warning says
+    if that is not what was asked."""
+    fitting = (max(factor, height // factor * factor), max(factor, width // factor * factor))
+    if fitting != (height, width):
+        warnings.warn(
+            f"{height}×{width} becomes {fitting[0]}×{fitting[1]}: this generator paints in steps "
+            f"of {factor} pixels",
+            stacklevel=3,
+        )
+    return fitting
 
 
 class Painting:
@@ -119,7 +132,7 @@ class Painting:
             return given.bind(lambda prompt: encode_prompt(self.pair.clip, prompt))
         weights = dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta)
         wanted = objectives.report(enc.include[self.index], enc.extras, enc.exclude, **weights)
-        kept = {objectives.edges: s.keep_edges, objectives.areas: s.keep_colours}
+        kept = {terms.edges: s.keep_edges, terms.areas: s.keep_colours}
         start = self.start_picture if any(kept.values()) else None
         for term, weight in kept.items():
             if start is not None and weight:

@@ -6,7 +6,6 @@ No print, no widget.
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,13 +20,12 @@ from .loop import Crops, State
 from .models.library import Start
 from .models.pair import Pair
 from .objectives import Objective, Term
-from .painting import Painting
+from .painting import Painting, fitting_size
 from .prompts import create_encodings, embed_pictures
 from .settings import KNOBS, Settings
 from .weights.errors import out_of_memory
 
 STATES_KEPT = 64  # frames that can be continued from; beyond that every other one forgets its state
-Changes = list[tuple[int, dict[str, Any]]]
 
 
 class Run(Exports, Checkpoints):
@@ -56,26 +54,16 @@ class Run(Exports, Checkpoints):
         self.pair = pair
         parts = dict(objective=objective, crops=crops, latent=latent, optimizer=optimizer)
         self.parts: dict[str, Any] = {k: v for k, v in parts.items() if v is not None}
-        factor = pair.vqgan.downsample_factor
         if settings.start == "library" and pair.library is None:
             raise ValueError(f"{pair.name} has no library of drawings: start from noise")
         settings = settings.for_pair(pair.defaults)
-        asked = (settings.height, settings.width)
-        self.size = (
-            max(factor, asked[0] // factor * factor),
-            max(factor, asked[1] // factor * factor),
-        )
-        if self.size != asked:
-            warnings.warn(
-                f"{asked[0]}×{asked[1]} becomes {self.size[0]}×{self.size[1]}: "
-                f"this generator paints in steps of {factor} pixels",
-                stacklevel=2,
-            )
+        factor = pair.vqgan.downsample_factor
+        self.size = fitting_size(settings.height, settings.width, factor)
         self.settings = self.first = embed_pictures(pair, settings, self.size)
         self.encodings = create_encodings(pair, self.settings)
         self.frames: list[Frame] = []
         self.history: list[tuple[int, int, float, float]] = []
-        self.changes: Changes = []
+        self.changes: list[tuple[int, dict[str, Any]]] = []
         self.seconds = 0.0
         self.last: Frame | None = None
         self._begin(0)
@@ -222,39 +210,6 @@ class Run(Exports, Checkpoints):
         self.painting.apply(settings, self.encodings)
         if settings.loosen and (asked or "loosen" in changed):
             self.painting.loosen(settings.loosen)
-
-    def steps_before(self, frame: Frame) -> int:
-        """How many steps came before `frame`; ValueError if it is none of this run's."""
-        return self.history.index((frame.index, frame.iteration, frame.loss, frame.similarity))
-
-    def branch(self, frame: Frame, **changes: Any) -> Run:
-        """A second run that continues from a kept `frame` of this one, with the settings of now and
-        live ones changed.
-
-        ValueError if the frame's state is no longer kept (see STATES_KEPT).
-        """
-        if not frame.state:
-            raise ValueError(
-                f"iteration {frame.iteration} can no longer be continued: choose a frame near it"
-            )
-        at = self.steps_before(frame)
-        run = Run(self.pair, self.first, **self.parts)
-        run.history, run.seconds = self.history[:at], self.seconds * at / len(self.history)
-        run.frames = [f for f in self.frames if self.steps_before(f) < at]
-        run.go_to(frame.index, [c for c in self.changes if c[0] <= at], frame.state)
-        run.last = frame
-        now = {k: getattr(self.settings, k) for k in KNOBS if KNOBS[k].live and k != "loosen"}
-        run.change(**now | changes)
-        return run
-
-    def go_to(self, index: int, changes: Changes, state: State) -> None:
-        """Put the run into a state that one with the same pair and first settings was in."""
-        self.changes = changes
-        self.settings = self.first.replace(**{k: v for _, c in changes for k, v in c.items()})
-        self.encodings = create_encodings(self.pair, self.settings)
-        self._begin(index)
-        if not self.done:
-            self.painting.load(state)
 
 
 def training_loop(run: Run) -> Iterator[Frame]:

@@ -33,12 +33,12 @@ class Settings:
     include: list[str] = knob(
         [],
         "what to paint: a text or picture file; weigh and join: 'a fox:2 | snow:1'; "
-        "each entry of the list becomes a picture of its own",
+        "several prompts become one picture each, in turn",
         label="prompt",
     )
-    exclude: str = knob("", "what to keep away from; empty for nothing", label="avoid")
+    exclude: str = knob("", "what the picture should not show; empty for nothing", label="avoid")
     extras: str = knob(
-        "", "added to every include: a style or a place; empty for nothing", label="style"
+        "", "added to every prompt: a style or a place; empty for nothing", label="style"
     )
     learning_rate: float = knob(
         None,
@@ -62,11 +62,15 @@ class Settings:
         log=True,
     )
     activation: str = knob(
-        "sine", "function applied to the latent's random numbers", choices=ACTIVATIONS, live=False
+        "sine",
+        "function applied to the random numbers that a picture starts from",
+        choices=ACTIVATIONS,
+        live=False,
     )
     activation_at: str = knob(
         "start",
         "apply the activation once at the start, or inside every step",
+        label="activation at",
         choices=("start", "every step"),
         live=False,
     )
@@ -93,6 +97,7 @@ class Settings:
         "anchored",
         "anchored: a quarter see the whole picture, the rest are spread evenly; "
         "report: all sizes drawn from a normal distribution",
+        label="kind of views",
         choices=("anchored", "report"),
     )
     height: int = knob(
@@ -125,7 +130,10 @@ class Settings:
         high=10.0,
     )
     quantize: bool = knob(
-        True, "snap the latent to the codebook (straight-through); off: as the report", live=False
+        True,
+        "snap the latent to the codebook (straight-through); off: as the report",
+        label="use the codebook",
+        live=False,
     )
     ema_decay: float = knob(
         None,
@@ -136,10 +144,22 @@ class Settings:
         low=0.0,
         high=0.999,
     )
-    w1: float = knob(1.0, "weight of include", low=-10.0, high=10.0)
-    w2: float = knob(1.0, "weight of extras", low=-10.0, high=10.0)
-    alpha: float = knob(1.0, "importance of include and extras in the loss", low=0.0, high=10.0)
-    beta: float = knob(0.5, "importance of exclude in the loss", low=0.0, high=10.0)
+    w1: float = knob(1.0, "weight of the prompt", label="prompt weight", low=-10.0, high=10.0)
+    w2: float = knob(1.0, "weight of the style", label="style weight", low=-10.0, high=10.0)
+    alpha: float = knob(
+        1.0,
+        "importance of prompt and style together in the loss",
+        label="pull to prompt",
+        low=0.0,
+        high=10.0,
+    )
+    beta: float = knob(
+        0.5,
+        "importance of what to avoid in the loss",
+        label="push from avoid",
+        low=0.0,
+        high=10.0,
+    )
     start: str = knob(
         None,
         "noise: the report's; library: a drawing that the pair knows for the prompt",
@@ -162,6 +182,7 @@ class Settings:
     start_strength: float = knob(
         None,
         "how much of the picture at the start is seen; the rest is noise",
+        label="start strength",
         usual=1.0,
         empty=True,
         low=0.0,
@@ -193,8 +214,12 @@ class Settings:
         low=0.0,
         high=1.0,
     )
-    show_step: int = knob(5, "keep and show every so many steps", low=1, high=10_000, unit="steps")
-    show_from: int = knob(0, "keep and show from this step on", low=0, high=10_000, unit="steps")
+    show_step: int = knob(
+        5, "keep and show every so many steps", label="keep every", low=1, high=10_000, unit="steps"
+    )
+    show_from: int = knob(
+        0, "keep and show from this step on", label="keep from", low=0, high=10_000, unit="steps"
+    )
 
     def __post_init__(self) -> None:
         if isinstance(self.include, str):

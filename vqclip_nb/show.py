@@ -88,7 +88,8 @@ class Live:
         self._image.set_data(frame.image)
         prompt = self.run.settings.include[min(frame.index, len(self.run.settings.include) - 1)]
         title = textwrap.fill(textwrap.shorten(readable(prompt), 76, placeholder=" …"), 38)
-        self._title.set_text(f"{title}\nstep {frame.iteration}, {self.run.seconds_left:.0f} s left")
+        step, left = frame.iteration + 1, self.run.seconds_left
+        self._title.set_text(f"{title}\nstep {step}, {left:.0f} s left")
         steps = range(len(history))
         self._loss.set_data(steps, [row[2] for row in history])
         self._similarity.set_data(steps, [row[3] for row in history])

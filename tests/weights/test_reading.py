@@ -16,7 +16,7 @@ from torch import nn
 
 import vqclip_nb as vq
 from vqclip_nb import weights
-from vqclip_nb.models import pair as pairs
+from vqclip_nb.models import loading as pairs
 
 
 def test_the_checkpoint_is_of_the_kind_that_torch_refuses_by_itself(made, tmp_path):

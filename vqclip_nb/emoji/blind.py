@@ -27,7 +27,8 @@ from ..experiments.scores import concepts, picture_encoding
 from ..files import write_atomically
 from ..models.clip import ClipModel
 from ..models.library import Library
-from ..models.pair import Pair, load_judge, load_pair
+from ..models.loading import load_judge, load_pair
+from ..models.pair import Pair
 from ..pictures import to_pil
 from ..prompts import background_suffix, encode_prompt
 from ..run import Run

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from tqdm.auto import tqdm
 
 from ..models.library import SCALE
+from ..models.loading import load_pair
 from ..models.packing import MASK, pack_bits, pack_masks
-from ..models.pair import EMOJI, Pair, load_pair
+from ..models.pair import EMOJI, Pair
 from ..models.vqgan import VQGAN
 from ..weights import write_state
 from .data import STYLES, TRAINED, merged_name

@@ -24,7 +24,8 @@ import torch
 
 from ..files import write_atomically
 from ..models.library import Library
-from ..models.pair import EMOJI, load_pair
+from ..models.loading import load_pair
+from ..models.pair import EMOJI
 from ..models.scene import COLOURS, COUNTS, RELATIONS, SIZES
 from ..vocabulary import SMALL_WORDS, Vocabulary, singulars
 from .data import merged_name

@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..models import scene
+
 log = logging.getLogger(__name__)
 # emojibase: faces, animals and nature, food, travel, activities, objects
 GROUPS = (0, 3, 4, 5, 6, 7)
@@ -51,26 +53,11 @@ STYLES = {
 }
 TRAINED = tuple(name for name in STYLES if name != HELD_OUT)
 
-COLOURS = {  # background words and their sRGB, 0 to 255
-    "white": (255, 255, 255),
-    "black": (12, 12, 12),
-    "gray": (128, 128, 128),
-    "red": (215, 35, 35),
-    "orange": (245, 140, 30),
-    "yellow": (250, 220, 50),
-    "green": (50, 160, 60),
-    "blue": (40, 90, 215),
-    "purple": (130, 55, 175),
-    "pink": (250, 150, 190),
-    "brown": (120, 75, 45),
-    "turquoise": (50, 200, 195),
-    "light blue": (165, 210, 250),
-    "dark blue": (20, 30, 95),
-    "light green": (170, 230, 150),
-    "dark green": (15, 75, 35),
-    "light gray": (205, 205, 205),
-    "beige": (240, 225, 190),
-}
+TAUGHT = (  # background words of the captions
+    "white, black, gray, red, orange, yellow, green, blue, purple, pink, brown, turquoise, "
+    "light blue, dark blue, light green, dark green, light gray, beige"
+)
+COLOURS = {name: scene.COLOURS[name] for name in TAUGHT.split(", ")}
 
 # Concepts that no eye tells apart count as one; the pattern's replacement is their common name.
 MERGED = (

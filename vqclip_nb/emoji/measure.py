@@ -27,7 +27,7 @@ from PIL import Image
 from ..experiments.grid import grid
 from ..experiments.scores import concepts, picture_encoding
 from ..models.clip import ClipModel
-from ..models.pair import load_judge, load_pair
+from ..models.loading import load_judge, load_pair
 from ..pictures import norm_data
 from ..show import contact_sheet
 from .data import COLOURS, STYLES, TRAINED

@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from ..crops import create_crops
 from ..files import write_atomically
 from ..latents import noise
-from ..models.pair import Pair, load_pair
+from ..models.loading import load_pair
+from ..models.pair import Pair
 from .captions import CaptionSpec
 from .data import COLOURS, STYLES, TRAINED
 from .scenes import Scenes

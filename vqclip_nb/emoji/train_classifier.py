@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..models.classifier import SIZE, Classifier
-from ..models.pair import load_pair
+from ..models.loading import load_pair
 from ..models.vqgan import VQGAN
 from .augmentations import affine, backgrounds, chance, only_shape_counts
 from .data import HELD_OUT

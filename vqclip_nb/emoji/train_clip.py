@@ -21,7 +21,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ..models.clip import clip_state
-from ..models.pair import EMOJI, load_pair, open_pair
+from ..models.loading import load_pair, open_pair
+from ..models.pair import EMOJI
 from .augmentations import pgd_step, soft_crops
 from .evaluate import zero_shot_accuracy
 from .negatives import GeneratedNegatives

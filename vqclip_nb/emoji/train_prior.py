@@ -25,7 +25,8 @@ from PIL import Image
 from ..files import write_atomically
 from ..models.classifier import ShapeJudge
 from ..models.clip import import_clip
-from ..models.pair import Pair, load_pair, load_shape_judge, open_pair
+from ..models.loading import load_pair, load_shape_judge, open_pair
+from ..models.pair import Pair
 from ..models.prior import Prior, caption_tokens
 from ..models.vqgan import VQGAN
 from ..pictures import to_pil

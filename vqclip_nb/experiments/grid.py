@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..files import FORBIDDEN, FULL
 from ..models.clip import ClipModel
-from ..models.pair import EMOJI, Pair, load_judge, load_pair
+from ..models.loading import load_judge, load_pair
+from ..models.pair import EMOJI, Pair
 from ..run import Run
 from ..settings import Settings
 from ..weights import CLIPS, sha256_of

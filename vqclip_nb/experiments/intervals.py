@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 def mean_interval(values: Iterable[float]) -> tuple[float, float]:
     """Mean, and half the width of its 95 % interval (Student 1908: t · s / √n).
 
-    Missing values (NaN) are left out. One value has no interval (NaN), none no mean either.
+    Missing values (NaN) are left out. Fewer than three values have no interval (NaN): that of two
+    is thirteen times as wide as their spread. None have no mean either.
     """
     from scipy.stats import t
 
     x = present(values)
     mean = float(x.mean()) if len(x) else float("nan")
-    if len(x) < 2:
+    if len(x) < 3:
         return mean, float("nan")
     return mean, float(t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / len(x) ** 0.5)
 

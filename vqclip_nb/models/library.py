@@ -21,6 +21,7 @@ from .vqgan import VQGAN
 
 SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
 PREFERRED = ("noto", "3d", "sticker", "flat", "line")  # styles, where a prompt names none
+EASIER = {"cat": "sticker", "dog": "3d"}  # things that another style makes easier to name
 
 
 @dataclass(frozen=True)
@@ -180,10 +181,11 @@ class Library:
 
     def choices(self, thing: Thing, style: str = "") -> Iterator[Drawing]:
         """Every drawing that a thing's name fits, the asked style first, then the usual order."""
-        order = [style, *PREFERRED, *self.styles] if style else [*PREFERRED, *self.styles]
         for concept in self.named(thing.name):
             drawings = self._drawings[concept]
-            yield from (drawings[s] for s in dict.fromkeys(order) if s in drawings)
+            easier = EASIER.get(self._concepts[concept]["label"], "")
+            order = dict.fromkeys([style, easier, *PREFERRED, *self.styles])
+            yield from (drawings[s] for s in order if s in drawings)
 
     def alternatives(self, start: Start, *, thing: int = 0) -> list[Start]:
         """The same scene with each other drawing that its thing's name fits."""

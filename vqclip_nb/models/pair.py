@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,35 +10,13 @@ from typing import Any
 
 import torch
 
-from ..vocabulary import Vocabulary
-from ..weights import (
-    CLIPS,
-    VQGANS,
-    WeightsError,
-    parse_config,
-    parse_facts,
-    read_checked,
-    read_config,
-    read_state,
-    sha256_of,
-    slim_cache,
-)
-from .classifier import ShapeJudge, build_shape_judge
-from .clip import NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
+from ..weights import read_checked
+from .clip import ClipEnsemble, ClipModel
 from .library import Library
-from .prior import Prior, build_prior
 from .vqgan import VQGAN
 
 EMOJI = Path(__file__).parent.parent / "emoji"
-VQGAN_PARTS = (  # what painting needs of a checkpoint; the rest is losses and running averages
-    "encoder.",
-    "decoder.",
-    "quant_conv.",
-    "post_quant_conv.",
-    "quantize.embed",
-    "quantize.proj",
-)
-# What settings left empty mean, pair by pair (`Settings.followed_by`).
+# What settings left empty mean, pair by pair (`Settings.for_pair`).
 # Steps, crops, rate and noise of nerdyrodent/VQGAN-CLIP, whose Adam has no weight decay.
 PUBLISHED_DEFAULTS = dict(
     learning_rate=0.1, total_iter=500, crops=32, noise_factor=0.1, weight_decay=0.0
@@ -55,6 +32,7 @@ EMOJI_DEFAULTS: dict[str, Any] = dict(
     total_iter=60,
     crops=12,
     weight_decay=0.0,
+    loosen=0.5,
 )
 
 
@@ -114,174 +92,3 @@ class Pair:
     def hashes(self) -> dict[str, str]:
         """SHA-256 of the weights; empty if they came from no file."""
         return {**self.clip.hashes, "vqgan": self.vqgan_hash} if self.vqgan_hash else {}
-
-
-def available_pairs() -> list[str]:
-    """Names that `load_pair` takes: "emoji" ships here, the others are downloaded once."""
-    return ["emoji", *VQGANS]
-
-
-def best_device() -> torch.device:
-    """CUDA if there is one, else Apple's MPS, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def load_pair(
-    name: str = "emoji",
-    *,
-    clip: str | Sequence[str] | Mapping[str, float] = "ViT-B/32",
-    device: str | torch.device | None = None,
-    accept_unknown: bool = False,
-) -> Pair:
-    """One of `available_pairs()` on `device` (None: CUDA, else MPS, else CPU).
-
-    `clip` names one of OpenAI's for the downloaded pairs, or several that guide together:
-    ["ViT-B/32", "ViT-B/16"], or with weights {"ViT-B/32": 1, "ViT-L/14": .5}. ValueError for an
-    unknown name; WeightsError if a file cannot be fetched, is corrupt, or has no known hash and
-    `accept_unknown` is False.
-    """
-    if name not in available_pairs():
-        raise ValueError(
-            f"pair {name!r} is not known: choose one of {', '.join(available_pairs())}"
-        )
-    weights = {clip: 1.0} if isinstance(clip, str) else dict.fromkeys(clip, 1.0)
-    weights |= clip if isinstance(clip, Mapping) else {}
-    for one in weights:
-        if one not in CLIPS:
-            raise ValueError(f"clip {one!r} is not known: choose one of {', '.join(CLIPS)}")
-    device = torch.device(device) if device else best_device()
-    clip_meta: dict[str, str] = {}
-    guide: ClipModel | ClipEnsemble
-    if name == "emoji":
-        guide, clip_meta = _emoji_clip("clip", device)
-        paints, meta, digest = read_checked(EMOJI / "vqgan.safetensors")
-    else:
-        guides = [_published_clip(one, device) for one in weights]
-        guide = guides[0] if len(guides) == 1 else ClipEnsemble(guides, list(weights.values()))
-        paints, meta, _ = slim_cache(
-            name, lambda k: k.startswith(VQGAN_PARTS), *VQGANS[name], accept_unknown=accept_unknown
-        )
-        # The published file's hash: safetensors orders metadata by chance, so caches differ.
-        digest = meta["source_sha256"]
-    return Pair(
-        name=name,
-        clip=guide,
-        vqgan=_build_vqgan(json.loads(meta["config"]), paints),
-        facts=_facts(clip_meta, meta),
-        vqgan_hash=digest,
-    )
-
-
-def load_judge(name: str = "emoji", *, device: str | torch.device | None = None) -> ClipModel:
-    """A CLIP that never guides, to score finished pictures: "emoji" ships here, or one of OpenAI's.
-
-    Let it differ from the pair's own. Errors as in `load_pair`.
-    """
-    if name not in ("emoji", *CLIPS):
-        raise ValueError(
-            f"judge {name!r} is not known: choose one of {', '.join(('emoji', *CLIPS))}"
-        )
-    device = torch.device(device) if device else best_device()
-    return _emoji_clip("judge", device)[0] if name == "emoji" else _published_clip(name, device)
-
-
-def load_shape_judge(*, device: str | torch.device | None = None) -> ShapeJudge:
-    """The emoji pair's second judge, a classifier of another family: which of its names a finished
-    picture shows, and whether it is a painting that shows none. WeightsError if it is corrupt."""
-    state, meta, digest = read_checked(EMOJI / "shapes.safetensors")
-    device = torch.device(device) if device else best_device()
-    return build_shape_judge(state, json.loads(meta["names"]), device, digest)
-
-
-def load_prior(*, device: str | torch.device | None = None) -> Prior:
-    """The emoji pair's prior over the codes of its VQGAN. WeightsError if it is corrupt."""
-    state, meta, _ = read_checked(EMOJI / "prior.safetensors")
-    device = torch.device(device) if device else best_device()
-    return build_prior(json.loads(meta["config"]), state).to(device)
-
-
-def open_pair(
-    *,
-    clip: str | Path,
-    vqgan: str | Path,
-    config: str | Path | None = None,
-    device: str | torch.device | None = None,
-) -> Pair:
-    """A pair from files of your own.
-
-    clip: OpenAI's TorchScript archive, a state dict, or safetensors. vqgan: a Lightning checkpoint
-    with its OmegaConf yaml as `config`, or our slim safetensors, which holds its configuration.
-    Raises WeightsError.
-    """
-    seen, clip_meta = read_state(clip)
-    paints, meta = read_state(vqgan)
-    if config is None and "config" not in meta:
-        raise WeightsError(
-            f"{vqgan} holds no configuration: give config=PATH, the yaml that came with it"
-        )
-    shape = read_config(config) if config else parse_config(meta["config"], str(vqgan))
-    keep = {k: v for k, v in paints.items() if k.startswith(VQGAN_PARTS)}
-    device = torch.device(device) if device else best_device()
-    return Pair(
-        name=Path(vqgan).stem,
-        clip=ClipModel(
-            name=Path(clip).stem,
-            model=build_clip(seen),
-            device=device,
-            hashes={"clip": sha256_of(Path(clip))},
-            **_clip_facts(clip_meta),
-        ),
-        vqgan=_build_vqgan(shape, keep),
-        facts=_facts(clip_meta, meta),
-        vqgan_hash=sha256_of(Path(vqgan)),
-    )
-
-
-def _emoji_clip(file: str, device: torch.device) -> tuple[ClipModel, dict[str, str]]:
-    """The guide ("clip") or the judge, which learned the same words; and the guide's metadata."""
-    state, meta, digest = read_checked(EMOJI / f"{file}.safetensors")
-    facts = _clip_facts(meta)
-    if file != "clip":
-        _, meta, _ = read_checked(EMOJI / "clip.safetensors")
-        facts["vocabulary"] = _clip_facts(meta)["vocabulary"]
-    hashes = {"clip": digest}
-    model = ClipModel(name="emoji", model=build_clip(state), device=device, hashes=hashes, **facts)
-    return model, meta
-
-
-def _published_clip(name: str, device: torch.device) -> ClipModel:
-    state, meta, _ = slim_cache(name, lambda k: k not in NOT_WEIGHTS, CLIPS[name])
-    hashes = {"clip": meta["source_sha256"]}
-    return ClipModel(name=name, model=build_clip(state), device=device, hashes=hashes)
-
-
-def _clip_facts(metadata: dict[str, str]) -> dict[str, Any]:
-    stored = parse_facts(metadata)
-    facts: dict[str, Any] = {}
-    if "words" in stored:
-        words, table = frozenset(stored["words"]), EMOJI / "words.txt"
-        facts["vocabulary"] = Vocabulary.read(words, table) if table.exists() else Vocabulary(words)
-    if "dropout" in stored:
-        facts["dropout"] = float(stored["dropout"])
-    return facts
-
-
-def _facts(*metadata: dict[str, str]) -> Facts:
-    stored = parse_facts(*metadata)
-    measured = EMOJI_DEFAULTS if stored else PUBLISHED_DEFAULTS  # published files know nothing
-    return Facts(
-        size=int(stored.get("size", 448)),
-        default_background=stored.get("ground", ""),
-        defaults=stored.get("defaults", measured),
-    )
-
-
-def _build_vqgan(config: dict, state: dict[str, torch.Tensor]) -> VQGAN:
-    try:
-        return VQGAN.from_state(config, state)
-    except (KeyError, RuntimeError, TypeError, ValueError) as e:
-        raise WeightsError(
-            f"these weights do not fit the VQGAN configuration: {str(e)[:300]}"
-        ) from e

@@ -105,7 +105,6 @@ class Prior(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.leave = nn.Linear(width, head_width * patch**2)
         self.bias = nn.Parameter(torch.zeros(codes))
-        self.visible: torch.Tensor
         self.register_buffer("visible", attention_mask(side // patch, attention), persistent=False)
         nn.init.normal_(self.embedding.weight, std=head_width**-0.5)
         nn.init.zeros_(self.caption[-1].weight)  # type: ignore[arg-type]
@@ -122,7 +121,7 @@ class Prior(nn.Module):
         x = self.enter(x.flatten(3).flatten(1, 2)) + self.position_embedding
         x = torch.cat([x, self.empty_embedding.expand(b, 1, -1), self.text(tokens)], 1)
         seen = torch.ones(b, x.shape[1], x.shape[1], dtype=torch.bool, device=x.device)
-        seen[:, : n * n, : n * n] = self.visible
+        seen[:, : n * n, : n * n] = self.visible  # type: ignore[assignment]
         seen[:, :, n * n + 1 :] &= keep[:, None]
         mask = torch.zeros(seen.shape, device=x.device).masked_fill(~seen, -1e9)[:, None]
         for block in self.blocks:

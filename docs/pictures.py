@@ -1,0 +1,74 @@
+"""Paints the pictures of README and docs.
+
+    python docs/pictures.py forming objectives
+
+forming: notebooks/images/forming.gif, four prompts side by side while they form. objectives:
+docs/images/objectives.png, what each term of `objectives` does to one prompt.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+import vqclip_nb as vq
+from vqclip_nb.export import save_gif
+from vqclip_nb.objectives import areas, edges, palette, prompt, pull, smoothness, symmetry
+from vqclip_nb.show import contact_sheet
+
+ROOT = Path(__file__).resolve().parents[1]
+FILM = [
+    "a fox",
+    "a 3d render of a strawberry on a pink background",
+    "a rocket on a dark blue background",
+    "a purple elephant",
+]
+TEXT = "a butterfly on a white background"
+WARM = [(0.9, 0.3, 0.2), (0.98, 0.8, 0.3), (1, 1, 1), (0.2, 0.1, 0.1)]
+
+
+def forming(pair: vq.Pair) -> None:
+    runs = [vq.Run(pair, vq.Settings(include=[text], show_step=2)) for text in FILM]
+    for run in runs:
+        list(run)
+    frames = []
+    for parts in zip(*(run.frames for run in runs), strict=True):
+        images = [part.image.resize((192, 192), Image.Resampling.LANCZOS) for part in parts]
+        frame = Image.new("RGB", (192 * len(images), 192))
+        for i, image in enumerate(images):
+            frame.paste(image, (192 * i, 0))
+        frames.append(frame)
+    save_gif(frames, ROOT / "notebooks/images/forming.gif", runs[0].recipe(), fps=12)
+
+
+def objectives(pair: vq.Pair) -> None:
+    common = dict(include=[TEXT], start="noise", total_iter=80)
+    drawing = pair.library.find(TEXT)
+    z = vq.Run(pair, vq.Settings(**common)).painting.optimization.latent.data.clone()
+    wanted = prompt(TEXT)
+    terms = {
+        f'prompt("{TEXT}")': wanted,
+        'prompt(…, distance="spherical")': prompt(TEXT, distance="spherical"),
+        '… - .5 * prompt("blue")': wanted - 0.5 * prompt("blue"),
+        "… + 3 * smoothness()": wanted + 3 * smoothness(),
+        "… + 2 * symmetry()": wanted + 2 * symmetry(),
+        "… + 3 * palette(red, yellow, white, brown)": wanted + 3 * palette(*WARM),
+        "… + 2 * pull(start)": wanted + 2 * pull(z),
+        "… + 40 * edges(drawing) + 5 * areas(drawing)": wanted
+        + 40 * edges(drawing.picture)
+        + 5 * areas(drawing.picture),
+    }
+    images = []
+    for objective in terms.values():
+        run = vq.Run(pair, vq.Settings(**common), objective=objective)
+        list(run)
+        images.append(run.image)
+    path = ROOT / "docs/images/objectives.png"
+    contact_sheet(images, list(terms), columns=4, inches=1.8).savefig(path, dpi=100)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for name in sys.argv[1:] or ("forming", "objectives"):
+        {"forming": forming, "objectives": objectives}[name](vq.load_pair("emoji", device="cpu"))

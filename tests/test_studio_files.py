@@ -1,0 +1,319 @@
+"""Export and restore, the gallery, start pictures, and runs that were cut off."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+import time
+import types
+import warnings
+
+import pytest
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from studio_tools import a_png, button, drop, finish, said, tick
+
+import vqclip_nb as vq
+from vqclip_nb.pictures import load_image
+from vqclip_nb.recipe import read_recipe
+from vqclip_nb.studio import sessions
+from vqclip_nb.studio.exporter import file_name
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "MP4"])
+def test_export_and_restore(studio, pair, tmp_path, kind):
+    studio.controls["noise_factor"].value = 0.5
+    studio.controls["extras"].value = "on a green background"
+    studio.buttons["Run"].click()
+    finish(studio)
+    wanted = studio.run.settings
+    studio.exporter.kind.value = kind
+    studio.buttons["Export"].click()
+    path = tmp_path / f"a-red-apple.{kind.lower()}"
+    assert path.exists() and f'download="{path.name}"' in studio.exporter.link.value
+    assert said(studio, "note") == f"{path.name} is written."
+    other = vq.Studio(pair, folder=tmp_path)
+    drop(other.upload, path.name, path.read_bytes())
+    assert "as they were" in said(other) and other.settings == wanted
+    drop(other.upload, "", None)
+    assert not said(other, "error")
+    drop(other.upload, "mine.png", a_png("red"))
+    assert "mine.png holds no recipe" in said(other, "error") and "/" not in said(other, "error")
+    assert other.settings == wanted
+
+
+def test_png_of_the_frame_one_went_back_to(studio, tmp_path):
+    studio.paint()
+    studio.exporter.kind.value, studio.stage.back.value = "PNG", 3
+    assert studio.exporter.fps.disabled and studio.exporter.motion.disabled
+    studio.buttons["Export"].click()
+    frame, path = studio.stage.frame, tmp_path / "a-red-apple.png"
+    assert Image.open(path).tobytes() == frame.image.tobytes()
+    assert read_recipe(path)["steps"] == frame.iteration + 1 == 3
+
+
+def test_restoring_asks_for_the_pair_that_painted_it(studio, pair, tmp_path):
+    studio.paint()
+    for name, words in (("imagenet", "Press Run"), ("mine", "not here: mine")):
+        studio.run.pair = dataclasses.replace(pair, name=name)
+        path = studio.run.save_png(tmp_path / f"{name}.png")
+        other = vq.Studio(pair, folder=tmp_path)
+        drop(other.upload, path.name, path.read_bytes())
+        assert words in said(other)
+        assert other.pairs.control.value == ("imagenet" if name == "imagenet" else "emoji")
+
+
+def test_export_has_the_chosen_size_counts_and_overwrites_nothing(studio, tmp_path):
+    studio.paint()
+    counted = []
+    studio.exporter.bar.observe(lambda c: counted.append(c["new"]), "value")
+    studio.exporter.side.value, studio.exporter.boomerang.value = 96, True
+    studio.buttons["Export"].click()
+    studio.buttons["Export"].click()
+    assert (tmp_path / "a-red-apple-2.gif").exists()
+    with Image.open(tmp_path / "a-red-apple.gif") as gif:
+        assert gif.size == (96, 96) and gif.n_frames == 2 * len(studio.run.frames) - 2
+    assert counted and counted[-1] == studio.exporter.bar.max
+    assert studio.exporter.bar.layout.display == "none"
+    studio.exporter.side.value = 9
+    studio.buttons["Export"].click()
+    assert "pixels: 9 is out of range" in said(studio, "error")
+    studio.exporter.side.value, studio.exporter.fps.value = 0, 90
+    studio.buttons["Export"].click()
+    assert "frames/s: 90 is out of range" in said(studio, "error")
+
+
+def test_a_files_name_says_what_is_in_it():
+    assert file_name("A red apple, on white!", "GIF") == "a-red-apple-on-white.gif"
+    assert file_name("猫", "PNG") == "picture.png" and len(file_name("a " * 99, "MP4")) < 70
+
+
+def test_colab_downloads_through_its_own_call(studio, monkeypatch):
+    asked = []
+    colab = types.ModuleType("google.colab")
+    colab.files = types.SimpleNamespace(download=asked.append)
+    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    studio.paint()
+    studio.buttons["Export"].click()
+    assert studio.exporter.download.layout.display == ""
+    studio.exporter.download.click()
+    assert asked == [str(studio.exporter.folder / "a-red-apple.gif")]
+
+
+def test_start_from_an_uploaded_picture(studio):
+    drop(studio.start_picture.upload, "notes.txt", b"no picture")
+    assert "notes.txt is no picture" in said(studio, "error")
+    drop(studio.start_picture.upload, "red.png", a_png("red"))
+    assert not studio.controls["start_strength"].disabled
+    assert "red.png" in said(studio) and studio.start_picture.tile.box.layout.display == ""
+    studio.controls["learning_rate"].value = 0.001
+    studio.controls["total_iter"].value = 1
+    run = studio.paint()
+    red, green, blue = run.image.resize((1, 1)).getpixel((0, 0))
+    assert red > green + 40 and red > blue + 40
+    button(studio, "✕ remove").click()
+    assert studio.start_picture.tile.box.layout.display == "none"
+
+
+def test_a_start_picture_that_is_gone_is_said_and_the_studio_opens(
+    pair, small, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path))
+    opened = vq.Studio(pair, small(init_image="gone.png"))
+    assert "no picture at 'gone.png'" in said(opened, "error")
+
+
+class Drawing:
+    """A start as a pair's library gives it."""
+
+    def __init__(self, description, colour):
+        self.description = description
+        self.picture = torch.full((1, 3, 64, 64), colour)
+
+
+class Drawings:
+    def find(self, prompt):
+        return Drawing("apple, noto", 0.0) if "apple" in prompt else None
+
+    def alternatives(self, start):
+        return [Drawing("apple, flat", 1.0), Drawing("apple, 3d", 0.5)]
+
+
+def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio, pair):
+    pair = dataclasses.replace(pair)
+    pair.library = Drawings()
+    studio.start_picture.follow(pair)
+    start = studio.controls["start"]
+    assert start.options == ("noise", "library") and not studio.start_picture.note.value
+    start.value = "library"
+    assert "starts from: apple, noto" in studio.start_picture.note.value
+    assert not studio.controls["start_strength"].disabled
+    button(studio, "Other drawings").click()
+    button(studio, "apple, flat").click()
+    source = studio.controls["init_image"].value
+    assert load_image(source).min() == 1 and "start from this drawing" in said(studio)
+    studio.controls["include"].value = "a fox"
+    assert "no drawing" in studio.start_picture.note.value
+
+
+def test_only_starts_that_the_pair_has_are_offered(studio):
+    start = studio.controls["start"]
+    assert start.options == ("noise",) and start.layout.display == "none"
+    assert studio.controls["start_strength"].disabled and studio.controls["keep_edges"].disabled
+
+
+# -- the gallery
+
+
+def test_finished_pictures_are_kept_across_sessions_and_restored_by_a_click(studio, pair, tmp_path):
+    studio.controls["seed"].value = 5
+    run = studio.paint()
+    wanted = run.settings
+    other = vq.Studio(pair, folder=tmp_path)
+    (path,) = other.gallery.paths
+    assert vq.replay(path, pair).image.tobytes() == run.image.tobytes()
+    button(other, "a red apple").click()
+    assert other.settings == wanted and "as they were" in said(other)
+    assert other.stage.picture.value == studio.stage.picture.value
+    studio.buttons["Export"].click()  # the same picture: not kept twice
+    other.gallery.show()
+    assert len(other.gallery.paths) == 1
+
+
+def test_the_gallery_turns_pages_and_passes_over_foreign_files(studio, monkeypatch):
+    monkeypatch.setattr("vqclip_nb.studio.gallery.KEPT", 15)
+    run = studio.paint()
+    (path,) = studio.gallery.paths
+    for i in range(20):
+        (path.parent / f"20200101-0000{i:02}-{i:012}.png").write_bytes(path.read_bytes())
+    (path.parent / "20990101-000000-foreign.png").write_bytes(a_png("red"))
+    studio.gallery.show()
+    assert len(studio.gallery.paths) == 11 and not studio.gallery.older.disabled
+    studio.gallery.older.click()
+    assert len(studio.gallery.paths) == 10 and studio.gallery.older.disabled
+    studio.gallery.newer.click()
+    assert studio.gallery.newer.disabled and studio.gallery.paths[0] == path
+    studio.gallery.keep(run, run.frames[0])
+    assert len(list(path.parent.glob("*.png"))) == 15
+
+
+# -- runs that were cut off
+
+
+def begun(studio, prompt="a red apple"):
+    """A run with some steps done, saved, and no longer going on."""
+    studio.controls["include"].value = prompt
+    studio.controls["total_iter"].value = 60
+    studio.buttons["Run"].click()
+    tick(studio)
+    studio.buttons["Pause"].click()
+    return studio.run
+
+
+def test_a_run_that_was_cut_off_can_go_on(studio, pair, tmp_path):
+    run = begun(studio)
+    done = len(run.history)
+    assert 0 < done < 60
+    again = vq.Studio(pair, folder=tmp_path)
+    (offer,) = again.offers.box.children
+    assert "a red apple" in offer.description and f"step {done}" in offer.description
+    offer.click()
+    assert not again.offers.box.children and again.run.history == run.history
+    finish(again)
+    assert len(again.run.history) == 60
+    assert not vq.Studio(pair, folder=tmp_path).offers.box.children
+
+
+def test_another_studios_finished_run_leaves_the_offer(studio, pair, tmp_path):
+    begun(studio)
+    second = vq.Studio(pair, folder=tmp_path)
+    second.controls["total_iter"].value = 3
+    assert second.paint().done
+    third = vq.Studio(pair, folder=tmp_path)
+    assert len(third.offers.box.children) == 1
+    begun(second, "a blue heart")
+    begun(second, "a fox")  # an unfinished run is not lost to the next one
+    third.offers.look()
+    said_of = [child.description for child in third.offers.box.children]
+    assert ["fox" in said_of[0], "heart" in said_of[1], "apple" in said_of[2]] == [True] * 3
+
+
+def test_a_run_that_is_going_on_elsewhere_is_not_offered(studio, pair, small, tmp_path):
+    studio.controls["total_iter"].value = 400
+    studio.buttons["Run"].click()
+    tick(studio)
+    studio.painter.keeper.save(studio.run)
+    other = vq.Studio(pair, small(), folder=tmp_path)
+    assert not other.offers.box.children
+    studio.buttons["Stop"].click()
+    other.offers.look()
+    (offer,) = other.offers.box.children
+    studio.buttons["Pause"].click()
+    tick(studio)
+    offer.click()
+    assert "going on in another Studio" in said(other, "error") and other.run is None
+
+
+def test_a_killed_process_leaves_its_run_to_the_next_studio(studio, pair, tmp_path):
+    code = (
+        "import os, time, vqclip_nb as vq\n"
+        "s = vq.Settings(include='a fox', total_iter=400, crops=4, height=64, width=64)\n"
+        "studio = vq.Studio(vq.load_pair('emoji', device='cpu'), s)\n"
+        "studio.buttons['Run'].click()\n"
+        "studio.player.timer.clock.value += 1\n"
+        "studio.painter.keeper.save(studio.run)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline().strip() == "ready"
+        studio.offers.look()
+        assert not studio.offers.box.children
+    finally:
+        process.kill()
+        process.wait()
+    studio.offers.look()
+    (offer,) = studio.offers.box.children
+    offer.click()
+    assert studio.run.settings.include == ["a fox"] and len(studio.run.history) > 0
+
+
+def test_old_runs_and_markers_of_dead_studios_are_tidied(studio, pair, tmp_path, monkeypatch):
+    monkeypatch.setattr(sessions, "KEPT", 2)
+    for prompt in ("a fox", "an owl", "a cat"):
+        begun(studio, prompt)
+    folder = studio.painter.keeper.sessions.folder
+    (folder / "session-0000.alive").touch()
+    (folder / "session-bad.safetensors").write_bytes(b"damaged")
+    other = vq.Studio(pair, folder=tmp_path)
+    assert len(list(folder.glob("*.safetensors"))) == 2 + 0
+    assert not (folder / "session-0000.alive").exists()
+    old = time.time() - 31 * 86400
+    for path in folder.glob("*.safetensors"):
+        os.utime(path, (old, old))
+    other.offers.look()
+    left = list(folder.glob("*.safetensors"))
+    assert not left and not other.offers.box.children
+
+
+def test_a_run_that_cannot_be_saved_is_said_and_painting_goes_on(studio, monkeypatch):
+    def full(run, path):
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(vq.Run, "save", full)
+    begun(studio)
+    assert "No space left" in said(studio, "warning")
+    studio.buttons["Pause"].click()
+    finish(studio)
+    assert studio.run.done
+
+
+def test_a_cache_that_cannot_be_written_is_said_and_the_studio_opens(pair, small, monkeypatch):
+    monkeypatch.setenv("VQCLIP_CACHE", "/proc/nowhere")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        opened = vq.Studio(pair, small())
+    assert "VQCLIP_CACHE" in said(opened, "warning")
+    assert opened.paint().done

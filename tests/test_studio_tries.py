@@ -1,0 +1,183 @@
+"""Going back, branching, comparing, drafts, more like this, the queue."""
+
+import ipywidgets
+from PIL import Image
+from studio_tools import button, finish, said, tick
+
+from vqclip_nb.pictures import load_image, to_pil
+from vqclip_nb.settings import PRESETS
+from vqclip_nb.studio.drafts import DRAFTS
+from vqclip_nb.studio.history import differences
+
+
+def test_looking_back_says_the_step_of_the_kept_frame(studio):
+    studio.paint()
+    last = studio.stage.picture.value
+    studio.stage.back.value = 4  # kept are the steps 1, 3, 5, 7, 8
+    assert studio.stage.picture.value != last
+    assert studio.stage.back.value in (3, 5)
+    assert studio.stage.status.value == f"looking back at step {studio.stage.back.value} of 8"
+    studio.stage.back.value = 8
+    assert studio.stage.picture.value == last and "step 8 of 8" in studio.stage.status.value
+
+
+def test_looking_back_pauses(studio):
+    studio.controls["total_iter"].value = 400
+    studio.buttons["Run"].click()
+    while studio.stage.back.max < 6:
+        tick(studio)
+    studio.stage.back.value = 1
+    assert not studio.player.playing and "step 1 of 400" in studio.stage.status.value
+
+
+def test_go_back_and_branch_keeps_the_first_try(studio):
+    studio.buttons["Run"].click()
+    finish(studio)
+    first = studio.run
+    studio.stage.back.value = 3
+    studio.controls["include"].value = "a blue heart"
+    studio.buttons["Continue from here"].click()
+    assert "from step 3" in said(studio)
+    finish(studio)
+    assert studio.run is not first and len(studio.history.items) == 2
+    assert first.settings.include == ["a red apple"] and len(first.history) == 8
+    assert studio.run.history[:2] == first.history[:2] and len(studio.run.history) == 8
+    assert len(studio.history.box.children) == 2
+    studio.history.items[0].name.value = "my apple"
+    button(studio, "my apple").click()  # the small picture itself
+    assert studio.run is first and "my apple is finished" in said(studio)
+    assert studio.controls["include"].value == "a red apple"
+
+
+def test_a_branch_for_another_prompt_is_loosened_as_asked(studio):
+    studio.paint()
+    studio.controls["loosen"].value = 0.5
+    studio.buttons["Continue from here"].click()
+    finish(studio)
+    assert all("loosen" not in change for _, change in studio.run.changes)
+    studio.controls["include"].value = "a blue heart"
+    studio.buttons["Continue from here"].click()
+    assert studio.run.changes[-1][1] == {"include": ["a blue heart"], "loosen": 0.5}
+
+
+def test_tries_are_compared_side_by_side(studio):
+    studio.paint()
+    studio.stage.back.value = 3
+    studio.controls["learning_rate"].value = 0.7
+    studio.buttons["Continue from here"].click()
+    finish(studio)
+    first, second = studio.history.items
+    first.compare.value = True
+    assert studio.history.compared.layout.display == "none"
+    second.compare.value = True
+    shown = studio.history.compared
+    assert shown.layout.display == "" and shown.value[1:4] == b"PNG"
+    assert differences(second.run.settings, first.run.settings) == "speed 0.7"
+
+
+def test_drafts_do_not_block_and_a_click_paints_one_in_full(studio, monkeypatch):
+    monkeypatch.setitem(PRESETS["draft"], "total_iter", 6)
+    studio.buttons["Drafts"].click()
+    tick(studio)
+    assert studio.player.playing and "draft 1 of 6" in studio.stage.status.value
+    assert studio.stage.picture.layout.display == "none" and studio.drafts.shown
+    assert studio.drafts.tiles[4].button.disabled
+    finish(studio)
+    pictures = {bytes(tile.picture.value) for tile in studio.drafts.tiles}
+    assert len(pictures) == DRAFTS and not any(t.button.disabled for t in studio.drafts.tiles)
+    draft = studio.drafts.runs[4]
+    button(studio, "seed 4").click()
+    assert studio.player.playing and not studio.drafts.shown
+    assert studio.stage.picture.layout.display == "" and studio.controls["seed"].value == 4
+    finish(studio)
+    assert studio.run.settings.seed == 4 and len(studio.run.history) == 8
+    assert studio.run.history[:5] == draft.history[:5]  # the draft goes on, it is not repainted
+
+
+def test_leaving_the_drafts_shows_the_picture_again(studio):
+    studio.paint()
+    studio.buttons["Drafts"].click()
+    tick(studio)
+    button(studio, "Stop").click()
+    assert "Click a draft" in said(studio) and studio.drafts.shown
+    button(studio, "Back to the picture").click()
+    assert not studio.drafts.shown and studio.stage.picture.layout.display == ""
+
+
+def test_more_like_this_starts_from_the_picture_that_is_looked_at(studio):
+    studio.paint()
+    studio.stage.back.value = 3
+    wanted = studio.stage.frame.image
+    studio.buttons["More like this"].click()
+    finish(studio)
+    for i, run in enumerate(studio.drafts.runs, 1):
+        assert run.first.seed == i and run.first.start_strength == 0.5
+        assert to_pil(load_image(run.first.init_image)[0]).tobytes() == wanted.tobytes()
+    button(studio, "seed 2").click()
+    finish(studio)
+    assert studio.run.done and studio.controls["init_image"].value.startswith("data:")
+    button(studio, "✕ remove").click()
+    assert not studio.controls["init_image"].value
+
+
+def test_the_queue_paints_one_prompt_after_the_other(studio):
+    studio.buttons["Run"].click()
+    studio.queue.text.value = "a blue heart\nxyzzy\na fox\nan owl"
+    studio.buttons["Add to the queue"].click()
+    assert studio.queue.text.value == "" and len(studio.history.items) == 1
+    button(studio, "✕ an owl").click()
+    finish(studio)
+    painted = [item.run.settings.include for item in studio.history.items]
+    assert painted == [["a red apple"], ["a blue heart"], ["a fox"]]
+    assert all(item.run.done for item in studio.history.items) and not studio.queue.prompts
+    assert studio.controls["include"].value == "a fox"
+    assert "“xyzzy” was passed over" in said(studio, "error")
+
+
+def test_the_queue_begins_at_once_when_nothing_is_going_on(studio):
+    studio.buttons["Add to the queue"].click()
+    assert "one a line" in said(studio, "error")
+    studio.queue.text.value = "a blue heart"
+    studio.buttons["Add to the queue"].click()
+    assert studio.player.playing and studio.run.settings.include == ["a blue heart"]
+    assert not said(studio, "error")
+
+
+def test_several_prompts_of_one_run_are_kept_and_joined_by_a_morph(studio, tmp_path):
+    studio.controls["include"].value = "a red apple"
+    studio.controls.more.value = "a blue heart"
+    studio.exporter.motion.value = "morph"
+    assert studio.paint().settings.include == ["a red apple", "a blue heart"]
+    assert studio.stage.status.value == "step 16 of 16" and len(studio.gallery.paths) == 2
+    studio.buttons["Export"].click()
+    with Image.open(tmp_path / "a-blue-heart.gif") as gif:
+        assert gif.n_frames == 13
+    studio.controls.more.value = ""
+    studio.paint()
+    studio.buttons["Export"].click()
+    assert "at least two pictures" in said(studio, "error")
+    for one in studio.history.items:
+        one.compare.value = True
+    studio.buttons["Export"].click()
+    with Image.open(tmp_path / "a-red-apple.gif") as gif:
+        assert gif.n_frames > 13
+
+
+def test_a_long_session_makes_no_more_widgets(studio):
+    # Every live widget is held here: by the class in 7, by the module in 8.
+    registry = getattr(ipywidgets.widgets.widget, "_instances", None)
+    registry = ipywidgets.Widget.widgets if registry is None else registry
+    studio.paint()
+    studio.buttons["Export"].click()
+    before = len(registry)
+    for _ in range(3):
+        studio.buttons["Export"].click()
+        studio.buttons["Drafts"].click()
+        finish(studio)
+        studio.buttons["More like this"].click()
+        tick(studio)
+        studio.buttons["Stop"].click()
+        button(studio, "try 1").click()
+        studio.gallery.show()
+        studio.offers.look()
+    assert len(registry) == before

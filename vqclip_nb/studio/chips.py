@@ -1,0 +1,152 @@
+"""Styles, backgrounds and shapes to click instead of type, made from what the pair knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import ipywidgets as w
+
+from ..emoji.data import COLOURS, STYLES
+from ..models.pair import Pair
+from ..prompts import strange_words
+from .callbacks import Callbacks
+from .compat import tip
+
+# Prompts that are shown first.
+FIRST = "a pineapple on a white background"
+EXAMPLES = {
+    "pineapple": FIRST,
+    "sunflower": "a sunflower on a blue background",
+    "fire": "a fire on a black background",
+    "purple elephant": "a purple elephant",
+    "3d strawberry": "a 3d render of a strawberry on a pink background",
+    "owl and tree": "an owl next to a tree",
+}
+SHAPES = {"square": (1, 1), "portrait": (3, 4), "landscape": (4, 3), "wide": (16, 9)}
+_BACKGROUND = re.compile(
+    rf"\s+on an? ({'|'.join(sorted(COLOURS, key=len, reverse=True))}) background$", re.IGNORECASE
+)
+_STYLES = {words: name for name, style in STYLES.items() for words in style.words}
+
+
+def _short(words: str) -> str:
+    """ "a line drawing of" as a chip says it."""
+    return re.sub(r"^an? | of$", "", words)
+
+
+def style_of(prompt: str) -> str:
+    """The name of the style that a prompt begins with; empty for none."""
+    return next((n for words, n in _STYLES.items() if prompt.lower().startswith(f"{words} ")), "")
+
+
+def background_of(prompt: str) -> str:
+    """The colour of the background that a prompt ends with; empty for none."""
+    found = _BACKGROUND.search(prompt)
+    return found[1].lower() if found else ""
+
+
+def with_style(prompt: str, name: str) -> str:
+    """A prompt in another style; "" for none."""
+    for words in _STYLES:
+        if prompt.lower().startswith(f"{words} "):
+            prompt = prompt[len(words) + 1 :]
+    return f"{STYLES[name].words[0]} {prompt}" if name else prompt
+
+
+def with_background(prompt: str, colour: str) -> str:
+    """A prompt on another background; "" for none."""
+    prompt = _BACKGROUND.sub("", prompt)
+    article = "an" if colour[:1] in "aeiou" else "a"
+    return f"{prompt} on {article} {colour} background" if colour else prompt
+
+
+def size_of(shape: str, side: int, factor: int) -> tuple[int, int]:
+    """Height and width in a shape, with about the pixels of a square of `side`, in the generator's
+    steps of `factor` pixels."""
+    across, down = SHAPES[shape]
+    scale = side / (across * down) ** 0.5
+    height, width = (max(factor, round(n * scale / factor) * factor) for n in (down, across))
+    return height, width
+
+
+class Chips:
+    """Buttons that change the prompt: styles and backgrounds, for a pair that learned their words.
+
+    changed: called with the new prompt.
+    """
+
+    def __init__(
+        self, pair: Pair, calls: Callbacks, prompt: w.Text, changed: Callable[[str], None]
+    ) -> None:
+        self.prompt, self.changed = prompt, changed
+        self.styles = {
+            name: calls.button(
+                _short(style.words[0]), style.words[0], lambda name=name: self._style(name)
+            )
+            for name, style in STYLES.items()
+            if style.words
+        }
+        self.backgrounds = {
+            colour: calls.button(
+                colour, f"on a {colour} background", lambda colour=colour: self._ground(colour)
+            )
+            for colour in COLOURS
+        }
+        for colour, button in self.backgrounds.items():
+            button.add_class("vq-swatch")
+            button.style.button_color = "rgb({}, {}, {})".format(*COLOURS[colour])
+        for button in self.styles.values():
+            button.add_class("vq-chip")
+        self.boxes = {
+            "look": w.HBox(list(self.styles.values())),
+            "background": w.HBox(list(self.backgrounds.values())),
+        }
+        for box in self.boxes.values():
+            box.add_class("vq-chips")
+        self.box = w.VBox(
+            [
+                w.VBox([w.HTML(f"<span class='vq-title'>{name}</span>"), box])
+                for name, box in self.boxes.items()
+            ]
+        )
+        prompt.observe(lambda _: self.mark(), "value")
+        self.follow(pair)
+        self.mark()
+
+    def follow(self, pair: Pair) -> None:
+        """Show what `pair` knows, and nothing for one that reads any words."""
+        closed = pair.clip.vocabulary is not None
+        self.box.layout.display = "" if closed else "none"
+        for name, button in self.styles.items():
+            known = closed and not strange_words(pair, STYLES[name].words[0])
+            button.layout.display = "" if known else "none"
+        for colour, button in self.backgrounds.items():
+            known = closed and not strange_words(pair, colour)
+            button.layout.display = "" if known else "none"
+
+    def mark(self) -> None:
+        """Mark the chips that the prompt has."""
+        chosen = ((self.styles, style_of), (self.backgrounds, background_of))
+        for buttons, find in chosen:
+            now = find(self.prompt.value)
+            for name, button in buttons.items():
+                (button.add_class if name == now else button.remove_class)("vq-chosen")
+
+    def _style(self, name: str) -> None:
+        prompt = self.prompt.value.strip()
+        self.changed(with_style(prompt, "" if style_of(prompt) == name else name))
+
+    def _ground(self, colour: str) -> None:
+        prompt = self.prompt.value.strip()
+        self.changed(with_background(prompt, "" if background_of(prompt) == colour else colour))
+
+
+def shape_chooser(calls: Callbacks, chosen: Callable[[str], None]) -> w.Dropdown:
+    """A choice of shapes; `chosen` is called with its name."""
+    options = ["square", *[name for name in SHAPES if name != "square"], "as set below"]
+    chooser = w.Dropdown(options=options, description="shape", style={"description_width": "112px"})
+    chooser.add_class("vq-control")
+    tip(chooser, "of the next picture; all have about as many pixels")
+    calls.on(chooser, lambda: chosen(chooser.value) if chooser.value in SHAPES else None)
+    return chooser

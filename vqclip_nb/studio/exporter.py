@@ -1,0 +1,132 @@
+"""PNG, GIF and MP4 from the picture that is looked at, with a way to download them."""
+
+from __future__ import annotations
+
+import base64
+import html
+import mimetypes
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import ipywidgets as w
+from PIL import Image
+
+from ..export import morph, save_gif, save_mp4, save_png
+from ..frames import Frame
+from ..prompts import readable
+from ..run import Run
+from .callbacks import Callbacks
+from .compat import tip
+
+SIDES = (16, 4096)  # pixels of an exported picture's longer side
+RATES = (0.1, 50)  # frames a second
+LABEL = {"description_width": "88px"}
+
+
+def free_path(folder: Path, name: str) -> Path:
+    """`name` in `folder`, numbered if there is such a file: no export overwrites another."""
+    path, n = folder / name, 2
+    while path.exists():
+        path, n = folder / f"{Path(name).stem}-{n}{Path(name).suffix}", n + 1
+    return path
+
+
+def file_name(prompt: str, kind: str) -> str:
+    """A file's name from a prompt: "a-red-apple.gif"."""
+    words = re.findall(r"[a-z0-9]+", readable(prompt).lower())
+    return f"{'-'.join(words)[:60].strip('-') or 'picture'}.{kind.lower()}"
+
+
+def resized(image: Image.Image, side: int) -> Image.Image:
+    """`image` with its longer side `side` pixels long; 0 leaves it as it is."""
+    scale = side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS) if side else image
+
+
+class Exporter:
+    """What to write, the button that writes it, and its progress and result beside it."""
+
+    def __init__(self, calls: Callbacks, folder: Path) -> None:
+        self.folder, self._written = folder, folder
+        self.kind = w.Dropdown(options=("GIF", "PNG", "MP4"), description="file", style=LABEL)
+        self.motion = w.Dropdown(
+            options=("as it formed", "morph"), description="motion", style=LABEL
+        )
+        tip(self.motion, "morph: through the last pictures of all prompts, or of the ticked tries")
+        self.side = w.IntText(value=0, description="pixels", style=LABEL)
+        tip(self.side, "longer side of the file's picture; 0: as it was painted")
+        self.fps = w.FloatText(value=10, step=1, description="frames/s", style=LABEL)
+        tip(self.fps, "frames a second in a GIF or MP4")
+        self.boomerang = w.Checkbox(description="boomerang", indent=False)
+        tip(self.boomerang, "play it forwards, then backwards")
+        self.bar = w.IntProgress(description="writing", layout=w.Layout(display="none"))
+        self.bar.add_class("vq-bar")
+        self.link = w.HTML()  # a download link; Colab needs a button that calls its own
+        self.link.add_class("vq-link")
+        self.download = calls.button("Download", "to your computer", self._download)
+        self.download.layout.display = "none"
+        calls.on(self.kind, self._fit)
+        for control in (self.kind, self.motion, self.side, self.fps, self.boomerang):
+            control.add_class("vq-control")
+
+    def _fit(self) -> None:
+        """A PNG does not move."""
+        still = self.kind.value == "PNG"
+        for control in (self.motion, self.fps, self.boomerang):
+            control.disabled = still
+
+    def write(self, run: Run, frame: Frame, ticked: Sequence[Run]) -> Path:
+        """Write the chosen kind of file and offer it; ValueError for a size or rate out of
+        range."""
+        side, fps, kind = self.side.value, self.fps.value, self.kind.value
+        if side and not SIDES[0] <= side <= SIDES[1]:
+            raise ValueError(f"pixels: {side} is out of range; allowed is 16 to 4096, or 0.")
+        if not RATES[0] <= fps <= RATES[1]:
+            raise ValueError(f"frames/s: {fps:g} is out of range; allowed is 0.1 to 50.")
+        prompt = run.settings.include[min(frame.index, len(run.settings.include) - 1)]
+        path = free_path(self.folder, file_name(prompt, kind))
+        if kind == "PNG":
+            save_png(resized(frame.image, side), path, run.recipe(frame))
+        else:
+            runs = list(ticked) or [run]
+            moving = self.motion.value == "morph"
+            images = list(morph(runs)) if moving else [f.image for f in run.frames]
+            try:
+                (save_gif if kind == "GIF" else save_mp4)(
+                    [resized(image, side) for image in images],
+                    path,
+                    run.recipe(),
+                    fps=fps,
+                    boomerang=self.boomerang.value,
+                    progress=self._count,
+                )
+            finally:
+                self.bar.layout.display = "none"
+        self._offer(path)
+        return path
+
+    def _count(self, done: int, of: int) -> None:
+        self.bar.max, self.bar.value = of, done
+        self.bar.layout.display = ""
+
+    def _offer(self, path: Path) -> None:
+        self._written, size = path, f"{path.stat().st_size / 1e6:.1f} MB"
+        name = html.escape(path.name)
+        if "google.colab" in sys.modules:
+            self.link.value = f"{name}, {size}"
+            self.download.layout.display = ""
+            return
+        kind = mimetypes.guess_type(path.name)[0]
+        data = base64.b64encode(path.read_bytes()).decode()
+        self.link.value = (
+            f'<a class="vq-download" download="{name}" href="data:{kind};base64,{data}" '
+            f'title="also in {html.escape(str(path.resolve().parent))}">Download {name}</a>, {size}'
+        )
+
+    def _download(self) -> None:
+        from google.colab import files
+
+        files.download(str(self._written))

@@ -1,0 +1,200 @@
+"""What the buttons beside the picture do: runs from the first step to the last, and drafts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from ..models.pair import Pair
+from ..run import Run
+from ..settings import KNOBS
+from .controls import PROMPTS, Controls
+from .drafts import Drafts, draft_settings, finished
+from .history import History, HistoryItem
+from .keeper import Keeper
+from .messages import Messages
+from .player import Player
+from .queue import Queue
+from .sessions import Saved, going_on
+from .stage import Stage
+from .steering import Steering
+
+
+class Painter:
+    """The run that is shown and steered, and how it gets from one state to the next."""
+
+    def __init__(
+        self,
+        pair: Pair,
+        *,
+        controls: Controls,
+        steering: Steering,
+        player: Player,
+        stage: Stage,
+        history: History,
+        drafts: Drafts,
+        queue: Queue,
+        keeper: Keeper,
+        messages: Messages,
+    ) -> None:
+        self.pair, self.run = pair, None
+        self.controls, self.steering, self.player, self.stage = controls, steering, player, stage
+        self.history, self.drafts, self.queue = history, drafts, queue
+        self.keeper, self.messages = keeper, messages
+
+    def say(self, text: str) -> None:
+        self.messages.say("now", text)
+
+    # -- a run
+
+    def start(self) -> None:
+        """A new picture with the controls as they are."""
+        self.adopt(Run(self.pair, self.controls.settings))
+        self.paint()
+
+    def adopt(self, run: Run, name: str = "", saved: Saved | None = None) -> None:
+        """Make `run` the one that is shown and steered."""
+        self.leave_drafts()
+        self.run = self.steering.run = run
+        self.player.end()
+        self.steering.touched = {}
+        self.stage.adopt(run)
+        self.history.add(run, name)
+        self.keeper.begin(run, saved)
+        self.say("")
+
+    def paint(self) -> None:
+        """Go on with the run."""
+        self.steering.touched = {}
+        self.player.begin(self._painting(self.run))
+
+    def _painting(self, run: Run) -> Iterator[None]:
+        while not run.done:
+            self.steering.steer()
+            run.step()
+            self.stage.show(force=run.done)
+            self.keeper.going_on(run)
+            yield
+        self.finish()
+
+    def finish(self) -> None:
+        """Keep the finished run's pictures, and turn to the next prompt of the queue."""
+        self.keeper.finished(self.run)
+        self.history.show()
+        self.say("Done. Look back, export, or change something and press Run.")
+        self.next()
+
+    def next(self) -> None:
+        """Begin with the prompt whose turn it is; one that cannot be painted is passed over."""
+        while prompt := self.queue.next():
+            self.controls.set(include=prompt)
+            self.steering.check()
+            try:
+                return self.start()
+            except ValueError as e:
+                self.messages.say("problem", f"“{prompt}” was passed over: {e}", "error")
+
+    def pause(self) -> None:
+        """Stop for now, or go on."""
+        if self.player.playing:
+            self.player.play(False)
+            if self.run is not None and not self.drafts.shown:
+                self.stage.show(force=True)
+                self.keeper.save(self.run)
+        elif self.player.job is not None:
+            self.player.play(True)
+        elif self.run is not None and not self.run.done:
+            self.leave_drafts()
+            self.paint()
+        self.keeper.sessions.resting()
+
+    def stop(self) -> None:
+        """End what is going on; what is made so far stays."""
+        drafting = self.drafts.shown
+        self.player.end()
+        self.keeper.sessions.resting()
+        if drafting:
+            return self.say("Stopped. Click a draft to paint it in full.")
+        if self.run:
+            self.stage.show(force=True)
+            self.keeper.save(self.run)
+            self.history.show()
+            n = len(self.run.history)
+            self.say(f"Stopped after {n} step{'s' * (n != 1)}. Look back, export, or press Run.")
+
+    def step(self) -> None:
+        """One optimisation step by hand."""
+        self.player.end()
+        if self.run is None or self.run.done:
+            self.adopt(Run(self.pair, self.controls.settings))
+        self.leave_drafts()
+        self.steering.steer(wait=0)
+        self.run.step()
+        self.stage.show(force=True)
+        if self.run.done:
+            self.finish()
+
+    # -- other ways to a run
+
+    def branch(self) -> None:
+        """A second try from the frame that is looked at, with the live controls as they are."""
+        settings = dataclasses.asdict(self.controls.settings)
+        now = dataclasses.asdict(self.run.settings)
+        live = {n: v for n, v in settings.items() if KNOBS[n].live}
+        if all(settings[n] == now[n] for n in PROMPTS):
+            live.pop("loosen")  # nothing to make room for
+        frame = self.stage.frame
+        if not frame.state:
+            frame = self.run.frames[-1]
+        steps = self.run.steps_before(frame) + 1
+        self.adopt(self.run.branch(frame, **live), f"try {len(self.history.items) + 1}")
+        self.paint()
+        self.say(f"A new try from step {steps}; the first one is kept below.")
+
+    def reopen(self, item: HistoryItem) -> None:
+        """Show an earlier try again, with its settings."""
+        self.controls.set(**dataclasses.asdict(item.run.settings))
+        self.steering.check()
+        self.adopt(item.run)
+        todo = "is finished." if item.run.done else "can go on: press Continue."
+        self.say(f"{item.name.value} {todo}")
+
+    def resume(self, saved: Saved) -> None:
+        """Go on with a run that was cut off."""
+        if going_on(saved.path):
+            raise ValueError("This run is going on in another Studio.")
+        run = Run.resume(saved.path, self.pair)
+        self.controls.set(**dataclasses.asdict(run.settings))
+        self.steering.check()
+        self.adopt(run, saved=saved)
+        self.paint()
+
+    def draft(self, *, like: bool = False) -> None:
+        """Six cheap pictures to choose from; `like`: that start from the one that is looked at."""
+        image = self.stage.frame.image if like else None
+        settings = draft_settings(self.controls.settings, image)  # before anything is put away
+        self.keeper.sessions.resting()
+
+        def say(done: int, text: str) -> None:
+            self.stage.progress(done, len(settings), text)
+
+        self.stage.picture.layout.display = "none"
+        self.player.begin(self.drafts.paint(self.pair, settings, say))
+        self.say("")
+
+    def leave_drafts(self) -> None:
+        """The picture in place of the drafts."""
+        if self.drafts.shown:
+            self.drafts.hide()
+            self.player.end()
+            if self.run:
+                self.stage.show(force=True)
+        self.stage.picture.layout.display = ""
+
+    def pick(self, draft: Run) -> None:
+        """Paint a draft in full."""
+        first = draft.first
+        start = dict(init_image=first.init_image, start_strength=first.start_strength)
+        self.controls.set(seed=first.seed, **start)
+        self.adopt(finished(draft, self.controls.settings))
+        self.paint()

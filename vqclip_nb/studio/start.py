@@ -1,0 +1,130 @@
+"""What a picture starts from: a picture of one's own, or a drawing that the pair knows."""
+
+from __future__ import annotations
+
+import base64
+import html
+
+import ipywidgets as w
+from PIL import Image
+
+from ..models.library import Start
+from ..models.pair import Pair
+from ..pictures import load_image, to_data_url, to_pil, to_tensor
+from ..prompts import find_start
+from ..settings import STARTS
+from .callbacks import Callbacks
+from .compat import tip, uploaded
+from .controls import Controls
+from .tiles import Tile
+
+MOST = 1024  # pixels of a start picture's longer side
+OTHERS = 6  # drawings to choose from
+
+
+class StartPicture:
+    """A picture from a file as the start; or, where the pair has a library, which of its drawings
+    a prompt starts from, with others to choose."""
+
+    def __init__(self, pair: Pair, controls: Controls, calls: Callbacks) -> None:
+        self.controls, self.calls = controls, calls
+        self.upload = w.FileUpload(accept="image/*", description="start from a picture")
+        self.upload.add_class("vq-button")
+        tip(self.upload, "a picture file to begin with instead of noise")
+        calls.on(self.upload, self._take)
+        blank = Image.new("RGB", (64, 64), "#d8d8d8")
+        self.tile = Tile(calls, blank, "✕ remove", "start without this picture", self._remove)
+        self.note = w.HTML()
+        self.ask = calls.button("Other drawings", "what else it can start from", self._show_others)
+        self.tiles = [
+            Tile(calls, blank, "", "", lambda i=i: self._choose(i)) for i in range(OTHERS)
+        ]
+        self.others: list[str] = []
+        self.drawings = w.HBox([tile.box for tile in self.tiles])
+        self.drawings.add_class("vq-tiles")
+        controls["init_image"].layout.display = "none"  # a picture as text says nothing to people
+        self.box = w.VBox(
+            [self.note, self.ask, self.drawings, w.HBox([self.upload, self.tile.box])]
+        )
+        for name, call in (
+            ("init_image", self.show),
+            ("start", self.show),
+            ("start", self.show_drawing),
+            ("include", self.show_drawing),
+        ):
+            controls[name].observe(lambda _, call=call: calls.guard(call), "value")
+        self.follow(pair)
+        calls.guard(self.show)
+
+    def follow(self, pair: Pair) -> None:
+        """Offer the starts that `pair` has."""
+        self.pair, self.found, start = pair, None, self.controls["start"]
+        has = [s for s in STARTS if s == "noise" or getattr(pair, s, None) is not None]
+        with self.calls.quietly():
+            chosen = start.value
+            start.options = tuple(dict.fromkeys([*has, chosen]))
+            start.value = chosen
+        start.layout.display = "" if len(start.options) > 1 else "none"
+        self.calls.guard(self.show_drawing)
+
+    def show(self) -> None:
+        """The start picture, if there is one; strength and lines are of use only then."""
+        source = self.controls["init_image"].value
+        self.tile.box.layout.display = "" if source else "none"
+        if source:
+            picture = to_pil(load_image(source)[0])
+            self.tile.show(picture, "✕ remove", "start without this picture")
+        blank = not source and self.controls["start"].value == "noise"
+        for name in ("start_strength", "keep_edges"):
+            self.controls[name].disabled = blank
+
+    def show_drawing(self) -> None:
+        """Say which drawing of the pair's library the prompt would start from."""
+        library = getattr(self.pair, "library", None)
+        chosen = library is not None and self.controls["start"].value == "library"
+        self.found = self._find() if chosen else None
+        said = "no drawing for this prompt: it starts from noise"
+        if self.found is not None:
+            said = f"starts from: {html.escape(self.found.description)}"
+        self.note.value = f"<span class='vq-title'>{said}</span>" if chosen else ""
+        self.ask.layout.display = "none" if self.found is None else ""
+        self.drawings.layout.display = "none"
+
+    def _find(self) -> Start | None:
+        prompt = self.controls["include"].value
+        try:
+            size = (self.pair.facts.size,) * 2
+            return find_start(self.pair, prompt, self.controls["extras"].value, size=size)
+        except ValueError:  # an empty prompt, weights that cancel: said when it is used
+            return None
+
+    def _show_others(self) -> None:
+        others = self.pair.library.alternatives(self.found)[: len(self.tiles)]
+        self.drawings.layout.display = ""
+        for i, tile in enumerate(self.tiles):
+            tile.box.layout.display = "" if i < len(others) else "none"
+        for tile, other in zip(self.tiles, others, strict=False):
+            tile.show(to_pil(other.picture[0]), other.description, "start from this drawing")
+        self.others = [to_data_url(other.picture) for other in others]
+
+    def _choose(self, i: int) -> None:
+        self.controls.set(init_image=self.others[i])
+        self.calls.messages.say("now", "Press Run to start from this drawing.")
+
+    def _take(self) -> None:
+        file = uploaded(self.upload.value)
+        if file is None:  # the front-end emptied it
+            return
+        name, content = file
+        data = f"data:image/any;base64,{base64.b64encode(content).decode()}"
+        try:
+            picture = load_image(data)
+        except ValueError as e:
+            raise ValueError(f"{name} is no picture that can be read") from e
+        image = to_pil(picture[0])
+        image.thumbnail((MOST, MOST))
+        self.controls.set(init_image=to_data_url(to_tensor(image)))
+        self.calls.messages.say("now", f"Press Run to start from {name}.")
+
+    def _remove(self) -> None:
+        self.controls.set(init_image="")

@@ -1,0 +1,102 @@
+"""From a control that a person moved to the run that paints."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ..prompts import background_suffix, readable, strange_words
+from ..run import Run
+from ..settings import KNOBS, label
+from ..vocabulary import describe_unknown
+from .callbacks import Callbacks
+from .controls import PROMPTS, Controls
+from .messages import Messages, for_people
+
+TYPING = 0.7  # seconds without a key until a prompt counts as typed
+
+
+class Steering:
+    """Checks what a person changes, says what comes of it, and hands it to the run in time."""
+
+    def __init__(self, controls: Controls, calls: Callbacks, messages: Messages) -> None:
+        self.controls, self.messages = controls, messages
+        self.run: Run | None = None
+        self.touched: dict[str, float] = {}  # controls moved since the last step, and when
+        for name in controls:
+            calls.on(controls[name], lambda name=name: self.changed(name))
+        calls.on(controls.more, lambda: self.changed("include"))
+        self.check()
+
+    def changed(self, name: str) -> None:
+        """A person moved a control."""
+        self.messages.clear("problem", "now")
+        if not self.check() or self.run is None or self.run.done or name == "loosen":
+            return
+        if KNOBS[name].live:
+            self.touched[name] = time.monotonic() if name in PROMPTS else 0.0
+            self.messages.say("now", f"{label(name)}: changes with the next step")
+        else:
+            self.messages.say(
+                "now", f"{label(name)}: cannot change while a picture forms; Run starts a new one"
+            )
+
+    def check(self) -> bool:
+        """Say what is wrong or unusual about the controls; whether they can be used."""
+        wrong = self.controls.wrong()
+        self.messages.say("controls", for_people(wrong), "error")
+        pair, found = self.controls.pair, {}
+        include, exclude, extras = (self.controls.value(name) for name in PROMPTS)
+        for text in (*include, exclude, extras):
+            try:
+                found.update(strange_words(pair, text))
+            except ValueError as e:
+                wrong = wrong or str(e)
+                self.messages.say("controls", for_people(wrong), "error")
+        self.messages.say("words", describe_unknown(found), "warning")
+        added = any(background_suffix(pair, text, extras) for text in include)
+        ground = f"Painted {pair.facts.default_background}, unless you name another."
+        self.messages.say("ground", ground if added else "")
+        return not wrong
+
+    def take(self, names: tuple[str, ...]) -> None:
+        """What we set for a person counts as moved: the run follows at once."""
+        self.check()
+        if self.run is not None and not self.run.done:
+            self.touched |= dict.fromkeys(names, 0.0)
+
+    def steer(self, wait: float = TYPING) -> None:
+        """Hand the run what was changed; prompts `wait` seconds after the last key."""
+        now = time.monotonic()
+        if not self.touched or now - max(self.touched.values()) < wait:
+            return
+        touched, self.touched = self.touched, {}
+        if self.controls.wrong():
+            return
+        values = {n: self.controls.value(n) for n in touched if KNOBS[n].live}
+        if not values:
+            return
+        asked = values.keys() & set(PROMPTS)
+        loosen = {"loosen": self.controls.value("loosen")} if asked else {}
+        try:
+            self.run.change(**values, **{k: v for k, v in loosen.items() if v})
+        except ValueError as e:
+            return self.messages.say("controls", for_people(str(e)), "error")
+        words = "; ".join(f"{label(n)} {_shown(v)}" for n, v in values.items())
+        self.messages.say("now", f"from step {len(self.run.history) + 1} on: {words}")
+
+    def loosen(self) -> None:
+        """Let the prompt of now undo what is painted, as far as the control says."""
+        amount = self.controls.value("loosen")
+        self.steer(wait=0)
+        self.run.change(loosen=amount)
+        self.messages.say(
+            "now", f"from step {len(self.run.history) + 1} on: loosened by {amount:.0%}"
+        )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = ", then ".join(value) if isinstance(value, list) else f"{value}"
+    return readable(text)[:120] or "nothing"
