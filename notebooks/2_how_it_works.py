@@ -66,7 +66,7 @@ judge = vq.load_judge("emoji")  # vq.load_judge("RN101")
 # %%
 things = "a pineapple, a sunflower, a fire, a dog, a house, a fish, a rose, a carrot, a cupcake"
 texts = [*things.split(", "), "a cactus", "a crab", "an umbrella"]
-run = vq.watch(vq.Run(pair, vq.Settings(include=texts, total_iter=40)))
+run = vq.watch(vq.Run(pair, vq.Settings(include=texts, total_iter=30, crops=8)))
 
 # %%
 images = [frame.image for frame in {f.index: f for f in run.frames}.values()]
@@ -243,7 +243,7 @@ def with_codes(count):
 
 
 # %%
-counts = [8, 16, 32, 64, size]
+counts = [32, 64, 128, 256, size]
 contact_sheet([to_pil(with_codes(n)) for n in counts], [f"{n} codes" for n in counts], columns=5)
 
 # %% [markdown]
@@ -399,11 +399,14 @@ print(f"the library's {library:.4f}")
 # apart, as long as all wrong partners are farther.
 
 # %%
-figure, axes = plt.subplots(figsize=(7, 2.4), layout="constrained")
-axes.bar(texts, of_texts)
-axes.axhline(1 / 12, color="black", linewidth=0.8, label="guessing")
-axes.tick_params("x", rotation=60)
-_ = axes.set(ylabel="probability of\nthe right text", ylim=(0, 1)), axes.legend()
+right, wrong = similarity.diagonal(), (similarity - 9 * torch.eye(12)).amax(1)
+figure, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
+(
+    axes.plot(texts, right, "o", label="the right text"),
+    axes.plot(texts, wrong, "x", label="the best wrong one"),
+)
+axes.tick_params("x", rotation=60), axes.legend(), axes.grid(alpha=0.3)
+_ = axes.set(ylabel="cosine similarity", xlabel="pictures", ylim=(0, 0.65))
 
 # %% [markdown]
 # ### 3.2.6 Inference
@@ -628,7 +631,8 @@ contact_sheet(list(swapped.values()), list(swapped), columns=5)
 # %% [markdown]
 # ### The objectives that ship
 # Each added to the same prompt. **smoothness** evens out, **symmetry** mirrors, **palette** draws pixels to given colours,
-# **pull** holds the latent near a start, **edges** keeps the lines of a picture and frees its colours.
+# **pull** holds the latent near a start, **edges** keeps the lines of a picture and frees its colours, **areas** the other
+# way round.
 
 # %%
 house = objectives.prompt("a house on a white background")
@@ -640,11 +644,12 @@ blues = objectives.palette((0.05, 0.1, 0.3), (0.3, 0.6, 0.9), (1, 1, 1))
 added = {"prompt alone": house, "+ smoothness": house + 3 * objectives.smoothness()}
 added |= {"+ symmetry": house + 3 * objectives.symmetry(), "+ palette of blues": house + 2 * blues}
 added |= {"+ pull to a start": house + 0.5 * objectives.pull(start)}
-added |= {"+ edges of it": house + 20 * objectives.edges(drawn)}
+added |= {"+ its edges": house + 20 * objectives.edges(drawn)}
+added |= {"+ its areas of colour": house + 10 * objectives.areas(drawn)}
 
 # %%
 shown = [paint("a house", parts=dict(objective=objective)) for objective in added.values()]
-contact_sheet([*shown, to_pil(drawn[0])], [*added, "the start, and its lines"], columns=7)
+contact_sheet([*shown, to_pil(drawn[0])], [*added, "the start"], columns=8)
 
 # %% [markdown]
 # Your own is a function of what a step has made. This one asks for a dark left half.
@@ -684,7 +689,8 @@ Params, optimizer = r.init_params()
 show_from_tensor(norm_data(r.generator(Params()))[0])
 
 # %% [markdown]
-# Figure 13, encodings and augmentation. The pair that ships knows no watermarks, and says so.
+# Figure 13, encodings and augmentation. The pair that ships knows no watermarks, and says what it takes
+# in their place.
 
 # %%
 encodings = r.createEncodings(["a pineapple in a bowl"], "watermark", "")

@@ -123,7 +123,7 @@ def draw(name, picture, words, grids):
     for at, word, grid in zip(axes[1:], words, grids):
         shown = at.imshow(grid, cmap="RdBu_r", norm=CenteredNorm())
         (
-            figure.colorbar(shown, label="share of cosine"),
+            figure.colorbar(shown, label="change of cosine"),
             at.set(title=f"{name}: {word}", xlabel="pixels"),
         )
 
@@ -228,8 +228,8 @@ def layers(i, o):
 
 # %%
 torch.manual_seed(0)
-stops = (0, 200, 600, 1499)
-losses, seen = play(heaps, layers(2, 1), layers(8, 2), 1500, 256, 0.01, 8, stops)
+stops = (0, 200, 1000, 2999)
+losses, seen = play(heaps, layers(2, 1), layers(8, 2), 3000, 256, 0.01, 8, stops)
 
 # %%
 figure, axes = plt.subplots(1, 5, figsize=(13, 2.6), layout="constrained")
@@ -274,11 +274,9 @@ stops = (50, 200, 799)
 losses, seen = play(icons, D, G, 800, 64, 0.5, 16, stops)
 
 # %%
-shown = [icon for row in [icons(12), *seen] for icon in row[:12]]
-titles = [name for name in ("real", *(f"step {s}" for s in stops)) for _ in range(12)]
-contact_sheet(
-    [to_pil((0.5 - icon / 2).expand(3, -1, -1)) for icon in shown], titles, columns=12, inches=0.8
-)
+shown = [icon for row in [icons(9), *seen] for icon in row[:9]]
+titles = [t for name in ["real", *(f"step {s}" for s in stops)] for t in [name] * 9]
+contact_sheet([to_pil((0.5 - i / 2).expand(3, -1, -1)) for i in shown], titles, columns=9, inches=1)
 
 # %%
 figure, axes = plt.subplots(figsize=(6, 2.2), layout="constrained")
@@ -308,7 +306,8 @@ from vqclip_nb.crops import create_crops
 
 def rolled(picture, generator):
     by = torch.randint(0, picture.shape[-1], (2,), generator=generator).tolist()
-    return create_crops(picture.roll(by, (2, 3)), 12, pair.clip.resolution, generator=generator)
+    here = dict(method="anchored", generator=generator)
+    return create_crops(picture.roll(by, (2, 3)), 12, pair.clip.resolution, **here)
 
 
 # %%
@@ -322,7 +321,7 @@ def tile(text, steps=60):
 
 
 # %%
-texts = ["strawberries on a light blue background", "flowers on a dark green background"]
+texts = ["a strawberry on a light blue background", "flowers on a dark green background"]
 tiles = [tile(text) for text in texts]
 run = vq.Run(pair, vq.Settings(include=texts[1], height=96, width=96, start="noise"))
 tiles.append(to_tensor(list(run)[-1].image))
@@ -330,15 +329,14 @@ shown = [to_pil(t.repeat(1, 1, 3, 3)[0]) for t in tiles]
 contact_sheet(shown, [*texts, "painted without that"], columns=3, inches=3)
 
 # %% [markdown]
-# Measured on pixels: how much the picture changes across its edge, beside how much neighbouring pixels differ inside.
+# Measured on pixels: how much the picture changes from its last column to its first, beside columns inside.
 
 # %%
-across = [
-    ((t - t.roll(1, -1))[..., 0].abs().mean().item(), t.diff().abs().mean().item()) for t in tiles
-]
-for name, (edge, inside) in zip([*texts, "painted without that"], across):
-    print(f"{name}: across the left and right edge {edge:.3f}, inside {inside:.3f}")
-
+for name, t in zip([*texts, "painted without that"], tiles):
+    edge, columns = (t[..., 0] - t[..., -1]).abs().mean(), t.diff().abs().mean((0, 1, 2))
+    print(
+        f"{name}: {edge:.3f}; between columns inside {columns.mean():.3f}, at most {columns.max():.3f}"
+    )
 
 # %% [markdown]
 # ## A story as one film
@@ -388,14 +386,14 @@ Image(filename=path)
 
 # %%
 people = "man woman boy girl king queen baby adult chef scientist nurse teacher police artist"
-known = {word: word in pair.clip.vocabulary for word in people.split()}
+known = {word: not vq.unknown_words(pair, word) for word in people.split()}
 figure, axes = plt.subplots(figsize=(8, 1.8), layout="constrained")
 axes.bar(list(known), known.values(), color="tab:green"), axes.tick_params("x", rotation=60)
 _ = axes.set(yticks=(0, 1), yticklabels=("unknown", "known"))
 
 # %% [markdown]
-# The emoji that show people were left out of its training, and what remains is lopsided: words that came along in other
-# names. And when no colour is asked for, which one does "a face" get? Six seeds from noise, judged by the judge.
+# The emoji that show people were left out of its training, and what remains is lopsided: a man but no woman, a chef but no
+# nurse. And when no colour is asked for, which one does "a face" get? Six seeds, from noise.
 
 # %%
 quick = dict(start="noise", total_iter=40, crops=8, height=96, width=96, learning_rate=0.2)
@@ -405,11 +403,18 @@ faces = [
 contact_sheet(faces, [f"a face, seed {i}" for i in range(6)], columns=6)
 
 # %%
-colours = ["yellow", "brown", "pink", "black", "white", "green"]
-likes = [mean_interval([score(judge, f, f"a {c} face") for f in faces]) for c in colours]
-figure, axes = plt.subplots(figsize=(6, 2.4), layout="constrained")
-axes.errorbar(colours, *zip(*likes), fmt="o", capsize=3), axes.grid(alpha=0.3)
-_ = axes.set(ylabel="judge's cosine similarity", xlabel="a … face; mean and 95 % interval")
+seen = torch.cat([to_tensor(face) for face in faces]).flatten(2)
+drawn = (seen.amin(1, keepdim=True) < 0.8).float()  # what is not white
+amounts = (seen * drawn).sum(2) / drawn.sum(2)  # (faces, 3)
+figure, axes = plt.subplots(figsize=(5, 2.4), layout="constrained")
+axes.errorbar(["red", "green", "blue"], *zip(*map(mean_interval, amounts.T)), fmt="o", capsize=3)
+_ = axes.set(
+    ylabel="of 1, in drawn pixels", xlabel="mean and 95 % interval of six seeds", ylim=(0, 1)
+)
+
+# %% [markdown]
+# Much red, some green, little blue, and narrow intervals: faces are yellow to orange unless you say otherwise, as on the
+# emoji that the pair learned from. A style or a colour in the prompt is the remedy; nothing else here balances it.
 
 
 # %% [markdown]
