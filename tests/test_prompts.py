@@ -81,3 +81,11 @@ def test_a_text_of_unknown_words_has_no_part_in_it(pair):
     for nothing in ("a quux", "水印", "the"):
         with pytest.raises(ValueError, match=f"{nothing}.*knows none of its words"):
             encode_prompt(pair.clip, nothing)
+
+
+def test_what_is_to_be_avoided_has_no_stand_in(pair):
+    with pytest.warns(UserWarning, match="watermark: not known"):
+        found = create_encodings(pair, vq.Settings(include=["a fox"], exclude="watermark"))
+    assert found.exclude is None
+    with pytest.warns(UserWarning, match="lighthouse: painted as"):
+        assert create_encodings(pair, vq.Settings(include=["a lighthouse"])).include

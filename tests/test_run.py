@@ -73,7 +73,7 @@ def test_report_preset_runs_as_described(pair):
     s = vq.Settings.preset(
         "report", include="Pineapple in a bowl", exclude="watermark", total_iter=110, crops=3
     ).replace(height=60, width=70)
-    strange = "watermark: painted as bookmark"  # the emoji pair knows no watermark
+    strange = "watermark: not known"  # the emoji pair knows no watermark
     with pytest.warns(match="60×70 becomes 56×64"), pytest.warns(match=strange):
         run = vq.Run(pair, s)
     frames = [f for f in run if f.shown]

@@ -62,13 +62,16 @@ def readable(prompt: str) -> str:
     return re.sub(r"data:image/[^|:]*", "picture", prompt)
 
 
-def encode_prompt(clip: Clip, prompt: str, *, ending: str = "") -> torch.Tensor:
+def encode_prompt(
+    clip: Clip, prompt: str, *, ending: str = "", stand_ins: bool = True
+) -> torch.Tensor:
     """Weighted mean (1, d) of a prompt's texts, each with `ending`, and picture files.
 
-    A text of which the CLIP never learned a word has no part in it; ValueError if that is all.
+    stand_ins: words that the CLIP does not know are read as the nearest that it does. A text of
+    which it then knows no word has no part in it; ValueError if that is all.
     """
     total: torch.Tensor | float = 0.0
-    parts = _understood(clip, prompt)
+    parts = _understood(clip, prompt, stand_ins)
     if not parts:
         raise ValueError(f"prompt {readable(prompt)!r}: {clip.name} knows none of its words")
     if sum(weight for _, weight in parts) == 0:
@@ -81,7 +84,8 @@ def encode_prompt(clip: Clip, prompt: str, *, ending: str = "") -> torch.Tensor:
             with torch.no_grad():
                 encoding = clip.encode_image(picture)
         else:
-            encoding = clip.encode_text([substitute(clip, content)[0] + ending])
+            text = substitute(clip, content)[0] if stand_ins else content
+            encoding = clip.encode_text([text + ending])
         total = total + weight * encoding
     return total / sum(abs(w) for _, w in parts)
 
@@ -93,21 +97,24 @@ def create_encodings(pair: Pair, settings: Settings) -> Encodings:
     A warning names the words that the pair never learned. An exclude or extras of nothing else
     counts as empty; an include of nothing else is a ValueError.
     """
-    asked = (*settings.include, settings.exclude, settings.extras)
-    strange = {w: thing for text in asked for w, thing in strange_words(pair, text).items()}
+    strange = dict.fromkeys(strange_words(pair, settings.exclude))
+    for text in (*settings.include, settings.extras):
+        strange |= strange_words(pair, text)
     if strange:
         warnings.warn(f"{pair.name}: {describe_unknown(strange)}", stacklevel=3)
 
-    def optional(text: str) -> torch.Tensor | None:
-        return encode_prompt(pair.clip, text) if text and _understood(pair.clip, text) else None
+    def optional(text: str, *, stand_ins: bool) -> torch.Tensor | None:
+        if not text or not _understood(pair.clip, text, stand_ins):
+            return None
+        return encode_prompt(pair.clip, text, stand_ins=stand_ins)
 
     return Encodings(
         [
             encode_prompt(pair.clip, text, ending=background_suffix(pair, text, settings.extras))
             for text in settings.include
         ],
-        optional(settings.exclude),
-        optional(settings.extras),
+        optional(settings.exclude, stand_ins=False),  # nobody asked to avoid the nearest thing
+        optional(settings.extras, stand_ins=True),
     )
 
 
@@ -168,10 +175,10 @@ def embed_pictures(pair: Pair, settings: Settings, size: tuple[int, int]) -> Set
     )
 
 
-def _understood(clip: Clip, prompt: str) -> list[tuple[str, float]]:
+def _understood(clip: Clip, prompt: str, stand_ins: bool) -> list[tuple[str, float]]:
     """The parts of a prompt that say something to the CLIP."""
     return [
         (content, weight)
         for content, weight in parse_prompt(prompt)
-        if is_picture(content) or says_something(clip, content)
+        if is_picture(content) or says_something(clip, content, stand_ins=stand_ins)
     ]

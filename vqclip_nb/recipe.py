@@ -58,6 +58,7 @@ def make_recipe(run: Run, frame: Frame | None = None) -> dict[str, Any]:
         "parts": sorted(run.parts),
         "pair": run.pair.name,
         "hashes": run.pair.hashes,
+        "library": run.pair.library.digest if run.first.start == "library" else None,
         "pair_adds": {
             "default_background": run.pair.facts.default_background,
             "dropout": run.pair.clip.dropout,
@@ -189,6 +190,8 @@ def check_recipe(recipe: dict[str, Any], pair: Pair) -> None:
             f"the picture was painted with {recipe.get('pair')!r} of other weights than "
             f"{pair.name!r} here"
         )
+    if recipe.get("library") and recipe["library"] != (pair.library and pair.library.digest):
+        raise ValueError("the picture was started from another library of drawings than that here")
     now = {"device": str(pair.device), "threads": torch.get_num_threads()}
     versions = recipe.get("versions")
     then = {k: recipe.get(k) for k in now}

@@ -162,11 +162,12 @@ def describe_unknown(strange: Mapping[str, str | None]) -> str:
     )
 
 
-def says_something(reader: Reader, text: str) -> bool:
-    """Whether the reader knows any word of a text, as painted, that carries a picture."""
+def says_something(reader: Reader, text: str, *, stand_ins: bool = True) -> bool:
+    """Whether the reader knows any word of a text that carries a picture; with `stand_ins` as it is
+    painted, else as it stands."""
     if reader.vocabulary is None:
         return True
-    painted, _ = reader.vocabulary.substitute(text)
+    painted = reader.vocabulary.substitute(text)[0] if stand_ins else spell_out(text)
     return any(reader.vocabulary.knows(word) for word in _words(painted))
 
 

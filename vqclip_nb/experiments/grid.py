@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from ..files import FORBIDDEN, FULL
 from ..models.clip import ClipModel
 from ..models.loading import load_judge, load_pair
-from ..models.pair import EMOJI, Pair
+from ..models.pair import Pair
 from ..run import Run
 from ..settings import Settings
-from ..weights import CLIPS, sha256_of
+from ..weights import CLIPS
 from . import results, workers
 from .scores import concepts, rank, similarity
 
@@ -190,7 +190,7 @@ def _facts(source: Source, key: bytes, judge: str | None, again: str = "") -> di
     return {
         "hashes": {**pair.hashes, "judge": its_judge.hashes["clip"] if its_judge else None},
         "adds": [pair.facts.default_background, pair.clip.dropout],
-        "library": sha256_of(EMOJI / "library.safetensors") if pair.library else None,
+        "library": pair.library.digest if pair.library else None,
         "defaults": dict(pair.defaults),
     }
 

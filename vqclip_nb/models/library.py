@@ -76,6 +76,7 @@ class Library:
     """The drawings of a pair, found by the words of a prompt.
 
     `vqgan` turns their code numbers into pictures; it must be the one they were encoded with.
+    digest: SHA-256 of the file.
     """
 
     def __init__(
@@ -84,9 +85,10 @@ class Library:
         state: dict[str, torch.Tensor],
         metadata: dict[str, str],
         vocabulary: Vocabulary,
+        digest: str = "",
     ) -> None:
         facts = json.loads(metadata["facts"])
-        self.vqgan, self.vocabulary = vqgan, vocabulary
+        self.vqgan, self.vocabulary, self.digest = vqgan, vocabulary, digest
         self.styles: dict[str, list[str]] = facts["styles"]
         self._side, n_embed = int(metadata["side"]), int(metadata["n_embed"])
         self._codes = unpack_bits(state["codes"], n_embed).view(-1, self._side, self._side)
@@ -114,8 +116,8 @@ class Library:
     @classmethod
     def read(cls, path: Path, vqgan: VQGAN, vocabulary: Vocabulary) -> Library:
         """The library in a file that `emoji.build_library` wrote; WeightsError if it is corrupt."""
-        state, metadata, _ = read_checked(path)
-        return cls(vqgan, state, metadata, vocabulary)
+        state, metadata, digest = read_checked(path)
+        return cls(vqgan, state, metadata, vocabulary, digest)
 
     def __len__(self) -> int:
         return len(self._codes)

@@ -75,10 +75,10 @@ class Pair:
         with. WeightsError if their file is corrupt."""
         if self.clip.vocabulary is None:
             return None
-        state, metadata, _ = read_checked(EMOJI / "library.safetensors")
+        state, metadata, digest = read_checked(EMOJI / "library.safetensors")
         if metadata["vqgan"] != self.vqgan_hash:
             return None
-        return Library(self.vqgan, state, metadata, self.clip.vocabulary)
+        return Library(self.vqgan, state, metadata, self.clip.vocabulary, digest)
 
     @property
     def defaults(self) -> dict[str, Any]:
