@@ -21,7 +21,8 @@ from .vqgan import VQGAN
 
 SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
 PREFERRED = ("noto", "3d", "sticker", "flat", "line")  # styles, where a prompt names none
-EASIER = {"cat": "sticker", "dog": "3d"}  # things that another style makes easier to name
+EASIER = {"cat": "sticker"}  # things that another style makes easier to name
+MEANT = {"moon": "crescent moon"}  # of several drawings with one name, the one that is meant
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ class Library:
         """Concepts that a word or phrase names, best first; singular or plural."""
         for word in (phrase.lower(), *singulars(phrase.lower())):
             if word in self._named:
-                return self._named[word]
+                meant = MEANT.get(word)
+                return sorted(self._named[word], key=lambda i: self._concepts[i]["label"] != meant)
         return []
 
     def parse(self, text: str) -> tuple[Scene | None, dict[str, str]]:
