@@ -51,6 +51,7 @@ def make_recipe(run: Run, frame: Frame | None = None) -> dict[str, Any]:
             versions[package] = "unknown"
     return {
         "made_by": KEY,
+        "digital_source_type": IPTC,  # early, where a GIF's comment is still in one piece
         "form": FORM,
         "settings": json.loads(run.first.to_json()),
         "changes": [[at, change] for at, change in run.changes if at < steps],
@@ -66,7 +67,6 @@ def make_recipe(run: Run, frame: Frame | None = None) -> dict[str, Any]:
         "device": str(run.pair.device),
         "threads": torch.get_num_threads(),
         "versions": versions,
-        "digital_source_type": IPTC,
     }
 
 
