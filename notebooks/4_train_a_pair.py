@@ -54,6 +54,7 @@ from pathlib import Path
 import numpy as np
 from IPython.display import display
 
+# %%
 import vqclip_nb as vq
 from vqclip_nb.emoji import data
 from vqclip_nb.emoji.scenes import Scenes
