@@ -72,7 +72,7 @@ class Checkpoints:
     def save(self: Run, path: str | Path) -> Path:
         """Write everything needed to go on later, as safetensors; see `resume`. The copy that was
         there stays beside it as PATH.previous."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         path = Path(path)
         tensors = {} if self.done else {f"now.{k}": v for k, v in self.painting.state().items()}
@@ -96,8 +96,10 @@ class Checkpoints:
         }
         metadata["checksum"] = checksum(tensors, metadata)
 
+        content = save(tensors, metadata)  # `save_file` leaves a temporary file when it is killed
+
         def write(part: Path) -> None:
-            save_file(tensors, part, metadata)
+            part.write_bytes(content)
             if path.exists():
                 path.replace(previous(path))
 

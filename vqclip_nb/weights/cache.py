@@ -25,21 +25,22 @@ Checked = tuple[dict[str, torch.Tensor], dict[str, str], str]
 def write_state(path: Path, state: dict[str, torch.Tensor], metadata: dict[str, str]) -> str:
     """Write safetensors, leave the SHA-256 beside it, return it. Raises WeightsError if the disk is
     full or may not be written, MemoryError."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     with memory_errors(f"write {path}"):
         tensors = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
+        content = save(tensors, metadata)  # `save_file` leaves a temporary file when it is killed
     digest = ""
 
-    def save(part: Path) -> None:
+    def write(part: Path) -> None:
         nonlocal digest
-        save_file(tensors, part, metadata)
+        part.write_bytes(content)
         digest = sha256_of(part)
         line = f"{digest}  {path.name}\n"
         write_atomically(path.with_suffix(".sha256"), lambda beside: beside.write_text(line))
 
-    with disk_errors(path.parent, sum(v.numel() * v.element_size() for v in tensors.values())):
-        write_atomically(path, save)
+    with disk_errors(path.parent, len(content)):
+        write_atomically(path, write)
     return digest
 
 
