@@ -61,7 +61,7 @@ def test_links_lead_somewhere():
 
 def test_the_vocabulary_is_counted(pair):
     [said] = re.findall(r"knows ([\d,]+) English words", README)
-    assert int(said.replace(",", "")) == len(pair.clip.vocabulary)
+    assert int(said.replace(",", "")) == len(pair.clip.vocabulary.words)
 
 
 # -- the notebooks' install cell

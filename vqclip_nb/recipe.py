@@ -56,6 +56,7 @@ def make_recipe(run: Run, frame: Frame | None = None) -> dict[str, Any]:
         "settings": json.loads(run.first.to_json()),
         "changes": [[at, change] for at, change in run.changes if at < steps],
         "steps": steps,
+        "done": run.done and steps == len(run.history),
         "parts": sorted(run.parts),
         "pair": run.pair.name,
         "hashes": run.pair.hashes,
