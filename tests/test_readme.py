@@ -139,7 +139,11 @@ def test_the_lines_of_the_readme_run_as_they_stand():
         folder = Path(folder)
         address = folder / "address" / "vqclip_nb"
         subprocess.run(["git", "clone", "-q", ROOT, address], check=True)
-        outside = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL"))}
+        outside = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("PYTHON", "VIRTUAL", "MAKE", "MFLAGS"))
+        }
 
         def run(lines, where, bin=None):
             lines = re.sub(r"https://github\.com/[\w-]+/vqclip_nb", address.as_uri(), lines)

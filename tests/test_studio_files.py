@@ -133,7 +133,7 @@ class Drawing:
 
 
 class Drawings:
-    def find(self, prompt):
+    def find(self, prompt, **asked):
         return Drawing("apple, noto", 0.0) if "apple" in prompt else None
 
     def alternatives(self, start):
@@ -157,8 +157,10 @@ def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio,
     assert "no drawing" in studio.start_picture.note.value
 
 
-def test_only_starts_that_the_pair_has_are_offered(studio):
+def test_only_starts_that_the_pair_has_are_offered(studio, pair):
     start = studio.controls["start"]
+    assert start.options == ("noise", "library")
+    studio.start_picture.follow(dataclasses.replace(pair, vqgan_hash="0"))
     assert start.options == ("noise",) and start.layout.display == "none"
     assert studio.controls["start_strength"].disabled and studio.controls["keep_edges"].disabled
 

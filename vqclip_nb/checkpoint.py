@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -100,7 +101,7 @@ class Checkpoints:
 
         def write(part: Path) -> None:
             part.write_bytes(content)
-            if path.exists():
+            with contextlib.suppress(FileNotFoundError):  # the first copy, or another writer's turn
                 path.replace(previous(path))
 
         return write_atomically(path, write)
@@ -182,7 +183,7 @@ def read_saved(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, TypeError) as e:
+    except (SafetensorError, OSError, RuntimeError, ValueError, TypeError) as e:
         raise WeightsError(f"{path} is damaged or no saved run: {e}") from e
     if missing := [k for k in NEEDED if k not in metadata]:
         raise WeightsError(f"{path} holds no saved run of this version: it lacks {missing[0]}")
