@@ -38,7 +38,6 @@ TAG = 0.12  # for a word that is among a thing's tags
 TOUCHED, ABSTRACT, PEOPLE = 0.43, 0.52, 0.3  # votes needed, for what can be touched, and not
 FACES = 0.08  # less for a face: few words mean one
 PHYSICAL, PERSON, HUMAN = "physical entity", "person", "hominid"
-SOMEBODY = "slightly smiling face"  # for people of whom no object tells
 UNFIT = re.compile(
     r"offensive|disparag|derogat|slur|obscene|vulgar|ethnic|slang|sexual|prostitut|inhabitant of"
     r"|native of|member of (a|the) .*(people|tribe|race)|nazi|slave"
@@ -226,10 +225,8 @@ def main(argv: list[str] | None = None) -> None:
     for word, thing, votes_for in zip(words, best, votes, strict=True):
         person = is_a(wordnet, word, PERSON)
         least = PEOPLE if person else TOUCHED if is_a(wordnet, word, PHYSICAL) else ABSTRACT
-        if votes_for >= least:
+        if votes_for >= least:  # people of whom no object tells stand in words_by_hand.txt
             nearest[word] = things.names[thing]
-        elif person:
-            nearest[word] = SOMEBODY
     text = "\n".join(lines(nearest | given, phrases)) + "\n"
     write_atomically(args.out, lambda part: part.write_text(text, encoding="utf8"))
     size = args.out.stat().st_size / 1e3
