@@ -16,6 +16,7 @@ from .models.library import Start
 from .models.pair import Pair
 from .pictures import load_image
 from .prompts import Encodings, encode_prompt, find_start
+from .sampling import EVERY, Sample, caption_of, conditions, draw, redraw, require_prior
 from .settings import Settings
 
 SLOWED = 3  # times that a picture which left the numbers is tried again at half the rate
@@ -53,7 +54,10 @@ class Painting:
         self.pair, self.index, self.size, self.parts = pair, index, size, parts
         self.settings, self.encodings = settings, encodings
         self.slowed = 0
-        self._found: tuple[tuple | None, Start | None] = (None, None)
+        if settings.prior:
+            self._check_prior()
+        self._caption: tuple[tuple | None, Any] = (None, None)
+        self._found: tuple[tuple | None, Start | Sample | None] = (None, None)
         # Seeded before the latent is drawn, and apart from the global generator.
         generator = torch.Generator().manual_seed(settings.seed)
         at_every_step = dict(activation=settings.activation, at=settings.activation_at)
@@ -96,15 +100,23 @@ class Painting:
         return latents.blend(start, noise, s.start_strength)
 
     @property
-    def found(self) -> Start | None:
-        """What the library has for the prompt of now, if the start is to be from there."""
+    def found(self) -> Start | Sample | None:
+        """What library or prior have for the prompt of now, if the start is to be from there."""
         s = self.settings
-        if s.init_image or s.start != "library":
+        if s.init_image or s.start == "noise":
             return None
         asked = (s.include[self.index], s.extras, s.drawing)
         if self._found[0] != asked:
-            self._found = asked, find_start(self.pair, *asked, size=self.size)
+            find = find_start if s.start == "library" else self._drawn
+            self._found = asked, find(self.pair, *asked, size=self.size)
         return self._found[1]
+
+    def _drawn(
+        self, pair: Pair, prompt: str, extras: str, drawing: int, *, size: tuple[int, int]
+    ) -> Sample:
+        generator = torch.Generator().manual_seed(self.settings.seed)
+        drawn = draw(pair, prompt, extras, size=size, generator=generator)
+        return drawn[drawing % len(drawn)]
 
     @property
     def start_picture(self) -> torch.Tensor | None:
@@ -166,6 +178,8 @@ class Painting:
 
     def apply(self, settings: Settings, encodings: Encodings) -> None:
         """Other live settings, from the next step on."""
+        if settings.prior:
+            self._check_prior()
         self.settings, self.encodings, loop = settings, encodings, self.optimization
         loop.objective, loop.ema_decay = self._objective(), settings.ema_decay
         for group in loop.optimizer.param_groups:
@@ -181,6 +195,32 @@ class Painting:
             z.lerp_(start.to(z), share)
         loop.average = None
         loop.optimizer.state.pop(z, None)
+
+    def _check_prior(self) -> None:
+        """ValueError if there is no prior for a picture of this size."""
+        side = require_prior(self.pair).side * self.pair.vqgan.downsample_factor
+        if self.size != (side, side):
+            raise ValueError(
+                f"prior draws {side}×{side} pixels anew, this picture has {self.size[0]}×"
+                f"{self.size[1]}: set prior to 0, or height and width to {side}"
+            )
+
+    def _redraw(self) -> None:
+        """Let the prior draw a part of the cells anew: less of them, the later it is."""
+        s, loop = self.settings, self.optimization
+        asked = (s.include[self.index], s.extras)
+        if self._caption[0] != asked:
+            self._caption = asked, conditions(self.pair, caption_of(self.pair, *asked))
+        z = loop.latent.data
+        share = s.prior * (1 - loop.iteration / s.total_iter)
+        new, anew = redraw(self.pair, self._caption[1], z, z.grad, share, loop.generator)
+        with torch.no_grad():
+            z.copy_(new)
+            if loop.average is not None:
+                loop.average = torch.where(anew, new, loop.average)
+            for key in ("exp_avg", "momentum_buffer"):  # where those cells were going
+                if key in (held := loop.optimizer.state.get(z, {})):
+                    held[key].masked_fill_(anew, 0)
 
     def state(self) -> State:
         """What it takes to go on bit for bit."""
@@ -214,4 +254,6 @@ class Painting:
                 before = self.state()
             else:
                 self.good = before
+                if self.settings.prior and loop.iteration % EVERY == 0:
+                    self._redraw()
                 return taken

@@ -132,6 +132,16 @@ def background_suffix(pair: Pair, *texts: str) -> str:
     return "" if named or not own else f" {own}"
 
 
+def strongest_text(prompt: str, extras: str = "") -> str:
+    """The text of a prompt with the highest weight, with `extras` behind it; empty where no text
+    has a weight above 0."""
+    texts = [(weight, text) for text, weight in parse_prompt(prompt) if not is_picture(text)]
+    if not texts or max(texts)[0] <= 0:
+        return ""
+    text = max(texts, key=lambda part: part[0])[1]
+    return f"{text} {extras}".strip() if extras and not is_picture(extras) else text
+
+
 def find_start(
     pair: Pair, prompt: str, extras: str = "", drawing: int = 0, *, size: tuple[int, int]
 ) -> Start | None:
@@ -140,11 +150,9 @@ def find_start(
 
     drawing: which of those that fit, 0 the best. size: (height, width) in pixels.
     """
-    texts = [(weight, text) for text, weight in parse_prompt(prompt) if not is_picture(text)]
-    if pair.library is None or not texts or max(texts)[0] <= 0:
+    text = strongest_text(prompt, extras)
+    if pair.library is None or not text:
         return None
-    weight, text = max(texts, key=lambda part: part[0])
-    text = f"{text} {extras}".strip() if extras and not is_picture(extras) else text
     asked = dict(height=size[0], width=size[1], variant=drawing)
     return pair.library.find(text, **asked, clip=pair.clip)
 

@@ -39,6 +39,12 @@ BEFORE = {
 MAX_RECIPE = 200_000_000  # bytes
 
 
+def uses_prior(run: Run) -> bool:
+    """Whether the prior had a part in any step of a run."""
+    changed = any(change.get("prior") for _, change in run.changes)
+    return run.first.start == "prior" or bool(run.first.prior) or changed
+
+
 def make_recipe(run: Run, frame: Frame | None = None) -> dict[str, Any]:
     """How a run's last picture, or that of an earlier `frame`, was made: the settings at the start,
     what changed after how many steps, pair, versions."""
@@ -61,6 +67,7 @@ def make_recipe(run: Run, frame: Frame | None = None) -> dict[str, Any]:
         "pair": run.pair.name,
         "hashes": run.pair.hashes,
         "library": run.pair.library.digest if run.first.start == "library" else None,
+        "prior": run.pair.prior.digest if uses_prior(run) else None,
         "pair_adds": {
             "default_background": run.pair.facts.default_background,
             "dropout": run.pair.clip.dropout,
@@ -193,6 +200,8 @@ def check_recipe(recipe: dict[str, Any], pair: Pair) -> None:
         )
     if recipe.get("library") and recipe["library"] != (pair.library and pair.library.digest):
         raise ValueError("the picture was started from another library of drawings than that here")
+    if recipe.get("prior") and recipe["prior"] != (pair.prior and pair.prior.digest):
+        raise ValueError("the picture was painted with another prior than that here")
     now = {"device": str(pair.device), "threads": torch.get_num_threads()}
     versions = recipe.get("versions")
     then = {k: recipe.get(k) for k in now}

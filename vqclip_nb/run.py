@@ -22,6 +22,7 @@ from .models.pair import Pair
 from .objectives import Objective, Term
 from .painting import Painting, fitting_size
 from .prompts import create_encodings, embed_pictures
+from .sampling import Sample, require_prior
 from .settings import KNOBS, Settings
 from .weights.errors import out_of_memory
 
@@ -56,6 +57,8 @@ class Run(Exports, Checkpoints):
         self.parts: dict[str, Any] = {k: v for k, v in parts.items() if v is not None}
         if settings.start == "library" and pair.library is None:
             raise ValueError(f"{pair.name} has no library of drawings: start from noise")
+        if settings.start == "prior":
+            require_prior(pair)
         settings = settings.for_pair(pair.defaults)
         factor = pair.vqgan.downsample_factor
         self.size = fitting_size(settings.height, settings.width, factor)
@@ -94,8 +97,9 @@ class Run(Exports, Checkpoints):
         return self.seconds / max(1, len(self.history)) * max(0, left)
 
     @property
-    def start(self) -> Start | None:
-        """What the picture of now began with out of the library; None if with something else."""
+    def start(self) -> Start | Sample | None:
+        """What the picture of now began with out of the library, or from the prior; None if with
+        something else."""
         return self.painting.found
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 from .knobs import Knob, checked, knob, shown
 
 ACTIVATIONS = ("sine", "none", "relu", "leaky relu", "tanh", "sigmoid", "softmax")
-STARTS = ("noise", "library")
+STARTS = ("noise", "library", "prior")
 MAX_TEXT = (
     2000  # characters of a prompt; more takes long to look up and CLIP reads 75 words at most
 )
@@ -162,7 +162,8 @@ class Settings:
     )
     start: str = knob(
         None,
-        "noise: the report's; library: a drawing that the pair knows for the prompt",
+        "noise: the report's; library: a drawing that the pair knows for the prompt; "
+        "prior: one that its prior over codes makes up",
         label="start from",
         usual="noise",
         empty=True,
@@ -171,7 +172,7 @@ class Settings:
     )
     drawing: int = knob(
         0,
-        "which of the library's drawings that fit: 0 is the best, 1 the next",
+        "which of the drawings that fit: 0 is the best, 1 the next",
         low=0,
         high=1000,
         live=False,
@@ -205,6 +206,14 @@ class Settings:
         empty=True,
         low=0.0,
         high=100.0,
+    )
+    prior: float = knob(
+        None,
+        "how much the prior over codes draws anew while the picture forms; 0: nothing",
+        usual=0.0,
+        empty=True,
+        low=0.0,
+        high=1.0,
     )
     loosen: float = knob(
         None,
@@ -303,6 +312,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         start_strength=1.0,
         keep_edges=0.0,
         keep_colours=0.0,
+        prior=0.0,
         loosen=0.0,
     ),
     "draft": dict(total_iter=40, crops=8),

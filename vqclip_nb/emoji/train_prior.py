@@ -159,6 +159,7 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
         attention=options.attention,
     ).to(options.device)
     trainer = Trainer("prior", prior, options, weight_decay=0.03)
+    facts = {"config": json.dumps(prior.config), "hashes": json.dumps(pair.hashes)}
     names = [scenes.names[i] for i in np.random.default_rng(1).permutation(len(scenes.names))]
     names = names[:SHOWN]
     captions_shown = [f"{article(name)} on a white background" for name in names]
@@ -176,7 +177,7 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
             average = trainer.average.module
             pictures = samples(average, pair, captions_shown)
             trainer.report(**named(judge, pictures, names))
-            trainer.export(half(average.state_dict()), {"config": json.dumps(prior.config)})
+            trainer.export(half(average.state_dict()), facts)
             sheet = contact_sheet(pictures, names, columns=8)
             path = options.out / f"prior-{trainer.step}.png"
             write_atomically(path, partial(sheet.savefig, dpi=80))

@@ -25,7 +25,6 @@ from ..weights import (
 from .classifier import ShapeJudge, build_shape_judge
 from .clip import NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
 from .pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Facts, Pair
-from .prior import Prior, build_prior
 from .vqgan import VQGAN
 
 VQGAN_PARTS = (  # what painting needs of a checkpoint; the rest is losses and running averages
@@ -115,13 +114,6 @@ def load_shape_judge(*, device: str | torch.device | None = None) -> ShapeJudge:
     state, meta, digest = read_checked(EMOJI / "shapes.safetensors")
     device = torch.device(device) if device else best_device()
     return build_shape_judge(state, json.loads(meta["names"]), device, digest)
-
-
-def load_prior(*, device: str | torch.device | None = None) -> Prior:
-    """The emoji pair's prior over the codes of its VQGAN. WeightsError if it is corrupt."""
-    state, meta, _ = read_checked(EMOJI / "prior.safetensors")
-    device = torch.device(device) if device else best_device()
-    return build_prior(json.loads(meta["config"]), state).to(device)
 
 
 def open_pair(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,7 @@ import torch
 from ..weights import read_checked
 from .clip import ClipEnsemble, ClipModel
 from .library import Library
+from .prior import Prior, build_prior
 from .vqgan import VQGAN
 
 EMOJI = Path(__file__).parent.parent / "emoji"
@@ -79,6 +81,17 @@ class Pair:
         if metadata["vqgan"] != self.vqgan_hash:
             return None
         return Library(self.vqgan, state, metadata, self.clip.vocabulary, digest)
+
+    @cached_property
+    def prior(self) -> Prior | None:
+        """What draws codes for a caption; None unless CLIP and VQGAN are those that it learned
+        from. WeightsError if its file is corrupt."""
+        if self.clip.vocabulary is None:
+            return None
+        state, metadata, digest = read_checked(EMOJI / "prior.safetensors")
+        if json.loads(metadata["hashes"]) != self.hashes:
+            return None
+        return build_prior(json.loads(metadata["config"]), state, digest).to(self.device)
 
     @property
     def defaults(self) -> dict[str, Any]:

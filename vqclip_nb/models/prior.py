@@ -68,7 +68,10 @@ class Prior(nn.Module):
     codes: size of the codebook; an index of `codes` marks a masked cell. A caption is what the
     guide's text side makes of it: tokens (b, t, text_width), `keep` (b, t), which of them count,
     and its encoding (b, encoding), a unit vector. All of `keep` false: without caption.
+    digest: SHA-256 of the file that it came from.
     """
+
+    digest = ""
 
     def __init__(
         self,
@@ -158,10 +161,10 @@ class Prior(nn.Module):
         keep: torch.Tensor,
         encoding: torch.Tensor,
         *,
-        steps: int = 12,
-        guidance: float = 2.0,
-        temperature: float = 1.0,
-        choice: float = 4.5,
+        steps: int = 8,
+        guidance: float = 0.0,
+        temperature: float = 0.7,
+        choice: float = 3.0,
         generator: torch.Generator,
         index: torch.Tensor | None = None,
         push: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
@@ -243,8 +246,9 @@ def caption_tokens(
         return x[:, :length].float(), keep[:, :length], F.normalize(encoding.float(), dim=-1)
 
 
-def build_prior(config: dict[str, Any], state: dict[str, torch.Tensor]) -> Prior:
+def build_prior(config: dict[str, Any], state: dict[str, torch.Tensor], digest: str = "") -> Prior:
     """A frozen `Prior`; TypeError or RuntimeError where weights and configuration do not fit."""
     prior = Prior(**config)
+    prior.digest = digest
     prior.load_state_dict({k: v.float() for k, v in state.items()})
     return prior.eval().requires_grad_(False)
