@@ -48,6 +48,7 @@ import torch.nn.functional as F
 # %%
 import vqclip_nb as vq
 from vqclip_nb import objectives
+from vqclip_nb.inside import listen
 from vqclip_nb.pictures import load_image, to_data_url, to_pil, to_tensor
 from vqclip_nb.show import contact_sheet, show_from_tensor
 
@@ -96,15 +97,6 @@ _ = axes[0].set(title="the file", xlabel="pixels"), axes[1].set(title="prepared"
 # ### 3.1.2 Encoder
 # Convolutions shrink the picture and give every place of it more and more numbers. To see them on their way, we listen to
 # some layers while a picture passes.
-
-
-# %%
-def listen(layers, call):
-    heard = []
-    hooks = [at.register_forward_hook(lambda _, __, out: heard.append(out)) for at in layers]
-    call()
-    [hook.remove() for hook in hooks]
-    return heard
 
 
 # %%
@@ -409,7 +401,7 @@ axes.tick_params("x", rotation=60), axes.legend(), axes.grid(alpha=0.3)
 _ = axes.set(ylabel="cosine similarity", xlabel="pictures", ylim=(0, 0.65))
 
 # %% [markdown]
-# **A CLIP trained here.** 240 things from the pair's library of drawings, each in four hands; three hands to learn from,
+# **A CLIP trained here.** 200 things from the pair's library of drawings, each in four hands; three hands to learn from,
 # the fourth for the test.
 
 # %%
@@ -421,7 +413,7 @@ library, hands = vq.load_pair("emoji").library, ["noto", "3d", "sticker", "flat"
 number = {(d.label, d.style): d.index for d in library.drawings}
 names = concepts()  # as in "a pineapple", of which the pair has seen a thousand
 labels = [d.label for d in library.drawings if d.style == "flat" and article(d.label) in names]
-labels = labels[::4][:240]
+labels = labels[::4][:200]
 
 
 # %%
@@ -433,7 +425,7 @@ def drawn(indices):
 
 # %%
 at = torch.tensor([number[label, hand] for hand in hands for label in labels])
-drawings = torch.cat([drawn(some) for some in at.split(48)]).unflatten(0, (4, 240))
+drawings = torch.cat([drawn(some) for some in at.split(48)]).unflatten(0, (4, 200))
 shown = [to_pil(drawings[hand, i]) for hand in range(4) for i in range(10)]
 contact_sheet(shown, [f"{label}, {hand}" for hand in hands for label in labels[:10]], columns=10)
 
@@ -481,7 +473,7 @@ def train(shake, steps=400, batch=64):
     optimizer = torch.optim.AdamW([*image.parameters(), *text.parameters(), scale], 1e-3)
     losses = []
     for _ in range(steps):
-        at, hand = torch.randperm(240)[:batch], torch.randint(0, 3, (batch,))
+        at, hand = torch.randperm(200)[:batch], torch.randint(0, 3, (batch,))
         loss = contrastive(image(shake(tiny[hand, at])), text(tokens[at]), scale)
         optimizer.zero_grad(), loss.backward(), optimizer.step(), losses.append(loss.item())
     return image.eval(), text, losses
@@ -489,7 +481,7 @@ def train(shake, steps=400, batch=64):
 
 # %%
 torch.manual_seed(0)
-tiny = F.avg_pool2d(drawings.flatten(0, 1), 2).unflatten(0, (4, 240))
+tiny = F.avg_pool2d(drawings.flatten(0, 1), 2).unflatten(0, (4, 200))
 image, text, losses = train(lambda pictures: pictures)
 
 
@@ -526,7 +518,7 @@ shaken = train(lambda pictures: soft_crops(pictures, generator))
 
 # %%
 def first(grid):  # how often the right text is the nearest
-    hit = (grid.argmax(1) == torch.arange(240)).float()
+    hit = (grid.argmax(1) == torch.arange(200)).float()
     return mean_interval(hit)
 
 
@@ -536,7 +528,7 @@ figure, axes = plt.subplots(figsize=(7, 2.4), layout="constrained")
 for name, nets in {"trained: plain": (image, text), "trained: shaken": shaken[:2]}.items():
     share, half = zip(first(table(*nets)), first(table(*nets, moved)))
     axes.errorbar(["asked: plain", "asked: shaken"], share, half, fmt="o", capsize=4, label=name)
-_ = axes.set(ylabel="right of 240", ylim=(0, 1)), axes.grid(alpha=0.3), axes.legend()
+_ = axes.set(ylabel="right of 200", ylim=(0, 1)), axes.grid(alpha=0.3), axes.legend()
 
 # %% [markdown]
 # The loop shows CLIP shaken views and noise, so it is the second network that could guide. It has the harder task and
@@ -560,7 +552,7 @@ print(f"first {place.count(1)} of 12 times, in the first ten {sum(n <= 10 for n 
 contact_sheet(images, titles, columns=6, inches=1.8)
 
 # %% [markdown]
-# Twelve are few. Now the 240 drawings of the fourth hand, and *retrieval* both ways: the table of similarities read by
+# Twelve are few. Now the 200 drawings of the fourth hand, and *retrieval* both ways: the table of similarities read by
 # rows finds a text for a picture, read by columns a picture for a text.
 
 
@@ -574,8 +566,8 @@ def looked_at(pictures):
 
 # %%
 own = torch.tensor([names.index(article(label)) for label in labels])
-named = (looked_at(drawings[3]) @ classes.T).cpu()  # (240, names)
-both_ways = named[:, own]  # the same 240 pictures and texts
+named = (looked_at(drawings[3]) @ classes.T).cpu()  # (200, names)
+both_ways = named[:, own]  # the same 200 pictures and texts
 
 
 # %%
@@ -585,8 +577,8 @@ def places(grid, truth):  # of the right one in each row
 
 # %%
 ways = {f"a name for a picture, of {len(names)}": places(named, own)}
-ways["a text for a picture, of 240"] = places(both_ways, torch.arange(240))
-ways["a picture for a text, of 240"] = places(both_ways.T, torch.arange(240))
+ways["a text for a picture, of 200"] = places(both_ways, torch.arange(200))
+ways["a picture for a text, of 200"] = places(both_ways.T, torch.arange(200))
 for way, at in ways.items():
     first, five = mean_interval((at == 1).float()), mean_interval((at <= 5).float())
     print(f"{way}: first {first[0]:.0%} ± {first[1]:.0%}, among five {five[0]:.0%} ± {five[1]:.0%}")
@@ -595,13 +587,13 @@ for way, at in ways.items():
 figure, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
 for way, at in ways.items():
     axes.plot(range(1, 51), [(at <= k).float().mean() for k in range(1, 51)], label=way)
-axes.set(xscale="log", xlabel="place of the right one, at most", ylabel="share of 240", ylim=(0, 1))
+axes.set(xscale="log", xlabel="place of the right one, at most", ylabel="share of 200", ylim=(0, 1))
 _ = axes.grid(alpha=0.3), axes.legend()
 
 # %% [markdown]
 # The judge learned these names from such drawings, in all four hands: *zero-shot* says here only that no classifier was
 # trained. Of a hand that it never saw it names 54 % of 385 drawings first (`vqclip_nb/emoji/README.md`). Three texts and
-# what they find among the 240:
+# what they find among the 200:
 
 # %%
 asked = [labels.index(label) for label in ("shrimp", "rocket", "guitar") if label in labels]
