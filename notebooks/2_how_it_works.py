@@ -426,8 +426,8 @@ def drawn(indices):
 # %%
 at = torch.tensor([number[label, hand] for hand in hands for label in labels])
 drawings = torch.cat([drawn(some) for some in at.split(48)]).unflatten(0, (4, 200))
-shown = [to_pil(drawings[hand, i]) for hand in range(4) for i in range(10)]
-contact_sheet(shown, [f"{label}, {hand}" for hand in hands for label in labels[:10]], columns=10)
+shown = [to_pil(drawings[hand, i]) for hand in range(4) for i in range(0, 200, 20)]
+contact_sheet(shown, [f"{label}, {hand}" for hand in hands for label in labels[::20]], columns=10)
 
 # %% [markdown]
 # The image encoder: three convolutions that halve the sides, and a matrix. The text encoder: a vector for each token and
@@ -532,7 +532,7 @@ _ = axes.set(ylabel="right of 200", ylim=(0, 1)), axes.grid(alpha=0.3), axes.leg
 
 # %% [markdown]
 # The loop shows CLIP shaken views and noise, so it is the second network that could guide. It has the harder task and
-# needs longer: SENTENCE
+# would go on to learn for longer.
 
 # %% [markdown]
 # ### 3.2.6 Inference

@@ -50,4 +50,6 @@ def test_views_are_mirrored_as_often_as_asked(method):
         how = dict(noise_factor=0, method=method, flip=flip)
         views = [create_crops(picture, 8, 32, **how, generator=seeded(s)) for s in range(60)]
         right = (torch.cat(views) * picture[..., ::2, ::2]).sum((1, 2, 3)) > 0
-        assert right.float().mean() == pytest.approx(1 - flip, abs=0.3)  # off-centre views lose some
+        assert right.float().mean() == pytest.approx(
+            1 - flip, abs=0.3
+        )  # off-centre views lose some
