@@ -198,9 +198,8 @@ starts = {"a drawing": {}, "noise": dict(start="noise", learning_rate=0.2)}
 followed = {name: painted_codes(**settings) for name, settings in starts.items()}
 
 # %%
-figure, axes = plt.subplots(
-    1, 5, figsize=(14, 2.8), layout="constrained", width_ratios=(1, 1.2) * 2 + (1.6,)
-)
+wide = dict(figsize=(14, 2.8), layout="constrained", width_ratios=(1, 1.2, 1, 1.2, 1.6))
+figure, axes = plt.subplots(1, 5, **wide)
 for i, (name, (run, grids)) in enumerate(followed.items()):
     changed = (grids.diff(dim=0) != 0).int()
     last = (changed * torch.arange(1, 60).view(-1, 1, 1)).amax(0)
@@ -264,6 +263,8 @@ for row, i in zip(axes, worst):
 for at, title in zip(axes[0], ("picture", "guide", "judge", "guide less judge")):
     at.set(title=title)
 figure.colorbar(shown, ax=axes, label="loss of cosine where covered, of the largest")
+
+# %%
 mean, half = mean_interval(agree)
 print(f"correlation of the two maps over ten pictures: {mean:.2f} ± {half:.2f}")
 
@@ -402,9 +403,8 @@ side = prior.side // prior.patch  # 2×2 cells share a token
 masks_of = {pattern: attention_mask(side, pattern) for pattern in ATTENTION}
 
 # %%
-figure, axes = plt.subplots(
-    1, 4, figsize=(13, 2.9), layout="constrained", width_ratios=(1, 1, 1, 1.5)
-)
+wide = dict(figsize=(13, 2.9), layout="constrained", width_ratios=(1, 1, 1, 1.5))
+figure, axes = plt.subplots(1, 4, **wide)
 for at, (pattern, seen) in zip(axes, masks_of.items()):
     at.imshow(seen[side * 3 + 3].view(side, side), cmap="gray", vmin=-0.3)
     at.plot(3, 3, "o", color="tab:red")
@@ -554,6 +554,7 @@ def doubled(i, o):
     return [nn.Upsample(scale_factor=2), nn.Conv2d(i, o, 3, 1, 1), nn.GELU()]
 
 
+# %%
 torch.manual_seed(0)
 into = [
     nn.Linear(256, 512),
@@ -836,6 +837,7 @@ large = list(run)[-1].image.resize((960, 1152), Image.Resampling.LANCZOS)
 # %%
 import io
 
+# %%
 poster, file = plt.figure(figsize=(4.8, 6.4), facecolor="#0b1b3a"), io.BytesIO()
 poster.add_axes((0, 0, 1, 0.9)).imshow(large), poster.axes[0].axis("off")
 poster.text(
