@@ -412,11 +412,8 @@ for at, (pattern, seen) in zip(axes, masks_of.items()):
     sides = (4, 8, 16, 32)
     counted = [attention_mask(n, pattern).sum() for n in sides]
     axes[3].loglog([n * n for n in sides], counted, "o-", label=pattern)
-_ = (
-    axes[3].set(xlabel="tokens", ylabel="pairs to compute"),
-    axes[3].legend(),
-    axes[3].grid(alpha=0.3),
-)
+axes[3].set(xlabel="tokens", ylabel="pairs to compute"), axes[3].legend()
+axes[3].grid(alpha=0.3)
 
 # %% [markdown]
 # On the 64 tokens of a small grid a sparse pattern saves little; on 1,024 a local one computes a forty-fourth of the pairs. The network that ships
@@ -563,9 +560,10 @@ into = [
     nn.GELU(),
     nn.Unflatten(1, (128, 4, 4)),
 ]
-network = nn.Sequential(*into, *doubled(128, 64), *doubled(64, 64), nn.Conv2d(64, 32, 1)).to(
-    pair.device
-)
+
+# %%
+out = [*doubled(128, 64), *doubled(64, 64), nn.Conv2d(64, 32, 1)]
+network = nn.Sequential(*into, *out).to(pair.device)
 
 # %%
 texts, mean = said([article(label) for label in labels]), target.mean(0)
