@@ -409,9 +409,8 @@ for at, (pattern, seen) in zip(axes, masks_of.items()):
     at.imshow(seen[side * 3 + 3].view(side, side), cmap="gray", vmin=-0.3)
     at.plot(3, 3, "o", color="tab:red")
     at.set(title=f"{pattern}: {seen.sum():,} pairs", xlabel="seen by the red token")
-    sides = (4, 8, 16, 32)
-    counted = [attention_mask(n, pattern).sum() for n in sides]
-    axes[3].loglog([n * n for n in sides], counted, "o-", label=pattern)
+    counted = [attention_mask(n, pattern).sum() for n in (4, 8, 16, 32)]
+    axes[3].loglog([16, 64, 256, 1024], counted, "o-", label=pattern)
 axes[3].set(xlabel="tokens", ylabel="pairs to compute"), axes[3].legend()
 axes[3].grid(alpha=0.3)
 
