@@ -41,3 +41,15 @@ def test_anchors_see_the_whole_picture():
     picture[..., 8:56, 8:56] = 1
     views = create_crops(picture, 8, 64, noise_factor=0, method="anchored", generator=seeded(3))
     assert (views[:2].mean((1, 2, 3)) - picture.mean()).abs().max() < 0.12
+
+
+@pytest.mark.parametrize("method", VIEWS)
+def test_views_are_mirrored_as_often_as_asked(method):
+    picture = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)  # brighter to the right
+    for flip in (0.0, 0.5, 1.0):
+        how = dict(noise_factor=0, method=method, flip=flip)
+        views = [create_crops(picture, 8, 32, **how, generator=seeded(s)) for s in range(60)]
+        right = (torch.cat(views) * picture[..., ::2, ::2]).sum((1, 2, 3)) > 0
+        assert right.float().mean() == pytest.approx(
+            1 - flip, abs=0.3
+        )  # off-centre views lose some

@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as F
 
 
-def _rotate_flip(n: int, degrees: float, aspect: float, generator: torch.Generator) -> torch.Tensor:
-    """(n, 2, 2) random rotations up to ±degrees, half of them mirrored, for a picture of `aspect` =
-    width / height."""
+def _rotate_flip(
+    n: int, degrees: float, aspect: float, flip: float, generator: torch.Generator
+) -> torch.Tensor:
+    """(n, 2, 2) random rotations up to ±degrees, the share `flip` of them mirrored, for a picture
+    of `aspect` = width / height."""
     angle = (torch.rand(n, generator=generator) * 2 - 1) * math.radians(degrees)
-    mirror = 1 - 2 * (torch.rand(n, generator=generator) < 0.5).float()
+    mirror = 1 - 2 * (torch.rand(n, generator=generator) < flip).float()
     cos, sin = angle.cos(), angle.sin()
     return torch.stack(
         [
@@ -23,14 +25,14 @@ def _rotate_flip(n: int, degrees: float, aspect: float, generator: torch.Generat
     )
 
 
-def _report_views(n: int, aspect: float, generator: torch.Generator) -> torch.Tensor:
+def _report_views(n: int, aspect: float, flip: float, generator: torch.Generator) -> torch.Tensor:
     """One flip and affine for the whole padded picture, then crops with clipped normal sizes inside
     it.
 
     Returns (n, 2, 3): maps from a view's [-1, 1] square to the picture's [-1, 1], where the padding
     of half a side all round reaches ±2.
     """
-    turn = _rotate_flip(1, 30, aspect, generator)
+    turn = _rotate_flip(1, 30, aspect, flip, generator)
     shift = (torch.rand(1, 2, generator=generator) * 2 - 1) * 0.2 * 2
     size = torch.normal(torch.full((n, 2), 1.1), 0.35, generator=generator).clip(0.4, 1.9)
     centre = (torch.rand(n, 2, generator=generator) * 2 - 1) * (2 - size)
@@ -39,7 +41,7 @@ def _report_views(n: int, aspect: float, generator: torch.Generator) -> torch.Te
     return torch.cat([linear, offset], 2)
 
 
-def _anchored_views(n: int, aspect: float, generator: torch.Generator) -> torch.Tensor:
+def _anchored_views(n: int, aspect: float, flip: float, generator: torch.Generator) -> torch.Tensor:
     """A quarter of the views hold the whole picture; the others' centres are spread over a jittered
     grid."""
     anchors = max(1, n // 4)
@@ -58,7 +60,7 @@ def _anchored_views(n: int, aspect: float, generator: torch.Generator) -> torch.
     centre = torch.cat([torch.rand(anchors, 2, generator=generator), spread]) * 2 - 1
     centre = centre * ((1 - size).abs()[:, None] + 0.05)
     return torch.cat(
-        [_rotate_flip(n, 15, aspect, generator) * size[:, None, None], centre[..., None]], 2
+        [_rotate_flip(n, 15, aspect, flip, generator) * size[:, None, None], centre[..., None]], 2
     )
 
 
@@ -72,15 +74,17 @@ def create_crops(
     *,
     noise_factor: float = 0.22,
     method: str = "report",
+    flip: float = 0.5,
     generator: torch.Generator,
 ) -> torch.Tensor:
     """`count` random views (count, 3, size, size) of a picture (1, 3, h, w) in [0, 1].
 
     Each view gets Gaussian noise of its own strength, uniform up to `noise_factor`, so that values
-    may leave [0, 1]. Random numbers come from `generator`, on the CPU.
+    may leave [0, 1]. flip: how likely a view, or with "report" all of them, is mirrored.
+    Random numbers come from `generator`, on the CPU.
     """
     views, padding = VIEWS[method]
-    theta = views(count, picture.shape[3] / picture.shape[2], generator).to(picture)
+    theta = views(count, picture.shape[3] / picture.shape[2], flip, generator).to(picture)
     grid = F.affine_grid(theta, [count, 3, size, size], align_corners=False)
     crops = F.grid_sample(
         picture.expand(count, -1, -1, -1), grid, padding_mode=padding, align_corners=False

@@ -77,7 +77,8 @@ class Library:
     """The drawings of a pair, found by the words of a prompt.
 
     `vqgan` turns their code numbers into pictures; it must be the one they were encoded with.
-    digest: SHA-256 of the file.
+    digest: SHA-256 of the file. drawings: all of them, by their numbers; codes (n, side, side):
+    theirs.
     """
 
     def __init__(
@@ -92,15 +93,17 @@ class Library:
         self.vqgan, self.vocabulary, self.digest = vqgan, vocabulary, digest
         self.styles: dict[str, list[str]] = facts["styles"]
         self._side, n_embed = int(metadata["side"]), int(metadata["n_embed"])
-        self._codes = unpack_bits(state["codes"], n_embed).view(-1, self._side, self._side)
+        self.codes = unpack_bits(state["codes"], n_embed).view(-1, self._side, self._side)
         self._masks = unpack_masks(state["masks"])
         self._concepts: list[dict[str, Any]] = facts["concepts"]
         styles = list(self.styles)
+        self.drawings: list[Drawing] = []
         self._drawings: dict[int, dict[str, Drawing]] = {}  # concept: style: drawing
         for index, (style, concept) in enumerate(state["drawings"].tolist()):
             label = self._concepts[concept]["label"]
             drawing = Drawing(label, styles[style], index)
             self._drawings.setdefault(concept, {})[styles[style]] = drawing
+            self.drawings.append(drawing)
         self._named: dict[str, list[int]] = {}  # what concepts are called, labels before tags
         for key in ("name", "label", "tags"):
             for i in self._drawings:
@@ -121,7 +124,7 @@ class Library:
         return cls(vqgan, state, metadata, vocabulary, digest)
 
     def __len__(self) -> int:
-        return len(self._codes)
+        return len(self.codes)
 
     def named(self, phrase: str) -> list[int]:
         """Concepts that a word or phrase names, best first; singular or plural."""
@@ -219,7 +222,7 @@ class Library:
         plain = replace(scene, style="") == Scene((Thing(scene.things[0].name),))
         side = self._side * self.vqgan.downsample_factor
         if plain and (height, width) == (side, side):  # stored as it is
-            codes = self._codes[drawings[0].index][None]
+            codes = self.codes[drawings[0].index][None]
             return Start(self._decoded(codes), scene, tuple(drawings), said or {}, codes)
         picture = compose(
             [self.layer(drawing) for drawing in drawings],
@@ -237,7 +240,7 @@ class Library:
 
     def layer(self, drawing: Drawing) -> torch.Tensor:
         """A drawing without its white ground (4, side, side), colour premultiplied by alpha."""
-        picture = self._decoded(self._codes[drawing.index][None])[0]
+        picture = self._decoded(self.codes[drawing.index][None])[0]
         mask = self._masks[drawing.index][None, None]
         alpha = F.interpolate(mask, picture.shape[1:], mode="bilinear")[0]
         return torch.cat([(picture - (1 - alpha)).clamp(min=0).minimum(alpha), alpha])
