@@ -93,10 +93,11 @@ class Optimization:
         z, codes, picture, views = leaves
         for chunk in views.split(CLIP_BATCH):
             seen = _shaped("encode", self.encode(chunk, self.generator), (len(chunk), None))
-            value = self.objective(Step(z, codes, picture, chunk, seen))
+            weight = len(chunk) / len(crops)
+            first = sum(map(len, encodings))
+            value = self.objective(Step(z, codes, picture, chunk, seen, first, weight))
             if not _shaped("objective", value, ()).requires_grad:
                 raise ValueError("the objective does not depend on what the step made")
-            weight = len(chunk) / len(crops)
             (value * weight).backward()
             loss += value.item() * weight
             encodings.append(seen.detach())

@@ -152,11 +152,13 @@ class Library:
         height: int = 128,
         width: int = 128,
         variant: int = 0,
+        fill: bool = False,
         clip: ClipModel | ClipEnsemble | None = None,
     ) -> Start | None:
         """The start that fits a text best, or None if nothing in it can be drawn.
 
         `variant` 1, 2, ... choose other drawings of the first thing, in the order of `choices`.
+        `fill`: one thing is as large as the picture takes.
         Where the text names nothing, `clip` chooses the thing whose name it reads most alike.
         """
         scene, said = self.parse(text)
@@ -168,7 +170,8 @@ class Library:
         choice = list(self.choices(scene.things[0], scene.style))
         first = choice[variant % len(choice)]
         others = [next(self.choices(t, scene.style or first.style)) for t in scene.things[1:]]
-        return self.compose(scene, (first, *others), height=height, width=width, said=said)
+        asked: dict[str, Any] = dict(height=height, width=width, said=said, fill=fill)
+        return self.compose(scene, (first, *others), **asked)
 
     def _nearest_name(self, text: str, clip: ClipModel | ClipEnsemble) -> str:
         names = sorted({self._concepts[i]["name"] for i in self._drawings})
@@ -214,6 +217,7 @@ class Library:
         height: int,
         width: int,
         said: dict[str, str] | None = None,
+        fill: bool = False,
     ) -> Start:
         """A start from chosen drawings, one for each thing of the scene."""
         plain = replace(scene, style="") == Scene((Thing(scene.things[0].name),))
@@ -226,6 +230,7 @@ class Library:
             scene,
             (height, width),
             lines=[drawing.style == "line" for drawing in drawings],
+            fill=fill,
         )
         return Start(picture, scene, tuple(drawings), said or {})
 
