@@ -31,10 +31,10 @@ class Collage(Start):
 def find_collage(
     pair: Pair,
     prompt: str,
-    regions: Sequence[Region],
     extras: str = "",
     drawing: int = 0,
     *,
+    regions: Sequence[Region],
     size: tuple[int, int],
 ) -> Start | None:
     """`find_start` for a prompt and its regions, each with a drawing as large as its box, on the

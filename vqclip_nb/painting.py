@@ -108,8 +108,7 @@ class Painting:
         asked = (s.include[self.index], s.extras, s.drawing)
         if self._found[0] != (*asked, *s.regions):
             if s.regions:
-                prompt, *rest = asked
-                found = find_collage(self.pair, prompt, self.regions, *rest, size=self.size)
+                found = find_collage(self.pair, *asked, regions=self.regions, size=self.size)
             else:
                 found = find_start(self.pair, *asked, size=self.size)
             self._found = (*asked, *s.regions), found

@@ -1,4 +1,4 @@
-"""Parts of a picture with prompts of their own: "left: a cat", "0 0 .5 1: a cat", "mask.png: a cat".
+"""Parts of a picture with prompts of their own, as in "left: a cat".
 
 CLIP is shown each of them alone, and what is left of the picture follows the prompt.
 """

@@ -25,8 +25,8 @@ def compose(
     """Picture (1, 3, height, width) in [0, 1] of a scene.
 
     layers: for each thing its drawing (4, s, s), colour premultiplied by alpha. lines: which of
-    them are black lines, drawn in white where the background is dark. size: height, width. fill: one
-    thing is as large as fits.
+    them are black lines, drawn in white where the background is dark. size: height, width.
+    fill: one thing is as large as fits.
     """
     canvas = ground(scene.background or ("white",), size)
     dark = canvas.mean() < 0.3
