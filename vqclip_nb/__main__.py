@@ -21,7 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 import vqclip_nb as vq
-from vqclip_nb.settings import KNOBS, PRESETS, label
+from vqclip_nb.settings import KNOBS, PRESETS, default_of, label
 
 USAGE = """vqclip PROMPT [PROMPT ...] [--out FILE] [options]
        vqclip studio [--folder FOLDER] [options of JupyterLab]"""
@@ -68,14 +68,19 @@ def make_parser() -> argparse.ArgumentParser:
         if f.name == "include":
             continue
         k, names = KNOBS[f.name], dict.fromkeys([option(label(f.name)), option(f.name)])
-        default = "the pair's own" if f.default is None else f.default
-        shown = f" (default: {default})" if default != "" else ""
+        default = "the pair's own" if f.default is None else default_of(f)
+        shown = f" (default: {default})" if default not in ("", []) else ""
         facts: dict[str, Any] = {"default": argparse.SUPPRESS, "help": escaped(k.help) + shown}
         if isinstance(f.default, bool):
             facts["action"] = argparse.BooleanOptionalAction
         else:
             numbers = f"{k.low:g}..{k.high:.10g}" if k.high is not None else "TEXT"
             facts["metavar"] = "|".join(k.choices) or numbers
+        if default == []:
+            facts["action"], facts["help"] = (
+                "append",
+                f"{facts['help']}; may be given several times",
+            )
         parser.add_argument(*names, dest=f.name, **facts)
     return parser
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_TEXT = 2000  # characters of a prompt: CLIP reads 75 words at most
-MAX_TEXTS = 1000  # prompts in one run
+# How many texts a list takes, at least and at most, and what one looks like.
+LISTS = {"include": (1, 1000, "a pineapple in a bowl"), "regions": (0, 16, "left: a cat")}
 MAX_PICTURE = 40_000_000  # characters of a picture inside a prompt or as the start
 
 
@@ -39,18 +40,19 @@ def checked(name: str, value: Any, k: Knob, kind: str) -> Any:
     allowed."""
     if k.empty and value is None:
         return None
-    if name == "include":
+    if kind == "list[str]":
+        least, most, example = LISTS[name]
         if (
             not isinstance(value, list | tuple)
-            or not value
+            or len(value) < least
             or not all(isinstance(v, str) and v.strip() for v in value)
         ):
             raise ValueError(
-                f"include={shown(value)}: give at least one text that is not empty, "
-                "for example include=['a pineapple in a bowl']"
+                f"{name}={shown(value)}: give {'at least one text' if least else 'texts'} "
+                f"{'that is' if least else 'that are'} not empty, for example {name}=[{example!r}]"
             )
-        if len(value) > MAX_TEXTS:
-            raise ValueError(f"include has {len(value):,} texts: allowed are {MAX_TEXTS:,}")
+        if len(value) > most:
+            raise ValueError(f"{name} has {len(value):,} texts: allowed are {most:,}")
         return [text_of(name, v) for v in value]
     if kind in ("int", "float"):
         number = isinstance(value, int | float) and not isinstance(value, bool)

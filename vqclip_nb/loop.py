@@ -89,17 +89,18 @@ class Optimization:
         # and crops then gets all of them at once.
         made = (z, codes, picture, crops)
         leaves = [t.detach().requires_grad_() for t in made]
-        loss, encodings = 0.0, []
+        loss, encodings, first = 0.0, [], 0
         z, codes, picture, views = leaves
         for chunk in views.split(CLIP_BATCH):
             seen = _shaped("encode", self.encode(chunk, self.generator), (len(chunk), None))
-            value = self.objective(Step(z, codes, picture, chunk, seen))
+            weight = len(chunk) / len(crops)
+            value = self.objective(Step(z, codes, picture, chunk, seen, first, weight))
             if not _shaped("objective", value, ()).requires_grad:
                 raise ValueError("the objective does not depend on what the step made")
-            weight = len(chunk) / len(crops)
             (value * weight).backward()
             loss += value.item() * weight
             encodings.append(seen.detach())
+            first += len(chunk)
         wanted = [(t, s.grad) for t, s in zip(made, leaves, strict=True) if s.grad is not None]
         torch.autograd.backward([t for t, _ in wanted], [g for _, g in wanted])
         if not math.isfinite(loss):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -26,7 +26,8 @@ class Step:
     """What a step of the loop has made, for terms to judge.
 
     z: the latent (1, c, h, w). codes: what the decoder was fed, of the same shape. picture: (1, 3,
-    H, W) in [0, 1]. crops: (n, 3, s, s). encodings: CLIP's, of the crops, (n, d).
+    H, W) in [0, 1]. crops: (n, 3, s, s). encodings: CLIP's, of the crops, (n, d). first, share:
+    where these crops are a lot of the step's, the number of their first, and their part of all.
     """
 
     z: torch.Tensor
@@ -34,6 +35,8 @@ class Step:
     picture: torch.Tensor
     crops: torch.Tensor
     encodings: torch.Tensor
+    first: int = 0
+    share: float = 1.0
 
 
 class Objective:
@@ -66,7 +69,7 @@ class Objective:
     def bind(self, encode: Callable[[str], torch.Tensor]) -> Objective:
         """The same with every text encoded: `encode` maps a prompt to (1, d)."""
         return Objective(
-            *((w, t.bind(encode) if isinstance(t, Prompt) else t) for w, t in self.terms)
+            *((w, t.bind(encode) if isinstance(t, Prompt | Among) else t) for w, t in self.terms)
         )
 
 
@@ -155,7 +158,26 @@ class Prompt:
         return (2 * (chord.norm(dim=-1) / 2).clamp(max=1 - 1e-6).arcsin().square()).mean()
 
 
-prompt = term(Prompt)
+@dataclass(frozen=True)
+class Among:
+    """An objective that is shown some of a step's crops alone, by their numbers."""
+
+    numbers: range
+    objective: Objective
+
+    def bind(self, encode: Callable[[str], torch.Tensor]) -> Among:
+        return Among(self.numbers, self.objective.bind(encode))
+
+    def __call__(self, step: Step) -> torch.Tensor:
+        here = [i for i in range(len(step.crops)) if step.first + i in self.numbers]
+        if not here:
+            return step.encodings.sum() * 0
+        own = replace(step, crops=step.crops[here], encodings=step.encodings[here], first=0)
+        # Lots are averaged by their share of all crops; what counts here is that of these.
+        return self.objective(own) * (len(here) / len(self.numbers) / step.share)
+
+
+prompt, among = term(Prompt), term(Among)
 
 
 def __getattr__(name: str) -> Any:

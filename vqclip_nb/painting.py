@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from . import latents, objectives, terms
+from . import latents, objectives
+from .collage import find_collage
 from .crops import create_crops
 from .latents import Latent
 from .loop import Diverged, Optimization, State, Taken
@@ -16,8 +17,10 @@ from .models.library import Start
 from .models.pair import Pair
 from .pictures import load_image
 from .prompts import Encodings, encode_prompt, find_start
+from .regions import outside, parse_region
 from .sampling import EVERY, Sample, caption_of, conditions, draw, redraw, require_prior
 from .settings import Settings
+from .wanted import make_objective, numbers_of_views, similarity
 
 SLOWED = 3  # times that a picture which left the numbers is tried again at half the rate
 
@@ -53,6 +56,7 @@ class Painting:
     ) -> None:
         self.pair, self.index, self.size, self.parts = pair, index, size, parts
         self.settings, self.encodings = settings, encodings
+        self._place_regions()
         self.slowed = 0
         if settings.prior:
             self._check_prior()
@@ -106,16 +110,20 @@ class Painting:
         if s.init_image or s.start == "noise":
             return None
         asked = (s.include[self.index], s.extras, s.drawing)
-        if self._found[0] != asked:
-            find = find_start if s.start == "library" else self._drawn
-            self._found = asked, find(self.pair, *asked, size=self.size)
+        if self._found[0] != (*asked, *s.regions):
+            if s.start == "prior":
+                found: Start | Sample | None = self._drawn(*asked)
+            elif s.regions:
+                found = find_collage(self.pair, *asked, regions=self.regions, size=self.size)
+            else:
+                found = find_start(self.pair, *asked, size=self.size)
+            self._found = (*asked, *s.regions), found
         return self._found[1]
 
-    def _drawn(
-        self, pair: Pair, prompt: str, extras: str, drawing: int, *, size: tuple[int, int]
-    ) -> Sample:
+    def _drawn(self, prompt: str, extras: str, drawing: int) -> Sample:
+        """What the prior draws with the seed, best first."""
         generator = torch.Generator().manual_seed(self.settings.seed)
-        drawn = draw(pair, prompt, extras, size=size, generator=generator)
+        drawn = draw(self.pair, prompt, extras, size=self.size, generator=generator)
         return drawn[drawing % len(drawn)]
 
     @property
@@ -135,21 +143,24 @@ class Painting:
     def _crops(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         s, side = self.settings, self.pair.clip.resolution
         shaken: dict[str, Any] = dict(noise_factor=s.noise_factor, method=s.crop_method)
-        return create_crops(picture, s.crops, side, **shaken, generator=generator)
+        shaken |= dict(generator=generator)
+        if not self.areas:
+            return create_crops(picture, s.crops, side, **shaken)
+        seen = [outside(picture, self.areas), *(area.cut(picture) for area in self.areas)]
+        shares = zip(seen, numbers_of_views(s.crops, len(self.areas)), strict=True)
+        return torch.cat([create_crops(part, len(own), side, **shaken) for part, own in shares])
+
+    def _place_regions(self) -> None:
+        if self.settings.regions and (own := {"crops", "objective"} & self.parts.keys()):
+            raise ValueError(f"regions need the loop's own {' and '.join(sorted(own))}")
+        self.regions = [parse_region(text) for text in self.settings.regions]
+        self.areas = [region.area(self.size) for region in self.regions]
 
     def _objective(self) -> objectives.Objective:
-        s, enc = self.settings, self.encodings
         if "objective" in self.parts:
             given = objectives.as_objective(self.parts["objective"])
             return given.bind(lambda prompt: encode_prompt(self.pair.clip, prompt))
-        weights = dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta)
-        wanted = objectives.report(enc.include[self.index], enc.extras, enc.exclude, **weights)
-        kept = {terms.edges: s.keep_edges, terms.areas: s.keep_colours}
-        start = self.start_picture if any(kept.values()) else None
-        for term, weight in kept.items():
-            if start is not None and weight:
-                wanted = wanted + weight * term(start)
-        return wanted
+        return make_objective(self.settings, self.encodings, self.index, lambda: self.start_picture)
 
     def _adamw(self, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         s = self.settings
@@ -158,14 +169,8 @@ class Painting:
     # -- on the way
 
     def similarity(self, taken: Taken) -> float:
-        """Mean cosine of the crops with include and extras, in [-1, 1]."""
-        s, include, extras = (
-            self.settings,
-            self.encodings.include[self.index],
-            self.encodings.extras,
-        )
-        wanted = s.w1 * include if extras is None else s.w1 * include + s.w2 * extras
-        return objectives.cosine(wanted, taken.encodings).item()
+        """Mean cosine of the crops with what they are asked to show, in [-1, 1]."""
+        return similarity(self.settings, self.encodings, self.index, taken.encodings)
 
     def pixels(self, taken: Taken) -> Callable[[], torch.Tensor]:
         """How to make the picture to show: that of the running average where there is one."""
@@ -181,6 +186,7 @@ class Painting:
         if settings.prior:
             self._check_prior()
         self.settings, self.encodings, loop = settings, encodings, self.optimization
+        self._place_regions()
         loop.objective, loop.ema_decay = self._objective(), settings.ema_decay
         for group in loop.optimizer.param_groups:
             group["lr"] = settings.learning_rate * 0.5**self.slowed

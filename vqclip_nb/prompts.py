@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from .models.clip import ClipEnsemble, ClipModel
 from .models.library import Start
 from .models.pair import Pair
+from .models.scene import split_background
 from .pictures import is_picture, load_image, to_data_url
+from .regions import Region, parse_region
 from .settings import Settings
 from .vocabulary import describe_unknown, says_something, substitute, unknown_words
 
@@ -22,12 +24,13 @@ Clip = ClipModel | ClipEnsemble
 
 @dataclass(frozen=True)
 class Encodings:
-    """What the loss compares with: one (1, d) tensor for each include; extras and exclude only if
-    given."""
+    """What the loss compares with: one (1, d) tensor for each include, and beside it one for each
+    region of that picture; extras and exclude only if given."""
 
     include: list[torch.Tensor]
     exclude: torch.Tensor | None
     extras: torch.Tensor | None
+    regions: list[list[torch.Tensor]] = field(default_factory=list)
 
 
 def parse_prompt(prompt: str) -> list[tuple[str, float]]:
@@ -98,7 +101,8 @@ def create_encodings(pair: Pair, settings: Settings) -> Encodings:
     counts as empty; an include of nothing else is a ValueError.
     """
     strange = dict.fromkeys(strange_words(pair, settings.exclude))
-    for text in (*settings.include, settings.extras):
+    regions = [parse_region(text).prompt for text in settings.regions]
+    for text in (*settings.include, *regions, settings.extras):
         strange |= strange_words(pair, text)
     if strange:
         warnings.warn(f"{pair.name}: {describe_unknown(strange)}", stacklevel=3)
@@ -115,6 +119,15 @@ def create_encodings(pair: Pair, settings: Settings) -> Encodings:
         ],
         optional(settings.exclude, stand_ins=False),  # nobody asked to avoid the nearest thing
         optional(settings.extras, stand_ins=True),
+        [
+            [
+                encode_prompt(
+                    pair.clip, own, ending=region_suffix(pair, own, text, settings.extras)
+                )
+                for own in regions
+            ]
+            for text in settings.include
+        ],
     )
 
 
@@ -142,19 +155,36 @@ def strongest_text(prompt: str, extras: str = "") -> str:
     return f"{text} {extras}".strip() if extras and not is_picture(extras) else text
 
 
+def region_suffix(pair: Pair, prompt: str, *texts: str) -> str:
+    """What ends the prompt of a region: the background that the whole picture's `texts` name,
+    unless it names one itself."""
+    around, _ = split_background(" ".join(texts).lower())
+    if around and not split_background(prompt.lower())[0]:
+        return f" on a {' and '.join(dict.fromkeys(around))} background"
+    return background_suffix(pair, prompt, *texts)
+
+
 def find_start(
-    pair: Pair, prompt: str, extras: str = "", drawing: int = 0, *, size: tuple[int, int]
+    pair: Pair,
+    prompt: str,
+    extras: str = "",
+    drawing: int = 0,
+    *,
+    size: tuple[int, int],
+    fill: bool = False,
+    guess: bool = True,
 ) -> Start | None:
     """The library's start for the strongest text of a prompt, in the style or place that extras
     name; None if the pair has no library or it knows nothing of the text.
 
-    drawing: which of those that fit, 0 the best. size: (height, width) in pixels.
+    drawing: which of those that fit, 0 the best. size: (height, width) in pixels. fill: one thing
+    as large as fits. guess: where the text names nothing, what CLIP reads most alike.
     """
     text = strongest_text(prompt, extras)
     if pair.library is None or not text:
         return None
-    asked = dict(height=size[0], width=size[1], variant=drawing)
-    return pair.library.find(text, **asked, clip=pair.clip)
+    asked = dict(height=size[0], width=size[1], variant=drawing, fill=fill)
+    return pair.library.find(text, **asked, clip=pair.clip if guess else None)
 
 
 def embed_pictures(pair: Pair, settings: Settings, size: tuple[int, int]) -> Settings:
@@ -174,11 +204,17 @@ def embed_pictures(pair: Pair, settings: Settings, size: tuple[int, int]) -> Set
         )
         return " | ".join(f"{text}:{weight!r}" for text, weight in parts)
 
+    def placed(text: str) -> str:
+        region = parse_region(text)
+        mask = to_data_url(load_image(region.place, size)) if region.is_mask else region.place
+        return f"{Region(mask, embedded(region.prompt))}"
+
     start = settings.init_image
     return settings.replace(
         include=[embedded(text) for text in settings.include],
         exclude=embedded(settings.exclude) if settings.exclude else "",
         extras=embedded(settings.extras) if settings.extras else "",
+        regions=[placed(text) for text in settings.regions],
         init_image=to_data_url(load_image(start, size)) if start else "",
     )
 

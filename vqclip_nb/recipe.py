@@ -16,6 +16,7 @@ from PIL import Image
 
 from .pictures import is_picture
 from .prompts import parse_prompt
+from .regions import Region, parse_region
 from .settings import KNOBS, Settings
 
 if TYPE_CHECKING:
@@ -157,6 +158,11 @@ def recipe_settings(recipe: dict[str, Any]) -> Settings:
             kept[name] = safe if name == "include" else safe[0]
     if settings.init_image and not settings.init_image.startswith("data:"):
         kept["init_image"] = ""
+    regions = [parse_region(text) for text in settings.regions]
+    own = [r for r in regions if not r.is_mask or r.place.startswith("data:")]
+    safe = [f"{Region(r.place, p)}" for r in own if (p := _without_paths(r.prompt))]
+    if safe != [f"{r}" for r in regions]:
+        kept["regions"] = safe
     if not kept:
         return settings
     warnings.warn(

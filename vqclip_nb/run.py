@@ -200,7 +200,7 @@ class Run(Exports, Checkpoints):
                 f"include has {len(settings.include)} entries, but picture {self.index + 1} is "
                 "forming: keep at least as many"
             )
-        asked = {"include", "exclude", "extras"} & changed.keys()
+        asked = {"include", "exclude", "extras", "regions"} & changed.keys()
         if asked:
             self.encodings = create_encodings(self.pair, settings)
         was_done, self.settings = self.done, settings

@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .knobs import Knob, checked, knob, shown
+from .regions import parse_region
 
 ACTIVATIONS = ("sine", "none", "relu", "leaky relu", "tanh", "sigmoid", "softmax")
 STARTS = ("noise", "library", "prior")
-MAX_TEXT = (
-    2000  # characters of a prompt; more takes long to look up and CLIP reads 75 words at most
-)
-MAX_TEXTS = 1000  # prompts in one run
-MAX_PICTURE = 40_000_000  # characters of a picture inside a prompt or as the start
 
 
 @dataclass(frozen=True)
@@ -39,6 +35,19 @@ class Settings:
     exclude: str = knob("", "what the picture should not show; empty for nothing", label="avoid")
     extras: str = knob(
         "", "added to every prompt: a style or a place; empty for nothing", label="style"
+    )
+    regions: list[str] = knob(
+        [],
+        "parts of the picture with a prompt of their own, the prompt above then has the rest: "
+        "'left: a cat', a box '0 0 .5 1: a cat' (left, top, right, bottom, of 1), or a picture "
+        "that is white there, 'mask.png: a cat'",
+    )
+    region_weight: float = knob(
+        1.0,
+        "importance of the regions' prompts in the loss",
+        label="pull to regions",
+        low=0.0,
+        high=10.0,
     )
     learning_rate: float = knob(
         None,
@@ -236,6 +245,8 @@ class Settings:
         for f in dataclasses.fields(self):
             value = checked(f.name, getattr(self, f.name), KNOBS[f.name], TYPES[f.name])
             object.__setattr__(self, f.name, value)
+        for text in self.regions:
+            parse_region(text)
 
     def for_pair(self, defaults: Mapping[str, Any]) -> Settings:
         """A copy in which nothing is left empty: from a pair's `defaults`, else the usual value."""
@@ -279,6 +290,12 @@ class Settings:
             return cls._made(values)
         except TypeError as e:  # a name that is no setting
             raise ValueError(str(e)) from e
+
+
+def default_of(field: dataclasses.Field) -> Any:
+    """What a field is where nothing is given."""
+    made = field.default_factory is not dataclasses.MISSING
+    return field.default_factory() if made else field.default
 
 
 def label(name: str) -> str:
@@ -333,7 +350,7 @@ def table(pairs: Mapping[str, Mapping[str, Any]] | None = None) -> str:
             allowed = f"{k.low:g} to {k.high:.10g} {k.unit}".strip()
         else:
             allowed = "on, off" if TYPES[f.name] == "bool" else "text"
-        default = [] if f.name == "include" else k.usual if f.default is None else f.default
+        default = k.usual if f.default is None else default_of(f)
         shown = [defaults.get(f.name, default) for defaults in pairs.values()]
         shown.append(PRESETS["report"].get(f.name, default))
         help_text = k.help.replace("|", "\\|")

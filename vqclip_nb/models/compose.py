@@ -20,11 +20,13 @@ def compose(
     size: tuple[int, int],
     *,
     lines: Sequence[bool] = (),
+    fill: bool = False,
 ) -> torch.Tensor:
     """Picture (1, 3, height, width) in [0, 1] of a scene.
 
     layers: for each thing its drawing (4, s, s), colour premultiplied by alpha. lines: which of
     them are black lines, drawn in white where the background is dark. size: height, width.
+    fill: one thing is as large as fits.
     """
     canvas = ground(scene.background or ("white",), size)
     dark = canvas.mean() < 0.3
@@ -33,7 +35,7 @@ def compose(
         layers,
         scene.things,
         lines or [False] * len(layers),
-        boxes(layers, scene, size),
+        boxes(layers, scene, size, fill=fill),
         strict=True,
     ):
         if line and dark and not thing.colour:
@@ -79,7 +81,7 @@ Box = tuple[float, float, float, float]  # centre x, centre y, width, height in 
 
 
 def boxes(
-    layers: Sequence[torch.Tensor], scene: Scene, size: tuple[int, int]
+    layers: Sequence[torch.Tensor], scene: Scene, size: tuple[int, int], *, fill: bool = False
 ) -> list[tuple[Box, int]]:
     """Where each thing goes, and how many of it stand side by side there."""
     height, width = size
@@ -93,6 +95,8 @@ def boxes(
         thing, (w, h) = scene.things[0], shapes[0]
         if thing.count > 1:
             return [((width / 2, height / 2, width * 0.94, height * 0.8), min(thing.count, 3))]
+        if fill and thing.size != "small":
+            return [((width / 2, height / 2, width * 0.94, height * 0.94), 1)]
         s = side * SIDES[thing.size]
         return [((width / 2, height / 2, w * s, h * s), 1)]
     (w1, h1), (w2, h2) = shapes

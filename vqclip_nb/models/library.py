@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from ..vocabulary import Vocabulary, singulars
 from ..weights import read_checked
 from .clip import ClipEnsemble, ClipModel
-from .compose import compose
+from .compose import boxes, compose
 from .packing import unpack_bits, unpack_masks
 from .scene import SKIPPED, Scene, Thing, parse
 from .vqgan import VQGAN
@@ -155,11 +155,13 @@ class Library:
         height: int = 128,
         width: int = 128,
         variant: int = 0,
+        fill: bool = False,
         clip: ClipModel | ClipEnsemble | None = None,
     ) -> Start | None:
         """The start that fits a text best, or None if nothing in it can be drawn.
 
         `variant` 1, 2, ... choose other drawings of the first thing, in the order of `choices`.
+        `fill`: one thing is as large as the picture takes.
         Where the text names nothing, `clip` chooses the thing whose name it reads most alike.
         """
         scene, said = self.parse(text)
@@ -171,7 +173,8 @@ class Library:
         choice = list(self.choices(scene.things[0], scene.style))
         first = choice[variant % len(choice)]
         others = [next(self.choices(t, scene.style or first.style)) for t in scene.things[1:]]
-        return self.compose(scene, (first, *others), height=height, width=width, said=said)
+        asked: dict[str, Any] = dict(height=height, width=width, said=said, fill=fill)
+        return self.compose(scene, (first, *others), **asked)
 
     def _nearest_name(self, text: str, clip: ClipModel | ClipEnsemble) -> str:
         names = sorted({self._concepts[i]["name"] for i in self._drawings})
@@ -217,6 +220,7 @@ class Library:
         height: int,
         width: int,
         said: dict[str, str] | None = None,
+        fill: bool = False,
     ) -> Start:
         """A start from chosen drawings, one for each thing of the scene."""
         plain = replace(scene, style="") == Scene((Thing(scene.things[0].name),))
@@ -229,8 +233,15 @@ class Library:
             scene,
             (height, width),
             lines=[drawing.style == "line" for drawing in drawings],
+            fill=fill,
         )
         return Start(picture, scene, tuple(drawings), said or {})
+
+    def places(self, start: Start) -> list[tuple[float, float, float, float]]:
+        """Left, top, right, bottom, in pixels, of where each thing of a start stands."""
+        height, width = start.picture.shape[2:]
+        found = boxes([self.layer(d) for d in start.drawings], start.scene, (height, width))
+        return [(x - w / 2, y - h / 2, x + w / 2, y + h / 2) for (x, y, w, h), _ in found]
 
     @torch.no_grad()
     def _decoded(self, codes: torch.Tensor) -> torch.Tensor:

@@ -116,17 +116,22 @@ def parse(
     """
     text = " ".join(re.findall(r"[\w'’.-]*\w", text.lower()))
     style, text = _style(text, styles)
-    background: tuple[str, ...] = ()
-    if found := GROUND.search(text):
-        background = tuple(c for c in found.groups() if c)
-        text = " ".join((text[: found.start()] + " " + text[found.end() :]).split())
-    elif found := LAST_COLOUR.search(text):
-        background, text = (found[1],), text[: found.start()].strip()
+    background, text = split_background(text)
     things, relations = _things(text.split(), name_of, longest)
     if not things:
         return None
     relation = relations[0] if len(things) > 1 else ""
     return Scene(tuple(things[:2]), relation, style, background)
+
+
+def split_background(text: str) -> tuple[tuple[str, ...], str]:
+    """The colours of the background that a caption in small letters names, and the rest of it."""
+    if found := GROUND.search(text):
+        rest = " ".join((text[: found.start()] + " " + text[found.end() :]).split())
+        return tuple(c for c in found.groups() if c), rest
+    if found := LAST_COLOUR.search(text):
+        return (found[1],), text[: found.start()].strip()
+    return (), text
 
 
 def _style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, str]:

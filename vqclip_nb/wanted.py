@@ -1,0 +1,64 @@
+"""What settings want of a picture: the report's loss, regions, and what is kept of the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from . import objectives, terms
+from .objectives import Objective
+from .prompts import Encodings
+from .settings import Settings
+
+
+def numbers_of_views(count: int, regions: int) -> list[range]:
+    """The numbers of a step's views: `count` of the whole picture, half as many of each region."""
+    each = -(-count // 2)
+    parts = [range(count + i * each, count + (i + 1) * each) for i in range(regions)]
+    return [range(count), *parts]
+
+
+def make_objective(
+    settings: Settings, encodings: Encodings, index: int, start: Callable[[], torch.Tensor | None]
+) -> Objective:
+    """What is minimised for picture `index` of include. start: makes the picture (1, 3, h, w) that
+    is begun with, where there is one."""
+    s, enc = settings, encodings
+
+    def asked(encoding: torch.Tensor) -> Objective:
+        weights = dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta)
+        return objectives.report(encoding, enc.extras, enc.exclude, **weights)
+
+    wanted = asked(enc.include[index])
+    if s.regions:
+        whole, *parts = numbers_of_views(s.crops, len(s.regions))
+        wanted = objectives.among(whole, wanted)
+        for numbers, encoding in zip(parts, enc.regions[index], strict=True):
+            wanted = wanted + s.region_weight * objectives.among(numbers, asked(encoding))
+    kept = {terms.edges: s.keep_edges, terms.areas: s.keep_colours}
+    picture = start() if any(kept.values()) else None
+    for term, weight in kept.items():
+        if picture is not None and weight:
+            wanted = wanted + weight * term(picture)
+    return wanted
+
+
+def similarity(settings: Settings, encodings: Encodings, index: int, views: torch.Tensor) -> float:
+    """Mean cosine in [-1, 1] of the encodings (n, d) of a step's views with what is asked of each:
+    include or their region's prompt, and extras."""
+    s, enc = settings, encodings
+
+    def cosine(asked: torch.Tensor, seen: torch.Tensor) -> float:
+        wanted = s.w1 * asked if enc.extras is None else s.w1 * asked + s.w2 * enc.extras
+        return objectives.cosine(wanted, seen).item()
+
+    include, *parts = enc.include[index], *(enc.regions[index] if s.regions else ())
+    if not parts:
+        return cosine(include, views)
+    lots: Sequence[range] = numbers_of_views(s.crops, len(parts))
+    found = [
+        cosine(asked, views[own.start : own.stop])
+        for asked, own in zip([include, *parts], lots, strict=True)
+    ]
+    return sum(found) / len(found)
