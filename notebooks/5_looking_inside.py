@@ -398,7 +398,7 @@ _ = axes.set(xlabel="step", ylabel="loss"), axes.legend(), axes.grid(alpha=0.3)
 # %%
 from vqclip_nb.models.prior import ATTENTION, attention_mask, caption_tokens
 
-prior = vq.load_prior(device=pair.device)
+prior = pair.prior
 side = prior.side // prior.patch  # 2×2 cells share a token
 masks_of = {pattern: attention_mask(side, pattern) for pattern in ATTENTION}
 

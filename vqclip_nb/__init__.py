@@ -5,7 +5,7 @@ from importlib import import_module
 
 from .frames import Frame
 from .models.clip import ClipEnsemble, ClipModel
-from .models.loading import available_pairs, load_judge, load_pair, load_prior, open_pair
+from .models.loading import available_pairs, load_judge, load_pair, open_pair
 from .models.pair import Pair
 from .prompts import create_encodings
 from .prompts import strange_words as unknown_words
@@ -38,7 +38,6 @@ __all__ = [
     "grid",
     "load_judge",
     "load_pair",
-    "load_prior",
     "open_pair",
     "open_recipe",
     "replay",

@@ -18,7 +18,7 @@ from .models.pair import Pair
 from .pictures import load_image
 from .prompts import Encodings, encode_prompt, find_start
 from .regions import outside, parse_region
-from .sampling import EVERY, Sample, caption_of, conditions, draw, redraw, require_prior
+from .sampling import EVERY, Sample, caption_of, conditions, draw, redraw
 from .settings import Settings
 from .wanted import make_objective, numbers_of_views, similarity
 
@@ -58,8 +58,6 @@ class Painting:
         self.settings, self.encodings = settings, encodings
         self._place_regions()
         self.slowed = 0
-        if settings.prior:
-            self._check_prior()
         self._caption: tuple[tuple | None, Any] = (None, None)
         self._found: tuple[tuple | None, Start | Sample | None] = (None, None)
         # Seeded before the latent is drawn, and apart from the global generator.
@@ -183,8 +181,6 @@ class Painting:
 
     def apply(self, settings: Settings, encodings: Encodings) -> None:
         """Other live settings, from the next step on."""
-        if settings.prior:
-            self._check_prior()
         self.settings, self.encodings, loop = settings, encodings, self.optimization
         self._place_regions()
         loop.objective, loop.ema_decay = self._objective(), settings.ema_decay
@@ -201,15 +197,6 @@ class Painting:
             z.lerp_(start.to(z), share)
         loop.average = None
         loop.optimizer.state.pop(z, None)
-
-    def _check_prior(self) -> None:
-        """ValueError if there is no prior for a picture of this size."""
-        side = require_prior(self.pair).side * self.pair.vqgan.downsample_factor
-        if self.size != (side, side):
-            raise ValueError(
-                f"prior draws {side}×{side} pixels anew, this picture has {self.size[0]}×"
-                f"{self.size[1]}: set prior to 0, or height and width to {side}"
-            )
 
     def _redraw(self) -> None:
         """Let the prior draw a part of the cells anew: less of them, the later it is."""

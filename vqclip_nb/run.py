@@ -22,7 +22,7 @@ from .models.pair import Pair
 from .objectives import Objective, Term
 from .painting import Painting, fitting_size
 from .prompts import create_encodings, embed_pictures
-from .sampling import Sample, require_prior
+from .sampling import Sample, check_prior
 from .settings import KNOBS, Settings
 from .weights.errors import out_of_memory
 
@@ -57,11 +57,10 @@ class Run(Exports, Checkpoints):
         self.parts: dict[str, Any] = {k: v for k, v in parts.items() if v is not None}
         if settings.start == "library" and pair.library is None:
             raise ValueError(f"{pair.name} has no library of drawings: start from noise")
-        if settings.start == "prior":
-            require_prior(pair)
         settings = settings.for_pair(pair.defaults)
         factor = pair.vqgan.downsample_factor
         self.size = fitting_size(settings.height, settings.width, factor)
+        check_prior(pair, settings, self.size)
         self.settings = self.first = embed_pictures(pair, settings, self.size)
         self.encodings = create_encodings(pair, self.settings)
         self.frames: list[Frame] = []
@@ -185,6 +184,7 @@ class Run(Exports, Checkpoints):
         without another prompt too.
         """
         settings = self.settings.replace(**changes).for_pair(self.pair.defaults)
+        check_prior(self.pair, settings, self.size)
         settings = embed_pictures(self.pair, settings, self.size)
         changed = {
             k: getattr(settings, k)

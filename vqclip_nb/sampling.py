@@ -12,6 +12,7 @@ from .models.pair import Pair
 from .models.prior import Prior, caption_tokens
 from .models.vqgan import VQGAN
 from .prompts import background_suffix, encode_prompt, strongest_text
+from .settings import Settings
 from .vocabulary import substitute
 
 Caption = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # as `caption_tokens` gives it
@@ -41,6 +42,23 @@ class Sample:
             return vqgan.codebook_vectors(self.codes)
         with torch.no_grad():
             return vqgan.encode(self.picture)
+
+
+def check_prior(pair: Pair, settings: Settings, size: tuple[int, int]) -> None:
+    """ValueError if settings ask for a prior where the pair has none, or for another size of
+    picture, (height, width), than it can draw anew."""
+    if settings.start == "prior" or settings.prior:
+        side = require_prior(pair).side * pair.vqgan.downsample_factor
+        if settings.prior and size != (side, side):
+            raise ValueError(
+                f"prior draws {side}×{side} pixels anew, this one has {size[0]}×{size[1]}: "
+                f"set prior to 0, or height and width to {side}"
+            )
+        if settings.prior and settings.activation_at == "every step":
+            raise ValueError(
+                "prior draws the codes themselves, the activation at every step would change them: "
+                "set activation_at to start, or prior to 0"
+            )
 
 
 def require_prior(pair: Pair) -> Prior:

@@ -1,0 +1,129 @@
+"""Starts that the prior draws, and cells that it draws anew while a picture forms."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+import vqclip_nb as vq
+from vqclip_nb.models.loading import load_shape_judge
+from vqclip_nb.pictures import to_pil
+from vqclip_nb.sampling import caption_of, conditions, draw, fitted, redraw
+
+SIZE = (128, 128)
+
+
+def drawn(pair, prompt, count=2, size=SIZE, seed=0, **how):
+    generator = torch.Generator().manual_seed(seed)
+    return draw(pair, prompt, count=count, size=size, generator=generator, **how)
+
+
+def finished(pair, **settings):
+    run = vq.Run(pair, vq.Settings(total_iter=6, crops=4, **settings))
+    list(run)
+    return run
+
+
+def test_what_it_draws_is_named_by_a_judge_that_never_guides(pair):
+    judge = load_shape_judge(device="cpu")
+    names = (
+        "key",
+        "pizza",
+        "sunflower",
+        "rooster",
+        "telephone",
+        "Christmas tree",
+        "carrot",
+        "star",
+    )
+    ranks = [judge.rank(to_pil(drawn(pair, f"a {n}", 1)[0].picture[0]), n) for n in names]
+    assert np.mean(np.array(ranks) <= 5) >= 0.75, dict(zip(names, ranks, strict=True))
+
+
+def test_the_best_comes_first_and_a_seed_draws_the_same_again(pair):
+    samples = drawn(pair, "a dragon", 4)
+    alike = [s.similarity for s in samples]
+    assert alike == sorted(alike, reverse=True) and alike[0] > alike[-1]
+    again, other = drawn(pair, "a dragon", 4), drawn(pair, "a dragon", 4, seed=1)
+    assert torch.equal(samples[0].picture, again[0].picture)
+    assert not torch.equal(samples[0].picture, other[0].picture)
+
+
+def test_the_background_follows_the_prompt_and_white_is_the_usual(pair):
+    [blue], [white] = drawn(pair, "a key on a blue background", 1), drawn(pair, "a key", 1)
+    border = [s.picture[0, :, :6].mean((1, 2)) for s in (blue, white)]
+    assert border[0][2] > border[0][0] + 0.2 and border[1].min() > 0.9
+
+
+def test_the_caption_is_the_strongest_text_in_words_that_it_knows(pair):
+    assert caption_of(pair, "a fox:1 | an owl:2") == "an owl on a white background"
+    assert caption_of(pair, "a fox", "on a red background") == "a fox on a red background"
+    assert "lighthouse" not in caption_of(pair, "a lighthouse")
+    assert caption_of(pair, "a fox:-1 | an owl:-2") == ""
+
+
+def test_other_sizes_get_the_drawing_in_the_middle(pair):
+    [wide] = drawn(pair, "a key", 1, size=(64, 160))
+    assert wide.picture.shape == (1, 3, 64, 160) and wide.codes is None
+    assert wide.picture[..., :40].min() > 0.6 and wide.picture[..., 48:112].min() < 0.6
+    assert torch.equal(fitted(torch.ones(1, 3, 8, 8), (4, 4)), torch.ones(1, 3, 4, 4))
+    run = finished(pair, include=["a key"], start="prior", height=64, width=160)
+    assert run.image.size == (160, 64)
+
+
+def test_cells_drawn_anew_follow_rest_and_caption_and_the_others_stay(pair):
+    [key] = drawn(pair, "a key", 1)
+    z = key.latent(pair.vqgan)
+    given = dict(gradient=None, generator=torch.Generator().manual_seed(0))
+    caption = conditions(pair, key.caption)
+    same, none = redraw(pair, caption, z, share=0.0, **given)
+    assert torch.equal(same, z) and not none.any()
+    new, anew = redraw(pair, caption, z, share=0.5, **given)
+    assert 0.3 < anew.float().mean() < 0.7
+    assert torch.equal(new[0][:, ~anew], z[0][:, ~anew]) and not torch.equal(new, z)
+    picture = pair.vqgan.synthesize(new)
+    noise = torch.where(anew, z.flatten(2)[..., torch.randperm(256)].view_as(z), z)
+    away = [(p - key.picture).abs().mean() for p in (picture, pair.vqgan.synthesize(noise))]
+    assert away[0] < 0.5 * away[1]
+
+
+def test_a_gradient_pushes_towards_the_codes_that_lower_the_loss(pair):
+    [key] = drawn(pair, "a key", 1)
+    z = key.latent(pair.vqgan)
+    wanted = pair.vqgan.codebook.weight[7]
+    gradient = -100 * wanted[None, :, None, None].expand_as(z)
+    both = []
+    for g in (None, gradient):
+        generator = torch.Generator().manual_seed(0)
+        new, anew = redraw(pair, conditions(pair, key.caption), z, g, 0.5, generator)
+        both.append((new[0][:, anew] * wanted[:, None]).sum(0).mean())
+    assert both[1] > both[0]
+
+
+def test_a_run_with_the_prior_paints_the_same_again_and_goes_on_where_it_stopped(pair, tmp_path):
+    settings = dict(include=["a key"], start="noise", prior=0.8)
+    run, plain = finished(pair, **settings), finished(pair, include=["a key"], start="noise")
+    assert np.asarray(run.image).tobytes() != np.asarray(plain.image).tobytes()
+    half = vq.Run(pair, vq.Settings(total_iter=6, crops=4, **settings))
+    for _ in range(3):
+        half.step()
+    half.save(tmp_path / "half")
+    resumed = vq.Run.resume(tmp_path / "half", pair)
+    list(resumed)
+    assert np.asarray(resumed.image).tobytes() == np.asarray(run.image).tobytes()
+    run.save_png(tmp_path / "a.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = vq.replay(tmp_path / "a.png", pair)
+    assert np.asarray(again.image).tobytes() == np.asarray(run.image).tobytes()
+
+
+def test_what_cannot_be_is_said_at_once(pair):
+    with pytest.raises(ValueError, match="prior draws 128×128 pixels anew, this one"):
+        vq.Run(pair, vq.Settings(include=["a key"], prior=0.5, height=64, width=64))
+    run = vq.Run(pair, vq.Settings(include=["a key"], start="noise", height=64, width=64))
+    with pytest.raises(ValueError, match="set prior to 0"):
+        run.change(prior=0.5)
+    run.step()  # as before
+    assert not run.settings.prior
