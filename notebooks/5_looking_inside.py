@@ -468,7 +468,7 @@ _ = [at.plot(16 * (asking % side + 0.5), 16 * (asking // side + 0.5), "ro") for 
 # %% [markdown]
 # Bright is what the token attends to. The first and the last block look nearby, the middle ones also at the caption.
 #
-# **Sampling, cell by cell**: in each of twelve steps the network gives every masked cell a distribution over the 2,048
+# **Sampling, cell by cell**: in each of eight steps the network gives every masked cell a distribution over the 2,048
 # codes, one is drawn for each, and the surest of them stay.
 
 # %%
@@ -483,7 +483,7 @@ codes = prior.sample(
 # %%
 film = [*steps, codes][1:]
 shown = [to_pil(drawn(step[i : i + 1])[0]) for i in range(len(texts)) for step in film]
-contact_sheet(shown, [f"step {i + 1}" for i in range(12)] * len(texts), columns=12, inches=1.3)
+contact_sheet(shown, [f"step {i + 1}" for i in range(8)] * len(texts), columns=8, inches=1.6)
 
 # %% [markdown]
 # **Likelihood**: how probable does it find codes that somebody else drew? 24 drawings of the library; the same codes in
@@ -510,16 +510,28 @@ figure, axes = plt.subplots(figsize=(7, 2), layout="constrained")
 for name, values in likely.items():
     mean, half = mean_interval(values.tolist())
     axes.errorbar(mean, f"{name}: {mean:.2f}", xerr=half, fmt="o", capsize=3)
-(
-    axes.axvline(-torch.tensor(prior.codes).log(), color="gray"),
-    axes.invert_yaxis(),
-    axes.grid(alpha=0.3),
-)
+axes.axvline(-torch.tensor(prior.codes).log(), color="gray")
+axes.invert_yaxis(), axes.grid(alpha=0.3)
 _ = axes.set(xlabel="nats for a cell, mean and 95 % interval of 24; grey: all codes as likely")
 
 # %% [markdown]
 # What somebody drew is more likely than the same codes in any order, and its own caption makes it likelier than another:
-# it learned shapes and words. To draw well takes more: its samples have the right colours and outlines and ragged insides.
+# it learned shapes and words.
+#
+# A run may begin with what it draws (`start="prior"`), and let it draw a part of the cells anew on the way (`prior=1`),
+# which the report's start from noise needs most. Same prompt, same seed:
+
+# %%
+ways = {"noise": dict(start="noise"), "noise, cells drawn anew": dict(start="noise", prior=1.0)}
+ways["the prior"] = dict(start="prior")
+runs = [
+    vq.Run(pair, vq.Settings(include="a rooster", total_iter=40, **how)) for how in ways.values()
+]
+finished = [list(run)[-1].image for run in runs]
+contact_sheet(finished, [f"from {name}" for name in ways], columns=3)
+
+# %% [markdown]
+# From noise alone CLIP is content with a rooster's colours; the prior knows where they belong.
 #
 # ## A picture in one pass
 # Khan and others (2021) train a network that goes from a text to a face in one pass. The report calls their GAN

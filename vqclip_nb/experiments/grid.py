@@ -191,6 +191,7 @@ def _facts(source: Source, key: bytes, judge: str | None, again: str = "") -> di
         "hashes": {**pair.hashes, "judge": its_judge.hashes["clip"] if its_judge else None},
         "adds": [pair.facts.default_background, pair.clip.dropout],
         "library": pair.library.digest if pair.library else None,
+        "prior": pair.prior.digest if pair.prior else None,
         "defaults": dict(pair.defaults),
     }
 

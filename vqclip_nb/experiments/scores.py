@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ..models.clip import ClipModel
-from ..models.pair import EMOJI
+from ..models.pair import EMOJI, Pair
 from ..pictures import to_tensor
 from ..prompts import encode_prompt
+from ..sampling import caption_of, conditions, require_prior
 from ..vocabulary import substitute
 from .intervals import present
 
@@ -64,6 +65,24 @@ def rank(clip: ClipModel, image: Image.Image, text: str, distractors: Sequence[s
     counts = torch.tensor([not re.search(rf"\b{re.escape(d)}\b", text, re.I) for d in texts])
     scores = _finite(_encoded(clip, texts) @ picture_encoding(clip, image)[0], clip, "distractors")
     return 1 + int((scores.cpu()[counts] > similarity(clip, image, text)).sum())
+
+
+@torch.no_grad()
+def likelihood(pair: Pair, image: Image.Image, prompt: str, *, orders: int = 4) -> float:
+    """How probable the pair's prior finds a picture's codes under a prompt, in nats for a cell: a
+    score that neither CLIP nor a judge of CLIP's kind has a part in.
+
+    The picture is brought to the prior's size. orders: of drawing, whose mean it is. ValueError
+    if the pair has no prior.
+    """
+    prior = require_prior(pair)
+    side = prior.side * pair.vqgan.downsample_factor
+    picture = to_tensor(image.resize((side, side), Image.Resampling.BICUBIC)).to(pair.device)
+    codes = pair.vqgan.codebook_indices(pair.vqgan.encode(picture))
+    caption = conditions(pair, caption_of(pair, prompt))
+    generator = torch.Generator().manual_seed(0)
+    found = [prior.log_likelihood(codes, *caption, generator=generator) for _ in range(orders)]
+    return torch.stack(found).mean().item()
 
 
 def _finite(scores: torch.Tensor, clip: ClipModel, what: str) -> torch.Tensor:

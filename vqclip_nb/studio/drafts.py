@@ -23,6 +23,8 @@ def draft_settings(settings: Settings, like: Image.Image | None = None) -> list[
     picture that all of them start from."""
     cheap = {k: min(v, getattr(settings, k)) for k, v in PRESETS["draft"].items()}
     first, start = 0, {}
+    if settings.start == "prior" and like is None:  # what it draws can be seen at once
+        cheap |= dict(total_iter=1, start_strength=1.0)
     if like is not None:  # another seed than that of the picture itself
         first, start = 1, dict(init_image=to_data_url(to_tensor(like)), start_strength=LIKE)
     return [
