@@ -17,7 +17,7 @@ from .models.library import Start
 from .models.pair import Pair
 from .pictures import load_image
 from .prompts import Encodings, encode_prompt, find_start
-from .regions import outside, parse_region
+from .regions import Area, outside, parse_region
 from .sampling import EVERY, Sample, caption_of, conditions, draw, redraw
 from .settings import Settings
 from .wanted import make_objective, numbers_of_views, similarity
@@ -56,7 +56,7 @@ class Painting:
     ) -> None:
         self.pair, self.index, self.size, self.parts = pair, index, size, parts
         self.settings, self.encodings = settings, encodings
-        self._place_regions()
+        self.areas = self.areas_of(settings)
         self.slowed = 0
         self._caption: tuple[tuple | None, Any] = (None, None)
         self._found: tuple[tuple | None, Start | Sample | None] = (None, None)
@@ -112,7 +112,12 @@ class Painting:
             if s.start == "prior":
                 found: Start | Sample | None = self._drawn(*asked)
             elif s.regions:
-                found = find_collage(self.pair, *asked, regions=self.regions, size=self.size)
+                found = find_collage(
+                    self.pair,
+                    *asked,
+                    regions=[parse_region(text) for text in s.regions],
+                    size=self.size,
+                )
             else:
                 found = find_start(self.pair, *asked, size=self.size)
             self._found = (*asked, *s.regions), found
@@ -148,11 +153,12 @@ class Painting:
         shares = zip(seen, numbers_of_views(s.crops, len(self.areas)), strict=True)
         return torch.cat([create_crops(part, len(own), side, **shaken) for part, own in shares])
 
-    def _place_regions(self) -> None:
-        if self.settings.regions and (own := {"crops", "objective"} & self.parts.keys()):
+    def areas_of(self, settings: Settings) -> list[Area]:
+        """Where the regions of settings are; ValueError for one that has no place here, or where
+        crops or objective are not the loop's own."""
+        if settings.regions and (own := {"crops", "objective"} & self.parts.keys()):
             raise ValueError(f"regions need the loop's own {' and '.join(sorted(own))}")
-        self.regions = [parse_region(text) for text in self.settings.regions]
-        self.areas = [region.area(self.size) for region in self.regions]
+        return [parse_region(text).area(self.size) for text in settings.regions]
 
     def _objective(self) -> objectives.Objective:
         if "objective" in self.parts:
@@ -181,8 +187,8 @@ class Painting:
 
     def apply(self, settings: Settings, encodings: Encodings) -> None:
         """Other live settings, from the next step on."""
-        self.settings, self.encodings, loop = settings, encodings, self.optimization
-        self._place_regions()
+        self.areas, loop = self.areas_of(settings), self.optimization
+        self.settings, self.encodings = settings, encodings
         loop.objective, loop.ema_decay = self._objective(), settings.ema_decay
         for group in loop.optimizer.param_groups:
             group["lr"] = settings.learning_rate * 0.5**self.slowed

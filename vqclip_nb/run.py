@@ -200,6 +200,8 @@ class Run(Exports, Checkpoints):
                 f"include has {len(settings.include)} entries, but picture {self.index + 1} is "
                 "forming: keep at least as many"
             )
+        if not self.done:
+            self.painting.areas_of(settings)  # that they have a place, before anything changes
         asked = {"include", "exclude", "extras", "regions"} & changed.keys()
         if asked:
             self.encodings = create_encodings(self.pair, settings)

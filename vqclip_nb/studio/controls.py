@@ -30,6 +30,8 @@ def make_control(name: str, value: Any) -> w.Widget:
         control = w.IntText(value=value, **options)
     elif kind == "float":
         control = w.FloatText(value=value, step=0.01, **options)
+    elif kind == "list[str]" and name != "include":
+        control = w.Textarea(value="\n".join(value), rows=3, **options)
     else:
         control = w.Text(value="".join(value[:1]) if name == "include" else value, **options)
     tip(control, k.help)
@@ -114,9 +116,11 @@ class Controls(Mapping[str, w.Widget]):
     def value(self, name: str) -> Any:
         """What a control says, as the setting's value."""
         value = self[name].value
-        if name != "include":
+        if TYPES[name] != "list[str]":
             return value
-        return [line.strip() for line in (value, *self.more.value.splitlines()) if line.strip()]
+        if name == "include":
+            value += f"\n{self.more.value}"
+        return [line.strip() for line in value.splitlines() if line.strip()]
 
     @property
     def settings(self) -> Settings:
@@ -149,6 +153,8 @@ class Controls(Mapping[str, w.Widget]):
                 if name == "include":
                     value = [value] if isinstance(value, str) else value
                     self.more.value, value = "\n".join(value[1:]), value[0]
+                elif TYPES[name] == "list[str]":
+                    value = "\n".join(value)
                 self[name].value = value
 
     def follow(self, pair: Pair) -> None:

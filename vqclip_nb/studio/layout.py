@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 MAIN = ("total_iter", "learning_rate")
 BESIDE = ("seed", "loosen", "init_image")  # these have a place of their own
-STARTS = ("start", "start_strength", "keep_edges")
+REGIONS = ("regions", "region_weight")
+STARTS = ("start", "start_strength", "keep_edges", "prior")
 
 
 def lay_out(studio: Studio) -> list[w.Widget]:
@@ -76,10 +77,11 @@ def _side(studio: Studio) -> w.VBox:
 
 def _drawers(studio: Studio) -> w.Accordion:
     c = studio.controls
-    rest = [n for n in c if n not in (*PROMPTS, *MAIN, *BESIDE, *STARTS)]
+    rest = [n for n in c if n not in (*PROMPTS, *MAIN, *BESIDE, *STARTS, *REGIONS)]
     starts = _column(
         studio.start_picture.box, *(with_slider(n, c[n]) for n in STARTS), name="vq-drawer"
     )
+    regions = _column(*(with_slider(n, c[n]) for n in REGIONS), name="vq-drawer")
     queue = _column(
         studio.queue.text,
         _line(studio.buttons["Add to the queue"], name="vq-buttons"),
@@ -98,6 +100,7 @@ def _drawers(studio: Studio) -> w.Accordion:
         "Gallery": studio.gallery.box,
         "Queue": queue,
         "Start picture": starts,
+        "Regions": regions,
         "More controls": more,
         "What each control does": w.HTML(_help()),
     }

@@ -13,6 +13,7 @@ from .callbacks import Callbacks
 from .controls import PROMPTS, Controls
 from .messages import Messages, for_people
 
+TYPED = (*PROMPTS, "regions")
 TYPING = 0.7  # seconds without a key until a prompt counts as typed
 
 
@@ -34,7 +35,7 @@ class Steering:
         if not self.check() or self.run is None or self.run.done or name == "loosen":
             return
         if KNOBS[name].live:
-            self.touched[name] = time.monotonic() if name in PROMPTS else 0.0
+            self.touched[name] = time.monotonic() if name in TYPED else 0.0
             self.messages.say("now", f"{label(name)}: changes with the next step")
         else:
             self.messages.say(
@@ -47,7 +48,8 @@ class Steering:
         self.messages.say("controls", for_people(wrong), "error")
         pair, found = self.controls.pair, {}
         include, exclude, extras = (self.controls.value(name) for name in PROMPTS)
-        for text in (*include, exclude, extras):
+        regions = [r.partition(":")[2] for r in self.controls.value("regions")]
+        for text in (*include, exclude, extras, *regions):
             try:
                 found.update(strange_words(pair, text))
             except ValueError as e:
@@ -76,7 +78,7 @@ class Steering:
         values = {n: self.controls.value(n) for n in touched if KNOBS[n].live}
         if not values:
             return
-        asked = values.keys() & set(PROMPTS)
+        asked = values.keys() & set(TYPED)
         loosen = {"loosen": self.controls.value("loosen")} if asked else {}
         try:
             self.run.change(**values, **{k: v for k, v in loosen.items() if v})
