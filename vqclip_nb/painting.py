@@ -42,7 +42,8 @@ class Painting:
     """Picture number `index` of include on its way.
 
     settings: nothing left empty. size: (height, width), multiples of the generator's step. parts:
-    what replaces a part of the loop, as `Run` takes it.
+    what replaces a part of the loop, as `Run` takes it. attempt: which of the settings' tries it
+    is, from 0; None is the first, until one is chosen.
     """
 
     def __init__(
@@ -53,15 +54,17 @@ class Painting:
         index: int,
         size: tuple[int, int],
         parts: Mapping[str, Any],
+        attempt: int | None = 0,
     ) -> None:
         self.pair, self.index, self.size, self.parts = pair, index, size, parts
+        self.attempt = attempt
         self.settings, self.encodings = settings, encodings
         self.areas = self.areas_of(settings)
         self.slowed = 0
         self._caption: tuple[tuple | None, Any] = (None, None)
         self._found: tuple[tuple | None, Start | Sample | None] = (None, None)
         # Seeded before the latent is drawn, and apart from the global generator.
-        generator = torch.Generator().manual_seed(settings.seed)
+        generator = torch.Generator().manual_seed(self.seed)
         at_every_step = dict(activation=settings.activation, at=settings.activation_at)
         latent = Latent(self._start(generator), **at_every_step).to(pair.device)
         make = parts.get("optimizer") or self._adamw
@@ -76,6 +79,11 @@ class Painting:
             ema_decay=settings.ema_decay,
         )
         self.good = self.state()  # before the last step that went well
+
+    @property
+    def seed(self) -> int:
+        """The settings' own, or that of a later try."""
+        return self.settings.seed + (self.attempt or 0)
 
     # -- the parts
 
@@ -108,7 +116,7 @@ class Painting:
         if s.init_image or s.start == "noise":
             return None
         asked = (s.include[self.index], s.extras, s.drawing)
-        if self._found[0] != (*asked, *s.regions):
+        if self._found[0] != (key := (*asked, *s.regions, self.seed)):
             if s.start == "prior":
                 found: Start | Sample | None = self._drawn(*asked)
             elif s.regions:
@@ -120,12 +128,12 @@ class Painting:
                 )
             else:
                 found = find_start(self.pair, *asked, size=self.size)
-            self._found = (*asked, *s.regions), found
+            self._found = key, found
         return self._found[1]
 
     def _drawn(self, prompt: str, extras: str, drawing: int) -> Sample:
         """What the prior draws with the seed, best first."""
-        generator = torch.Generator().manual_seed(self.settings.seed)
+        generator = torch.Generator().manual_seed(self.seed)
         drawn = draw(self.pair, prompt, extras, size=self.size, generator=generator)
         return drawn[drawing % len(drawn)]
 
@@ -223,12 +231,16 @@ class Painting:
 
     def state(self) -> State:
         """What it takes to go on bit for bit."""
-        return self.optimization.state_dict() | {"slowed": torch.tensor(self.slowed)}
+        attempt = -1 if self.attempt is None else self.attempt
+        own = {"slowed": torch.tensor(self.slowed), "attempt": torch.tensor(attempt)}
+        return self.optimization.state_dict() | own
 
     def load(self, state: State) -> None:
         """Go back, or on, to what `state` gave; the settings are those of now."""
         self.optimization.load_state_dict(state)
         self.slowed, self.good = int(state["slowed"]), state
+        attempt = int(state.get("attempt", 0))  # runs saved before there were tries lack it
+        self.attempt = None if attempt < 0 else attempt
         self.apply(self.settings, self.encodings)
 
     def take(self, before: State) -> Taken | None:

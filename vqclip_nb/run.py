@@ -24,6 +24,7 @@ from .painting import Painting, fitting_size
 from .prompts import create_encodings, embed_pictures
 from .sampling import Sample, check_prior
 from .settings import KNOBS, Settings
+from .tries import choose, steps_ahead
 from .weights.errors import out_of_memory
 
 STATES_KEPT = 64  # frames that can be continued from; beyond that every other one forgets its state
@@ -39,7 +40,8 @@ class Run(Exports, Checkpoints):
 
     frames: what was shown and kept. history: (index, iteration, loss, similarity) of every step.
     changes: (length of history, what changed). size: (height, width) in pixels. first: the settings
-    at the start; settings: those of now.
+    at the start; settings: those of now. tried: the similarity that each of the tries for the
+    picture of now came to.
     """
 
     def __init__(
@@ -74,9 +76,12 @@ class Run(Exports, Checkpoints):
         """Picture `index` from its start; past the last one, nothing is left to do."""
         self.index = index
         if not self.done:
-            self.painting = Painting(
-                self.pair, self.settings, self.encodings, index, self.size, self.parts
-            )
+            self.tried: list[float] = []
+            self.painting = self._painting(0 if self.settings.tries == 1 else None)
+
+    def _painting(self, attempt: int | None) -> Painting:
+        about = (self.pair, self.settings, self.encodings, self.index, self.size, self.parts)
+        return Painting(*about, attempt)
 
     # -- where it stands
 
@@ -92,8 +97,11 @@ class Run(Exports, Checkpoints):
     @property
     def seconds_left(self) -> float:
         """Estimate from the steps so far; 0 before the first."""
-        left = (len(self.settings.include) - self.index) * self.settings.total_iter - self.iteration
-        return self.seconds / max(1, len(self.history)) * max(0, left)
+        count, ahead = len(self.settings.include), steps_ahead(self.settings)
+        begun = self.index + (self.iteration > 0)  # pictures whose tries are done
+        left = (count - self.index) * self.settings.total_iter - self.iteration
+        left += (count - begun) * ahead
+        return self.seconds / max(1, len(self.history) + begun * ahead) * max(0, left)
 
     @property
     def start(self) -> Start | Sample | None:
@@ -114,7 +122,8 @@ class Run(Exports, Checkpoints):
     # -- steps
 
     def step(self) -> Frame:
-        """One optimisation step; StopIteration when all pictures are done.
+        """One optimisation step; StopIteration when all pictures are done. The first of a picture
+        takes longer where several seeds are tried: their steps come before it.
 
         An error or an interrupt leaves the run as it was before. A picture that leaves the numbers
         goes back a step and on at half the rate, three times at most; then it ends with its last
@@ -142,7 +151,11 @@ class Run(Exports, Checkpoints):
         return frame
 
     def _step(self, before: State) -> Frame:
-        s, painting, at = self.settings, self.painting, self.iteration
+        s, at = self.settings, self.iteration
+        if self.painting.attempt is None:
+            self.painting = choose(self._painting, s.tries, self.tried)
+            before = self.painting.state()
+        painting = self.painting
         taken = painting.take(before)
         last = taken is None or at + 1 >= s.total_iter
         if taken is None:  # the last good picture stands
@@ -206,6 +219,8 @@ class Run(Exports, Checkpoints):
         if asked:
             self.encodings = create_encodings(self.pair, settings)
         was_done, self.settings = self.done, settings
+        if not was_done and self.painting.attempt is None:
+            self.tried = []  # with the settings of then
         if changed:
             self.changes.append((len(self.history), changed))
         if was_done:

@@ -130,6 +130,14 @@ class Settings:
     seed: int = knob(
         0, "same seed, settings and machine: same bytes", low=0, high=2**32 - 1, live=False
     )
+    tries: int = knob(
+        1,
+        "seeds that are painted for a tenth of the steps; the one that CLIP likes best is painted",
+        low=1,
+        high=16,
+        unit="seeds",
+        live=False,
+    )
     weight_decay: float = knob(
         None,
         "AdamW's pull of the latent towards zero",

@@ -36,14 +36,8 @@ from ..settings import Settings
 from ..vocabulary import singulars
 from .captions import article
 from .data import COLOURS, STYLES, TRAINED
-from .measure import dressed
+from .measure import EVERYDAY, dressed
 
-EVERYDAY = """
-a cat, sunset over the ocean, a red car, pineapple in a bowl, a portrait of a woman
-cyberpunk city at night, an apple on a table, two dogs, a happy robot, the Eiffel tower
-abstract art, a dragon breathing fire, mountain lake, a green frog in oil painting style
-happy birthday, a house in the snow, pizza, a spaceship, owl, a purple elephant
-"""
 KINDS = ("single", "dressed", "scenes", "everyday")
 LINKS = ("next to", "above", "below", "on", "in", "and")
 

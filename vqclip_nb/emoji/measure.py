@@ -3,9 +3,12 @@
     python -m vqclip_nb.emoji.measure read DATA      # names in an unseen style, reconstructions
     python -m vqclip_nb.emoji.measure paint OUT      # paints prompts; the judge says what it sees
     python -m vqclip_nb.emoji.measure sheet OUT      # 64 prompts, a picture of each
+    python -m vqclip_nb.emoji.measure everyday OUT   # 20 that people really type, alike
+    python -m vqclip_nb.emoji.measure candidates OUT # 12 prompts, four seeds of each
 
-DATA is what `vqclip_nb.emoji.data` wrote. OUT gets a picture for each prompt, and
-sheet.png; what is there is not painted again.
+DATA is what `vqclip_nb.emoji.data` wrote. OUT gets the pictures and a sheet of them, named as
+what was asked for, a PNG and a JPEG; what is there is not painted again. From the candidates one
+chooses by eye what is shown first.
 """
 
 from __future__ import annotations
@@ -48,6 +51,20 @@ a line drawing of a fox, a sticker of a robot on a yellow background, a blue cat
 a flat icon of a tree on a pink background, a green heart on a black background
 a cartoon of a ghost on a purple background
 """
+EVERYDAY = """
+a cat, sunset over the ocean, a red car, pineapple in a bowl, a portrait of a woman
+cyberpunk city at night, an apple on a table, two dogs, a happy robot, the Eiffel tower
+abstract art, a dragon breathing fire, mountain lake, a green frog in oil painting style
+happy birthday, a house in the snow, pizza, a spaceship, owl, a purple elephant
+"""
+CANDIDATES = """
+a pineapple on a white background, a sunflower on a blue background, a fire on a black background
+a purple elephant, a 3d render of a strawberry on a pink background, an owl next to a tree
+a pineapple in a bowl, a fox, a rocket on a dark blue background, a butterfly on a white background
+a pineapple on a blue background, a cupcake
+"""
+SHEETS = {"sheet": SHEET, "everyday": EVERYDAY, "candidates": CANDIDATES}
+SEEDS = (0, 1, 2, 3)  # of a candidate
 
 
 def plain(count: int) -> list[str]:
@@ -77,6 +94,21 @@ def paint(prompts: list[str], folder: Path, workers: int, changes: dict) -> pand
     own = dict(initializer=torch.set_num_threads, initargs=(1,), mp_context=get_context("spawn"))
     with ProcessPoolExecutor(workers, **own) as executor:
         return grid("emoji", folder=folder, executor=executor, include=prompts, **changes)
+
+
+def paint_sheet(what: str, out: Path, *, workers: int, changes: dict) -> None:
+    """OUT/WHAT.png and .jpg: each prompt's picture with the prompt below; of candidates one for
+    each seed, with the seed."""
+    prompts = re.split(r", |\n", SHEETS[what].strip())
+    seeds = {"seed": list(SEEDS)} if what == "candidates" else {}
+    frame = paint(prompts, out, workers, seeds | changes)
+    titles = frame.include
+    if seeds:
+        titles = [f"{p}, seed {s}" for p, s in zip(frame.include, frame.seed, strict=True)]
+    columns = 8 if what != "everyday" else 5
+    sheet = contact_sheet([Image.open(p) for p in frame.picture], list(titles), columns=columns)
+    sheet.savefig(out / f"{what}.png", dpi=100)
+    sheet.savefig(out / f"{what}.jpg", dpi=100, pil_kwargs={"quality": 85})
 
 
 def measure_painting(out: Path, *, count: int, workers: int, changes: dict) -> dict[str, float]:
@@ -126,18 +158,15 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("read", "paint", "sheet"))
+    parser.add_argument("what", choices=("read", "paint", *SHEETS))
     parser.add_argument("path", type=Path)
     parser.add_argument("--count", type=int, default=100, help="plain prompts to paint")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="painting processes")
     parser.add_argument("--settings", type=json.loads, default={}, help="changes, as JSON")
     args = parser.parse_args(argv)
     work = dict(workers=args.workers, changes=args.settings)
-    if args.what == "sheet":
-        prompts = re.split(r", |\n", SHEET.strip())
-        pictures = paint(prompts, args.path, **work).picture
-        sheet = contact_sheet([Image.open(p) for p in pictures], prompts)
-        sheet.savefig(args.path / "sheet.png", dpi=100)
+    if args.what in SHEETS:
+        paint_sheet(args.what, args.path, **work)
         return
     if args.what == "read":
         figures = measure_reading(args.path)
