@@ -145,7 +145,8 @@ def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio,
     pair.library = Drawings()
     studio.start_picture.follow(pair)
     start = studio.controls["start"]
-    assert start.options == ("noise", "library") and not studio.start_picture.note.value
+    assert start.options == ("noise", "library", "prior")
+    assert not studio.start_picture.note.value
     start.value = "library"
     assert "starts from: apple, noto" in studio.start_picture.note.value
     assert not studio.controls["start_strength"].disabled
@@ -159,7 +160,7 @@ def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio,
 
 def test_only_starts_that_the_pair_has_are_offered(studio, pair):
     start = studio.controls["start"]
-    assert start.options == ("noise", "library")
+    assert start.options == ("noise", "library", "prior")
     studio.start_picture.follow(dataclasses.replace(pair, vqgan_hash="0"))
     assert start.options == ("noise",) and start.layout.display == "none"
     assert studio.controls["start_strength"].disabled and studio.controls["keep_edges"].disabled
