@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
@@ -52,3 +53,16 @@ def noise(
 def blend(start: torch.Tensor, noise: torch.Tensor, strength: float) -> torch.Tensor:
     """A start (1, channels, h, w) of which `strength` in [0, 1] is seen; the rest is noise."""
     return start if strength == 1 else torch.lerp(noise.to(start), start, strength)
+
+
+def fitting_size(height: int, width: int, factor: int) -> tuple[int, int]:
+    """Height and width in pixels as whole cells of `factor` pixels, one at least; a warning says
+    if that is not what was asked."""
+    fitting = (max(factor, height // factor * factor), max(factor, width // factor * factor))
+    if fitting != (height, width):
+        warnings.warn(
+            f"{height}×{width} becomes {fitting[0]}×{fitting[1]}: this generator paints in steps "
+            f"of {factor} pixels",
+            stacklevel=3,
+        )
+    return fitting

@@ -18,24 +18,11 @@ from .models.pair import Pair
 from .pictures import load_image
 from .prompts import Encodings, encode_prompt, find_start
 from .regions import Area, outside, parse_region
-from .sampling import EVERY, Sample, caption_of, conditions, draw, redraw
+from .sampling import EVERY, Sample, caption_of, conditions, draw, redraw_cells
 from .settings import Settings
 from .wanted import make_objective, numbers_of_views, similarity
 
 SLOWED = 3  # times that a picture which left the numbers is tried again at half the rate
-
-
-def fitting_size(height: int, width: int, factor: int) -> tuple[int, int]:
-    """Height and width in pixels as whole cells of `factor` pixels, one at least; a warning says
-    if that is not what was asked."""
-    fitting = (max(factor, height // factor * factor), max(factor, width // factor * factor))
-    if fitting != (height, width):
-        warnings.warn(
-            f"{height}×{width} becomes {fitting[0]}×{fitting[1]}: this generator paints in steps "
-            f"of {factor} pixels",
-            stacklevel=3,
-        )
-    return fitting
 
 
 class Painting:
@@ -218,16 +205,8 @@ class Painting:
         asked = (s.include[self.index], s.extras)
         if self._caption[0] != asked:
             self._caption = asked, conditions(self.pair, caption_of(self.pair, *asked))
-        z = loop.latent.data
         share = s.prior * (1 - loop.iteration / s.total_iter)
-        new, anew = redraw(self.pair, self._caption[1], z, z.grad, share, loop.generator)
-        with torch.no_grad():
-            z.copy_(new)
-            if loop.average is not None:
-                loop.average = torch.where(anew, new, loop.average)
-            for key in ("exp_avg", "momentum_buffer"):  # where those cells were going
-                if key in (held := loop.optimizer.state.get(z, {})):
-                    held[key].masked_fill_(anew, 0)
+        redraw_cells(self.pair, self._caption[1], loop, share)
 
     def state(self) -> State:
         """What it takes to go on bit for bit."""

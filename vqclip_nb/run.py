@@ -16,11 +16,12 @@ from PIL import Image
 from .checkpoint import Checkpoints
 from .export import Exports
 from .frames import Frame
+from .latents import fitting_size
 from .loop import Crops, State
 from .models.library import Start
 from .models.pair import Pair
 from .objectives import Objective, Term
-from .painting import Painting, fitting_size
+from .painting import Painting
 from .prompts import create_encodings, embed_pictures
 from .sampling import Sample, check_prior
 from .settings import KNOBS, Settings

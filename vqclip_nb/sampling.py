@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 
+from .loop import Optimization
 from .models.clip import import_clip
 from .models.pair import Pair
 from .models.prior import Prior, caption_tokens
@@ -153,3 +154,16 @@ def redraw(
     hidden = torch.where(anew, prior.codes, index)
     drawn = prior.sample(*caption, steps=REDRAW_STEPS, generator=generator, index=hidden, push=push)
     return torch.where(anew[:, None], pair.vqgan.codebook_vectors(drawn), z), anew[0]
+
+
+@torch.no_grad()
+def redraw_cells(pair: Pair, caption: Caption, loop: Optimization, share: float) -> None:
+    """`redraw` a share of the latent of a loop, in place; those cells forget where they moved."""
+    z = loop.latent.data
+    new, anew = redraw(pair, caption, z, z.grad, share, loop.generator)
+    z.copy_(new)
+    if loop.average is not None:
+        loop.average = torch.where(anew, new, loop.average)
+    for key in ("exp_avg", "momentum_buffer"):
+        if key in (held := loop.optimizer.state.get(z, {})):
+            held[key].masked_fill_(anew, 0)
