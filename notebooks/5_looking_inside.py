@@ -50,7 +50,7 @@ from vqclip_nb.emoji.captions import article
 from vqclip_nb.experiments.intervals import mean_interval
 from vqclip_nb.experiments.scores import similarity as score
 from vqclip_nb.inside import listen
-from vqclip_nb.pictures import to_pil, to_tensor
+from vqclip_nb.pictures import to_data_url, to_pil, to_tensor
 from vqclip_nb.show import contact_sheet
 
 # %%
@@ -896,6 +896,55 @@ from IPython.display import Image
 path = run.save_gif("story.gif", fps=15)
 print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 Image(filename=path)
+
+# %% [markdown]
+# ## Control
+# A prompt says what, not where. *Regions* are parts of the picture with prompts of their own: halves, corners, a box in
+# shares of the picture, or a mask that is white there. CLIP is shown each of them alone, and the prompt has the rest.
+
+# %%
+places = {
+    "halves": ["left: a cat", "right: a house"],
+    "top and bottom": ["top: a sun", "bottom: a boat"],
+}
+places["a box"] = ["0.1 0.35 0.6 0.95: a frog", "top right: a crown"]
+quiet = dict(include="a light blue background", total_iter=40)
+placed = [list(vq.Run(pair, vq.Settings(regions=r, **quiet)))[-1].image for r in places.values()]
+contact_sheet(placed, [f"{name}: {', '.join(r)}" for name, r in places.items()], columns=3)
+
+# %% [markdown]
+# A *palette* is a term of the objective: how far each pixel is from the nearest of some colours. Here navy, gold and white.
+
+# %%
+import numpy as np
+
+from vqclip_nb.objectives import palette, prompt
+
+colours = [(0.05, 0.1, 0.4), (0.95, 0.75, 0.2), (1.0, 1.0, 1.0)]
+wanted = prompt("a fox on a white background")
+ways = {"no palette": wanted, "palette": wanted + 4 * palette(*colours)}
+free = vq.Settings(include="a fox", total_iter=60, start="prior", keep_edges=0, keep_colours=0)
+foxes = [list(vq.Run(pair, free, objective=way))[-1].image for way in ways.values()]
+
+
+# %%
+def away(image):  # share of the pixels that are far from all of the colours
+    pixels = np.asarray(image)[:, :, None] / 255 - np.array(colours)
+    return (np.linalg.norm(pixels, axis=-1).min(-1) > 0.3).mean()
+
+
+contact_sheet(foxes, [f"{name}: {away(i):.0%} far off" for name, i in zip(ways, foxes)], columns=2)
+
+# %% [markdown]
+# A *start picture* and how much of it is seen: what is left of a heart when a strawberry is painted over it.
+
+# %%
+heart = list(vq.Run(pair, vq.Settings(include="a red heart", total_iter=20)))[-1].image
+begun = dict(include="a strawberry", init_image=to_data_url(to_tensor(heart)), keep_edges=0)
+strengths = [0.1, 0.4, 0.7, 1.0]
+runs = [vq.Run(pair, vq.Settings(start_strength=s, total_iter=40, **begun)) for s in strengths]
+over = [list(run)[-1].image for run in runs]
+contact_sheet(over, [f"start strength {s:g}" for s in strengths], columns=4)
 
 # %% [markdown]
 # ## Before others see it
