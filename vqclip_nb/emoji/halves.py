@@ -4,7 +4,7 @@
     python -m vqclip_nb.emoji.halves scenes OUT     # "a cat next to a house", "a fish in a bowl"
 
 OUT gets the paintings as paintings.png, the library's drawings of the same through the VQGAN's
-codes (the ceiling) as drawings.png, and a row for each as halves.json.
+codes (to compare with) as drawings.png, and a row for each as halves.json.
 """
 
 from __future__ import annotations
