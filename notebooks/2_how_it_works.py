@@ -531,8 +531,7 @@ for name, nets in {"trained: plain": (image, text), "trained: shaken": shaken[:2
 _ = axes.set(ylabel="right of 200", ylim=(0, 1)), axes.grid(alpha=0.3), axes.legend()
 
 # %% [markdown]
-# The loop shows CLIP shaken views and noise, so it is the second network that could guide. It has the harder task and
-# would go on to learn for longer.
+# The loop shows CLIP shaken views and noise, so it is the second network that could guide. It has the harder task.
 
 # %% [markdown]
 # ### 3.2.6 Inference

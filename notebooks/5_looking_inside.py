@@ -217,7 +217,7 @@ _ = axes[4].set(xlabel="step", ylabel="cells of 256 that changed"), axes[4].lege
 
 # %%
 quick = dict(start="noise", total_iter=40, crops=8, height=96, width=96, learning_rate=0.2)
-text, unwanted = "an apple", "red"
+text, unwanted = "a rose", "red"
 pairs = [
     [
         list(vq.Run(pair, vq.Settings(include=text, exclude=out, seed=i, **quick)))[-1].image
@@ -230,13 +230,15 @@ pairs = [
 figure, axes = plt.subplots(2, 6, figsize=(11, 3.8), layout="constrained")
 for four, (plain, without) in zip(axes.reshape(4, 3), pairs):
     difference = (to_tensor(plain) - to_tensor(without))[0].abs().mean(0)
-    for at, shown in zip(four, (plain, without)):
-        at.imshow(shown)
+    for at, shown, name in zip(four, (plain, without), ("a rose", "without red")):
+        at.imshow(shown), at.set(title=name, xlabel="pixels")
     mappable = four[2].imshow(difference, vmin=0, vmax=0.6, cmap="magma")
+    four[2].set(title="difference", xlabel="pixels")
+_ = figure.colorbar(mappable, ax=axes, label="mean of the colours, of 1")
 
 # %% [markdown]
-# From left: without the exclude, with it, and the difference (mean of the colours, from 0 to 0.6 of 1), for four seeds.
-# Red goes and green comes; the difference is largest at outlines and at the border, not in the apple's middle.
+# Four seeds. The flower's red goes, green comes in its place, and the shape goes with it: to CLIP red is much of what a
+# rose is.
 #
 # **Where two CLIPs disagree**: occlusion maps of the guide, which painted, and of the judge, which did not, for the same
 # picture and word. Each map is scaled to its own largest value.
@@ -466,7 +468,8 @@ axes[0].imshow(to_pil(drawn(half)[0])), axes[0].set(title="asks: the red dot", x
 _ = [at.plot(16 * (asking % side + 0.5), 16 * (asking // side + 0.5), "ro") for at in axes]
 
 # %% [markdown]
-# Bright is what the token attends to. The first and the last block look nearby, the middle ones also at the caption.
+# Bright is what the token attends to. The first three blocks give two fifths of it to the caption, the last two an eighth;
+# the first looks at what is near.
 #
 # **Sampling, cell by cell**: in each of eight steps the network gives every masked cell a distribution over the 2,048
 # codes, one is drawn for each, and the surest of them stay.

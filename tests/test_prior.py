@@ -47,7 +47,7 @@ def test_attention_patterns_on_a_grid_of_four():
     assert local[5].nonzero()[:, 0].tolist() == [0, 1, 2, 4, 5, 6, 8, 9, 10]
     assert local[0].nonzero()[:, 0].tolist() == [0, 1, 4, 5]
     assert strided[5].nonzero()[:, 0].tolist() == [1, 4, 5, 6, 7, 9, 13]
-    with pytest.raises(ValueError, match="'wide' is not known: choose one of full, local, strided"):
+    with pytest.raises(ValueError, match="'wide' is not known: choose of full, local, strided"):
         attention_mask(4, "wide")
     with pytest.raises(ValueError, match="side=5: give a multiple of patch=2"):
         Prior(10, 5)

@@ -134,6 +134,9 @@ def test_a_likely_picture_is_one_of_the_thing_that_was_asked_for(pair):
 def test_what_cannot_be_is_said_at_once(pair):
     with pytest.raises(ValueError, match="prior draws 128×128 pixels anew, this one"):
         vq.Run(pair, vq.Settings(include=["a key"], prior=0.5, height=64, width=64))
+    for asked in (dict(start="prior"), dict(prior=0.5)):
+        with pytest.raises(ValueError, match="would draw over regions"):
+            vq.Run(pair, vq.Settings(include=["a key"], regions=["left: a cat"], **asked))
     run = vq.Run(pair, vq.Settings(include=["a key"], start="noise", height=64, width=64))
     with pytest.raises(ValueError, match="set prior to 0"):
         run.change(prior=0.5)

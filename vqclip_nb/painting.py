@@ -107,12 +107,8 @@ class Painting:
             if s.start == "prior":
                 found: Start | Sample | None = self._drawn(*asked)
             elif s.regions:
-                found = find_collage(
-                    self.pair,
-                    *asked,
-                    regions=[parse_region(text) for text in s.regions],
-                    size=self.size,
-                )
+                regions = [parse_region(text) for text in s.regions]
+                found = find_collage(self.pair, *asked, regions=regions, size=self.size)
             else:
                 found = find_start(self.pair, *asked, size=self.size)
             self._found = key, found
@@ -202,10 +198,12 @@ class Painting:
     def _redraw(self) -> None:
         """Let the prior draw a part of the cells anew: less of them, the later it is."""
         s, loop = self.settings, self.optimization
+        share = s.prior * (1 - loop.iteration / s.total_iter)
+        if share <= 0:
+            return
         asked = (s.include[self.index], s.extras)
         if self._caption[0] != asked:
             self._caption = asked, conditions(self.pair, caption_of(self.pair, *asked))
-        share = s.prior * (1 - loop.iteration / s.total_iter)
         redraw_cells(self.pair, self._caption[1], loop, share)
 
     def state(self) -> State:

@@ -46,10 +46,15 @@ class Sample:
 
 
 def check_prior(pair: Pair, settings: Settings, size: tuple[int, int]) -> None:
-    """ValueError if settings ask for a prior where the pair has none, or for another size of
-    picture, (height, width), than it can draw anew."""
+    """ValueError if settings ask for a prior where the pair has none, where it would undo regions
+    or an activation, or for another size of picture, (height, width), than it can draw anew."""
     if settings.start == "prior" or settings.prior:
         side = require_prior(pair).side * pair.vqgan.downsample_factor
+        if settings.regions:
+            raise ValueError(
+                "the prior draws one thing and would draw over regions: start from the library or "
+                "from noise, and set prior to 0; or leave regions out"
+            )
         if settings.prior and size != (side, side):
             raise ValueError(
                 f"prior draws {side}×{side} pixels anew, this one has {size[0]}×{size[1]}: "
@@ -146,11 +151,15 @@ def redraw(
     prior, codebook = require_prior(pair), pair.vqgan.codebook.weight
     index = pair.vqgan.codebook_indices(z)
     anew = (torch.rand(index.shape, generator=generator) < share).to(index.device)
-    push = None
+    gain = torch.zeros(1)
     if gradient is not None:
         gain = -gradient[0].flatten(1).T @ codebook.T  # (cells, codes)
         gain = PUSH * (gain - gain.mean(1, keepdim=True)) / gain.std().clamp(min=1e-12)
-        push = lambda *_: gain[None]  # noqa: E731
+    gain = gain.to(codebook)[None]
+
+    def push(*_: torch.Tensor) -> torch.Tensor:
+        return gain
+
     hidden = torch.where(anew, prior.codes, index)
     drawn = prior.sample(*caption, steps=REDRAW_STEPS, generator=generator, index=hidden, push=push)
     return torch.where(anew[:, None], pair.vqgan.codebook_vectors(drawn), z), anew[0]

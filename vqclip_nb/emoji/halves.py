@@ -23,6 +23,8 @@ from ..experiments.scores import concepts, rank, similarity
 from ..files import write_atomically
 from ..models.classifier import ShapeJudge
 from ..models.clip import ClipModel
+from ..models.compose import boxes
+from ..models.library import Library, Start
 from ..models.loading import load_judge, load_pair, load_shape_judge
 from ..models.pair import Pair
 from ..pictures import to_pil
@@ -74,6 +76,14 @@ def look(
     }
 
 
+def places_of(library: Library, start: Start) -> list[Box]:
+    """Where each thing of a start stands, in pixels."""
+    layers = [library.layer(drawing) for drawing in start.drawings]
+    height, width = start.picture.shape[2:]
+    found = boxes(layers, start.scene, (height, width))
+    return [(x - w / 2, y - h / 2, x + w / 2, y + h / 2) for (x, y, w, h), _ in found]
+
+
 def painted(pair: Pair, settings: Settings) -> tuple[Image.Image, Image.Image, list[Box]]:
     """A painting, the drawing that it began with through the codes, and where its things stand."""
     run = Run(pair, settings)
@@ -85,7 +95,7 @@ def painted(pair: Pair, settings: Settings) -> tuple[Image.Image, Image.Image, l
         width, height = drawing.size
         places: list[Box] = [(0, 0, width / 2, height), (width / 2, 0, width, height)]
     else:
-        places = pair.library.places(start)
+        places = places_of(pair.library, start)
     while not run.done:
         run.step()
     return run.image, drawing, places

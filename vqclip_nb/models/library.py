@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from ..vocabulary import Vocabulary, singulars
 from ..weights import read_checked
 from .clip import ClipEnsemble, ClipModel
-from .compose import boxes, compose
+from .compose import compose
 from .packing import unpack_bits, unpack_masks
 from .scene import SKIPPED, Scene, Thing, parse
 from .vqgan import VQGAN
@@ -236,12 +236,6 @@ class Library:
             fill=fill,
         )
         return Start(picture, scene, tuple(drawings), said or {})
-
-    def places(self, start: Start) -> list[tuple[float, float, float, float]]:
-        """Left, top, right, bottom, in pixels, of where each thing of a start stands."""
-        height, width = start.picture.shape[2:]
-        found = boxes([self.layer(d) for d in start.drawings], start.scene, (height, width))
-        return [(x - w / 2, y - h / 2, x + w / 2, y + h / 2) for (x, y, w, h), _ in found]
 
     @torch.no_grad()
     def _decoded(self, codes: torch.Tensor) -> torch.Tensor:

@@ -25,9 +25,7 @@ def attention_mask(side: int, pattern: str = "full", reach: int = 2) -> torch.Te
     column. ValueError for another pattern.
     """
     if pattern not in ATTENTION:
-        raise ValueError(
-            f"attention {pattern!r} is not known: choose one of {', '.join(ATTENTION)}"
-        )
+        raise ValueError(f"attention {pattern!r} is not known: choose of {', '.join(ATTENTION)}")
     place = torch.arange(side * side)
     row, column = place // side, place % side
     apart = torch.stack([row[:, None] - row, column[:, None] - column]).abs()
