@@ -4,6 +4,7 @@ nothing."""
 import _thread
 import dataclasses
 import importlib.util
+import signal
 import subprocess
 import sys
 import venv
@@ -90,12 +91,14 @@ def test_says_what_is_wrong_and_paints_nothing(words, told, capsys, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_ctrl_c_keeps_the_picture_so_far(capsys, monkeypatch, pair):
+def test_ctrl_c_keeps_the_picture_so_far(capsys, monkeypatch, pair, request):
     def load(name, device=None):
         Timer(2, _thread.interrupt_main).start()
         return pair
 
     monkeypatch.setattr(vq, "load_pair", load)
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # off in a shell's background
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, heard))
     long = ["--steps", "10000", "--crops", "1", "--size", "32"]
     assert main(["a fox", *long, "--out", "fox.png", "--out", "fox.gif"]) == 130
     assert capsys.readouterr().out.split() == ["fox.png", "fox.gif"]

@@ -108,3 +108,11 @@ def test_judging_few_crops_at_a_time_changes_nothing_but_memory(pair, small, mon
         grad = run.painting.optimization.latent.data.grad
         moved[at_once] = torch.cat([torch.tensor([frame.loss, frame.similarity]), grad.flatten()])
     torch.testing.assert_close(moved[3], moved[100], rtol=1e-3, atol=1e-6)
+
+
+def test_it_goes_on_after_an_interrupt_that_left_gradients_off():
+    optimization, other = by_hand(), by_hand()
+    with torch.no_grad():  # as an interrupt at its edge leaves it
+        steps = [optimization.step().loss for _ in range(3)]
+        assert not torch.is_grad_enabled()
+    assert steps == [other.step().loss for _ in range(3)]

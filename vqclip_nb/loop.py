@@ -80,6 +80,7 @@ class Optimization:
             self.load_state_dict(before)
             raise
 
+    @torch.enable_grad()  # an interrupt at the edge of torch.no_grad() leaves gradients off
     def _step(self, z_before: torch.Tensor) -> Taken:
         self.optimizer.zero_grad()
         z = self.latent()
