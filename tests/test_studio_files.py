@@ -102,18 +102,18 @@ def test_colab_downloads_through_its_own_call(studio, monkeypatch):
 
 
 def test_start_from_an_uploaded_picture(studio):
-    drop(studio.start_picture.upload, "notes.txt", b"no picture")
+    drop(studio.start_picture.own.upload, "notes.txt", b"no picture")
     assert "notes.txt is no picture" in said(studio, "error")
-    drop(studio.start_picture.upload, "red.png", a_png("red"))
+    drop(studio.start_picture.own.upload, "red.png", a_png("red"))
     assert not studio.controls["start_strength"].disabled
-    assert "red.png" in said(studio) and studio.start_picture.tile.box.layout.display == ""
+    assert "red.png" in said(studio) and studio.start_picture.own.tile.box.layout.display == ""
     studio.controls["learning_rate"].value = 0.001
     studio.controls["total_iter"].value = 1
     run = studio.paint()
     red, green, blue = run.image.resize((1, 1)).getpixel((0, 0))
     assert red > green + 40 and red > blue + 40
-    button(studio, "✕ remove").click()
-    assert studio.start_picture.tile.box.layout.display == "none"
+    button(studio, "✕ remove start picture").click()
+    assert studio.start_picture.own.tile.box.layout.display == "none"
 
 
 def test_a_start_picture_that_is_gone_is_said_and_the_studio_opens(

@@ -116,7 +116,7 @@ def test_more_like_this_starts_from_the_picture_that_is_looked_at(studio):
     button(studio, "seed 2").click()
     finish(studio)
     assert studio.run.done and studio.controls["init_image"].value.startswith("data:")
-    button(studio, "✕ remove").click()
+    button(studio, "✕ remove start picture").click()
     assert not studio.controls["init_image"].value
 
 

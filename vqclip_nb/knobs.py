@@ -7,7 +7,12 @@ from typing import Any
 
 MAX_TEXT = 2000  # characters of a prompt: CLIP reads 75 words at most
 # How many texts a list takes, at least and at most, and what one looks like.
-LISTS = {"include": (1, 1000, "a pineapple in a bowl"), "regions": (0, 16, "left: a cat")}
+LISTS = {
+    "include": (1, 1000, "a pineapple"),
+    "regions": (0, 16, "left: a cat"),
+    "attributes": (0, 16, "red: 0.5"),
+    "palette": (0, 6, "navy"),
+}
 MAX_PICTURE = 40_000_000  # characters of a picture inside a prompt or as the start
 
 

@@ -9,12 +9,14 @@ from typing import Any
 import torch
 
 from . import latents, objectives
+from .attributes import parse_attribute
 from .collage import find_collage
 from .crops import create_crops
 from .latents import Latent
 from .loop import Diverged, Optimization, State, Taken
 from .models.library import Start
 from .models.pair import Pair
+from .palettes import parse_colour, recolour
 from .pictures import load_image
 from .prompts import Encodings, encode_prompt, find_start
 from .regions import Area, outside, parse_region
@@ -87,7 +89,7 @@ class Painting:
             if tuple(start.shape) != shape:
                 raise ValueError(f"latent has shape {tuple(start.shape)}: this run needs {shape}")
             return start
-        if self.found:
+        if self.found and not s.palette:
             start = self.found.latent(vqgan)
         elif (picture := self.start_picture) is not None:
             with torch.no_grad():
@@ -103,14 +105,15 @@ class Painting:
         if s.init_image or s.start == "noise":
             return None
         asked = (s.include[self.index], s.extras, s.drawing)
-        if self._found[0] != (key := (*asked, *s.regions, self.seed)):
+        if self._found[0] != (key := (*asked, *s.regions, *s.attributes, self.seed)):
             if s.start == "prior":
                 found: Start | Sample | None = self._drawn(*asked)
             elif s.regions:
                 regions = [parse_region(text) for text in s.regions]
                 found = find_collage(self.pair, *asked, regions=regions, size=self.size)
             else:
-                found = find_start(self.pair, *asked, size=self.size)
+                attributes = [parse_attribute(text) for text in s.attributes]
+                found = find_start(self.pair, *asked, size=self.size, attributes=attributes)
             self._found = key, found
         return self._found[1]
 
@@ -122,13 +125,18 @@ class Painting:
 
     @property
     def start_picture(self) -> torch.Tensor | None:
-        """The picture (1, 3, h, w) that is begun with; None where that is noise."""
+        """The picture (1, 3, h, w) that is begun with, in the palette's colours if there is one;
+        None where that is noise."""
         if self.settings.init_image:
-            return load_image(self.settings.init_image, self.size)
-        if self.found is None:
+            picture = load_image(self.settings.init_image, self.size)
+        elif self.found is None:
             return None
-        with torch.no_grad():  # as the codes can show it
-            return self.pair.vqgan.synthesize(self.found.latent(self.pair.vqgan))
+        else:
+            with torch.no_grad():  # as the codes can show it
+                picture = self.pair.vqgan.synthesize(self.found.latent(self.pair.vqgan))
+        if not self.settings.palette:
+            return picture
+        return recolour(picture, [parse_colour(text) for text in self.settings.palette])
 
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
@@ -155,7 +163,8 @@ class Painting:
         if "objective" in self.parts:
             given = objectives.as_objective(self.parts["objective"])
             return given.bind(lambda prompt: encode_prompt(self.pair.clip, prompt))
-        return make_objective(self.settings, self.encodings, self.index, lambda: self.start_picture)
+        about = (self.settings, self.encodings, self.index)
+        return make_objective(*about, lambda: self.start_picture, self.pair.vqgan)
 
     def _adamw(self, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         s = self.settings

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 
+from .attributes import Attribute, parse_attribute
 from .models.clip import ClipEnsemble, ClipModel
 from .models.library import Start
 from .models.pair import Pair
-from .models.scene import split_background
+from .models.scene import Scene, split_background
 from .pictures import is_picture, load_image, to_data_url
 from .regions import Region, parse_region
 from .settings import Settings
@@ -93,6 +96,19 @@ def encode_prompt(
     return total / sum(abs(w) for _, w in parts)
 
 
+def encode_with(
+    clip: Clip, prompt: str, attributes: Sequence[Attribute], *, ending: str = ""
+) -> torch.Tensor:
+    """`encode_prompt` of a prompt whose texts take on attributes."""
+    plain, parts = encode_prompt(clip, prompt, ending=ending), parse_prompt(prompt)
+    total = plain
+    for attribute in attributes:
+        said = ((t if is_picture(t) else attribute.said_of(t), w) for t, w in parts)
+        told = encode_prompt(clip, " | ".join(f"{t}:{w!r}" for t, w in said), ending=ending)
+        total = total + attribute.strength * (told - plain)
+    return total
+
+
 def create_encodings(pair: Pair, settings: Settings) -> Encodings:
     """Encode a run's include, exclude and extras; see `background_suffix` for what is added to
     include.
@@ -112,11 +128,14 @@ def create_encodings(pair: Pair, settings: Settings) -> Encodings:
             return None
         return encode_prompt(pair.clip, text, stand_ins=stand_ins)
 
+    attributes = [parse_attribute(text) for text in settings.attributes]
+
+    def asked(prompt: str) -> torch.Tensor:
+        ending = background_suffix(pair, prompt, settings.extras)
+        return encode_with(pair.clip, prompt, attributes, ending=ending)
+
     return Encodings(
-        [
-            encode_prompt(pair.clip, text, ending=background_suffix(pair, text, settings.extras))
-            for text in settings.include
-        ],
+        [asked(text) for text in settings.include],
         optional(settings.exclude, stand_ins=False),  # nobody asked to avoid the nearest thing
         optional(settings.extras, stand_ins=True),
         [
@@ -173,25 +192,33 @@ def find_start(
     size: tuple[int, int],
     fill: bool = False,
     guess: bool = True,
+    attributes: Sequence[Attribute] = (),
 ) -> Start | None:
     """The library's start for the strongest text of a prompt, in the style or place that extras
     name; None if the pair has no library or it knows nothing of the text.
 
     drawing: which of those that fit, 0 the best. size: (height, width) in pixels. fill: one thing
-    as large as fits. guess: where the text names nothing, what CLIP reads most alike.
+    as large as fits. guess: where the text names nothing, what CLIP reads most alike. attributes:
+    what the first thing takes on.
     """
     text = strongest_text(prompt, extras)
     if pair.library is None or not text:
         return None
+    library = pair.library
+
+    def change(scene: Scene) -> Scene:
+        return functools.reduce(lambda now, a: a.taken_on(now, library.styles), attributes, scene)
+
     asked = dict(height=size[0], width=size[1], variant=drawing, fill=fill)
-    return pair.library.find(text, **asked, clip=pair.clip if guess else None)
+    return library.find(text, **asked, clip=pair.clip if guess else None, change=change)
 
 
 def embed_pictures(pair: Pair, settings: Settings, size: tuple[int, int]) -> Settings:
     """`settings` with every picture file read once and held inside, pixel by pixel as it is used,
     so that a run, its recipe and its saved state need no file.
 
-    size: (height, width) of the start picture. FileNotFoundError and ValueError as in `load_image`.
+    size: (height, width) of the start picture, and about that of the style picture.
+    FileNotFoundError and ValueError as in `load_image`.
     """
     side = pair.clip.resolution
 
@@ -209,13 +236,14 @@ def embed_pictures(pair: Pair, settings: Settings, size: tuple[int, int]) -> Set
         mask = to_data_url(load_image(region.place, size)) if region.is_mask else region.place
         return f"{Region(mask, embedded(region.prompt))}"
 
-    start = settings.init_image
+    start, style = settings.init_image, settings.style_image
     return settings.replace(
         include=[embedded(text) for text in settings.include],
         exclude=embedded(settings.exclude) if settings.exclude else "",
         extras=embedded(settings.extras) if settings.extras else "",
         regions=[placed(text) for text in settings.regions],
         init_image=to_data_url(load_image(start, size)) if start else "",
+        style_image=to_data_url(load_image(style, size)) if style else "",
     )
 
 

@@ -156,8 +156,9 @@ def recipe_settings(recipe: dict[str, Any]) -> Settings:
         safe = [_without_paths(prompt) for prompt in prompts]
         if safe != prompts:
             kept[name] = safe if name == "include" else safe[0]
-    if settings.init_image and not settings.init_image.startswith("data:"):
-        kept["init_image"] = ""
+    for name in ("init_image", "style_image"):
+        if (source := getattr(settings, name)) and not source.startswith("data:"):
+            kept[name] = ""
     regions = [parse_region(text) for text in settings.regions]
     own = [r for r in regions if not r.is_mask or r.place.startswith("data:")]
     safe = [f"{Region(r.place, p)}" for r in own if (p := _without_paths(r.prompt))]

@@ -216,7 +216,7 @@ class Run(Exports, Checkpoints):
             )
         if not self.done:
             self.painting.areas_of(settings)  # that they have a place, before anything changes
-        asked = {"include", "exclude", "extras", "regions"} & changed.keys()
+        asked = {"include", "exclude", "extras", "regions", "attributes"} & changed.keys()
         if asked:
             self.encodings = create_encodings(self.pair, settings)
         was_done, self.settings = self.done, settings

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .attributes import parse_attribute
 from .knobs import Knob, checked, knob, shown
+from .palettes import parse_colour
 from .regions import parse_region
 
 ACTIVATIONS = ("sine", "none", "relu", "leaky relu", "tanh", "sigmoid", "softmax")
@@ -48,6 +50,29 @@ class Settings:
         label="pull to regions",
         low=0.0,
         high=10.0,
+    )
+    attributes: list[str] = knob(
+        [],
+        "what the prompt takes on, with a strength from -1 to 1: a colour ('red: 0.5'), a size "
+        "('big' or 'small') or a style ('a line drawing: 1')",
+    )
+    palette: list[str] = knob(
+        [],
+        "colours that the picture keeps to, by name or as '#1b2a6b'; a picture at the start is "
+        "painted over in them",
+    )
+    palette_weight: float = knob(
+        3.0, "how firmly the picture keeps to the palette", low=0.0, high=100.0
+    )
+    style_image: str = knob(
+        "", "picture file whose colours and textures the picture takes on", label="style picture"
+    )
+    style_weight: float = knob(
+        5.0,
+        "how firmly it takes on those of the style picture",
+        label="pull to style picture",
+        low=0.0,
+        high=100.0,
     )
     learning_rate: float = knob(
         None,
@@ -255,6 +280,10 @@ class Settings:
             object.__setattr__(self, f.name, value)
         for text in self.regions:
             parse_region(text)
+        for text in self.attributes:
+            parse_attribute(text)
+        for text in self.palette:
+            parse_colour(text)
 
     def for_pair(self, defaults: Mapping[str, Any]) -> Settings:
         """A copy in which nothing is left empty: from a pair's `defaults`, else the usual value."""

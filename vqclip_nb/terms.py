@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 
 from .objectives import Step, Term, term
+
+USED = 0.05  # share of the pixels that every colour of a palette has at least
 
 
 @term
@@ -28,13 +32,39 @@ def symmetry() -> Term:
 
 @term
 def palette(*colours: tuple[float, float, float]) -> Term:
-    """Mean squared distance of each pixel from the nearest of `colours`, RGB in [0, 1]."""
+    """Mean squared distance of each pixel from the nearest of `colours`, RGB in [0, 1], and of each
+    colour from the `USED` nearest pixels, so that none is left out."""
     if not colours:
         raise ValueError("palette() without colours: give at least one, as (1, 0, 0) for red")
 
     def distance(step: Step) -> torch.Tensor:
         wanted = torch.tensor(colours, dtype=torch.float32).to(step.picture)[:, :, None, None]
-        return (step.picture - wanted).square().sum(1).amin(0).mean()
+        away = (step.picture - wanted).square().sum(1).flatten(1)  # (colours, pixels)
+        nearest = away.topk(max(1, round(USED * away.shape[1])), largest=False).values
+        return away.amin(0).mean() + nearest.mean()
+
+    return distance
+
+
+@term
+def style(picture: torch.Tensor, features: Callable[[torch.Tensor], list[torch.Tensor]]) -> Term:
+    """Mean difference of Gram matrices from those of a `picture` (1, 3, h, w) in [0, 1], as a share
+    of these: which features come together, wherever they are (Gatys et al. 2016).
+
+    features: a picture to several (1, c, h, w), as `VQGAN.features`; their means count too.
+    """
+
+    def grams(x: torch.Tensor) -> list[torch.Tensor]:
+        flat = [f.flatten(2) for f in features(x)]
+        flat = [torch.cat([f, torch.ones_like(f[:, :1])], 1) for f in flat]
+        return [f @ f.transpose(1, 2) / f.shape[2] for f in flat]
+
+    with torch.no_grad():
+        wanted = grams(picture)
+
+    def distance(step: Step) -> torch.Tensor:
+        pairs = zip(grams(step.picture), wanted, strict=True)
+        return torch.stack([F.mse_loss(a, b) / b.square().mean() for a, b in pairs]).mean()
 
     return distance
 

@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 
 from . import objectives, terms
+from .models.vqgan import VQGAN
 from .objectives import Objective
+from .palettes import parse_colour
+from .pictures import load_image
 from .prompts import Encodings
 from .settings import Settings
 
@@ -20,10 +23,14 @@ def numbers_of_views(count: int, regions: int) -> list[range]:
 
 
 def make_objective(
-    settings: Settings, encodings: Encodings, index: int, start: Callable[[], torch.Tensor | None]
+    settings: Settings,
+    encodings: Encodings,
+    index: int,
+    start: Callable[[], torch.Tensor | None],
+    vqgan: VQGAN,
 ) -> Objective:
     """What is minimised for picture `index` of include. start: makes the picture (1, 3, h, w) that
-    is begun with, where there is one."""
+    is begun with, where there is one. vqgan: whose features tell a style picture's style."""
     s, enc = settings, encodings
 
     def asked(encoding: torch.Tensor) -> Objective:
@@ -36,11 +43,18 @@ def make_objective(
         wanted = objectives.among(whole, wanted)
         for numbers, encoding in zip(parts, enc.regions[index], strict=True):
             wanted = wanted + s.region_weight * objectives.among(numbers, asked(encoding))
-    kept = {terms.edges: s.keep_edges, terms.areas: s.keep_colours}
-    picture = start() if any(kept.values()) else None
+    if s.palette and s.palette_weight:
+        wanted = wanted + s.palette_weight * terms.palette(*map(parse_colour, s.palette))
+    styled = bool(s.style_image and s.style_weight)
+    if styled:
+        picture = load_image(s.style_image).to(vqgan.codebook.weight)
+        wanted = wanted + s.style_weight * terms.style(picture, vqgan.features)
+    # A style picture brings colours of its own.
+    kept = {terms.edges: s.keep_edges, terms.areas: 0.0 if styled else s.keep_colours}
+    begun = start() if any(kept.values()) else None
     for term, weight in kept.items():
-        if picture is not None and weight:
-            wanted = wanted + weight * term(picture)
+        if begun is not None and weight:
+            wanted = wanted + weight * term(begun)
     return wanted
 
 

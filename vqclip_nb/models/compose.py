@@ -41,7 +41,7 @@ def compose(
         if line and dark and not thing.colour:
             layer = torch.cat([layer[3:] - layer[:3], layer[3:]])
         if thing.colour:
-            layer = tinted(layer, thing.colour)
+            layer = torch.lerp(layer, tinted(layer, thing.colour), thing.tint)
         placed.append([place(layer, one, size) for one in spread(box, count)])
     order = placed if scene.relation in ("in", "on") else placed[::-1]  # the last is in front
     for layer in (one for several in order for one in several):
@@ -97,11 +97,11 @@ def boxes(
             return [((width / 2, height / 2, width * 0.94, height * 0.8), min(thing.count, 3))]
         if fill and thing.size != "small":
             return [((width / 2, height / 2, width * 0.94, height * 0.94), 1)]
-        s = side * SIDES[thing.size]
+        s = side * (SIDES[""] + thing.scale * (SIDES[thing.size] - SIDES[""]))
         return [((width / 2, height / 2, w * s, h * s), 1)]
     (w1, h1), (w2, h2) = shapes
     first, second = scene.things
-    more = SECOND[first.size] / SECOND[second.size]
+    more = SECOND[first.size] ** first.scale / SECOND[second.size] ** second.scale
     more, less = min(1.0, more), min(1.0, 1 / more)
     if scene.relation == "beside":
         s = min(0.47 * width, 0.9 * height)

@@ -7,6 +7,7 @@ that the results are equal.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -66,13 +67,20 @@ def _middle_and_end(network: Module, x: torch.Tensor, *, end: bool) -> torch.Ten
     return _resnet_block(network.mid.block_2, network.mid.attn_1(x))
 
 
-def encode(encoder: Module, x: torch.Tensor) -> torch.Tensor:
-    """taming's Encoder: (n, c, h, w) to (n, z_channels, h/f, w/f)."""
+def encoder_levels(encoder: Module, x: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Features of taming's Encoder, (n, c, h, w), then of each level, with half the side."""
     x = encoder.conv_in(x)
+    yield x
     for level in encoder.down:
         x = _level(level, x)
+        yield x
         if hasattr(level, "downsample"):
             x = level.downsample(x)
+
+
+def encode(encoder: Module, x: torch.Tensor) -> torch.Tensor:
+    """taming's Encoder: (n, c, h, w) to (n, z_channels, h/f, w/f)."""
+    *_, x = encoder_levels(encoder, x)
     return _middle_and_end(encoder, _middle_and_end(encoder, x, end=False), end=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -157,12 +157,14 @@ class Library:
         variant: int = 0,
         fill: bool = False,
         clip: ClipModel | ClipEnsemble | None = None,
+        change: Callable[[Scene], Scene] | None = None,
     ) -> Start | None:
         """The start that fits a text best, or None if nothing in it can be drawn.
 
         `variant` 1, 2, ... choose other drawings of the first thing, in the order of `choices`.
         `fill`: one thing is as large as the picture takes.
         Where the text names nothing, `clip` chooses the thing whose name it reads most alike.
+        `change`: what becomes of the scene that was read.
         """
         scene, said = self.parse(text)
         if scene is None and clip is not None and any(map(self.vocabulary.knows, text.split())):
@@ -170,6 +172,7 @@ class Library:
             scene, said = Scene((Thing(name),)), {text: name}
         if scene is None:
             return None
+        scene = change(scene) if change else scene
         choice = list(self.choices(scene.things[0], scene.style))
         first = choice[variant % len(choice)]
         others = [next(self.choices(t, scene.style or first.style)) for t in scene.things[1:]]

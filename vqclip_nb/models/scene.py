@@ -82,12 +82,17 @@ LAST_COLOUR = re.compile(
 
 @dataclass(frozen=True)
 class Thing:
-    """One thing of a scene: its name as the library knows it, tint, size and number."""
+    """One thing of a scene: its name as the library knows it, tint, size and number.
+
+    tint, scale: how much of its colour and of its size it has, in [0, 1].
+    """
 
     name: str
     colour: str = ""  # a key of COLOURS; empty: as drawn
     size: str = ""  # "big", "small" or empty
     count: int = 1
+    tint: float = 1.0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)

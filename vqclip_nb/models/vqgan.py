@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from torch import nn
 
 from ..pictures import norm_data
 from . import fast
+
+LEVELS = 3  # of the encoder's features
 
 
 class VQGAN(nn.Module):
@@ -60,6 +63,12 @@ class VQGAN(nn.Module):
             model = cls({**config, "gumbel": "proj.weight" in state})
         model.load_state_dict(state, assign=True)
         return model.eval().requires_grad_(False)
+
+    def features(self, picture: torch.Tensor) -> list[torch.Tensor]:
+        """What the encoder's first layers make of a picture, as `encode` takes it: `LEVELS` of
+        (n, c, h, w), from fine to coarse."""
+        x = F.pixel_unshuffle(picture * 2 - 1, self.patch_size)
+        return list(itertools.islice(fast.encoder_levels(self.encoder, x), LEVELS))
 
     def encode(self, picture: torch.Tensor) -> torch.Tensor:
         """Picture (n, 3, h, w) in [0, 1], sides multiples of `downsample_factor` f, to latent (n,

@@ -40,27 +40,34 @@ def make_control(name: str, value: Any) -> w.Widget:
 
 
 def with_slider(name: str, number: w.Widget) -> w.Widget:
-    """A number with a slider behind it, where the setting `name` has a range to slide over.
+    """A number with a slider behind it, where the setting `name` has a range to slide over."""
+    k, kind = KNOBS[name], TYPES[name]
+    if kind not in ("int", "float") or not (k.log or kind == "float"):
+        return number
+    return sliding(number, k.low, k.high, log=k.log, whole=kind == "int")
+
+
+def sliding(
+    number: w.Widget, low: float, high: float, *, log: bool = False, whole: bool = False
+) -> w.Widget:
+    """A number with a slider behind it.
 
     The number counts and carries the label: front-ends snap a slider's value to its steps, and give
     it no name that a screen reader could say.
     """
-    k, kind = KNOBS[name], TYPES[name]
-    if kind not in ("int", "float") or not (k.log or kind == "float"):
-        return number
-    place = math.log10 if k.log else float
+    place = math.log10 if log else float
 
     def inside(value: float) -> float:
-        return place(min(max(value, k.low), k.high))
+        return place(min(max(value, low), high))
 
     slider = w.FloatSlider(
-        value=inside(number.value), min=place(k.low), max=place(k.high), step=0.01, readout=False
+        value=inside(number.value), min=place(low), max=place(high), step=0.01, readout=False
     )
 
     def slid(change: dict[str, Any]) -> None:
         if abs(change["new"] - inside(number.value)) > 0.0051:  # else it only snapped
-            value = float(f"{10 ** change['new']:.3g}") if k.log else round(change["new"], 2)
-            number.value = min(max(value if kind == "float" else round(value), k.low), k.high)
+            value = float(f"{10 ** change['new']:.3g}") if log else round(change["new"], 2)
+            number.value = min(max(round(value) if whole else value, low), high)
 
     slider.observe(slid, "value")
     w.dlink((number, "disabled"), (slider, "disabled"))

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from .studio import Studio
 
 MAIN = ("total_iter", "learning_rate")
-BESIDE = ("seed", "loosen", "init_image")  # these have a place of their own
+BESIDE = ("seed", "loosen", "init_image", "style_image")  # these have a place of their own
 REGIONS = ("regions", "region_weight")
+LOOKS = ("attributes", "palette", "palette_weight", "style_weight")
 STARTS = ("start", "start_strength", "keep_edges", "prior")
 
 
@@ -77,9 +78,18 @@ def _side(studio: Studio) -> w.VBox:
 
 def _drawers(studio: Studio) -> w.Accordion:
     c = studio.controls
-    rest = [n for n in c if n not in (*PROMPTS, *MAIN, *BESIDE, *STARTS, *REGIONS)]
+    rest = [n for n in c if n not in (*PROMPTS, *MAIN, *BESIDE, *STARTS, *REGIONS, *LOOKS)]
     starts = _column(
         studio.start_picture.box, *(with_slider(n, c[n]) for n in STARTS), name="vq-drawer"
+    )
+    looks = _column(
+        *(row.box for row in studio.looks.rows),
+        c["palette"],
+        studio.looks.palette,
+        with_slider("palette_weight", c["palette_weight"]),
+        studio.looks.style.box,
+        with_slider("style_weight", c["style_weight"]),
+        name="vq-drawer",
     )
     regions = _column(*(with_slider(n, c[n]) for n in REGIONS), name="vq-drawer")
     queue = _column(
@@ -99,6 +109,7 @@ def _drawers(studio: Studio) -> w.Accordion:
     drawers = {
         "Gallery": studio.gallery.box,
         "Queue": queue,
+        "Colours and style": looks,
         "Start picture": starts,
         "Regions": regions,
         "More controls": more,

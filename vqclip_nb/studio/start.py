@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import html
+from typing import Any
 
 import ipywidgets as w
 from PIL import Image
 
+from ..attributes import parse_attribute
 from ..models.library import Start
 from ..models.pair import Pair
-from ..pictures import load_image, to_data_url, to_pil, to_tensor
+from ..pictures import to_data_url, to_pil
 from ..prompts import find_start
 from ..settings import STARTS
-from .callbacks import Callbacks
-from .compat import tip, uploaded
 from .controls import Controls
+from .steering import Steering
 from .tiles import Tile
+from .uploads import PictureUpload
 
-MOST = 1024  # pixels of a start picture's longer side
 OTHERS = 6  # drawings to choose from
 
 
@@ -26,15 +26,11 @@ class StartPicture:
     """A picture from a file as the start; or, where the pair has a library, which of its drawings
     a prompt starts from, with others to choose."""
 
-    def __init__(self, pair: Pair, controls: Controls, calls: Callbacks) -> None:
-        self.controls, self.calls = controls, calls
-        self.upload = w.FileUpload(accept="image/*", description="start from a picture")
-        for name in ("vq-button", "vq-upload", "vq-from"):
-            self.upload.add_class(name)
-        tip(self.upload, "a picture file to begin with instead of noise")
-        calls.on(self.upload, self._take)
-        blank = Image.new("RGB", (64, 64), "#d8d8d8")
-        self.tile = Tile(calls, blank, "✕ remove", "start without this picture", self._remove)
+    def __init__(self, pair: Pair, controls: Controls, steering: Steering) -> None:
+        self.controls, self.calls = controls, controls.calls
+        calls, blank = self.calls, Image.new("RGB", (64, 64), "#d8d8d8")
+        about = dict(controls=controls, steering=steering)
+        self.own = PictureUpload("init_image", "start from a picture", "start from", **about)
         self.note = w.HTML()
         self.ask = calls.button("Other drawings", "what else it can start from", self._show_others)
         self.tiles = [
@@ -43,15 +39,13 @@ class StartPicture:
         self.others: list[str] = []
         self.drawings = w.HBox([tile.box for tile in self.tiles])
         self.drawings.add_class("vq-tiles")
-        controls["init_image"].layout.display = "none"  # a picture as text says nothing to people
-        self.box = w.VBox(
-            [self.note, self.ask, self.drawings, w.HBox([self.upload, self.tile.box])]
-        )
+        self.box = w.VBox([self.note, self.ask, self.drawings, self.own.box])
         for name, call in (
             ("init_image", self.show),
             ("start", self.show),
             ("start", self.show_drawing),
             ("include", self.show_drawing),
+            ("attributes", self.show_drawing),
         ):
             controls[name].observe(lambda _, call=call: calls.guard(call), "value")
         self.follow(pair)
@@ -69,12 +63,8 @@ class StartPicture:
         self.calls.guard(self.show_drawing)
 
     def show(self) -> None:
-        """The start picture, if there is one; strength and lines are of use only then."""
+        """Strength and lines are of use only with a picture at the start."""
         source = self.controls["init_image"].value
-        self.tile.box.layout.display = "" if source else "none"
-        if source:
-            picture = to_pil(load_image(source)[0])
-            self.tile.show(picture, "✕ remove", "start without this picture")
         blank = not source and self.controls["start"].value == "noise"
         for name in ("start_strength", "keep_edges"):
             self.controls[name].disabled = blank
@@ -94,8 +84,9 @@ class StartPicture:
     def _find(self) -> Start | None:
         prompt = self.controls["include"].value
         try:
-            size = (self.pair.facts.size,) * 2
-            return find_start(self.pair, prompt, self.controls["extras"].value, size=size)
+            asked: dict[str, Any] = dict(size=(self.pair.facts.size,) * 2)
+            asked["attributes"] = [parse_attribute(a) for a in self.controls.value("attributes")]
+            return find_start(self.pair, prompt, self.controls["extras"].value, **asked)
         except ValueError:  # an empty prompt, weights that cancel: said when it is used
             return None
 
@@ -111,21 +102,3 @@ class StartPicture:
     def _choose(self, i: int) -> None:
         self.controls.set(init_image=self.others[i])
         self.calls.messages.say("now", "Press Run to start from this drawing.")
-
-    def _take(self) -> None:
-        file = uploaded(self.upload.value)
-        if file is None:  # the front-end emptied it
-            return
-        name, content = file
-        data = f"data:image/any;base64,{base64.b64encode(content).decode()}"
-        try:
-            picture = load_image(data)
-        except ValueError as e:
-            raise ValueError(f"{name} is no picture that can be read") from e
-        image = to_pil(picture[0])
-        image.thumbnail((MOST, MOST))
-        self.controls.set(init_image=to_data_url(to_tensor(image)))
-        self.calls.messages.say("now", f"Press Run to start from {name}.")
-
-    def _remove(self) -> None:
-        self.controls.set(init_image="")

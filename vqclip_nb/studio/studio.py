@@ -26,6 +26,7 @@ from .gallery import Gallery
 from .history import History
 from .keeper import Keeper, kept_folder
 from .layout import lay_out
+from .looks import Looks
 from .messages import Messages
 from .offers import Offers
 from .painter import Painter
@@ -72,7 +73,8 @@ class Studio(w.VBox):
             messages=self.messages,
         )
         self.chips = Chips(pair, calls, self.controls["include"], self.take_prompt)
-        self.start_picture = StartPicture(pair, self.controls, calls)
+        self.start_picture = StartPicture(pair, self.controls, self.steering)
+        self.looks = Looks(pair, self.controls, self.steering)
         self.offers = Offers(calls, self.painter)
         self.buttons = Buttons(self)
         self._make_choices()
@@ -149,7 +151,7 @@ class Studio(w.VBox):
             return
         if pair is not self.painter.pair:
             self.painter.pair = pair
-            for part in (self.controls, self.chips, self.start_picture):
+            for part in (self.controls, self.chips, self.start_picture, self.looks):
                 part.follow(pair)
             self.steering.check()
         self.painter.start()
@@ -177,7 +179,7 @@ class Studio(w.VBox):
         self.steering.changed("height")
 
     def _set_preset(self) -> None:
-        name, keep = self.controls.preset.value, (*PROMPTS, "seed", "init_image")
+        name, keep = self.controls.preset.value, (*PROMPTS, "seed", "init_image", "style_image")
         preset = Settings.preset(name, **{n: self.controls.value(n) for n in keep})
         self.controls.set(**dataclasses.asdict(preset))
         self.steering.check()

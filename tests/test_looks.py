@@ -1,0 +1,174 @@
+"""Attributes, palette and style picture: the picture takes them on, as far as asked; bad ones are
+refused at once."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+import vqclip_nb as vq
+from vqclip_nb.attributes import parse_attribute
+from vqclip_nb.objectives import Step, palette, style
+from vqclip_nb.palettes import parse_colour, recolour
+from vqclip_nb.pictures import to_tensor
+from vqclip_nb.prompts import encode_with
+from vqclip_nb.recipe import read_recipe
+
+
+def painted(pair, **asked):
+    run = vq.Run(pair, vq.Settings(**{**dict(total_iter=20, crops=4), **asked}))
+    list(run)
+    return run
+
+
+def thing(image):
+    """Pixels of what is painted on white, (n, 3) in [0, 1]."""
+    pixels = np.asarray(image, float).reshape(-1, 3) / 255
+    return pixels[pixels.min(1) < 0.8]
+
+
+def share_near(image, colours, distance=0.3):
+    """Share of the pixels that are near one of `colours`."""
+    away = np.asarray(image)[:, :, None] / 255 - np.array(colours)
+    return (np.linalg.norm(away, axis=-1).min(-1) < distance).mean()
+
+
+@pytest.mark.parametrize(
+    "asked, message",
+    [
+        (dict(attributes=["redd: 1"]), "'redd' is not known: choose a colour: white, .* size: big"),
+        (dict(attributes=["red: 2"]), "give a number from -1 to 1, as 'red: 0.5'"),
+        (dict(attributes=["red: much"]), "give a number from -1 to 1"),
+        (dict(palette=["redd"]), "'redd' is no colour: give '#1b2a6b' or one of white"),
+        (dict(palette=["#12345"]), "is no colour"),
+        (dict(palette=["red"] * 7), "palette has 7 texts: allowed are 6"),
+        (dict(palette_weight=-1), "palette_weight=-1 is out of range"),
+    ],
+)
+def test_what_is_none_is_refused_and_says_what_is(asked, message):
+    with pytest.raises(ValueError, match=message):
+        vq.Settings(include=["a fox"], **asked)
+
+
+def test_a_style_picture_that_is_none_is_refused(pair, tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(ValueError, match="is no picture that can be read"):
+        vq.Run(pair, vq.Settings(include=["a fox"], style_image=str(tmp_path / "text.png")))
+
+
+@pytest.mark.parametrize(
+    "attribute, text, said",
+    [
+        ("red", "a fox", "a red fox"),
+        ("orange", "a fox on a blue background", "an orange fox on a blue background"),
+        ("blue", "an owl", "a blue owl"),
+        ("big", "the moon", "the big moon"),
+        ("green", "fire", "green fire"),
+        ("red", "a sticker of a fox", "a sticker of a red fox"),
+        ("a line drawing", "a fox", "a line drawing of a fox"),
+        ("oil painting: .5", "a fox", "an oil painting of a fox"),
+    ],
+)
+def test_an_attribute_in_words(attribute, text, said):
+    assert parse_attribute(attribute).said_of(text) == said
+
+
+def test_full_strength_reads_as_the_words_and_none_as_the_prompt(pair):
+    plain, red = (encode_with(pair.clip, text, []) for text in ("a fox", "a red fox"))
+    for strength in (0, 0.25, 1, -1):
+        found = encode_with(pair.clip, "a fox", [parse_attribute(f"red: {strength}")])
+        assert torch.allclose(found, plain + strength * (red - plain), atol=1e-5)
+
+
+def test_a_colour_is_taken_on_as_far_as_asked(pair):
+    blues = []
+    for strength in (0, 0.5, 1):
+        pixels = thing(painted(pair, include="a fox", attributes=[f"blue: {strength}"]).image)
+        blues.append((pixels[:, 2] - pixels[:, 0]).mean())
+    assert blues[0] < blues[1] - 0.3 < blues[2] - 0.6
+
+
+def test_a_size_is_taken_on_as_far_as_asked(pair):
+    sizes = ["small: 1", "small: 0.5", "big: 0", "big: 1"]
+    drawn = [len(thing(painted(pair, include="a car", attributes=[s]).image)) for s in sizes]
+    assert all(a * 1.15 < b for a, b in zip(drawn, drawn[1:], strict=False))
+
+
+def test_a_style_chooses_the_drawing_from_half_its_strength_on(pair):
+    run = vq.Run(pair, vq.Settings(include="a fox", attributes=["line drawing: 0.5"]))
+    assert run.start.drawings[0].style == "line"
+    run = vq.Run(pair, vq.Settings(include="a fox", attributes=["line drawing: 0.4"]))
+    assert run.start.drawings[0].style != "line"
+
+
+def test_recolouring_uses_every_colour_and_no_other():
+    picture = Image.new("RGB", (32, 32), "white")
+    ImageDraw.Draw(picture).rectangle((4, 4, 20, 20), fill=(230, 40, 20))
+    ImageDraw.Draw(picture).rectangle((8, 8, 12, 12), fill=(20, 20, 20))
+    colours = [parse_colour(c) for c in ("navy", "gold", "#ffeedd")]
+    pixels = recolour(to_tensor(picture), colours)[0].permute(1, 2, 0)
+    for place, colour in (((0, 0), 2), ((5, 5), 1), ((10, 10), 0)):
+        assert np.allclose(pixels[place], colours[colour], atol=0.02)
+
+
+@pytest.mark.parametrize("start", ["library", "noise"])
+def test_the_picture_keeps_to_the_palette(pair, start):
+    names = ["navy", "gold", "white"]
+    asked = dict(include="a strawberry", start=start)
+    near = [
+        share_near(painted(pair, palette=p, **asked).image, list(map(parse_colour, names)))
+        for p in ([], names)
+    ]
+    assert near[1] > near[0] + 0.2 and near[1] > 0.75
+
+
+def test_the_palettes_term_wants_every_colour():
+    def loss(picture):
+        nothing = torch.zeros(1)
+        return palette((1.0, 0, 0), (0, 0, 1.0))(Step(nothing, nothing, picture, nothing, nothing))
+
+    red = torch.tensor([1.0, 0, 0])[None, :, None, None].expand(1, 3, 8, 8)
+    both = torch.cat([red[..., :4], red.flip(1)[..., 4:]], -1)
+    assert loss(both) == 0 and loss(red) > 0.5
+
+
+def test_a_style_picture_gives_its_colours_and_is_in_the_recipe(pair, tmp_path):
+    picture = Image.new("RGB", (128, 128), "#103080")
+    for i in range(0, 256, 16):
+        ImageDraw.Draw(picture).line([(i - 128, 0), (i, 128)], fill="#f0c020", width=6)
+    picture.save(tmp_path / "stripes.png")
+    asked = dict(include="a fox", style_image=str(tmp_path / "stripes.png"), style_weight=10.0)
+    run, plain = painted(pair, **asked), painted(pair, include="a fox")
+    wanted = style(to_tensor(picture), pair.vqgan.features)
+
+    def away(image):
+        nothing = torch.zeros(1)
+        with torch.no_grad():
+            return float(wanted(Step(nothing, nothing, to_tensor(image), nothing, nothing)))
+
+    assert away(run.image) < 0.5 * away(plain.image)
+    (tmp_path / "stripes.png").unlink()
+    path = run.save_png(tmp_path / "fox.png")
+    assert read_recipe(path)["settings"]["style_image"].startswith("data:image/png")
+    assert vq.replay(path, pair).image.tobytes() == run.image.tobytes()
+
+
+def test_a_recipe_never_opens_a_style_picture_by_its_path(pair, tmp_path):
+    path = painted(pair, include="a fox", total_iter=1).save_png(tmp_path / "fox.png")
+    recipe = read_recipe(path)
+    recipe["settings"]["style_image"] = "/etc/hostname.png"
+    from vqclip_nb.recipe import recipe_settings
+
+    with pytest.warns(UserWarning, match="style_image named pictures on another machine"):
+        assert recipe_settings(json.loads(json.dumps(recipe))).style_image == ""
+
+
+def test_looks_can_change_while_a_picture_forms(pair):
+    run = vq.Run(pair, vq.Settings(include="a fox", total_iter=40, crops=4, loosen=1.0))
+    for _ in range(5):
+        run.step()
+    run.change(attributes=["blue: 1"], palette=["blue", "white"])
+    list(run)
+    assert share_near(run.image, [parse_colour("blue"), (1, 1, 1)]) > 0.7

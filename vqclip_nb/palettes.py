@@ -1,0 +1,61 @@
+"""Palettes: colours by name or number, and a picture painted over in them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+
+import torch
+
+from .knobs import shown
+from .models.scene import COLOURS
+
+Colour = tuple[float, float, float]  # RGB in [0, 1]
+ROUNDS = 12  # of k-means, which stands still by then on drawings
+SOFT = 0.02  # squared distance over which two colours mix at an edge
+
+
+def parse_colour(text: str) -> Colour:
+    """'navy' or '#1b2a6b' as RGB in [0, 1]; ValueError says what is allowed."""
+    word = text.strip().lower()
+    if word in COLOURS:
+        r, g, b = COLOURS[word]
+    elif re.fullmatch(r"#[0-9a-f]{6}", word):
+        r, g, b = bytes.fromhex(word[1:])
+    else:
+        raise ValueError(
+            f"palette: {shown(text)} is no colour: give '#1b2a6b' or one of {', '.join(COLOURS)}"
+        )
+    return r / 255, g / 255, b / 255
+
+
+@torch.no_grad()
+def recolour(picture: torch.Tensor, colours: Sequence[Colour]) -> torch.Tensor:
+    """A picture (1, 3, h, w) in [0, 1] in as many colours of its own as are given, each of them
+    replaced by the nearest of `colours` that is not taken yet, such that all are used.
+
+    Its own colours are the centres of k-means (Lloyd 1957) over its pixels.
+    """
+    pixels, wanted = picture[0].flatten(1).T, torch.tensor(colours).to(picture)
+    centres = _centres(pixels, len(colours))
+    away = torch.cdist(centres, wanted)
+    order = min(
+        itertools.permutations(range(len(colours))),
+        key=lambda order: float(away[range(len(order)), order].sum()),
+    )
+    share = (-(torch.cdist(pixels, centres).square()) / SOFT).softmax(1)
+    return (share @ wanted[list(order)]).T.reshape_as(picture)
+
+
+def _centres(pixels: torch.Tensor, count: int) -> torch.Tensor:
+    """Centres (count, 3) of pixels (n, 3), begun as far apart as they can be."""
+    centres = pixels.mode(0).values[None]
+    while len(centres) < count:
+        centres = torch.cat([centres, pixels[torch.cdist(pixels, centres).amin(1).argmax()][None]])
+    for _ in range(ROUNDS):
+        nearest = torch.cdist(pixels, centres).argmin(1)
+        for i in range(count):
+            if (own := pixels[nearest == i]).numel():
+                centres[i] = own.mean(0)
+    return centres

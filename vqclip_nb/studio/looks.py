@@ -1,0 +1,131 @@
+"""How a picture looks: attributes with a strength, a palette, and a style picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as w
+
+from ..attributes import ATTRIBUTES, parse_attribute
+from ..models.pair import Pair
+from ..models.scene import COLOURS
+from ..prompts import strange_words
+from .callbacks import Callbacks
+from .compat import tip
+from .controls import LABEL, Controls, sliding
+from .steering import Steering
+from .uploads import PictureUpload
+
+NONE = "as it is"
+
+
+class AttributeRow:
+    """A choice of one word of a kind, and how strongly the prompt takes it on.
+
+    Where the kind is size there is no choice: below 0 is small.
+    """
+
+    def __init__(self, kind: str, changed: Callable[[], None], calls: Callbacks) -> None:
+        self.kind, self.sized = kind, kind == "size"
+        self.word = w.Dropdown(options=[NONE], description=kind, style=LABEL)
+        said = "size, small to big" if self.sized else f"strength of {kind}"
+        self.strength = w.FloatText(
+            value=0.0 if self.sized else 1.0, step=0.1, description=said, style=LABEL
+        )
+        tip(self.word, f"a {kind} that the prompt takes on")
+        tip(self.strength, "from -1 to 1; 0 is nothing, below 0 pushes away")
+        if self.sized:
+            tip(self.strength, "from -1, small, to 1, big")
+        for control in (self.word, self.strength):
+            control.add_class("vq-control")
+            calls.on(control, changed)
+        number = sliding(self.strength, -1.0, 1.0)
+        self.box = number if self.sized else w.VBox([self.word, number])
+
+    def offer(self, pair: Pair) -> None:
+        """The words that `pair` knows."""
+        known = [word for word in ATTRIBUTES[self.kind] if not strange_words(pair, word)]
+        chosen = self.word.value
+        self.word.options = tuple(dict.fromkeys([NONE, *known, chosen]))
+        self.word.value = chosen
+
+    @property
+    def value(self) -> list[str]:
+        """The attribute as in `Settings.attributes`; empty for none."""
+        strength = self.strength.value
+        if self.sized:
+            word = "big" if strength > 0 else "small"
+            return [f"{word}: {abs(strength):g}"] if strength else []
+        return [] if self.word.value == NONE else [f"{self.word.value}: {strength:g}"]
+
+    def show(self, texts: list[str]) -> None:
+        """The attribute of this kind among those of the settings."""
+        own = [a for a in map(parse_attribute, texts) if a.kind == self.kind][:1]
+        if self.sized:
+            signed = [a.strength * (1 if a.word == "big" else -1) for a in own]
+            self.strength.value = signed[0] if signed else 0.0
+            return
+        word, strength = (own[0].word, own[0].strength) if own else (NONE, 1.0)
+        if word not in self.word.options:
+            self.word.options = (*self.word.options, word)
+        self.word.value, self.strength.value = word, strength
+
+
+class Looks:
+    """Sliders for attributes, swatches for the palette, and the style picture."""
+
+    def __init__(self, pair: Pair, controls: Controls, steering: Steering) -> None:
+        self.controls, self.steering = controls, steering
+        self.calls = calls = controls.calls
+        self.rows = [AttributeRow(kind, self._attribute, calls) for kind in ATTRIBUTES]
+        self.swatches = {
+            colour: calls.button(
+                colour, f"{colour} in the palette", lambda colour=colour: self._swatch(colour)
+            )
+            for colour in COLOURS
+        }
+        for colour, swatch in self.swatches.items():
+            swatch.add_class("vq-swatch")
+            swatch.style.button_color = "rgb({}, {}, {})".format(*COLOURS[colour])
+        self.palette = w.HBox(list(self.swatches.values()))
+        self.palette.add_class("vq-chips")
+        about = dict(controls=controls, steering=steering)
+        self.style = PictureUpload("style_image", "style picture", "paint in the style of", **about)
+        controls["attributes"].layout.display = "none"  # the rows say the same
+        for name in ("attributes", "palette", "style_image"):
+            controls[name].observe(lambda _: calls.guard(self.show), "value")
+        self.follow(pair)
+
+    def follow(self, pair: Pair) -> None:
+        """Offer what `pair` knows."""
+        with self.calls.quietly():
+            for row in self.rows:
+                row.offer(pair)
+        self.calls.guard(self.show)
+
+    def show(self) -> None:
+        """What the settings say; weights are of use only with what they weigh."""
+        try:
+            with self.calls.quietly():
+                for row in self.rows:
+                    row.show(self.controls.value("attributes"))
+        except ValueError:  # said where the controls are checked
+            pass
+        palette = self.controls.value("palette")
+        for colour, swatch in self.swatches.items():
+            (swatch.add_class if colour in palette else swatch.remove_class)("vq-chosen")
+        self.controls["palette_weight"].disabled = not palette
+        self.controls["style_weight"].disabled = not self.controls["style_image"].value
+
+    def _attribute(self) -> None:
+        self._set(attributes=[text for row in self.rows for text in row.value])
+
+    def _swatch(self, colour: str) -> None:
+        palette = self.controls.value("palette")
+        chosen = [c for c in palette if c != colour] if colour in palette else [*palette, colour]
+        self._set(palette=chosen)
+
+    def _set(self, **values: list[str]) -> None:
+        self.controls.set(**values)
+        for name in values:
+            self.steering.changed(name)

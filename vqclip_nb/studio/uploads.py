@@ -1,0 +1,72 @@
+"""A picture from a file as the value of a setting, with a small view of it and a way to drop it."""
+
+from __future__ import annotations
+
+import base64
+
+import ipywidgets as w
+from PIL import Image
+
+from ..pictures import load_image, to_data_url, to_pil, to_tensor
+from ..settings import label
+from .callbacks import Callbacks
+from .compat import tip, uploaded
+from .controls import Controls
+from .steering import Steering
+from .tiles import Tile
+
+MOST = 1024  # pixels of the picture's longer side
+
+
+class PictureUpload:
+    """The setting `name`, a picture file, as a button and a tile.
+
+    words: what the button says. use: what the picture is for, as in "start from".
+    """
+
+    def __init__(
+        self, name: str, words: str, use: str, *, controls: Controls, steering: Steering
+    ) -> None:
+        self.drop = f"✕ remove {label(name)}"
+        self.name, self.use, self.controls, self.steering = name, use, controls, steering
+        self.calls: Callbacks = controls.calls
+        self.upload = w.FileUpload(accept="image/*", description=words)
+        for css in ("vq-button", "vq-upload", "vq-from"):
+            self.upload.add_class(css)
+        tip(self.upload, f"a picture file to {use}")
+        self.calls.on(self.upload, self._take)
+        blank = Image.new("RGB", (64, 64), "#d8d8d8")
+        self.tile = Tile(self.calls, blank, self.drop, "", lambda: self.set(""))
+        self.box = w.HBox([self.upload, self.tile.box])
+        controls[name].layout.display = "none"  # a picture as text says nothing to people
+        controls[name].observe(lambda _: self.calls.guard(self.show), "value")
+        self.calls.guard(self.show)
+
+    def show(self) -> None:
+        """The picture, if there is one."""
+        source = self.controls[self.name].value
+        self.tile.box.layout.display = "" if source else "none"
+        if source:
+            picture = to_pil(load_image(source)[0])
+            self.tile.show(picture, self.drop, f"do not {self.use} this picture")
+
+    def set(self, source: str) -> None:
+        """Another picture, as a data URL, or none."""
+        self.controls.set(**{self.name: source})
+        self.steering.changed(self.name)
+
+    def _take(self) -> None:
+        file = uploaded(self.upload.value)
+        if file is None:  # the front-end emptied it
+            return
+        name, content = file
+        data = f"data:image/any;base64,{base64.b64encode(content).decode()}"
+        try:
+            picture = load_image(data)
+        except ValueError as e:
+            raise ValueError(f"{name} is no picture that can be read") from e
+        image = to_pil(picture[0])
+        image.thumbnail((MOST, MOST))
+        self.set(to_data_url(to_tensor(image)))
+        if not self.steering.touched:
+            self.calls.messages.say("now", f"Press Run to {self.use} {name}.")
