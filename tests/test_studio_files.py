@@ -320,3 +320,44 @@ def test_a_cache_that_cannot_be_written_is_said_and_the_studio_opens(pair, small
         opened = vq.Studio(pair, small())
     assert "VQCLIP_CACHE" in said(opened, "warning")
     assert opened.paint().done
+
+
+def test_looks_set_the_settings_and_follow_them(studio):
+    looks = studio.looks
+    colour, size, _ = looks.rows
+    colour.word.value = "red"
+    colour.strength.value, size.strength.value = 0.5, -0.25
+    assert studio.settings.attributes == ["red: 0.5", "small: 0.25"]
+    assert studio.controls["palette_weight"].disabled and studio.controls["style_weight"].disabled
+    button_of = looks.swatches
+    button_of["navy"].click()
+    button_of["gold"].click()
+    assert studio.settings.palette == ["navy", "gold"]
+    assert not studio.controls["palette_weight"].disabled
+    button_of["navy"].click()
+    assert studio.settings.palette == ["gold"]
+    drop(looks.style.upload, "red.png", a_png("red"))
+    assert studio.settings.style_image.startswith("data:image/png")
+    assert "paint in the style of red.png" in said(studio)
+    assert not studio.controls["style_weight"].disabled
+    button(studio, "✕ remove style picture").click()
+    assert not studio.settings.style_image
+    studio.controls.set(attributes=["blue: 1", "big: 0.5", "a sticker: 0.75"])
+    assert [row.value for row in looks.rows] == [["blue: 1"], ["big: 0.5"], ["a sticker: 0.75"]]
+    colour.word.value = "as it is"
+    assert studio.settings.attributes == ["big: 0.5", "a sticker: 0.75"]
+
+
+def test_a_strength_out_of_range_is_said_and_a_run_follows_a_slider(studio):
+    colour = studio.looks.rows[0]
+    colour.word.value, colour.strength.value = "blue", 3.0
+    assert "give a number from -1 to 1" in said(studio, "error")
+    colour.strength.value = 1.0
+    assert not said(studio, "error")
+    studio.controls["total_iter"].value = 60
+    studio.buttons["Run"].click()
+    tick(studio)
+    colour.word.value = "red"
+    assert "attributes: changes with the next step" in said(studio)
+    finish(studio)
+    assert studio.run.settings.attributes == ["red: 1"]
