@@ -260,6 +260,10 @@ contact_sheet(between, [f"{i / 6:.0%} {texts[1]}" for i in range(7)], columns=7)
 
 # %% [markdown]
 # ## 3.2 CLIP
+# Radford and others (2021) train two encoders, of pictures and of texts, on 400 million captioned pictures of the web, and
+# use them to classify and to find, without training for either: no object is detected and no picture made, as chapter 2
+# of the report has it. That its gradient can guide a generator was found by others, later in that year.
+#
 # What follows looks at the judge, which has not seen these pictures being made.
 # ### 3.2.1 Preprocessing
 # Pictures are brought to the side that CLIP takes, and each colour is shifted and scaled to about mean 0 and spread 1,
@@ -904,7 +908,7 @@ _ = axes.legend(), axes.grid(alpha=0.3), axes.set(xlabel="step", ylabel="loss")
 
 # %% [markdown]
 # ## In short
-# What chapters 3 and 4 of the report say that is not so, and where this notebook shows it:
+# What the report says that is not so, and where this notebook shows it:
 #
 # | the report | what is so | shown in |
 # |---|---|---|
@@ -916,6 +920,7 @@ _ = axes.legend(), axes.grid(alpha=0.3), axes.set(xlabel="step", ylabel="loss")
 # | the projection ends in ReLU or sigmoid | it is a matrix | 3.2.4 |
 # | distances are minimised | the right partner must be nearer than all others | 3.2.5 |
 # | CLIP detects objects | it gives one vector for a picture | 3.2.6 |
+# | CLIP's paper is of 2018 and makes pictures (chapter 2) | it is of 2021, as in the report's own bibliography; it classifies and retrieves, and makes none | 3.2 |
 # | the code trains a GAN | both networks are frozen; a latent is optimised | 4 |
 #
 # Next: watch and steer in `1_studio`, the report's Table 1 in `3_experiments`, a pair of your own in `4_train_a_pair`.

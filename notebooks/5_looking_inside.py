@@ -173,6 +173,10 @@ for name, (mean, half) in found.items():
 axes.axvline(50, color="gray"), axes.invert_yaxis(), axes.grid(alpha=0.3)
 _ = axes.set(xlabel="% of a map on its half; mean and 95 % interval of 40", xlim=(40, 100))
 
+# %%
+best, (mean, half) = max(found.items(), key=lambda item: item[1][0])
+print(f"{best}: {mean:.0%} ± {half:.0%} of the map on the right half")
+
 
 # %% [markdown]
 # Occlusion can be trusted more than the gradient here, and the difference of two words more than one word alone: part of
@@ -916,38 +920,82 @@ placed = [list(vq.Run(pair, vq.Settings(regions=r, **quiet)))[-1].image for r in
 contact_sheet(placed, [f"{name}: {', '.join(r)}" for name, r in places.items()], columns=3)
 
 # %% [markdown]
-# A *palette* is a term of the objective: how far each pixel is from the nearest of some colours. Here navy, gold and white.
+# *Attributes* have a strength. In CLIP's space one is the way from "a fox" to "a blue fox", gone as far as asked; the
+# drawing that is begun with takes it on by as much.
+
+# %%
+def paint(**asked):
+    return list(vq.Run(pair, vq.Settings(**{"total_iter": 40, **asked})))[-1].image
+
+
+# %%
+asked = [f"blue: {strength}" for strength in (0, 0.25, 0.5, 0.75, 1)]
+contact_sheet([paint(include="a fox", attributes=[a]) for a in asked], asked, columns=5)
+
+# %%
+asked = ["small: 1", "small: 0.5", "big: 0", "big: 0.5", "big: 1"]
+contact_sheet([paint(include="a rocket", attributes=[a]) for a in asked], asked, columns=5)
+
+# %%
+asked = ["a cartoon", "a 3d render", "a flat icon", "a line drawing", "a sticker"]
+contact_sheet([paint(include="a strawberry", attributes=[a]) for a in asked], asked, columns=5)
+
+# %% [markdown]
+# A *palette*: the drawing that is begun with is painted over in its colours, and a term of the objective keeps every
+# pixel near one of them. Below each picture, the share of its pixels that are far from all.
 
 # %%
 import numpy as np
 
-from vqclip_nb.objectives import palette, prompt
+from vqclip_nb.palettes import parse_colour
 
-colours = [(0.05, 0.1, 0.4), (0.95, 0.75, 0.2), (1.0, 1.0, 1.0)]
-wanted = prompt("a fox on a white background")
-ways = {"no palette": wanted, "palette": wanted + 4 * palette(*colours)}
-free = vq.Settings(include="a fox", total_iter=60, start="prior", keep_edges=0, keep_colours=0)
-foxes = [list(vq.Run(pair, free, objective=way))[-1].image for way in ways.values()]
+colours = ["navy", "gold", "white"]
 
 
-# %%
-def away(image):  # share of the pixels that are far from all of the colours
-    pixels = np.asarray(image)[:, :, None] / 255 - np.array(colours)
+def far_off(image):  # share of the pixels
+    pixels = np.asarray(image)[:, :, None] / 255 - np.array([parse_colour(c) for c in colours])
     return (np.linalg.norm(pixels, axis=-1).min(-1) > 0.3).mean()
 
 
-contact_sheet(foxes, [f"{name}: {away(i):.0%} far off" for name, i in zip(ways, foxes)], columns=2)
+# %%
+things = ["a fox", "a strawberry", "a rocket"]
+pictures = [paint(include=t, palette=p) for p in ([], colours) for t in things]
+contact_sheet(pictures, [f"{far_off(p):.0%} far off" for p in pictures], columns=3)
 
 # %% [markdown]
-# A *start picture* and how much of it is seen: what is left of a heart when a strawberry is painted over it.
+# A *style picture* gives its colours and textures: which features of the VQGAN's encoder come together in it, wherever
+# they are (Gatys 2016). The lines of the drawing are kept.
 
 # %%
-heart = list(vq.Run(pair, vq.Settings(include="a red heart", total_iter=20)))[-1].image
-begun = dict(include="a strawberry", init_image=to_data_url(to_tensor(heart)), keep_edges=0)
-strengths = [0.1, 0.4, 0.7, 1.0]
-runs = [vq.Run(pair, vq.Settings(start_strength=s, total_iter=40, **begun)) for s in strengths]
-over = [list(run)[-1].image for run in runs]
-contact_sheet(over, [f"start strength {s:g}" for s in strengths], columns=4)
+from vqclip_nb.emoji.looks import style_pictures
+
+styles = list(style_pictures().values())
+styled = [
+    paint(include=t, style_image=to_data_url(to_tensor(style)), total_iter=60)
+    for t in things[::2]
+    for style in styles
+]
+rows = [("style picture", styles), *zip(things[::2], (styled[:4], styled[4:]))]
+contact_sheet([p for _, row in rows for p in row], [n for n, row in rows for _ in row], columns=4)
+
+# %% [markdown]
+# A *start picture* and how much of it is seen at the start: a sketch of a few lines, and the strawberry that becomes of
+# it. Below each, how far it is from the sketch: mean difference of pixels, of 1.
+
+# %%
+from PIL import Image as Pillow
+
+sketch = Pillow.new("RGB", (128, 128), "white")
+ImageDraw.Draw(sketch).polygon([(24, 46), (64, 120), (104, 46), (64, 30)], fill=(215, 40, 40))
+ImageDraw.Draw(sketch).polygon([(40, 40), (64, 14), (88, 40), (64, 52)], fill=(50, 150, 60))
+
+# %%
+strengths = [0.0, 0.25, 0.5, 1.0]
+begun = dict(include="a strawberry", init_image=to_data_url(to_tensor(sketch)), total_iter=60)
+over = [paint(start_strength=s, keep_edges=40 * s, keep_colours=5 * s, **begun) for s in strengths]
+away = [np.abs(np.asarray(p, float) - np.asarray(sketch)).mean() / 255 for p in over]
+names = ["the sketch", *(f"strength {s:g}: {d:.2f}" for s, d in zip(strengths, away))]
+contact_sheet([sketch, *over], names, columns=5)
 
 # %% [markdown]
 # ## Before others see it

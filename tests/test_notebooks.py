@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,18 @@ SHORT = {  # parameters that finish soon; the notebooks run in an empty folder
     "4_train_a_pair": dict(
         CLIP_STEPS=4, CLIP_BATCH=6, VQGAN_STEPS=8, VQGAN_BATCH=4, PAINT_STEPS=4, OUT="run"
     ),
+}
+
+# Figures that a notebook prints, and between which bounds they must be.
+PRINTED = {
+    "2_how_it_works": {
+        r"a text for a picture, of 200: first (\d+)%": (70, 100),
+        r"a picture for a text, of 200: first (\d+)%": (70, 100),
+    },
+    "5_looking_inside": {
+        r"(\d+)% ± \d+% of the map on the right half": (70, 100),  # 50 is chance
+        r"one pass, .*: ([\d.]+) s": (0, 0.2),
+    },
 }
 
 
@@ -103,6 +116,12 @@ def test_runs_from_top_to_bottom(name, runs):
     assert any("image/png" in data for data in shown), "no picture was shown"
     if name == "1_studio":
         assert {"picture.png", "picture.gif"} <= {p.name for p in tmp_path.iterdir()}
+    printed = "".join(
+        o.text for c in done.cells if c.cell_type == "code" for o in c.outputs if "text" in o
+    )
+    for figure, (low, high) in PRINTED.get(name, {}).items():
+        found = re.findall(figure, printed)
+        assert found and all(low <= float(n) <= high for n in found), (figure, found)
     if name == "3_experiments":
         assert (tmp_path / "grid" / "morph.gif").is_file()
         rows = pandas.read_csv(tmp_path / "experiments.csv", keep_default_na=False)

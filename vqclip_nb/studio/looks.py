@@ -17,6 +17,14 @@ from .steering import Steering
 from .uploads import PictureUpload
 
 NONE = "as it is"
+# Each colour once, by the first of its names.
+SWATCHES = [c for c in COLOURS if c == next(n for n in COLOURS if COLOURS[n] == COLOURS[c])]
+# What people read: of the choice of a word, and of its strength.
+WORDS = {
+    "colour": ("colour", "colour amount"),
+    "size": ("", "size"),
+    "style": ("drawn as", "amount"),
+}
 
 
 class AttributeRow:
@@ -27,10 +35,10 @@ class AttributeRow:
 
     def __init__(self, kind: str, changed: Callable[[], None], calls: Callbacks) -> None:
         self.kind, self.sized = kind, kind == "size"
-        self.word = w.Dropdown(options=[NONE], description=kind, style=LABEL)
-        said = "size, small to big" if self.sized else f"strength of {kind}"
+        choice, amount = WORDS[kind]
+        self.word = w.Dropdown(options=[NONE], description=choice, style=LABEL)
         self.strength = w.FloatText(
-            value=0.0 if self.sized else 1.0, step=0.1, description=said, style=LABEL
+            value=0.0 if self.sized else 1.0, step=0.1, description=amount, style=LABEL
         )
         tip(self.word, f"a {kind} that the prompt takes on")
         tip(self.strength, "from -1 to 1; 0 is nothing, below 0 pushes away")
@@ -82,7 +90,7 @@ class Looks:
             colour: calls.button(
                 colour, f"{colour} in the palette", lambda colour=colour: self._swatch(colour)
             )
-            for colour in COLOURS
+            for colour in SWATCHES
         }
         for colour, swatch in self.swatches.items():
             swatch.add_class("vq-swatch")
