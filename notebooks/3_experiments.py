@@ -188,7 +188,9 @@ if PAIR == "emoji":
 
 # %%
 if PAIR == "emoji":
-    display(frames["table"].pivot_table("shape", "activation", "learning_rate", "median", sort=False))
+    display(
+        frames["table"].pivot_table("shape", "activation", "learning_rate", "median", sort=False)
+    )
     display(frames["prior"].pivot_table("shape", "include", "prior", "median", sort=False))
 
 # %% [markdown]

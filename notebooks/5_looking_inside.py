@@ -923,6 +923,7 @@ contact_sheet(placed, [f"{name}: {', '.join(r)}" for name, r in places.items()],
 # *Attributes* have a strength. In CLIP's space one is the way from "a fox" to "a blue fox", gone as far as asked; the
 # drawing that is begun with takes it on by as much.
 
+
 # %%
 def paint(**asked):
     return list(vq.Run(pair, vq.Settings(**{"total_iter": 40, **asked})))[-1].image
@@ -983,7 +984,7 @@ contact_sheet([p for _, row in rows for p in row], [n for n, row in rows for _ i
 # it. Below each, how far it is from the sketch: mean difference of pixels, of 1.
 
 # %%
-from PIL import Image as Pillow
+from PIL import Image as Pillow, ImageDraw
 
 sketch = Pillow.new("RGB", (128, 128), "white")
 ImageDraw.Draw(sketch).polygon([(24, 46), (64, 120), (104, 46), (64, 30)], fill=(215, 40, 40))
@@ -1042,7 +1043,7 @@ _ = axes.set(
 # from the file; a conversion or a screenshot loses it.
 
 # %%
-from PIL import Image as Pillow
+from PIL import Image as Pillow, ImageDraw
 
 path = run.save_png("face.png")
 print(Pillow.open(path).text["XML:com.adobe.xmp"])

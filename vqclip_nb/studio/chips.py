@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import ipywidgets as w
 
@@ -70,6 +70,22 @@ def size_of(shape: str, side: int, factor: int) -> tuple[int, int]:
     return height, width
 
 
+def swatches(
+    colours: Mapping[str, tuple[int, int, int]],
+    calls: Callbacks,
+    help: str,
+    chosen: Callable[[str], None],
+) -> dict[str, w.Button]:
+    """A round button for each colour; `chosen` is called with its name. help: with {} for it."""
+    buttons = {}
+    for name, rgb in colours.items():
+        button = calls.button(name, help.format(name), lambda name=name: chosen(name))
+        button.add_class("vq-swatch")
+        button.style.button_color = "rgb({}, {}, {})".format(*rgb)
+        buttons[name] = button
+    return buttons
+
+
 class Chips:
     """Buttons that change the prompt: styles and backgrounds, for a pair that learned their words.
 
@@ -87,15 +103,7 @@ class Chips:
             for name, style in STYLES.items()
             if style.words
         }
-        self.backgrounds = {
-            colour: calls.button(
-                colour, f"on a {colour} background", lambda colour=colour: self._ground(colour)
-            )
-            for colour in COLOURS
-        }
-        for colour, button in self.backgrounds.items():
-            button.add_class("vq-swatch")
-            button.style.button_color = "rgb({}, {}, {})".format(*COLOURS[colour])
+        self.backgrounds = swatches(COLOURS, calls, "on a {} background", self._ground)
         for button in self.styles.values():
             button.add_class("vq-chip")
         self.boxes = {

@@ -11,6 +11,7 @@ from ..models.pair import Pair
 from ..models.scene import COLOURS
 from ..prompts import strange_words
 from .callbacks import Callbacks
+from .chips import swatches
 from .compat import tip
 from .controls import LABEL, Controls, sliding
 from .steering import Steering
@@ -18,7 +19,7 @@ from .uploads import PictureUpload
 
 NONE = "as it is"
 # Each colour once, by the first of its names.
-SWATCHES = [c for c in COLOURS if c == next(n for n in COLOURS if COLOURS[n] == COLOURS[c])]
+SWATCHES = {c: v for c, v in COLOURS.items() if c == next(n for n in COLOURS if COLOURS[n] == v)}
 # What people read: of the choice of a word, and of its strength.
 WORDS = {
     "colour": ("colour", "colour amount"),
@@ -86,15 +87,7 @@ class Looks:
         self.controls, self.steering = controls, steering
         self.calls = calls = controls.calls
         self.rows = [AttributeRow(kind, self._attribute, calls) for kind in ATTRIBUTES]
-        self.swatches = {
-            colour: calls.button(
-                colour, f"{colour} in the palette", lambda colour=colour: self._swatch(colour)
-            )
-            for colour in SWATCHES
-        }
-        for colour, swatch in self.swatches.items():
-            swatch.add_class("vq-swatch")
-            swatch.style.button_color = "rgb({}, {}, {})".format(*COLOURS[colour])
+        self.swatches = swatches(SWATCHES, calls, "{} in the palette", self._swatch)
         self.palette = w.HBox(list(self.swatches.values()))
         self.palette.add_class("vq-chips")
         about = dict(controls=controls, steering=steering)
