@@ -984,7 +984,7 @@ contact_sheet([p for _, row in rows for p in row], [n for n, row in rows for _ i
 # it. Below each, how far it is from the sketch: mean difference of pixels, of 1.
 
 # %%
-from PIL import Image as Pillow, ImageDraw
+from PIL import Image as Pillow
 
 sketch = Pillow.new("RGB", (128, 128), "white")
 ImageDraw.Draw(sketch).polygon([(24, 46), (64, 120), (104, 46), (64, 30)], fill=(215, 40, 40))
@@ -1043,7 +1043,7 @@ _ = axes.set(
 # from the file; a conversion or a screenshot loses it.
 
 # %%
-from PIL import Image as Pillow, ImageDraw
+from PIL import Image as Pillow
 
 path = run.save_png("face.png")
 print(Pillow.open(path).text["XML:com.adobe.xmp"])

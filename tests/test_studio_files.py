@@ -331,11 +331,11 @@ def test_looks_set_the_settings_and_follow_them(studio):
     assert studio.controls["palette_weight"].disabled and studio.controls["style_weight"].disabled
     button_of = looks.swatches
     button_of["navy"].click()
-    button_of["gold"].click()
-    assert studio.settings.palette == ["navy", "gold"]
+    button_of["golden"].click()
+    assert studio.settings.palette == ["navy", "golden"]
     assert not studio.controls["palette_weight"].disabled
     button_of["navy"].click()
-    assert studio.settings.palette == ["gold"]
+    assert studio.settings.palette == ["golden"]
     drop(looks.style.upload, "red.png", a_png("red"))
     assert studio.settings.style_image.startswith("data:image/png")
     assert "paint in the style of red.png" in said(studio)
