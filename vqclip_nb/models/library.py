@@ -21,6 +21,7 @@ from .vqgan import VQGAN
 
 SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
 PREFERRED = ("noto", "3d", "sticker", "flat", "line")  # styles, where a prompt names none
+SMALL = ("flat", "3d", "sticker", "noto", "line")  # the same, where things have half a picture each
 EASIER = {"cat": "sticker"}  # things that another style makes easier to name
 MEANT = {"moon": "crescent moon"}  # of several drawings with one name, the one that is meant
 
@@ -170,9 +171,11 @@ class Library:
             scene, said = Scene((Thing(name),)), {text: name}
         if scene is None:
             return None
-        choice = list(self.choices(scene.things[0], scene.style))
+        small = len(scene.things) > 1
+        choice = list(self.choices(scene.things[0], scene.style, small=small))
         first = choice[variant % len(choice)]
-        others = [next(self.choices(t, scene.style or first.style)) for t in scene.things[1:]]
+        style = scene.style or first.style
+        others = [next(self.choices(t, style, small=small)) for t in scene.things[1:]]
         asked: dict[str, Any] = dict(height=height, width=width, said=said, fill=fill)
         return self.compose(scene, (first, *others), **asked)
 
@@ -189,19 +192,22 @@ class Library:
             found |= dict.fromkeys([concept["label"], concept["name"], *concept["tags"]])
         return list(found)
 
-    def choices(self, thing: Thing, style: str = "") -> Iterator[Drawing]:
-        """Every drawing that a thing's name fits, the asked style first, then the usual order."""
+    def choices(self, thing: Thing, style: str = "", *, small: bool = False) -> Iterator[Drawing]:
+        """Every drawing that a thing's name fits, the asked style first, then the usual order, or
+        that for `small` ones."""
         for concept in self.named(thing.name):
             drawings = self._drawings[concept]
             easier = EASIER.get(self._concepts[concept]["label"], "")
-            order = dict.fromkeys([style, easier, *PREFERRED, *self.styles])
+            usual = SMALL if small else (easier, *PREFERRED)
+            order = dict.fromkeys([style, *usual, *self.styles])
             yield from (drawings[s] for s in order if s in drawings)
 
     def alternatives(self, start: Start, *, thing: int = 0) -> list[Start]:
         """The same scene with each other drawing that its thing's name fits."""
         height, width = start.picture.shape[2:]
-        found = []
-        for drawing in self.choices(start.scene.things[thing], start.scene.style):
+        found, scene = [], start.scene
+        small = len(scene.things) > 1
+        for drawing in self.choices(scene.things[thing], scene.style, small=small):
             drawings = [*start.drawings]
             drawings[thing] = drawing
             if drawing != start.drawings[thing]:
