@@ -61,6 +61,17 @@ def test_captions_are_read(text, scene):
     assert read(text) == scene
 
 
+def test_a_name_of_several_words_is_one_thing(library):
+    for text in ("heart on fire", "bridge at night"):
+        start = library.find(f"a {text}")
+        assert start.drawings[0].label == text and not start.said, text
+    scene, _ = library.parse("a heart on fire and a cat")
+    assert [thing.name for thing in scene.things] == ["heart on fire", "cat"]
+    for name in {d.label for d in library.drawings if " " in d.label}:
+        scene, _ = library.parse(name)
+        assert len(scene.things) == 1, name
+
+
 def test_code_numbers_and_masks_come_back():
     rng = np.random.default_rng(0)
     for n_embed in (2, 1000, 2048):
