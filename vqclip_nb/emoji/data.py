@@ -177,7 +177,8 @@ def _renders(folder: Path, emoji: list[dict]) -> dict[int, Path]:
         code = e["hexcode"].lower()
         names = (code, code.replace("-fe0f", ""), f"{code}-fe0f")
         paths = [path for name in names if (path := assets / f"{name}.webp").exists()]
-        found |= {place: path for path in paths[:1]}
+        if paths:
+            found[place] = paths[0]
     return found
 
 

@@ -171,11 +171,9 @@ class Library:
             scene, said = Scene((Thing(name),)), {text: name}
         if scene is None:
             return None
-        small = len(scene.things) > 1
-        choice = list(self.choices(scene.things[0], scene.style, small=small))
+        choice = list(self.choices(scene))
         first = choice[variant % len(choice)]
-        style = scene.style or first.style
-        others = [next(self.choices(t, style, small=small)) for t in scene.things[1:]]
+        others = [next(self.choices(scene, i, first.style)) for i in range(1, len(scene.things))]
         asked: dict[str, Any] = dict(height=height, width=width, said=said, fill=fill)
         return self.compose(scene, (first, *others), **asked)
 
@@ -192,30 +190,25 @@ class Library:
             found |= dict.fromkeys([concept["label"], concept["name"], *concept["tags"]])
         return list(found)
 
-    def choices(self, thing: Thing, style: str = "", *, small: bool = False) -> Iterator[Drawing]:
-        """Every drawing that a thing's name fits, the asked style first, then the usual order, or
-        that for `small` ones."""
-        for concept in self.named(thing.name):
+    def choices(self, scene: Scene, thing: int = 0, style: str = "") -> Iterator[Drawing]:
+        """Every drawing that a thing of a scene may have: first in the style that the scene names,
+        else in `style`, then in the usual order of one thing, or of two small ones."""
+        for concept in self.named(scene.things[thing].name):
             drawings = self._drawings[concept]
             easier = EASIER.get(self._concepts[concept]["label"], "")
-            usual = SMALL if small else (easier, *PREFERRED)
-            order = dict.fromkeys([style, *usual, *self.styles])
+            usual = (easier, *PREFERRED) if len(scene.things) == 1 else SMALL
+            order = dict.fromkeys([scene.style or style, *usual, *self.styles])
             yield from (drawings[s] for s in order if s in drawings)
 
     def alternatives(self, start: Start, *, thing: int = 0) -> list[Start]:
         """The same scene with each other drawing that its thing's name fits."""
         height, width = start.picture.shape[2:]
-        found, scene = [], start.scene
-        small = len(scene.things) > 1
-        for drawing in self.choices(scene.things[thing], scene.style, small=small):
+        found, asked = [], dict[str, Any](height=height, width=width, said=start.said)
+        for drawing in self.choices(start.scene, thing):
             drawings = [*start.drawings]
             drawings[thing] = drawing
             if drawing != start.drawings[thing]:
-                found.append(
-                    self.compose(
-                        start.scene, tuple(drawings), height=height, width=width, said=start.said
-                    )
-                )
+                found.append(self.compose(start.scene, drawings, **asked))
         return found
 
     def compose(
