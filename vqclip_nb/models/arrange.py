@@ -56,9 +56,9 @@ def arrange(
     placing = PLACINGS[relation]
     axis, fixed = placing.axis, ratio != 1 or placing.ratio != 1
     tried = torch.cartesian_prod(
-        torch.linspace(0.98, 0.2, 40),
+        torch.linspace(0.98, 0.2, 79),
         torch.tensor([1.0] if fixed else UNEQUAL) * ratio * placing.ratio,
-        torch.linspace(-1, 1, 7) * placing.slant,
+        torch.linspace(-1, 1, 9) * placing.slant,
     )
     s, ratios, slant = tried.T
     longer = torch.stack([s * ratios.clamp(max=1), s / ratios.clamp(min=1)], 1) * min(size)
