@@ -11,6 +11,7 @@ import vqclip_nb
 from vqclip_nb.emoji import build_library
 from vqclip_nb.emoji.blind import numbered, prompts, right, score
 from vqclip_nb.emoji.scenes import Scenes
+from vqclip_nb.models.arrange import PLACINGS, arrange, covered
 from vqclip_nb.models.compose import content, ground, tinted
 from vqclip_nb.models.library import Library
 from vqclip_nb.models.packing import MASK, pack_bits, pack_masks, unpack_bits, unpack_masks
@@ -59,6 +60,17 @@ def read(text: str) -> Scene | None:
 )
 def test_captions_are_read(text, scene):
     assert read(text) == scene
+
+
+def test_a_name_of_several_words_is_one_thing(library):
+    for text in ("heart on fire", "bridge at night"):
+        start = library.find(f"a {text}")
+        assert start.drawings[0].label == text and not start.said, text
+    scene, _ = library.parse("a heart on fire and a cat")
+    assert [thing.name for thing in scene.things] == ["heart on fire", "cat"]
+    for name in {d.label for d in library.drawings if " " in d.label}:
+        scene, _ = library.parse(name)
+        assert len(scene.things) == 1, name
 
 
 def test_code_numbers_and_masks_come_back():
@@ -138,6 +150,33 @@ def test_two_things_stand_as_the_relation_says(library):
         red, blue = centre(text, "red"), centre(text, "blue")
         assert (red[axis] - blue[axis]) * sign > 20, text
         assert min(red[2], blue[2]) > 0.04, text  # each large enough to be seen
+
+
+@pytest.mark.parametrize("size", [(128, 128), (96, 160), (160, 96), (16, 400)])
+@pytest.mark.parametrize("relation", PLACINGS)
+def test_two_things_are_as_large_as_the_frame_takes(relation, size):
+    y, x = torch.meshgrid(*(torch.linspace(-1, 1, 40),) * 2, indexing="ij")
+    disc = ((x**2 + y**2) <= 1).float()
+    for masks in ((disc, disc), (disc, torch.ones(40, 12)), (torch.ones(12, 40), disc)):
+        boxes = torch.tensor(arrange(masks, relation, size))
+        lows, highs = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
+        assert lows.min() > -0.01 and (highs <= torch.tensor(size[::-1]) + 0.01).all()
+        for box, mask in zip(boxes, masks, strict=True):  # as it was drawn, not stretched
+            assert box[2] / box[3] == pytest.approx(mask.shape[1] / mask.shape[0], rel=0.01)
+        under = covered(masks, lows[None], boxes[None, :, 2:], size)
+        assert under <= PLACINGS[relation].covered + 0.01
+        between = (boxes[1, :2] - boxes[0, :2])[PLACINGS[relation].axis]
+        assert (between > 0) == (PLACINGS[relation].order < 0)
+    if relation != "wears" and size == (128, 128):
+        both = torch.tensor(arrange((disc, disc), relation, size))
+        assert both[:, 2:].min() > 64  # halves of the picture would give 64
+        assert torch.tensor(arrange((disc, disc), relation, size, ratio=2.0))[0, 2] > both[0, 2]
+
+
+def test_two_things_have_drawings_that_stay_plain_when_small(library):
+    assert {d.style for d in library.find("a fox next to a tree").drawings} == {"flat"}
+    asked = library.find("a cartoon of a fox next to a tree")
+    assert {d.style for d in asked.drawings} == {"noto"}
 
 
 @pytest.mark.parametrize("size", [(128, 128), (96, 256), (256, 96), (48, 48), (16, 400)])

@@ -35,7 +35,8 @@ class Vocabulary:
     @classmethod
     def read(cls, words: frozenset[str], table: Path) -> Vocabulary:
         """With the table of `emoji.build_words`: lines "thing: word, word", and for turns of
-        speech "phrase = in other words"."""
+        speech "phrase = in other words". "heart on fire = heart on fire" keeps a thing's name
+        whole: the longest of them counts."""
         nearest: dict[str, str] = {}
         phrases: dict[str, str] = {}
         for line in table.read_text(encoding="utf8").splitlines():
@@ -63,6 +64,8 @@ class Vocabulary:
 
         def instead(found: re.Match) -> str:
             phrase = found[0].lower()
+            if self.phrases[phrase] == phrase:
+                return found[0]
             said[phrase] = self.phrases[phrase]
             return self.phrases[phrase]
 

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 GROUPS = (0, 3, 4, 5, 6, 7)
 LABELS = "emojibase-data@17.0.0"
 HELD_OUT = "fxemoji"
+RENDERS = "@lobehub/fluent-emoji-3d@1.1.0"  # MIT: the originals that the style 3d redraws as SVG
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def fetch(folder: Path) -> None:
             "npm brings the emoji sets and was not found: install Node.js (https://nodejs.org), "
             "which contains it, and run this again"
         )
-    for package in [LABELS, *(style.package for style in STYLES.values())]:
+    for package in [LABELS, RENDERS, *(style.package for style in STYLES.values())]:
         target = _unpacked(folder, package)
         if target.exists():
             continue
@@ -168,6 +169,25 @@ def _draw(svg: str, size: int) -> np.ndarray:
     return rgba.round().astype(np.uint8)
 
 
+def _renders(folder: Path, emoji: list[dict]) -> dict[int, Path]:
+    """The 3-D render of each of `emoji` that there is one of, by its place."""
+    assets = _unpacked(folder, RENDERS) / "package" / "assets"
+    found = {}
+    for place, e in enumerate(emoji):
+        code = e["hexcode"].lower()
+        names = (code, code.replace("-fe0f", ""), f"{code}-fe0f")
+        paths = [path for name in names if (path := assets / f"{name}.webp").exists()]
+        if paths:
+            found[place] = paths[0]
+    return found
+
+
+def _shrunk(path: Path, size: int) -> np.ndarray:
+    """As `_draw`, of a picture."""
+    premultiplied = Image.open(path).convert("RGBA").convert("RGBa")
+    return np.asarray(premultiplied.resize((size, size), Image.Resampling.BOX))
+
+
 def render(folder: Path, *, size: int = 128) -> None:
     """Render every concept in every style into `folder`: sprites.npy and concepts.json.
 
@@ -184,6 +204,9 @@ def render(folder: Path, *, size: int = 128) -> None:
             pictures = pool.map(lambda svg: _draw(svg, size), documents.values())
             for place, picture in zip(documents, pictures, strict=True):
                 sprites[row, place] = picture
+        if name == "3d":
+            for place, path in _renders(folder, emoji).items():
+                sprites[row, place] = _shrunk(path, size)
         log.info("%s: %d of %d concepts", name, len(documents), len(emoji))
     sprites.flush()
     concepts = [

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from .arrange import Box, arrange
 from .scene import COLOURS, Scene
 
 # Side of a thing's box, as a share of the picture's shorter side.
@@ -77,9 +78,6 @@ def content(layer: torch.Tensor) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-Box = tuple[float, float, float, float]  # centre x, centre y, width, height in pixels
-
-
 def boxes(
     layers: Sequence[torch.Tensor], scene: Scene, size: tuple[int, int], *, fill: bool = False
 ) -> list[tuple[Box, int]]:
@@ -99,40 +97,13 @@ def boxes(
             return [((width / 2, height / 2, width * 0.94, height * 0.94), 1)]
         s = side * (SIDES[""] + thing.scale * (SIDES[thing.size] - SIDES[""]))
         return [((width / 2, height / 2, w * s, h * s), 1)]
-    (w1, h1), (w2, h2) = shapes
     first, second = scene.things
-    more = SECOND[first.size] ** first.scale / SECOND[second.size] ** second.scale
-    more, less = min(1.0, more), min(1.0, 1 / more)
-    if scene.relation == "beside":
-        s = min(0.47 * width, 0.9 * height)
-        gap = (width - 2 * s) / 3 if width > height else 0.02 * width
-        floor = height / 2 + max(h1 * more, h2 * less) * s / 2  # both stand on one line
-        middle = (s + gap) / 2
-        one = (width / 2 - middle, floor - h1 * s * more / 2, w1 * s * more, h1 * s * more)
-        two = (width / 2 + middle, floor - h2 * s * less / 2, w2 * s * less, h2 * s * less)
-        return [(one, 1), (two, 1)]
-    if scene.relation in ("above", "below"):
-        s = min(0.9 * width, 0.47 * height)
-        up, down = height / 2 - s * 0.52, height / 2 + s * 0.52
-        y1, y2 = (up, down) if scene.relation == "above" else (down, up)
-        one = (width / 2, y1, w1 * s * more, h1 * s * more)
-        return [(one, 1), ((width / 2, y2, w2 * s * less, h2 * s * less), 1)]
-    # The first stands on the second, or is sunk into it; or, worn, the second on the first.
-    share, sunk = {"on": (0.48, 0.12), "in": (0.52, 0.42), "wears": (0.72, 0.12)}[scene.relation]
-    base = {"on": 0.62, "in": 0.72, "wears": 0.42}[scene.relation]
-    a, b = side * share * more, side * base * less
-    tall = h1 * a + h2 * b - (h1 * a if scene.relation != "wears" else h2 * b) * sunk
-    fit = min(1.0, 0.94 * height / tall)
-    a, b, tall = a * fit, b * fit, tall * fit
-    upper, lower = (height - tall) / 2, (height + tall) / 2
-    if scene.relation == "wears":
-        y1, y2 = (lower - h1 * a / 2), (upper + h2 * b / 2)
-    else:
-        y1, y2 = (upper + h1 * a / 2), (lower - h2 * b / 2)
-    return [
-        ((width / 2, y1, w1 * a, h1 * a), 1),
-        ((width / 2, y2, w2 * b, h2 * b), 1),
-    ]
+    masks = []
+    for layer in layers:
+        left, top, right, bottom = content(layer)
+        masks.append((layer[3, top:bottom, left:right] > 0.3).float())
+    ratio = SECOND[first.size] ** first.scale / SECOND[second.size] ** second.scale
+    return [(box, 1) for box in arrange(masks, scene.relation, size, ratio=ratio)]
 
 
 def spread(box: Box, count: int) -> list[Box]:

@@ -21,6 +21,7 @@ from .vqgan import VQGAN
 
 SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
 PREFERRED = ("noto", "3d", "sticker", "flat", "line")  # styles, where a prompt names none
+SMALL = ("flat", "3d", "sticker", "noto", "line")  # the same, where things have half a picture each
 EASIER = {"cat": "sticker"}  # things that another style makes easier to name
 MEANT = {"moon": "crescent moon"}  # of several drawings with one name, the one that is meant
 
@@ -173,9 +174,9 @@ class Library:
         if scene is None:
             return None
         scene = change(scene) if change else scene
-        choice = list(self.choices(scene.things[0], scene.style))
+        choice = list(self.choices(scene))
         first = choice[variant % len(choice)]
-        others = [next(self.choices(t, scene.style or first.style)) for t in scene.things[1:]]
+        others = [next(self.choices(scene, i, first.style)) for i in range(1, len(scene.things))]
         asked: dict[str, Any] = dict(height=height, width=width, said=said, fill=fill)
         return self.compose(scene, (first, *others), **asked)
 
@@ -192,27 +193,25 @@ class Library:
             found |= dict.fromkeys([concept["label"], concept["name"], *concept["tags"]])
         return list(found)
 
-    def choices(self, thing: Thing, style: str = "") -> Iterator[Drawing]:
-        """Every drawing that a thing's name fits, the asked style first, then the usual order."""
-        for concept in self.named(thing.name):
+    def choices(self, scene: Scene, thing: int = 0, style: str = "") -> Iterator[Drawing]:
+        """Every drawing that a thing of a scene may have: first in the style that the scene names,
+        else in `style`, then in the usual order of one thing, or of two small ones."""
+        for concept in self.named(scene.things[thing].name):
             drawings = self._drawings[concept]
             easier = EASIER.get(self._concepts[concept]["label"], "")
-            order = dict.fromkeys([style, easier, *PREFERRED, *self.styles])
+            usual = (easier, *PREFERRED) if len(scene.things) == 1 else SMALL
+            order = dict.fromkeys([scene.style or style, *usual, *self.styles])
             yield from (drawings[s] for s in order if s in drawings)
 
     def alternatives(self, start: Start, *, thing: int = 0) -> list[Start]:
         """The same scene with each other drawing that its thing's name fits."""
         height, width = start.picture.shape[2:]
-        found = []
-        for drawing in self.choices(start.scene.things[thing], start.scene.style):
+        found, asked = [], dict[str, Any](height=height, width=width, said=start.said)
+        for drawing in self.choices(start.scene, thing):
             drawings = [*start.drawings]
             drawings[thing] = drawing
             if drawing != start.drawings[thing]:
-                found.append(
-                    self.compose(
-                        start.scene, tuple(drawings), height=height, width=width, said=start.said
-                    )
-                )
+                found.append(self.compose(start.scene, drawings, **asked))
         return found
 
     def compose(
