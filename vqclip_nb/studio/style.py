@@ -66,14 +66,14 @@ CSS = """
 .vq-studio .vq-try { gap: 2px; min-width: 0; }
 .vq-studio .vq-try > .vq-tile { padding: 0; } /* its name stands below, to be changed */
 .vq-studio .vq-try > .vq-tile > .vq-button { font-size: 0; }
-.vq-studio .vq-try > .widget-text { width: 100%; margin: 0; }
+.vq-studio .vq-try > :is(.widget-text, .widget-checkbox) { width: 100%; margin: 0; }
 .vq-studio .vq-control { width: 100%; max-width: 520px; margin: 0; }
 .vq-studio .vq-control > label { height: auto; line-height: 14px; align-self: center;
   white-space: normal; }
 .vq-row { align-items: center; gap: 8px; max-width: 520px; }
-.vq-row > .vq-control { flex: 0 0 205px; width: 205px; }
+.vq-row > .vq-control { flex: 0 1 205px; width: 205px; min-width: 180px; }
 .vq-studio .vq-row > .vq-button { flex: 0 0 auto; }
-.vq-row > .widget-slider { flex: 1 1 80px; width: auto; min-width: 60px; margin: 0; }
+.vq-row > .widget-slider { flex: 1 1 80px; width: auto; min-width: 60px; margin: 0 4px 0 0; }
 .vq-pairs > .vq-control { flex: 1 1 150px; width: 150px; }
 .vq-pairs > .widget-dropdown { flex: 1 1 100%; }
 .vq-drawer, .vq-drawer .widget-vbox { gap: 6px; }
@@ -111,7 +111,7 @@ CSS = """
 
 # What ipywidgets leaves out: Run by Ctrl or Cmd with Enter, of which it hears plain Enter alone;
 # drawers by the keyboard; names of sliders and pictures for screen readers. "Run All" of a notebook
-# scrolls to its end: a Studio that comes out of sight is brought back.
+# scrolls to its end: the picture of a new Studio, and of Run, is brought into sight.
 SCRIPT = """
 (function wait(image, tries) {
   var studio = image.closest('.vq-studio');
@@ -131,6 +131,10 @@ SCRIPT = """
       header.setAttribute('aria-expanded', /Collapse-open/.test(header.parentNode.className));
     });
   }
+  function show() {
+    var top = studio.querySelector('.vq-picture').getBoundingClientRect().top;
+    if (top < 0 || top > 0.75 * innerHeight) studio.querySelector('.vq-ask').scrollIntoView();
+  }
   function press(key, target) {
     key.preventDefault();
     key.stopPropagation();
@@ -138,14 +142,25 @@ SCRIPT = """
   }
   studio.addEventListener('keydown', function (key) {
     var enter = key.key === 'Enter';
+    if (enter && key.target.closest('.vq-prompt')) show();
     if (enter && (key.ctrlKey || key.metaKey)) press(key, studio.querySelector('.vq-run'));
     else if ((enter || key.key === ' ') && key.target.matches(headers)) press(key, key.target);
   }, true);
-  studio.addEventListener('click', function () { setTimeout(name); });
+  studio.addEventListener('click', function (click) {
+    setTimeout(name);
+    if (click.target.closest('.vq-run')) show();
+  });
   new MutationObserver(name).observe(studio, {childList: true, subtree: true});
   name();
-  var top = studio.getBoundingClientRect().top;
-  if (top < 0 || top > innerHeight / 2) studio.scrollIntoView();
+  var looks = 10;
+  ['wheel', 'pointerdown', 'touchmove', 'keydown'].forEach(function (what) {
+    document.addEventListener(what, function () { looks = 0; }, {capture: true, once: true});
+  });
+  (function look() {
+    if (looks-- <= 0) return;
+    show();
+    setTimeout(look, 300);
+  })();
 })(this, 50)
 """
 
