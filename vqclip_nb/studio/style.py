@@ -12,7 +12,7 @@ CSS = """
 .vq-studio { width: 100%; container-type: inline-size; gap: 8px; padding: 2px; }
 .vq-studio .widget-box, .vq-studio .jupyter-widget-box { overflow: visible; margin: 0; }
 .vq-studio .widget-html-content { line-height: 1.45; }
-.vq-ask { gap: 8px; align-items: center; }
+.vq-ask { gap: 8px; align-items: center; scroll-margin-top: 8px; }
 .vq-ask > .vq-buttons { flex: 0 0 auto; }
 .vq-ask > .vq-buttons > .vq-button { height: 36px; line-height: 36px; }
 .vq-studio .vq-ask > .vq-prompt { flex: 1 1 260px; width: auto; min-width: 0;
@@ -77,6 +77,7 @@ CSS = """
 .vq-pairs > .vq-control { flex: 1 1 150px; width: 150px; }
 .vq-pairs > .widget-dropdown { flex: 1 1 100%; }
 .vq-drawer, .vq-drawer .widget-vbox { gap: 6px; }
+.vq-drafts, .vq-gallery { gap: 8px; }
 .vq-drawer { padding: 4px 0; }
 .vq-studio a.vq-download { font-weight: 600; text-decoration: underline; color: inherit; }
 .vq-compared { width: 100%; height: auto; }
