@@ -1,9 +1,10 @@
 """Paints the pictures of README and docs.
 
-    python docs/pictures.py forming objectives
+    python docs/pictures.py forming objectives looks
 
 forming: notebooks/images/forming.gif, four prompts side by side while they form. objectives:
-docs/images/objectives.png, what each term of `objectives` does to one prompt.
+docs/images/objectives.png, what each term of `objectives` does to one prompt. looks:
+docs/images/looks.jpg, attributes, palettes and style pictures.
 """
 
 import sys
@@ -13,8 +14,10 @@ import torch
 from PIL import Image
 
 import vqclip_nb as vq
+from vqclip_nb.emoji.looks import style_pictures
 from vqclip_nb.export import save_gif
 from vqclip_nb.objectives import areas, edges, palette, prompt, pull, smoothness, symmetry
+from vqclip_nb.pictures import to_data_url, to_tensor
 from vqclip_nb.show import contact_sheet
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,7 +71,26 @@ def objectives(pair: vq.Pair) -> None:
     contact_sheet(images, list(terms), columns=4, inches=1.8).savefig(path, dpi=100)
 
 
+def looks(pair: vq.Pair) -> None:
+    pictures = {k: to_data_url(to_tensor(p)) for k, p in style_pictures().items()}
+    palettes = ["navy", "gold", "white"], ["pink", "dark purple", "turquoise", "cream"]
+    asked = [("a fox", f"blue: {n}", dict(attributes=[f"blue: {n}"])) for n in (0, 0.25, 0.5, 1)]
+    asked += [("a rocket", a, dict(attributes=[a])) for a in ("small: 1", "small: 0.5", "big: 1")]
+    asked += [("a strawberry", a, dict(attributes=[a])) for a in ("a line drawing", "a 3d render")]
+    asked += [("a strawberry", ", ".join(p), dict(palette=p)) for p in palettes]
+    asked += [("a fox", f"in the style of {k}", dict(style_image=u)) for k, u in pictures.items()]
+    images, titles = [], []
+    for text, title, settings in asked:
+        run = vq.Run(pair, vq.Settings(include=[text], **settings))
+        list(run)
+        images.append(run.image)
+        titles.append(f"{text}\n{title}")
+    figure = contact_sheet(images, titles, columns=5, inches=1.6)
+    figure.savefig(ROOT / "docs/images/looks.jpg", dpi=100, pil_kwargs=dict(quality=88))
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for name in sys.argv[1:] or ("forming", "objectives"):
-        {"forming": forming, "objectives": objectives}[name](vq.load_pair("emoji", device="cpu"))
+    made = {"forming": forming, "objectives": objectives, "looks": looks}
+    for name in sys.argv[1:] or made:
+        made[name](vq.load_pair("emoji", device="cpu"))

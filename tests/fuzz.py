@@ -34,6 +34,13 @@ TINY = dict(total_iter=2, crops=2, height=16, width=16, show_step=1)
 Tries = Callable[[random.Random, vq.Pair, Path], None]
 
 
+LISTED = {
+    "attributes": ["red: 0.5", "small", "big: -1", "a line drawing: 1", "red: 2", "huge", ":"],
+    "palette": ["navy", "#ff8800", "gold", "nothing"],
+    "regions": ["left: a fox", "0 0 .5 1: snow", "nowhere: a fox"],
+}
+
+
 def a_value(name: str, rng: random.Random) -> Any:
     """One that is allowed, or on the border, or odd."""
     knob, kind = KNOBS[name], TYPES[name]
@@ -43,10 +50,12 @@ def a_value(name: str, rng: random.Random) -> Any:
         return rng.choice(knob.choices)
     if kind == "bool":
         return rng.random() < 0.5
+    if name in LISTED:
+        return rng.choices(LISTED[name], k=rng.randint(0, 3))
     if knob.high is None:
         words = ["a fox", "snow", "ocean", "🦊", "a red apple:2", "unheard", "a|b", "tree:-1"]
         text = " | ".join(rng.sample(words, rng.randint(1, 3)))
-        return "" if name == "init_image" else [text] if name == "include" else text
+        return "" if name.endswith("_image") else [text] if name == "include" else text
     border = rng.choice([knob.low, knob.high, rng.uniform(knob.low, knob.high), rng.gauss(0, 9)])
     return int(border) if kind == "int" and rng.random() < 0.9 else border
 

@@ -139,7 +139,9 @@ def test_a_style_picture_gives_its_colours_and_is_in_the_recipe(pair, tmp_path):
     for i in range(0, 256, 16):
         ImageDraw.Draw(picture).line([(i - 128, 0), (i, 128)], fill="#f0c020", width=6)
     picture.save(tmp_path / "stripes.png")
-    asked = dict(include="a fox", style_image=str(tmp_path / "stripes.png"), style_weight=10.0)
+    asked = dict(
+        include="a fox", style_image=str(tmp_path / "stripes.png"), style_image_weight=10.0
+    )
     run, plain = painted(pair, **asked), painted(pair, include="a fox")
     wanted = style(to_tensor(picture), pair.vqgan.features)
 

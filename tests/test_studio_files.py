@@ -328,7 +328,10 @@ def test_looks_set_the_settings_and_follow_them(studio):
     colour.word.value = "red"
     colour.strength.value, size.strength.value = 0.5, -0.25
     assert studio.settings.attributes == ["red: 0.5", "small: 0.25"]
-    assert studio.controls["palette_weight"].disabled and studio.controls["style_weight"].disabled
+    assert (
+        studio.controls["palette_weight"].disabled
+        and studio.controls["style_image_weight"].disabled
+    )
     button_of = looks.swatches
     button_of["navy"].click()
     button_of["golden"].click()
@@ -339,7 +342,7 @@ def test_looks_set_the_settings_and_follow_them(studio):
     drop(looks.style.upload, "red.png", a_png("red"))
     assert studio.settings.style_image.startswith("data:image/png")
     assert "paint in the style of red.png" in said(studio)
-    assert not studio.controls["style_weight"].disabled
+    assert not studio.controls["style_image_weight"].disabled
     button(studio, "✕ remove style picture").click()
     assert not studio.settings.style_image
     studio.controls.set(attributes=["blue: 1", "big: 0.5", "a sticker: 0.75"])

@@ -37,7 +37,7 @@ def recolour(picture: torch.Tensor, colours: Sequence[Colour]) -> torch.Tensor:
 
     Its own colours are the centres of k-means (Lloyd 1957) over its pixels.
     """
-    pixels, wanted = picture[0].flatten(1).T, torch.tensor(colours).to(picture)
+    pixels, wanted = picture[0].flatten(1).T.cpu(), torch.tensor(colours)
     centres = _centres(pixels, len(colours))
     away = torch.cdist(centres, wanted)
     order = min(
@@ -45,7 +45,7 @@ def recolour(picture: torch.Tensor, colours: Sequence[Colour]) -> torch.Tensor:
         key=lambda order: float(away[range(len(order)), order].sum()),
     )
     share = (-(torch.cdist(pixels, centres).square()) / SOFT).softmax(1)
-    return (share @ wanted[list(order)]).T.reshape_as(picture)
+    return (share @ wanted[list(order)]).T.reshape_as(picture).to(picture)
 
 
 def _centres(pixels: torch.Tensor, count: int) -> torch.Tensor:

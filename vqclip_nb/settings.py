@@ -67,7 +67,7 @@ class Settings:
     style_image: str = knob(
         "", "picture file whose colours and textures the picture takes on", label="style picture"
     )
-    style_weight: float = knob(
+    style_image_weight: float = knob(
         5.0,
         "how firmly it takes on those of the style picture",
         label="pull to style picture",

@@ -45,10 +45,10 @@ def make_objective(
             wanted = wanted + s.region_weight * objectives.among(numbers, asked(encoding))
     if s.palette and s.palette_weight:
         wanted = wanted + s.palette_weight * terms.palette(*map(parse_colour, s.palette))
-    styled = bool(s.style_image and s.style_weight)
+    styled = bool(s.style_image and s.style_image_weight)
     if styled:
         picture = load_image(s.style_image).to(vqgan.codebook.weight)
-        wanted = wanted + s.style_weight * terms.style(picture, vqgan.features)
+        wanted = wanted + s.style_image_weight * terms.style(picture, vqgan.features)
     # A style picture brings colours of its own.
     kept = {terms.edges: s.keep_edges, terms.areas: 0.0 if styled else s.keep_colours}
     begun = start() if any(kept.values()) else None

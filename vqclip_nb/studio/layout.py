@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAIN = ("total_iter", "learning_rate")
 BESIDE = ("seed", "loosen", "init_image", "style_image")  # these have a place of their own
 REGIONS = ("regions", "region_weight")
-LOOKS = ("attributes", "palette", "palette_weight", "style_weight")
+LOOKS = ("attributes", "palette", "palette_weight", "style_image_weight")
 STARTS = ("start", "start_strength", "keep_edges", "prior")
 
 
@@ -88,7 +88,7 @@ def _drawers(studio: Studio) -> w.Accordion:
         studio.looks.palette,
         with_slider("palette_weight", c["palette_weight"]),
         studio.looks.style.box,
-        with_slider("style_weight", c["style_weight"]),
+        with_slider("style_image_weight", c["style_image_weight"]),
         name="vq-drawer",
     )
     regions = _column(*(with_slider(n, c[n]) for n in REGIONS), name="vq-drawer")

@@ -116,7 +116,7 @@ class Looks:
         for colour, swatch in self.swatches.items():
             (swatch.add_class if colour in palette else swatch.remove_class)("vq-chosen")
         self.controls["palette_weight"].disabled = not palette
-        self.controls["style_weight"].disabled = not self.controls["style_image"].value
+        self.controls["style_image_weight"].disabled = not self.controls["style_image"].value
 
     def _attribute(self) -> None:
         self._set(attributes=[text for row in self.rows for text in row.value])
