@@ -43,7 +43,8 @@ CONTRASTS = """() => {
     const c = getComputedStyle(e).backgroundColor, p = parts(c);
     if (p.length < 4 || p[3] > .99) return c } return 'rgb(255, 255, 255)' };
   const what = ':is(button:not(.vq-swatch), input:not([type=checkbox]), select, textarea, ' +
-    'label, a, .vq-line, .vq-status div, .vq-title, .vq-curves span, .jupyter-widget-Collapse-header)';
+    'label, a, .vq-line, .vq-status div, .vq-title, .vq-curves span, ' +
+    '.jupyter-widget-Collapse-header)';
   return [...document.querySelectorAll('.vq-studio ' + what)]
     .filter(e => e.offsetParent && (e.innerText || e.value) && !e.disabled)
     .filter(e => getComputedStyle(e).fontSize !== '0px')
