@@ -156,7 +156,7 @@ def test_only_buttons_that_can_be_used_are_enabled(studio):
     def usable():
         return {name for name, button in studio.buttons.items() if not button.disabled}
 
-    always = {"Run", "Drafts", "Dice", "Add to the queue"}
+    always = {"Run", "Drafts", "Dice"}
     assert usable() == always | {"Step"}
     studio.controls["total_iter"].value = 60
     studio.buttons["Run"].click()
@@ -169,7 +169,23 @@ def test_only_buttons_that_can_be_used_are_enabled(studio):
     finish(studio)
     assert usable() == always | made
     studio.controls["include"].value = " "
-    assert usable() == {"Dice", "Add to the queue", "Export"}
+    assert usable() == {"Dice", "Export"}
+    studio.queue.text.value = "a red heart"
+    studio.exporter.side.value = 9
+    assert usable() == {"Dice", "Add to the queue"}
+
+
+def test_a_step_that_cannot_be_looked_back_at_is_said_and_stays(studio):
+    run = studio.paint()
+    for wrong in (99, -1):
+        studio.stage.back.value = wrong
+        assert said(studio, "error") == f"look back: {wrong} is out of range; allowed is 0 to 8."
+        assert studio.stage.back.value == wrong and studio.stage.frame.iteration in range(8)
+    studio.stage.slide.value = 3
+    assert studio.stage.back.value == 3 and not said(studio, "error")
+    studio.stage.back.value = 99
+    studio.buttons["Run"].click()
+    assert not said(studio, "error") and studio.run is not run
 
 
 def test_typing_steers_once_the_keys_rest(studio, monkeypatch):

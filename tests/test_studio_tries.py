@@ -24,7 +24,7 @@ def test_looking_back_says_the_step_of_the_kept_frame(studio):
 def test_looking_back_pauses(studio):
     studio.controls["total_iter"].value = 400
     studio.buttons["Run"].click()
-    while studio.stage.back.max < 6:
+    while studio.stage.slide.max < 6:
         tick(studio)
     studio.stage.back.value = 1
     assert not studio.player.playing and "step 1 of 400" in studio.stage.status.value

@@ -63,7 +63,8 @@ class Buttons(dict[str, w.Button]):
             "More like this": nothing or wrong,
             "Continue from here": nothing or not run.frames or wrong,
             "Loosen now": run is None or run.done,
-            "Export": nothing,
+            "Add to the queue": not self.studio.queue.text.value.strip(),
+            "Export": nothing or bool(self.studio.exporter.wrong()),
         }.items():
             self[name].disabled = useless
         self.studio.stage.full.disabled = nothing

@@ -19,9 +19,9 @@ EXAMPLES = {
     "pineapple": FIRST,
     "sunflower": "a sunflower on a blue background",
     "fire": "a fire on a black background",
-    "purple elephant": "a purple elephant",
+    "rocket": "a rocket on a dark blue background",
+    "pink elephant": "a pink elephant",
     "3d strawberry": "a 3d render of a strawberry on a pink background",
-    "owl and tree": "an owl next to a tree",
 }
 SHAPES = {"square": (1, 1), "portrait": (3, 4), "landscape": (4, 3), "wide": (16, 9)}
 _BACKGROUND = re.compile(
@@ -33,6 +33,12 @@ _STYLES = {words: name for name, style in STYLES.items() for words in style.word
 def _short(words: str) -> str:
     """ "a line drawing of" as a chip says it."""
     return re.sub(r"^an? | of$", "", words)
+
+
+def in_words(description: str) -> str:
+    """What a library's drawing is called, with its style as the chips say it."""
+    styles = {name: _short(style.words[0]) for name, style in STYLES.items() if style.words}
+    return re.sub(rf"(?<=, )({'|'.join(styles)})\b", lambda found: styles[found[1]], description)
 
 
 def style_of(prompt: str) -> str:

@@ -55,6 +55,7 @@ class Drafts:
         sheet = w.HBox([tile.box for tile in self.tiles])
         sheet.add_class("vq-sheet")
         self.box = w.VBox([sheet, self.back])
+        self.box.add_class("vq-drafts")
         self.hide()
 
     def hide(self) -> None:

@@ -69,6 +69,8 @@ class Exporter:
         self.download = calls.button("Download", "to your computer", self._download)
         self.download.layout.display = "none"
         calls.on(self.kind, self._fit)
+        for control in (self.kind, self.side, self.fps):
+            calls.on(control, lambda: calls.messages.say("export", self.wrong(), "error"))
         for control in (self.kind, self.motion, self.side, self.fps, self.boomerang):
             control.add_class("vq-control")
 
@@ -78,14 +80,21 @@ class Exporter:
         for control in (self.motion, self.fps, self.boomerang):
             control.disabled = still
 
+    def wrong(self) -> str:
+        """What keeps a file from being written; empty if nothing does."""
+        side, fps = self.side.value, self.fps.value
+        if side and not SIDES[0] <= side <= SIDES[1]:
+            return f"pixels: {side} is out of range; allowed is 16 to 4096, or 0."
+        if self.kind.value != "PNG" and not RATES[0] <= fps <= RATES[1]:
+            return f"frames/s: {fps:g} is out of range; allowed is 0.1 to 50."
+        return ""
+
     def write(self, run: Run, frame: Frame, ticked: Sequence[Run]) -> Path:
         """Write the chosen kind of file and offer it; ValueError for a size or rate out of
         range."""
+        if wrong := self.wrong():
+            raise ValueError(wrong)
         side, fps, kind = self.side.value, self.fps.value, self.kind.value
-        if side and not SIDES[0] <= side <= SIDES[1]:
-            raise ValueError(f"pixels: {side} is out of range; allowed is 16 to 4096, or 0.")
-        if not RATES[0] <= fps <= RATES[1]:
-            raise ValueError(f"frames/s: {fps:g} is out of range; allowed is 0.1 to 50.")
         prompt = run.settings.include[min(frame.index, len(run.settings.include) - 1)]
         path = free_path(self.folder, file_name(prompt, kind))
         if kind == "PNG":
@@ -113,7 +122,8 @@ class Exporter:
         self.bar.layout.display = ""
 
     def _offer(self, path: Path) -> None:
-        self._written, size = path, f"{path.stat().st_size / 1e6:.1f} MB"
+        self._written, kilobytes = path, path.stat().st_size / 1000
+        size = f"{kilobytes / 1000:.1f} MB" if kilobytes >= 1000 else f"{kilobytes:.0f} kB"
         name = html.escape(path.name)
         if "google.colab" in sys.modules:
             self.link.value = f"{name}, {size}"

@@ -42,7 +42,10 @@ class Gallery:
         self.note = w.HTML()
         tiles = w.HBox([tile.box for tile in self.tiles])
         tiles.add_class("vq-tiles")
-        self.box = w.VBox([self.note, tiles, w.HBox([self.newer, self.older])])
+        self.pages = w.HBox([self.newer, self.older])
+        self.pages.add_class("vq-buttons")
+        self.box = w.VBox([self.note, tiles, self.pages])
+        self.box.add_class("vq-gallery")
         self.show()
 
     def keep(self, run: Run, frame: Frame | None = None) -> None:
@@ -75,10 +78,14 @@ class Gallery:
             tile.box.layout.display = "" if path else "none"
             if path and path != self._shown[i]:
                 with Image.open(path) as image:
-                    tile.show(image.convert("RGB"), captions[i], "take its settings again")
+                    tile.show(
+                        image.convert("RGB"), captions[i], f"{captions[i]}: take its settings again"
+                    )
             self._shown[i] = path
         self.newer.disabled = self._first == 0
         self.older.disabled = self._first + SHOWN >= len(every)
+        several = len(every) > SHOWN
+        self.pages.layout.display = "" if several else "none"
         self.note.value = "" if every else "Finished pictures are kept here, also for later visits."
 
     def _turn(self, by: int) -> None:

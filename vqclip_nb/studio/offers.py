@@ -19,7 +19,8 @@ class Offers:
             calls.button("", "it was cut off", lambda i=i: self._take(i)) for i in range(OFFERED)
         ]
         self.box = w.HBox()
-        self.box.add_class("vq-chips")
+        for css in ("vq-chips", "vq-long"):
+            self.box.add_class(css)
 
     def look(self) -> None:
         """Offer what is there now."""

@@ -24,12 +24,14 @@ class Queue:
         )
         self.text.add_class("vq-control")
         tip(self.text, "prompts to paint one after the other, each as a picture of its own")
+        calls.on(self.text, lambda: None)  # the button beside it looks whether there is something
         self._slots = [
             calls.button("", "take this prompt out of the queue", lambda i=i: self.cancel(i))
             for i in range(LONGEST)
         ]
         self.box = w.HBox()
-        self.box.add_class("vq-chips")
+        for css in ("vq-chips", "vq-long"):
+            self.box.add_class(css)
 
     def add(self) -> None:
         """Let the prompts of the text wait; ValueError if there are none, or too many."""

@@ -35,10 +35,11 @@ class Stage:
         self.bar.add_class("vq-bar")
         self.status, self.curves = w.HTML(), w.HTML()
         self.status.add_class("vq-status")
-        self.back = w.BoundedIntText(min=0, max=0, description="look back", style=LABEL)
+        # not a bounded one, which would change a wrong value in silence
+        self.back = w.IntText(description="look back", style=LABEL)
         self.slide = w.IntSlider(min=0, max=0, readout=False)
-        for trait in ("max", "value"):
-            w.link((self.back, trait), (self.slide, trait))
+        w.dlink((self.slide, "value"), (self.back, "value"))
+        self.back.observe(lambda _: self._slide(), "value")
         self.back.add_class("vq-control")
         tip(self.back, "the picture as it was after so many steps")
         self.way_back = beside(self.back, self.slide)
@@ -61,7 +62,7 @@ class Stage:
         """The frame that is looked at: the newest, or the kept one nearest to the slider."""
         if self.run is None:
             return None
-        at_end = self.back.value >= self.back.max
+        at_end = self.back.value >= self.slide.max
         return self.run.last if at_end or not self.run.frames else self._kept(self.back.value)[1]
 
     def show(self, frame: Frame | None = None, *, force: bool = False) -> None:
@@ -91,6 +92,16 @@ class Stage:
         self.picture.value, self.picture.layout.display = jpeg(image), ""
         self.status.value = text
 
+    def wrong(self) -> str:
+        """What keeps the step to look back at from being shown; empty if nothing does."""
+        steps, most = self.back.value, self.slide.max
+        inside = 0 <= steps <= most
+        return "" if inside else f"look back: {steps} is out of range; allowed is 0 to {most}."
+
+    def _slide(self) -> None:
+        if not self.wrong():
+            self.slide.value = self.back.value
+
     def look_back(self) -> None:
         """Show the kept frame nearest to the slider."""
         if not self.run.frames:
@@ -112,7 +123,7 @@ class Stage:
         """Move the slider to the newest step."""
         steps = len(self.run.history)
         with self.calls.quietly():
-            self.back.max = steps
+            self.slide.max = steps
             self.back.value = steps
             self.back.disabled = self.slide.disabled = not self.run.frames
 

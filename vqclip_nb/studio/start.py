@@ -14,6 +14,7 @@ from ..models.pair import Pair
 from ..pictures import to_data_url, to_pil
 from ..prompts import find_start
 from ..settings import STARTS
+from .chips import in_words
 from .controls import Controls
 from .steering import Steering
 from .tiles import Tile
@@ -76,7 +77,7 @@ class StartPicture:
         self.found = self._find() if chosen else None
         said = "no drawing for this prompt: it starts from noise"
         if self.found is not None:
-            said = f"starts from: {html.escape(self.found.description)}"
+            said = f"starts from: {html.escape(in_words(self.found.description))}"
         self.note.value = f"<span class='vq-title'>{said}</span>" if chosen else ""
         self.ask.layout.display = "none" if self.found is None else ""
         self.drawings.layout.display = "none"
@@ -96,7 +97,9 @@ class StartPicture:
         for i, tile in enumerate(self.tiles):
             tile.box.layout.display = "" if i < len(others) else "none"
         for tile, other in zip(self.tiles, others, strict=False):
-            tile.show(to_pil(other.picture[0]), other.description, "start from this drawing")
+            tile.show(
+                to_pil(other.picture[0]), in_words(other.description), "start from this drawing"
+            )
         self.others = [to_data_url(other.picture) for other in others]
 
     def _choose(self, i: int) -> None:

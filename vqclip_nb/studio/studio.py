@@ -80,6 +80,9 @@ class Studio(w.VBox):
         self._make_choices()
         calls.failed, calls.after = self.player.end, self.buttons.enable
         calls.on(self.stage.back, self._look_back)
+        self.stage.back.observe(
+            lambda _: self.messages.say("back", self.stage.wrong(), "error"), "value"
+        )
         calls.on(self.stage.full, self._fill)
         calls.on(self.controls.preset, self._set_preset)
         on_enter(self.controls["include"], lambda: calls.act(self.start))
@@ -186,7 +189,7 @@ class Studio(w.VBox):
         self.messages.say("now", f"Preset “{name}”: press Run.")
 
     def _look_back(self) -> None:
-        if self.run is not None:
+        if self.run is not None and not self.stage.wrong():
             self.player.play(False)
             self.painter.leave_drafts()
             self.stage.look_back()
@@ -200,9 +203,8 @@ class Studio(w.VBox):
             raise ValueError("Nothing to export yet: press Run first.")
         frame = self.stage.frame
         ticked = [item.run for item in self.history.ticked]
-        path = self.exporter.write(self.run, frame, ticked)
+        self.exporter.write(self.run, frame, ticked)
         self.gallery.keep(self.run, frame)
-        self.messages.say("now", f"{path.name} is written.")
 
     def restore(self, path: Path) -> None:
         """Set every control as the recipe in a file of ours says."""

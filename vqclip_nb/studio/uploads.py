@@ -31,7 +31,7 @@ class PictureUpload:
         self.name, self.use, self.controls, self.steering = name, use, controls, steering
         self.calls: Callbacks = controls.calls
         self.upload = w.FileUpload(accept="image/*", description=words)
-        for css in ("vq-button", "vq-upload", "vq-from"):
+        for css in ("vq-button", "vq-upload", f"vq-{name}"):
             self.upload.add_class(css)
         tip(self.upload, f"a picture file to {use}")
         self.calls.on(self.upload, self._take)

@@ -1,0 +1,199 @@
+"""What a page of the Studio looks like, measured: where things stand, what is cut, what is said."""
+
+import re
+
+# Each measure is taken in one call, for a call takes longer than what it asks.
+MEASURE = """() => {
+  const studio = document.querySelector('.vq-studio'), area = studio.getBoundingClientRect();
+  const all = what => [...studio.querySelectorAll(what)].filter(e => e.offsetParent);
+  const box = e => { const r = e.getBoundingClientRect();
+    return {left: r.left, right: r.right, top: r.top, bottom: r.bottom, width: r.width} };
+  const words = e => e.innerText || e.value || e.outerHTML;
+  const outside = e => { const r = e.getBoundingClientRect();
+    return r.width < 16 || r.left < area.left - 2 || r.right > area.right + 2 };
+  const cut = e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 3;
+  const seen = '.vq-tile *, .vq-swatch, .vq-upload, [type=checkbox]';
+  const wide = [document.documentElement];
+  for (let e = studio; e; e = e.parentElement)
+    if (e === studio || /auto|scroll/.test(getComputedStyle(e).overflowX)) wide.push(e);
+  return {
+    page: {width: innerWidth, height: innerHeight},
+    studio: box(studio),
+    large: [...document.images].filter(i => i.offsetParent && i.width >= 200).map(i => i.width),
+    scrolls: wide.filter(e => e.scrollWidth > e.clientWidth + 1).map(
+      e => `${e.className} ${e.scrollWidth} > ${e.clientWidth}`),
+    outside: all('button, input, select, textarea').filter(
+      e => !e.matches('[type=checkbox]') && outside(e)).map(e => [words(e), box(e)]),
+    cut: all('button, label').filter(e => !e.matches(seen) && e.innerText && cut(e)).map(words),
+    sliders: all('.noUi-base').map(e => e.clientWidth),
+    uploads: all('.vq-upload').map(e => [e.textContent.replace(/ \\(\\d+\\)/, '').trim(),
+      getComputedStyle(e, '::after').content.split('"')[1], getComputedStyle(e).fontSize]),
+    disabled: all('button').filter(e => e.disabled).map(words),
+    errors: all('.vq-error').map(words),
+    ...Object.fromEntries(['picture', 'stage', 'side', 'ask', 'run', 'status', 'link'].map(
+      name => [name, box(studio.querySelector('.vq-' + name))])),
+  } }"""
+
+CONTRASTS = """() => {
+  const parts = c => c.match(/[\\d.]+/g).map(Number);
+  const light = c => { const [r, g, b] = parts(c).slice(0, 3).map(v => { v /= 255;
+    return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4 });
+    return .2126 * r + .7152 * g + .0722 * b };
+  const behind = e => { for (; e; e = e.parentElement) {
+    const c = getComputedStyle(e).backgroundColor, p = parts(c);
+    if (p.length < 4 || p[3] > .99) return c } return 'rgb(255, 255, 255)' };
+  const what = ':is(button:not(.vq-swatch), input:not([type=checkbox]), select, textarea, ' +
+    'label, a, .vq-line, .vq-status div, .vq-title, .vq-curves span, ' +
+    '.jupyter-widget-Collapse-header)';
+  return [...document.querySelectorAll('.vq-studio ' + what)]
+    .filter(e => e.offsetParent && (e.innerText || e.value) && !e.disabled)
+    .filter(e => getComputedStyle(e).fontSize !== '0px')
+    .map(e => { const a = light(getComputedStyle(e).color), b = light(behind(e));
+      return [(Math.max(a, b) + .05) / (Math.min(a, b) + .05), e.innerText || e.value] }) }"""
+
+WATCH_EXPORT = """() => { const bar = document.querySelector('.vq-side .vq-bar');
+  window.bars = 0;
+  new MutationObserver(() => { bars += bar.offsetParent !== null }).observe(
+    bar, {attributes: true, subtree: true}) }"""
+
+
+def button(page, name: str):
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def number(page, name: str):
+    return page.get_by_role("spinbutton", name=name, exact=True)
+
+
+def set_number(page, name: str, value: str) -> None:
+    number(page, name).fill(value)
+    number(page, name).press("Tab")
+
+
+def prompt(page):
+    return page.get_by_role("textbox", name="prompt", exact=True)
+
+
+def painting(page, total: int) -> None:
+    """Wait until a new picture is on its way."""
+    page.wait_for_function(f"() => /step [1-9]\\d* of {total} ·/.test(document.body.innerText)")
+
+
+def done(page) -> None:
+    page.get_by_text("Done. Look back").wait_for()
+
+
+def errors_become(page, count: int) -> None:
+    page.wait_for_function(
+        "count => document.querySelectorAll('.vq-error').length === count", arg=count
+    )
+
+
+def all_can_be_read(page) -> None:
+    """All words contrast with what is behind them, by WCAG's formula."""
+    found = page.evaluate(CONTRASTS)
+    assert len(found) > 60
+    pale = [(ratio, words) for ratio, words in found if ratio < 4.5]
+    assert not pale, pale
+
+
+def stands_well(page, part: str = ".vq-studio") -> dict:
+    """Nothing is cut, hidden or beside the page, and all of `part` can be said by a screen
+    reader."""
+    found = page.evaluate(MEASURE)
+    assert not (found["scrolls"] or found["outside"] or found["cut"]), found
+    assert len(found["sliders"]) >= 3 and min(found["sliders"]) >= 60
+    for said, shown, size in found["uploads"]:  # its "(0)" is not to be seen
+        assert said == shown and size == "0px"
+    tree = page.locator(part).aria_snapshot()
+    roles = "button|textbox|combobox|spinbutton|checkbox|slider|img|link"
+    assert not re.findall(rf'^ *- (?:{roles})(?! "\S).*', tree, re.M), tree
+    assert not re.search(r"\bw1\b|\bw2\b|total iter|\(0\)\n|\['|/tmp|, noto", tree)
+    return found
+
+
+def one_large_picture(page, device: str) -> None:
+    """After "Run All" all that matters is in sight, the picture first."""
+    found = stands_well(page)
+    height, width = found["page"]["height"], found["studio"]["width"]
+    assert len(found["large"]) == 1  # on the whole page: no output shows it again
+    at_least = {"desk": 512, "tablet": min(512, width - 340), "phone": 0.95 * width}
+    assert found["large"][0] >= at_least[device]
+    for name in ("ask", "run"):
+        assert found[name]["top"] >= 0 and found[name]["bottom"] <= height, (name, found)
+    assert found["status"]["bottom"] <= height and found["picture"]["top"] < 0.8 * height
+    stage, side = found["stage"], found["side"]
+    if width <= 700:
+        assert side["top"] >= stage["bottom"] and abs(side["width"] - stage["width"]) < 3
+    else:
+        assert side["left"] >= stage["right"] and abs(side["top"] - stage["top"]) < 3
+    assert {"Pause", "Step", "Stop", "Loosen now"} == set(found["disabled"])
+    assert page.locator(".vq-studio .mod-primary").count() == 1
+
+
+def keys_reach_all(page, example: str) -> None:
+    """From the prompt to Run to the first example; drawers open and close."""
+    prompt(page).focus()
+    for wanted in ("Run", example):
+        page.keyboard.press("Tab")
+        assert page.evaluate("() => document.activeElement.innerText") == wanted
+    drawers = page.locator(".jupyter-widget-Collapse-header").all()
+    for drawer in drawers:
+        drawer.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_function(
+            "e => e.getAttribute('aria-expanded') === 'true'", arg=drawer.element_handle()
+        )
+        stands_well(page, ".widget-accordion")
+    page.keyboard.press("Space")
+    page.wait_for_function("() => !document.querySelector('.vq-studio [aria-expanded=true]')")
+
+
+def wrong_values_are_said(page) -> None:
+    """Once, in one place, until they are mended; and they stay as they were typed."""
+    for name, wrong, right in (
+        ("steps", "20000", "40"),
+        ("look back", "999", "5"),
+        ("pixels", "7", "0"),
+    ):
+        set_number(page, name, wrong)
+        page.get_by_text(f"{name}: {wrong} is out of range; allowed is").wait_for()
+        found = page.evaluate(MEASURE)
+        assert len(found["errors"]) == 1 and number(page, name).input_value() == wrong
+        assert page.inner_text("body").count("is out of range") == 1
+        assert ("Run" in found["disabled"]) == (name == "steps")
+        assert ("Export" in found["disabled"]) == (name == "pixels")
+        set_number(page, name, right)
+        errors_become(page, 0)
+
+
+def a_run_is_seen(page, total: int) -> None:
+    """Ctrl+Enter starts it: picture, progress and the time that is left are in sight."""
+    prompt(page).press("Control+Enter")
+    painting(page, total)
+    before = page.locator(".vq-picture").get_attribute("src")
+    found = page.evaluate(MEASURE)
+    height = found["page"]["height"]
+    for name in ("run", "status"):
+        assert 0 <= found[name]["top"] and found[name]["bottom"] <= height
+    assert 0 <= found["picture"]["top"] < 0.8 * height
+    assert not {"Pause", "Step", "Stop"} & set(found["disabled"])
+    assert re.match(rf"step \d+ of {total} · \d+ (s|min) left", page.inner_text(".vq-status"))
+    share = "() => { const [a, b] = ['.vq-stage .progress-bar', '.vq-stage .vq-bar'].map("
+    share += "s => document.querySelector(s).getBoundingClientRect().width); return a / b }"
+    assert 0 < page.evaluate(share) < 1
+    page.wait_for_function("src => document.querySelector('.vq-picture').src !== src", arg=before)
+
+
+def a_file_is_offered(page) -> None:
+    """Progress and the link that downloads the file stand beside the picture."""
+    page.evaluate(WATCH_EXPORT)
+    button(page, "Export").click()
+    link = page.get_by_role("link", name=re.compile(r"^Download a-sunflower-on-.*gif$"))
+    link.wait_for()
+    found = page.evaluate(MEASURE)
+    assert page.evaluate("bars") > 0 and not page.locator(".vq-side .vq-bar").is_visible()
+    assert re.search(r"[1-9]\d* kB|\d\.\d MB", page.inner_text(".vq-link"))
+    if found["studio"]["width"] > 700:
+        at, stage = found["link"], found["stage"]
+        assert at["left"] >= stage["right"] and stage["top"] < at["bottom"] <= stage["bottom"] + 150
