@@ -1,4 +1,4 @@
-PROMPT ?= a pineapple in a bowl
+PROMPT ?= a green frog on a yellow background
 PAIR ?= emoji
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)

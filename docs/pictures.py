@@ -25,7 +25,7 @@ FILM = [
     "a fox",
     "a 3d render of a strawberry on a pink background",
     "a rocket on a dark blue background",
-    "a purple elephant",
+    "a pink elephant",
 ]
 TEXT = "a butterfly on a white background"
 WARM = [(0.9, 0.3, 0.2), (0.98, 0.8, 0.3), (1, 1, 1), (0.2, 0.1, 0.1)]

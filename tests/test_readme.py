@@ -164,7 +164,9 @@ def test_the_lines_of_the_readme_run_as_they_stand():
         clone = folder / "there" / "vqclip_nb"
         assert {p.name for p in (clone / "outputs").iterdir()} == {"picture.png", "picture.gif"}
         recipe = vq.open_recipe(clone / "outputs" / "picture.png")
-        assert recipe.include == ["a pineapple in a bowl"] and ".venv is ready" in told
+        assert (
+            recipe.include == ["a green frog on a yellow background"] and ".venv is ready" in told
+        )
         assert run("make venv", clone) == ""  # complete: nothing to do, nothing to say
 
         run(f"python - <<'END'\n{code}\nEND", folder, clone / ".venv" / "bin")

@@ -3,7 +3,7 @@
     python -m vqclip_nb.emoji.steer OUT --loosen 0 0.3 0.6 1 --seeds 3
 
 For each `loosen`: how often the judge prefers the new prompt (of eight pairs of prompts × seeds),
-how often the border takes a new background's colour, and how like the unchanged thing stays (cosine
+beside how often it does for the library's drawing of it (the ceiling), how often the border takes a new background's colour, and how like the unchanged thing stays (cosine
 of the judge's encodings, before and after the change). OUT gets a sheet for each.
 """
 
@@ -22,6 +22,8 @@ from ..experiments.scores import picture_encoding, similarity
 from ..models.clip import ClipModel
 from ..models.loading import load_judge, load_pair
 from ..models.pair import Pair
+from ..pictures import to_pil
+from ..prompts import find_start
 from ..run import Run
 from ..settings import Settings
 from ..show import contact_sheet
@@ -62,17 +64,30 @@ def steered(pair: Pair, before: str, after: str, seed: int, loosen: float) -> Im
     return run.image
 
 
+def prefers(judge: ClipModel, image: Image.Image, one: str, other: str) -> bool:
+    return similarity(judge, image, one) > similarity(judge, image, other)
+
+
+def drawing(pair: Pair, prompt: str) -> Image.Image:
+    """The library's drawing for a prompt through the VQGAN's codes."""
+    size = (pair.facts.size, pair.facts.size)
+    z = pair.vqgan.quantize(find_start(pair, prompt, size=size).latent(pair.vqgan))
+    with torch.no_grad():
+        return to_pil(pair.vqgan.synthesize(z, quantize=False)[0])
+
+
 def measure(
     pair: Pair, judge: ClipModel, loosen: float, seeds: int
 ) -> tuple[dict[str, float], list[Image.Image]]:
     """The figures of one `loosen`, and the pictures: before, after, for each change of seed 0."""
     follows, borders, stays, shown = [], [], [], []
+    drawn = [prefers(judge, drawing(pair, after), after, before) for before, after, _ in CHANGES]
     asked = [(change, seed) for change in CHANGES for seed in range(seeds)]
     for (before, after, same), seed in tqdm(asked, desc=f"loosen {loosen:g}"):
         first = Run(pair, Settings(include=[before], seed=seed, total_iter=STEPS))
         list(first)
         image = steered(pair, before, after, seed, loosen)
-        follows.append(similarity(judge, image, after) > similarity(judge, image, before))
+        follows.append(prefers(judge, image, after, before))
         if after.endswith("background"):
             borders.append(f" {nearest_colour(image)} " in after)
         if same:
@@ -80,8 +95,8 @@ def measure(
             stays.append(torch.cosine_similarity(a, b).item())
         if seed == 0:
             shown += [first.image, image]
-    figures = dict(loosen=loosen, follows=np.mean(follows), border=np.mean(borders))
-    return figures | dict(stays=np.mean(stays)), shown
+    figures = dict(loosen=loosen, follows=np.mean(follows), ceiling=np.mean(drawn))
+    return figures | dict(border=np.mean(borders), stays=np.mean(stays)), shown
 
 
 def main(argv: list[str] | None = None) -> None:
