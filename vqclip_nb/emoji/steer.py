@@ -3,8 +3,9 @@
     python -m vqclip_nb.emoji.steer OUT --loosen 0 0.3 0.6 1 --seeds 3
 
 For each `loosen`: how often the judge prefers the new prompt (of eight pairs of prompts × seeds),
-beside how often it does for the library's drawing of it (the ceiling), how often the border takes a new background's colour, and how like the unchanged thing stays (cosine
-of the judge's encodings, before and after the change). OUT gets a sheet for each.
+beside how often it does for the library's drawing of it (the ceiling); how often the border takes a
+new background's colour; and how like the unchanged thing stays (cosine of the judge's encodings,
+before and after the change). OUT gets a sheet for each.
 """
 
 from __future__ import annotations
