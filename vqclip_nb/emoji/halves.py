@@ -85,9 +85,10 @@ def places_of(library: Library, start: Start) -> list[Box]:
 
 
 def painted(pair: Pair, settings: Settings) -> tuple[Image.Image, Image.Image, list[Box]]:
-    """A painting, the drawing that it began with through the codes, and where its things stand."""
+    """A painting, the drawing that it began with (or from noise, could have) through the codes, and
+    where its things stand."""
     run = Run(pair, settings)
-    start = run.start
+    start = run.start or Run(pair, settings.replace(start="library")).start
     with torch.no_grad():
         z = pair.vqgan.quantize(start.latent(pair.vqgan))
         drawing = to_pil(pair.vqgan.synthesize(z, quantize=False)[0])

@@ -30,7 +30,7 @@ from ..settings import Settings
 from ..show import contact_sheet
 from ..terms import style
 
-THINGS = ("fox", "strawberry", "rocket", "penguin", "house", "car")
+THINGS = ("fox", "strawberry", "rocket", "penguin", "house")
 COLOURS = ("red", "green", "blue", "yellow", "purple", "pink")
 STRENGTHS = (0.5, 1.0)
 SIZES = ("small: 1", "small: 0.5", "big: 0", "big: 0.5", "big: 1")
