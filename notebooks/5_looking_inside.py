@@ -980,8 +980,8 @@ rows = [("style picture", styles), *zip(things[::2], (styled[:4], styled[4:]))]
 contact_sheet([p for _, row in rows for p in row], [n for n, row in rows for _ in row], columns=4)
 
 # %% [markdown]
-# A *start picture* and how much of it is seen at the start: a sketch of a few lines, and the strawberry that becomes of
-# it. Below each, how far it is from the sketch: mean difference of pixels, of 1.
+# A *start picture*: a sketch of two shapes, and the strawberry that becomes of it. The strength says how much of it is seen at
+# the start, and here also how firmly its lines and areas are kept, as a share of the usual. Below each, how far it is from the sketch: mean difference of pixels, of 1.
 
 # %%
 from PIL import Image as Pillow

@@ -6,6 +6,7 @@ its strength; a drawing of the library that is begun with takes it on by as much
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,9 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 STYLED = 0.5  # strength of a style from which on the drawing that is begun with is of it
-ARTICLE = re.compile(r"(?:(?P<article>an?|the)\s+)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+ARTICLE = re.compile(
+    r"(?:(?P<article>an?|the|two|three|several)\s+)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Attribute:
         found = ARTICLE.fullmatch(rest)
         assert found
         article = found["article"] or ""
-        if article and article.lower() != "the":
+        if article.lower() in ("a", "an"):
             article = "an" if self.word[0] in "aeiou" else "a"
         return f"{before}{article} {self.word} {found['rest']}".replace("  ", " ").strip()
 
@@ -64,32 +67,48 @@ class Attribute:
             return replace(scene, style=named[0]) if named and self.strength >= STYLED else scene
         first, *others = scene.things
         if self.kind == "colour":
-            first = replace(first, colour=self.word, tint=self.strength)
+            first = replace(first, tint=(self.word, self.strength))
         else:
-            first = replace(first, size=self.word, scale=self.strength)
+            first = replace(first, zoom=(self.word, self.strength))
         return replace(scene, things=(first, *others))
 
 
-STYLE_WORDS = "|".join(word.partition(" ")[2] for word in ATTRIBUTES["style"])
+# Words for a style that may begin a prompt: what is taken on is said behind them.
+STYLE_WORDS = "|".join(
+    [w.partition(" ")[2] for w in ATTRIBUTES["style"]]
+    + ["drawing", "painting", "picture", "3d model", "clip art", "emoji", "portrait"]
+)
 
 
 def parse_attribute(text: str) -> Attribute:
     """'red: 0.5' to word and strength, 1 where none is given; ValueError says what is allowed."""
-    word, colon, number = text.partition(":")
-    word = word.strip().lower()
-    words = [w for row in ATTRIBUTES.values() for w in row]
-    if f"a {word}" in words or f"an {word}" in words:
-        word = f"a {word}" if f"a {word}" in words else f"an {word}"
-    if word not in words:
-        kinds = "; ".join(f"{kind}: {', '.join(row)}" for kind, row in ATTRIBUTES.items())
-        raise ValueError(f"attributes: {shown(word)} is not known: choose a {kinds}")
+    said, colon, number = text.partition(":")
+    bare = re.sub(r"^(an?|the) ", "", " ".join(said.lower().split()))
+    known = {re.sub(r"^an? ", "", word): word for row in ATTRIBUTES.values() for word in row}
+    if bare not in known:
+        near = difflib.get_close_matches(bare, known, 3)
+        kinds = "; ".join(
+            f"a {kind} ({', '.join(row[:9])}{', …' * (len(row) > 9)})"
+            for kind, row in ATTRIBUTES.items()
+        )
+        meant = f": did you mean {' or '.join(near)}?" if near else ""
+        raise ValueError(f"attributes: {shown(said)} is not known{meant} Give {kinds}")
     try:
         strength = float(number) if colon else 1.0
     except ValueError:
         strength = float("nan")
     if not -1 <= strength <= 1:
         raise ValueError(
-            f"attributes: the strength in {shown(text)} is none: give a number from -1 to 1, "
-            f"as '{word}: 0.5'"
+            f"attributes: the strength in {shown(text)} is not a number from -1 to 1: "
+            f"give it as '{bare}: 0.5'"
         )
-    return Attribute(word, strength)
+    return Attribute(known[bare], strength)
+
+
+def parse_attributes(texts: Sequence[str]) -> list[Attribute]:
+    """Each parsed; ValueError for two of one kind, which a drawing cannot both take on."""
+    found = [parse_attribute(text) for text in texts]
+    for kind in ATTRIBUTES:
+        if len(own := [str(a) for a in found if a.kind == kind]) > 1:
+            raise ValueError(f"attributes: {', '.join(own)} are of one kind: give one {kind}")
+    return found

@@ -52,9 +52,10 @@ def checked(name: str, value: Any, k: Knob, kind: str) -> Any:
             or len(value) < least
             or not all(isinstance(v, str) and v.strip() for v in value)
         ):
+            wanted = "at least one text that is" if least else "texts that are"
             raise ValueError(
-                f"{name}={shown(value)}: give {'at least one text' if least else 'texts'} "
-                f"{'that is' if least else 'that are'} not empty, for example {name}=[{example!r}]"
+                f"{name}={shown(value)}: give a list of {wanted} not empty, "
+                f"for example {name}=[{example!r}]"
             )
         if len(value) > most:
             raise ValueError(f"{name} has {len(value):,} texts: allowed are {most:,}")

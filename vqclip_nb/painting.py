@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from . import latents, objectives
-from .attributes import parse_attribute
+from .attributes import parse_attributes
 from .collage import find_collage
 from .crops import create_crops
 from .latents import Latent
@@ -105,14 +105,15 @@ class Painting:
         if s.init_image or s.start == "noise":
             return None
         asked = (s.include[self.index], s.extras, s.drawing)
-        if self._found[0] != (key := (*asked, *s.regions, *s.attributes, self.seed)):
+        looks = s.attributes if s.start == "library" else ()  # the prior draws without
+        if self._found[0] != (key := (*asked, *s.regions, *looks, self.seed)):
             if s.start == "prior":
                 found: Start | Sample | None = self._drawn(*asked)
             elif s.regions:
                 regions = [parse_region(text) for text in s.regions]
                 found = find_collage(self.pair, *asked, regions=regions, size=self.size)
             else:
-                attributes = [parse_attribute(text) for text in s.attributes]
+                attributes = parse_attributes(s.attributes)
                 found = find_start(self.pair, *asked, size=self.size, attributes=attributes)
             self._found = key, found
         return self._found[1]
@@ -157,6 +158,12 @@ class Painting:
         crops or objective are not the loop's own."""
         if settings.regions and (own := {"crops", "objective"} & self.parts.keys()):
             raise ValueError(f"regions need the loop's own {' and '.join(sorted(own))}")
+        looks = [n for n in ("palette", "style_image") if getattr(settings, n)]
+        if looks and "objective" in self.parts:
+            raise ValueError(
+                f"{' and '.join(looks)} need the loop's own objective: add objectives.palette(...) "
+                "or objectives.style(...) to yours"
+            )
         return [parse_region(text).area(self.size) for text in settings.regions]
 
     def _objective(self) -> objectives.Objective:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import re
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from .models.scene import COLOURS
 
 Colour = tuple[float, float, float]  # RGB in [0, 1]
 ROUNDS = 12  # of k-means, which stands still by then on drawings
+DIFFERENT = 0.05  # distance in RGB from which on two colours of a picture count as two
 SOFT = 0.02  # squared distance over which two colours mix at an edge
 
 
@@ -21,19 +23,21 @@ def parse_colour(text: str) -> Colour:
     word = text.strip().lower()
     if word in COLOURS:
         r, g, b = COLOURS[word]
-    elif re.fullmatch(r"#[0-9a-f]{6}", word):
-        r, g, b = bytes.fromhex(word[1:])
+    elif re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", word):
+        r, g, b = bytes.fromhex(word[1:] if len(word) == 7 else "".join(2 * c for c in word[1:]))
     else:
+        near = difflib.get_close_matches(word, COLOURS, 3) or list(COLOURS)[:9]
         raise ValueError(
-            f"palette: {shown(text)} is no colour: give '#1b2a6b' or one of {', '.join(COLOURS)}"
+            f"palette: {shown(text)} is no colour: give six digits as '#1b2a6b', or a name as "
+            f"{', '.join(near)}"
         )
     return r / 255, g / 255, b / 255
 
 
 @torch.no_grad()
 def recolour(picture: torch.Tensor, colours: Sequence[Colour]) -> torch.Tensor:
-    """A picture (1, 3, h, w) in [0, 1] in as many colours of its own as are given, each of them
-    replaced by the nearest of `colours` that is not taken yet, such that all are used.
+    """A picture (1, 3, h, w) in [0, 1] in as many colours of its own as are given, or as it has if
+    these are fewer; each is replaced by another of `colours`, such that all moves are short.
 
     Its own colours are the centres of k-means (Lloyd 1957) over its pixels.
     """
@@ -41,7 +45,7 @@ def recolour(picture: torch.Tensor, colours: Sequence[Colour]) -> torch.Tensor:
     centres = _centres(pixels, len(colours))
     away = torch.cdist(centres, wanted)
     order = min(
-        itertools.permutations(range(len(colours))),
+        itertools.permutations(range(len(colours)), len(centres)),
         key=lambda order: float(away[range(len(order)), order].sum()),
     )
     share = (-(torch.cdist(pixels, centres).square()) / SOFT).softmax(1)
@@ -49,13 +53,18 @@ def recolour(picture: torch.Tensor, colours: Sequence[Colour]) -> torch.Tensor:
 
 
 def _centres(pixels: torch.Tensor, count: int) -> torch.Tensor:
-    """Centres (count, 3) of pixels (n, 3), begun as far apart as they can be."""
-    centres = pixels.mode(0).values[None]
+    """At most `count` centres (k, 3) of pixels (n, 3), begun as far apart as they can be from the
+    most frequent one."""
+    different, often = (pixels * 255).round().unique(dim=0, return_counts=True)
+    centres = different[often.argmax()][None] / 255
     while len(centres) < count:
-        centres = torch.cat([centres, pixels[torch.cdist(pixels, centres).amin(1).argmax()][None]])
+        away = torch.cdist(pixels, centres).amin(1)
+        if away.max() < DIFFERENT:
+            break
+        centres = torch.cat([centres, pixels[away.argmax()][None]])
     for _ in range(ROUNDS):
         nearest = torch.cdist(pixels, centres).argmin(1)
-        for i in range(count):
+        for i in range(len(centres)):
             if (own := pixels[nearest == i]).numel():
                 centres[i] = own.mean(0)
     return centres

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .attributes import Attribute, parse_attribute
+from .attributes import Attribute, parse_attributes
 from .models.clip import ClipEnsemble, ClipModel
 from .models.library import Start
 from .models.pair import Pair
@@ -99,14 +99,22 @@ def encode_prompt(
 def encode_with(
     clip: Clip, prompt: str, attributes: Sequence[Attribute], *, ending: str = ""
 ) -> torch.Tensor:
-    """`encode_prompt` of a prompt whose texts take on attributes."""
-    plain, parts = encode_prompt(clip, prompt, ending=ending), parse_prompt(prompt)
-    total = plain
+    """`encode_prompt` of a prompt whose texts take on attributes, those that the CLIP knows."""
+    plain = encode_prompt(clip, prompt, ending=ending)
+    total, parts = plain, _understood(clip, prompt, stand_ins=True)
     for attribute in attributes:
+        if not knows_attribute(clip, attribute):
+            continue
         said = ((t if is_picture(t) else attribute.said_of(t), w) for t, w in parts)
         told = encode_prompt(clip, " | ".join(f"{t}:{w!r}" for t, w in said), ending=ending)
         total = total + attribute.strength * (told - plain)
     return total
+
+
+def knows_attribute(clip: Clip, attribute: Attribute) -> bool:
+    """Whether a CLIP learned an attribute's own words, and does not read others in their place."""
+    said = attribute.said_of("a fox")
+    return not unknown_words(clip, said) and substitute(clip, said)[0] == said
 
 
 def create_encodings(pair: Pair, settings: Settings) -> Encodings:
@@ -128,7 +136,13 @@ def create_encodings(pair: Pair, settings: Settings) -> Encodings:
             return None
         return encode_prompt(pair.clip, text, stand_ins=stand_ins)
 
-    attributes = [parse_attribute(text) for text in settings.attributes]
+    attributes = parse_attributes(settings.attributes)
+    if strange_looks := [a.word for a in attributes if not knows_attribute(pair.clip, a)]:
+        warnings.warn(
+            f"{pair.name}: {', '.join(strange_looks)}: not known as an attribute; "
+            "at most a drawing that is begun with takes it on",
+            stacklevel=3,
+        )
 
     def asked(prompt: str) -> torch.Tensor:
         ending = background_suffix(pair, prompt, settings.extras)
@@ -217,7 +231,7 @@ def embed_pictures(pair: Pair, settings: Settings, size: tuple[int, int]) -> Set
     """`settings` with every picture file read once and held inside, pixel by pixel as it is used,
     so that a run, its recipe and its saved state need no file.
 
-    size: (height, width) of the start picture, and about that of the style picture.
+    size: (height, width) of the start picture and of the style picture.
     FileNotFoundError and ValueError as in `load_image`.
     """
     side = pair.clip.resolution

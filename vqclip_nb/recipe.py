@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
 import re
 import subprocess
 import warnings
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,20 +152,7 @@ def recipe_settings(recipe: dict[str, Any]) -> Settings:
     if recipe.get("form") != FORM:
         values = BEFORE | {RENAMED.get(k, k): v for k, v in values.items()}
     settings = Settings(**{k: v for k, v in values.items() if k in KNOBS})
-    kept: dict[str, Any] = {}
-    texts = {"include": settings.include, "exclude": [settings.exclude]}
-    for name, prompts in (texts | {"extras": [settings.extras]}).items():
-        safe = [_without_paths(prompt) for prompt in prompts]
-        if safe != prompts:
-            kept[name] = safe if name == "include" else safe[0]
-    for name in ("init_image", "style_image"):
-        if (source := getattr(settings, name)) and not source.startswith("data:"):
-            kept[name] = ""
-    regions = [parse_region(text) for text in settings.regions]
-    own = [r for r in regions if not r.is_mask or r.place.startswith("data:")]
-    safe = [f"{Region(r.place, p)}" for r in own if (p := _without_paths(r.prompt))]
-    if safe != [f"{r}" for r in regions]:
-        kept["regions"] = safe
+    kept = _without_pictures(dataclasses.asdict(settings))
     if not kept:
         return settings
     warnings.warn(
@@ -173,6 +162,25 @@ def recipe_settings(recipe: dict[str, Any]) -> Settings:
     if not all(kept.get("include", settings.include)):
         raise ValueError("the recipe paints nothing but a picture file, which it does not hold")
     return settings.replace(**kept)
+
+
+def _without_pictures(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What to put in place of settings that name a picture by its path, which is never opened."""
+    kept: dict[str, Any] = {}
+    for name in {"include", "exclude", "extras"} & values.keys():
+        prompts = [values[name]] if isinstance(values[name], str) else list(values[name])
+        safe = [_without_paths(prompt) for prompt in prompts]
+        if safe != prompts:
+            kept[name] = safe if name == "include" else safe[0]
+    for name in {"init_image", "style_image"} & values.keys():
+        if values[name] and not values[name].startswith("data:"):
+            kept[name] = ""
+    regions = [parse_region(text) for text in values.get("regions", ())]
+    own = [r for r in regions if not r.is_mask or r.place.startswith("data:")]
+    safe = [f"{Region(r.place, p)}" for r in own if (p := _without_paths(r.prompt))]
+    if safe != [f"{r}" for r in regions]:
+        kept["regions"] = safe
+    return kept
 
 
 def _without_paths(prompt: str) -> str:
@@ -192,9 +200,16 @@ def recipe_changes(recipe: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
             "settings and not the first: it cannot be painted again"
         )
     try:
-        return [(int(at), {str(k): v for k, v in change.items()}) for at, change in changes]
+        found = [(int(at), {str(k): v for k, v in change.items()}) for at, change in changes]
+        named = {name for _, change in found for name in _without_pictures(change)}
     except (TypeError, ValueError, AttributeError, OverflowError) as e:
         raise ValueError(f"the recipe's changes cannot be read: {e}") from e
+    if named:
+        raise ValueError(
+            f"the recipe's changes name pictures on another machine ({', '.join(sorted(named))}), "
+            "which are never opened: it cannot be painted again"
+        )
+    return found
 
 
 def check_recipe(recipe: dict[str, Any], pair: Pair) -> None:

@@ -230,7 +230,7 @@ class Run(Exports, Checkpoints):
         if "learning_rate" in changed:
             self.painting.slowed = 0
         self.painting.apply(settings, self.encodings)
-        if settings.loosen and (asked or "loosen" in changed):
+        if settings.loosen and (asked or {"palette", "loosen"} & changed.keys()):
             self.painting.loosen(settings.loosen)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .attributes import parse_attribute
+from .attributes import parse_attributes
 from .knobs import Knob, checked, knob, shown
 from .palettes import parse_colour
 from .regions import parse_region
@@ -54,7 +54,7 @@ class Settings:
     attributes: list[str] = knob(
         [],
         "what the prompt takes on, with a strength from -1 to 1: a colour ('red: 0.5'), a size "
-        "('big' or 'small') or a style ('a line drawing: 1')",
+        "('big' or 'small'), a style ('a line drawing: 1'); regions and the prior do not",
     )
     palette: list[str] = knob(
         [],
@@ -69,7 +69,7 @@ class Settings:
     )
     style_image_weight: float = knob(
         5.0,
-        "how firmly it takes on those of the style picture",
+        "how firmly the picture takes on the style picture's colours and textures",
         label="pull to style picture",
         low=0.0,
         high=100.0,
@@ -280,8 +280,7 @@ class Settings:
             object.__setattr__(self, f.name, value)
         for text in self.regions:
             parse_region(text)
-        for text in self.attributes:
-            parse_attribute(text)
+        parse_attributes(self.attributes)
         for text in self.palette:
             parse_colour(text)
 

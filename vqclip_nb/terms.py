@@ -49,7 +49,7 @@ def palette(*colours: tuple[float, float, float]) -> Term:
 @term
 def style(picture: torch.Tensor, features: Callable[[torch.Tensor], list[torch.Tensor]]) -> Term:
     """Mean difference of Gram matrices from those of a `picture` (1, 3, h, w) in [0, 1], as a share
-    of these: which features come together, wherever they are (Gatys et al. 2016).
+    of both: which features come together, wherever they are (Gatys et al. 2016).
 
     features: a picture to several (1, c, h, w), as `VQGAN.features`; their means count too.
     """
@@ -63,8 +63,11 @@ def style(picture: torch.Tensor, features: Callable[[torch.Tensor], list[torch.T
         wanted = grams(picture)
 
     def distance(step: Step) -> torch.Tensor:
-        pairs = zip(grams(step.picture), wanted, strict=True)
-        return torch.stack([F.mse_loss(a, b) / b.square().mean() for a, b in pairs]).mean()
+        pairs = [(a, b.to(a)) for a, b in zip(grams(step.picture), wanted, strict=True)]
+        # A share of both: that of a grey picture alone is next to nothing.
+        both = [(a.detach().square() + b.square()).mean() for a, b in pairs]
+        each = [F.mse_loss(a, b) / s for (a, b), s in zip(pairs, both, strict=True)]
+        return torch.stack(each).mean()
 
     return distance
 

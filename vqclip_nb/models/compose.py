@@ -41,8 +41,12 @@ def compose(
     ):
         if line and dark and not thing.colour:
             layer = torch.cat([layer[3:] - layer[:3], layer[3:]])
+        colour, share = thing.tint
+        plain = layer
         if thing.colour:
-            layer = torch.lerp(layer, tinted(layer, thing.colour), thing.tint)
+            layer = tinted(plain, thing.colour)
+        if share:
+            layer = torch.lerp(layer, tinted(plain, colour), share)
         placed.append([place(layer, one, size) for one in spread(box, count)])
     order = placed if scene.relation in ("in", "on") else placed[::-1]  # the last is in front
     for layer in (one for several in order for one in several):
@@ -95,14 +99,16 @@ def boxes(
             return [((width / 2, height / 2, width * 0.94, height * 0.8), min(thing.count, 3))]
         if fill and thing.size != "small":
             return [((width / 2, height / 2, width * 0.94, height * 0.94), 1)]
-        s = side * (SIDES[""] + thing.scale * (SIDES[thing.size] - SIDES[""]))
+        zoom, share = thing.zoom
+        s = side * (SIDES[thing.size] * (1 - share) + SIDES[zoom] * share)
         return [((width / 2, height / 2, w * s, h * s), 1)]
     first, second = scene.things
     masks = []
     for layer in layers:
         left, top, right, bottom = content(layer)
         masks.append((layer[3, top:bottom, left:right] > 0.3).float())
-    ratio = SECOND[first.size] ** first.scale / SECOND[second.size] ** second.scale
+    (zoom, share), own = first.zoom, SECOND[first.size]
+    ratio = own ** (1 - share) * SECOND[zoom] ** share / SECOND[second.size]
     return [(box, 1) for box in arrange(masks, scene.relation, size, ratio=ratio)]
 
 

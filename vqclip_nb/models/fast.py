@@ -68,7 +68,8 @@ def _middle_and_end(network: Module, x: torch.Tensor, *, end: bool) -> torch.Ten
 
 
 def encoder_levels(encoder: Module, x: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Features of taming's Encoder, (n, c, h, w), then of each level, with half the side."""
+    """What taming's Encoder makes of x (n, c, h, w) before its first level, and after each; the
+    side is halved between two levels."""
     x = encoder.conv_in(x)
     yield x
     for level in encoder.down:

@@ -84,15 +84,15 @@ LAST_COLOUR = re.compile(
 class Thing:
     """One thing of a scene: its name as the library knows it, tint, size and number.
 
-    tint, scale: how much of its colour and of its size it has, in [0, 1].
+    tint, zoom: another colour or size, and how far it has gone there from its own, in [0, 1].
     """
 
     name: str
     colour: str = ""  # a key of COLOURS; empty: as drawn
     size: str = ""  # "big", "small" or empty
     count: int = 1
-    tint: float = 1.0
-    scale: float = 1.0
+    tint: tuple[str, float] = ("", 0.0)
+    zoom: tuple[str, float] = ("", 0.0)
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,12 @@ class VQGAN(nn.Module):
         return model.eval().requires_grad_(False)
 
     def features(self, picture: torch.Tensor) -> list[torch.Tensor]:
-        """What the encoder's first layers make of a picture, as `encode` takes it: `LEVELS` of
-        (n, c, h, w), from fine to coarse."""
-        x = F.pixel_unshuffle(picture * 2 - 1, self.patch_size)
+        """What the encoder's first layers make of a picture (n, 3, h, w) in [0, 1] of any size:
+        `LEVELS` of (n, c, h, w), of its finest level twice."""
+        picture = picture.to(self.codebook.weight)
+        more = [-side % self.patch_size for side in picture.shape[2:]]
+        x = F.pad(picture, (0, more[1], 0, more[0]), mode="replicate")
+        x = F.pixel_unshuffle(x * 2 - 1, self.patch_size)
         return list(itertools.islice(fast.encoder_levels(self.encoder, x), LEVELS))
 
     def encode(self, picture: torch.Tensor) -> torch.Tensor:

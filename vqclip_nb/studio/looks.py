@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import ipywidgets as w
 
-from ..attributes import ATTRIBUTES, parse_attribute
+from ..attributes import ATTRIBUTES, Attribute, parse_attributes
 from ..models.pair import Pair
 from ..models.scene import COLOURS
-from ..prompts import strange_words
+from ..palettes import parse_colour
+from ..prompts import knows_attribute
 from .callbacks import Callbacks
 from .chips import swatches
 from .compat import tip
@@ -53,7 +54,8 @@ class AttributeRow:
 
     def offer(self, pair: Pair) -> None:
         """The words that `pair` knows."""
-        known = [word for word in ATTRIBUTES[self.kind] if not strange_words(pair, word)]
+        words = SWATCHES if self.kind == "colour" else ATTRIBUTES[self.kind]
+        known = [word for word in words if knows_attribute(pair.clip, Attribute(word))]
         chosen = self.word.value
         self.word.options = tuple(dict.fromkeys([NONE, *known, chosen]))
         self.word.value = chosen
@@ -69,7 +71,7 @@ class AttributeRow:
 
     def show(self, texts: list[str]) -> None:
         """The attribute of this kind among those of the settings."""
-        own = [a for a in map(parse_attribute, texts) if a.kind == self.kind][:1]
+        own = [a for a in parse_attributes(texts) if a.kind == self.kind]
         if self.sized:
             signed = [a.strength * (1 if a.word == "big" else -1) for a in own]
             self.strength.value = signed[0] if signed else 0.0
@@ -114,7 +116,8 @@ class Looks:
             pass
         palette = self.controls.value("palette")
         for colour, swatch in self.swatches.items():
-            (swatch.add_class if colour in palette else swatch.remove_class)("vq-chosen")
+            chosen = any(_same(colour, other) for other in palette)
+            (swatch.add_class if chosen else swatch.remove_class)("vq-chosen")
         self.controls["palette_weight"].disabled = not palette
         self.controls["style_image_weight"].disabled = not self.controls["style_image"].value
 
@@ -123,10 +126,18 @@ class Looks:
 
     def _swatch(self, colour: str) -> None:
         palette = self.controls.value("palette")
-        chosen = [c for c in palette if c != colour] if colour in palette else [*palette, colour]
-        self._set(palette=chosen)
+        others = [other for other in palette if not _same(colour, other)]
+        self._set(palette=others if others != palette else [*palette, colour])
 
     def _set(self, **values: list[str]) -> None:
         self.controls.set(**values)
         for name in values:
             self.steering.changed(name)
+
+
+def _same(colour: str, other: str) -> bool:
+    """Whether a text of the palette means a colour; one that is half typed means none."""
+    try:
+        return parse_colour(colour) == parse_colour(other)
+    except ValueError:
+        return False

@@ -65,7 +65,6 @@ class Painter:
 
     def paint(self) -> None:
         """Go on with the run."""
-        self.steering.touched = {}
         self.player.begin(self._painting(self.run))
 
     def _painting(self, run: Run) -> Iterator[None]:

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as w
 from PIL import Image
 
-from ..attributes import parse_attribute
+from ..attributes import parse_attributes
 from ..models.library import Start
 from ..models.pair import Pair
 from ..pictures import to_data_url, to_pil
@@ -86,7 +86,7 @@ class StartPicture:
         prompt = self.controls["include"].value
         try:
             asked: dict[str, Any] = dict(size=(self.pair.facts.size,) * 2)
-            asked["attributes"] = [parse_attribute(a) for a in self.controls.value("attributes")]
+            asked["attributes"] = parse_attributes(self.controls.value("attributes"))
             return find_start(self.pair, prompt, self.controls["extras"].value, **asked)
         except ValueError:  # an empty prompt, weights that cancel: said when it is used
             return None

@@ -13,7 +13,7 @@ from .callbacks import Callbacks
 from .controls import PROMPTS, Controls
 from .messages import Messages, for_people
 
-TYPED = (*PROMPTS, "regions")
+TYPED = (*PROMPTS, "regions", "attributes", "palette")  # changed in several moves
 TYPING = 0.7  # seconds without a key until a prompt counts as typed
 
 
@@ -78,13 +78,13 @@ class Steering:
         values = {n: self.controls.value(n) for n in touched if KNOBS[n].live}
         if not values:
             return
-        asked = values.keys() & set(TYPED)
+        asked = values.keys() & set(TYPED)  # all of them may undo what is painted
         loosen = {"loosen": self.controls.value("loosen")} if asked else {}
         try:
             self.run.change(**values, **{k: v for k, v in loosen.items() if v})
         except ValueError as e:
             return self.messages.say("controls", for_people(str(e)), "error")
-        words = "; ".join(f"{label(n)} {_shown(v)}" for n, v in values.items())
+        words = "; ".join(f"{label(n)} {_shown(n, v)}" for n, v in values.items())
         self.messages.say("now", f"from step {len(self.run.history) + 1} on: {words}")
 
     def loosen(self) -> None:
@@ -97,8 +97,9 @@ class Steering:
         )
 
 
-def _shown(value: Any) -> str:
+def _shown(name: str, value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
-    text = ", then ".join(value) if isinstance(value, list) else f"{value}"
+    between = ", then " if name == "include" else ", "
+    text = between.join(value) if isinstance(value, list) else f"{value}"
     return readable(text)[:120] or "nothing"

@@ -182,7 +182,8 @@ class Studio(w.VBox):
         self.steering.changed("height")
 
     def _set_preset(self) -> None:
-        name, keep = self.controls.preset.value, (*PROMPTS, "seed", "init_image", "style_image")
+        name = self.controls.preset.value
+        keep = (*PROMPTS, "seed", "init_image", "style_image", "palette", "attributes")
         preset = Settings.preset(name, **{n: self.controls.value(n) for n in keep})
         self.controls.set(**dataclasses.asdict(preset))
         self.steering.check()
