@@ -38,10 +38,13 @@ def share_near(image, colours, distance=0.3):
 @pytest.mark.parametrize(
     "asked, message",
     [
-        (dict(attributes=["redd: 1"]), "'redd' is not known: choose a colour: white, .* size: big"),
-        (dict(attributes=["red: 2"]), "give a number from -1 to 1, as 'red: 0.5'"),
-        (dict(attributes=["red: much"]), "give a number from -1 to 1"),
-        (dict(palette=["redd"]), "'redd' is no colour: give '#1b2a6b' or one of white"),
+        (
+            dict(attributes=["redd: 1"]),
+            "'redd' is not known: did you mean red.* Give a colour .* a size .big, sm",
+        ),
+        (dict(attributes=["red: 2"]), "not a number from -1 to 1: give it as 'red: 0.5'"),
+        (dict(attributes=["red: much"]), "not a number from -1 to 1"),
+        (dict(palette=["redd"]), "'redd' is no colour: give six digits as '#1b2a6b', or .* as red"),
         (dict(palette=["#12345"]), "is no colour"),
         (dict(palette=["red"] * 7), "palette has 7 texts: allowed are 6"),
         (dict(palette_weight=-1), "palette_weight=-1 is out of range"),
@@ -174,3 +177,66 @@ def test_looks_can_change_while_a_picture_forms(pair):
     run.change(attributes=["blue: 1"], palette=["blue", "white"])
     list(run)
     assert share_near(run.image, [parse_colour("blue"), (1, 1, 1)]) > 0.7
+
+
+def test_two_attributes_of_a_kind_are_refused():
+    with pytest.raises(ValueError, match="red: 0.5, blue: 1 are of one kind: give one colour"):
+        vq.Settings(include=["a fox"], attributes=["red: .5", "a blue"])
+
+
+def test_an_attribute_that_the_pair_never_learned_is_said_and_only_drawn(pair):
+    asked = vq.Settings(include=["a fox"], attributes=["magenta"])
+    with pytest.warns(UserWarning, match="magenta: not known as an attribute"):
+        run = vq.Run(pair, asked)
+    plain = vq.Run(pair, vq.Settings(include=["a fox"]))
+    assert torch.equal(run.encodings.include[0], plain.encodings.include[0])
+    assert not torch.equal(run.start.picture, plain.start.picture)
+
+
+def test_an_attribute_goes_from_what_the_prompt_says(pair):
+    def begun(prompt, *attributes):
+        run = vq.Run(pair, vq.Settings(include=[prompt], attributes=list(attributes)))
+        return run.start.picture
+
+    for prompt, attribute in (
+        ("a red fox", "blue: 0.01"),
+        ("a big fox", "small: 0.01"),
+        ("a line drawing of a fox on a black background", "blue: 0.01"),
+    ):
+        assert (begun(prompt, attribute) - begun(prompt)).abs().mean() < 0.01
+
+
+def test_a_grey_style_picture_leaves_the_thing(pair, tmp_path):
+    Image.new("RGB", (64, 64), (128, 128, 128)).save(tmp_path / "grey.png")
+    run = painted(pair, include="a fox", style_image=str(tmp_path / "grey.png"))
+    assert np.asarray(run.image, float).std() > 20  # not a field of grey
+
+
+def test_a_style_picture_of_any_size_has_features(pair):
+    assert len(pair.vqgan.features(torch.rand(1, 3, 127, 1))) == 3
+
+
+def test_a_picture_of_fewer_colours_than_the_palette_keeps_to_it():
+    colours = [parse_colour(c) for c in ("navy", "gold", "white")]
+    white = torch.ones(1, 3, 8, 8)
+    assert torch.allclose(recolour(white, colours), white, atol=0.01)
+    half = torch.cat([white[..., :4], torch.zeros(1, 3, 8, 4)], -1)
+    assert torch.allclose(recolour(half, colours)[0, :, 0, -1], torch.tensor(colours[0]), atol=0.01)
+
+
+def test_looks_need_the_loops_own_objective(pair):
+    with pytest.raises(ValueError, match="palette need.* add objectives.palette"):
+        vq.Run(pair, vq.Settings(include=["a fox"], palette=["red"]), objective=palette((1, 0, 0)))
+
+
+def test_a_change_in_a_recipe_opens_no_picture(pair, tmp_path):
+    run = vq.Run(pair, vq.Settings(include=["a fox"], total_iter=2, crops=2))
+    list(run)
+    path = run.save_png(tmp_path / "fox.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
+    for change in (dict(style_image="secret.png"), dict(include=["secret.png"])):
+        from vqclip_nb.recipe import recipe_changes
+
+        recipe = read_recipe(path) | {"changes": [[1, change]]}
+        with pytest.raises(ValueError, match="name pictures on another machine"):
+            recipe_changes(recipe)

@@ -68,7 +68,7 @@ class Settings:
         "", "picture file whose colours and textures the picture takes on", label="style picture"
     )
     style_image_weight: float = knob(
-        5.0,
+        6.0,
         "how firmly the picture takes on the style picture's colours and textures",
         label="pull to style picture",
         low=0.0,

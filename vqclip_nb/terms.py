@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from .objectives import Step, Term, term
 
+FAINT = 0.05  # of white's Gram matrix: a style picture's counts as this at least
 USED = 0.05  # share of the pixels that every colour of a palette has at least
 
 
@@ -49,7 +50,7 @@ def palette(*colours: tuple[float, float, float]) -> Term:
 @term
 def style(picture: torch.Tensor, features: Callable[[torch.Tensor], list[torch.Tensor]]) -> Term:
     """Mean difference of Gram matrices from those of a `picture` (1, 3, h, w) in [0, 1], as a share
-    of both: which features come together, wherever they are (Gatys et al. 2016).
+    of these: which features come together, wherever they are (Gatys et al. 2016).
 
     features: a picture to several (1, c, h, w), as `VQGAN.features`; their means count too.
     """
@@ -60,14 +61,16 @@ def style(picture: torch.Tensor, features: Callable[[torch.Tensor], list[torch.T
         return [f @ f.transpose(1, 2) / f.shape[2] for f in flat]
 
     with torch.no_grad():
-        wanted = grams(picture)
+        wanted, white = grams(picture), grams(torch.ones_like(picture))
+    # Grey has next to no features: a share of its alone would be all that counts.
+    sizes = [
+        float(b.square().mean().clamp(min=FAINT * w.square().mean()))
+        for b, w in zip(wanted, white, strict=True)
+    ]
 
     def distance(step: Step) -> torch.Tensor:
-        pairs = [(a, b.to(a)) for a, b in zip(grams(step.picture), wanted, strict=True)]
-        # A share of both: that of a grey picture alone is next to nothing.
-        both = [(a.detach().square() + b.square()).mean() for a, b in pairs]
-        each = [F.mse_loss(a, b) / s for (a, b), s in zip(pairs, both, strict=True)]
-        return torch.stack(each).mean()
+        found = zip(grams(step.picture), wanted, sizes, strict=True)
+        return torch.stack([F.mse_loss(a, b.to(a)) / size for a, b, size in found]).mean()
 
     return distance
 

@@ -68,7 +68,7 @@ class VQGAN(nn.Module):
         """What the encoder's first layers make of a picture (n, 3, h, w) in [0, 1] of any size:
         `LEVELS` of (n, c, h, w), of its finest level twice."""
         picture = picture.to(self.codebook.weight)
-        more = [-side % self.patch_size for side in picture.shape[2:]]
+        more = [-side % self.downsample_factor for side in picture.shape[2:]]
         x = F.pad(picture, (0, more[1], 0, more[0]), mode="replicate")
         x = F.pixel_unshuffle(x * 2 - 1, self.patch_size)
         return list(itertools.islice(fast.encoder_levels(self.encoder, x), LEVELS))
