@@ -354,7 +354,7 @@ def test_looks_set_the_settings_and_follow_them(studio):
 def test_a_strength_out_of_range_is_said_and_a_run_follows_a_slider(studio):
     colour = studio.looks.rows[0]
     colour.word.value, colour.strength.value = "blue", 3.0
-    assert "give a number from -1 to 1" in said(studio, "error")
+    assert "is not a number from -1 to 1" in said(studio, "error")
     colour.strength.value = 1.0
     assert not said(studio, "error")
     studio.controls["total_iter"].value = 60
@@ -362,5 +362,6 @@ def test_a_strength_out_of_range_is_said_and_a_run_follows_a_slider(studio):
     tick(studio)
     colour.word.value = "red"
     assert "attributes: changes with the next step" in said(studio)
+    time.sleep(0.8)  # a slider that is still being moved is waited for
     finish(studio)
     assert studio.run.settings.attributes == ["red: 1"]
