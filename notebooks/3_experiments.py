@@ -55,7 +55,7 @@ FOLDER = "grid"  # where results land
 CSV = ""  # a file for the numbers alone; empty: none
 
 # %%
-import os
+import os, warnings
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -89,6 +89,7 @@ def grid(**lists):
 
 # %%
 frame = grid(activation=ACTIVATIONS, learning_rate=LEARNING_RATES)
+warnings.filterwarnings("ignore", message=".*watermark")  # said once is enough
 frame.drop(columns="picture").head(2).T
 
 # %% [markdown]
@@ -179,15 +180,21 @@ pictures.map(lambda p: diversity(judge, p)).groupby(by, sort=False).mean().unsta
 # %%
 from vqclip_nb.models.loading import load_shape_judge
 
+shapes, library = load_shape_judge(), vq.load_pair("emoji").library
+scenes = {text: library.parse(text)[0] for text in PROMPTS}
+thing = {text: scene.things[0].name for text, scene in scenes.items() if scene}
+
+
+# %%
+def place(path, text):  # of the right name; None where there is no picture, or no name for it
+    known = path and thing.get(text) in shapes.names
+    return shapes.rank(Image.open(path), thing[text]) if known else None
+
+
+# %%
 if PAIR == "emoji":
-    shapes, library = load_shape_judge(), vq.load_pair("emoji").library
-    scenes = {text: library.parse(text)[0] for text in PROMPTS}
-    thing = {text: scene.things[0].name for text, scene in scenes.items() if scene}
     for part in frames.values():
-        seen = [(p, thing.get(t)) for p, t in zip(part.picture, part.include)]
-        part["shape"] = [
-            shapes.rank(Image.open(p), n) if p and n in shapes.names else None for p, n in seen
-        ]
+        part["shape"] = [place(p, t) for p, t in zip(part.picture, part.include)]
 
 # %%
 if PAIR == "emoji":
@@ -343,14 +350,13 @@ print("AdamW against Adam:", compare(decay, "weight_decay", 0.1, 0.0))
 verdicts = [compare(named, "cell", other, claim) for other in order if other != claim]
 better = sum("higher" in v for v in verdicts)
 print(f"{better} of {len(verdicts)} other cells are shown to be better than {claim}.")
+
+# %%
 if "doublings" in named:
     by_shape = list(named.groupby("cell").doublings.mean().sort_values().index)
-    shaped = [
-        compare(named, "cell", other, claim, "doublings") for other in by_shape if other != claim
-    ]
-    print(
-        f"By shape it is number {by_shape.index(claim) + 1}, and {sum('lower' in v for v in shaped)} are better."
-    )
+    others = [cell for cell in by_shape if cell != claim]
+    nearer = sum("lower" in compare(named, "cell", c, claim, "doublings") for c in others)
+    print(f"By shape it is number {by_shape.index(claim) + 1}, and {nearer} others are better.")
 
 # %% [markdown]
 # In words, from `experiments.csv`: at the start, no activation is shown to differ from none at all, neither under the judge
