@@ -148,7 +148,9 @@ chosen = dict(activation="relu", learning_rate=LEARNING_RATES[0], include=PROMPT
 more = dict(beta=dict(exclude="a black and white drawing"))
 frames = {"table": frame, "where": where}
 frames |= {k: grid(**{**chosen, **more.get(k, {}), k: values}) for k, values in knobs.items()}
-if PAIR == "emoji":  # what the report has not: a prior over the codes that draws some of them anew
+if (
+    PAIR == "emoji" and SIZE == 128
+):  # what the report has not: a prior that draws codes anew, at its own size
     frames["prior"] = grid(**chosen | dict(include=PROMPTS, prior=[0.0, 1.0]))
 
 # %%
@@ -201,6 +203,7 @@ if PAIR == "emoji":
     display(
         frames["table"].pivot_table("shape", "activation", "learning_rate", "median", sort=False)
     )
+if "prior" in frames:
     display(frames["prior"].pivot_table("shape", "include", "prior", "median", sort=False))
 
 # %% [markdown]
