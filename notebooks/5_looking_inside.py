@@ -991,12 +991,12 @@ ImageDraw.Draw(sketch).polygon([(24, 46), (64, 120), (104, 46), (64, 30)], fill=
 ImageDraw.Draw(sketch).polygon([(40, 40), (64, 14), (88, 40), (64, 52)], fill=(50, 150, 60))
 
 # %%
-strengths = [0.0, 0.25, 0.5, 1.0]
+strengths = [0.0, 0.02, 0.05, 0.1, 1.0]
 begun = dict(include="a strawberry", init_image=to_data_url(to_tensor(sketch)), total_iter=60)
 over = [paint(start_strength=s, keep_edges=40 * s, keep_colours=5 * s, **begun) for s in strengths]
 away = [np.abs(np.asarray(p, float) - np.asarray(sketch)).mean() / 255 for p in over]
 names = ["the sketch", *(f"strength {s:g}: {d:.2f}" for s, d in zip(strengths, away))]
-contact_sheet([sketch, *over], names, columns=5)
+contact_sheet([sketch, *over], names, columns=6)
 
 # %% [markdown]
 # ## Before others see it
