@@ -91,7 +91,7 @@ def parse_attribute(text: str) -> Attribute:
             f"a {kind} ({', '.join(row[:9])}{', …' * (len(row) > 9)})"
             for kind, row in ATTRIBUTES.items()
         )
-        meant = f": did you mean {' or '.join(near)}?" if near else ""
+        meant = f": did you mean {' or '.join(near)}?" if near else "."
         raise ValueError(f"attributes: {shown(said)} is not known{meant} Give {kinds}")
     try:
         strength = float(number) if colon else 1.0

@@ -167,13 +167,13 @@ def recipe_settings(recipe: dict[str, Any]) -> Settings:
 def _without_pictures(values: Mapping[str, Any]) -> dict[str, Any]:
     """What to put in place of settings that name a picture by its path, which is never opened."""
     kept: dict[str, Any] = {}
-    for name in {"include", "exclude", "extras"} & values.keys():
+    for name in (n for n in ("include", "exclude", "extras") if n in values):
         prompts = [values[name]] if isinstance(values[name], str) else list(values[name])
         safe = [_without_paths(prompt) for prompt in prompts]
         if safe != prompts:
             kept[name] = safe if name == "include" else safe[0]
-    for name in {"init_image", "style_image"} & values.keys():
-        if values[name] and not values[name].startswith("data:"):
+    for name in ("init_image", "style_image"):
+        if values.get(name) and not values[name].startswith("data:"):
             kept[name] = ""
     regions = [parse_region(text) for text in values.get("regions", ())]
     own = [r for r in regions if not r.is_mask or r.place.startswith("data:")]
