@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -129,7 +129,8 @@ def create_encodings(pair: Pair, settings: Settings) -> Encodings:
     for text in (*settings.include, *regions, settings.extras):
         strange |= strange_words(pair, text)
     if strange:
-        warnings.warn(f"{pair.name}: {describe_unknown(strange)}", stacklevel=3)
+        told = describe_unknown(strange, drawn_by(pair, settings.start))
+        warnings.warn(f"{pair.name}: {told}", stacklevel=3)
 
     def optional(text: str, *, stand_ins: bool) -> torch.Tensor | None:
         if not text or not _understood(pair.clip, text, stand_ins):
@@ -169,6 +170,12 @@ def strange_words(pair: Pair, prompt: str) -> dict[str, str | None]:
     place, or None."""
     texts = [text for text, _ in parse_prompt(prompt)] if prompt.strip() else []
     return unknown_words(pair.clip, " ".join(t for t in texts if not is_picture(t)))
+
+
+def drawn_by(pair: Pair, start: str) -> Callable[[str], bool]:
+    """Whether a start of that name ("library", "noise", ...) shows a word, known to CLIP or not."""
+    library = pair.library if start == "library" else None
+    return library.draws if library else lambda word: False
 
 
 def background_suffix(pair: Pair, *texts: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -157,12 +157,20 @@ def unknown_words(reader: Reader, text: str) -> dict[str, str | None]:
     return said | dict.fromkeys(left)
 
 
-def describe_unknown(strange: Mapping[str, str | None]) -> str:
-    """What `unknown_words` found, for people: "lighthouse: painted as tower; quux: not known"."""
-    return "; ".join(
-        f"{word}: not known" if thing is None else f"{word}: painted as {thing or 'nothing'}"
-        for word, thing in strange.items()
-    )
+def describe_unknown(
+    strange: Mapping[str, str | None], draws: Callable[[str], bool] = lambda word: False
+) -> str:
+    """What `unknown_words` found, for people: "tower block: painted as tower; quux: not known".
+
+    draws: whether a drawing that is begun with shows a word: "lighthouse: drawn, CLIP reads tower".
+    """
+
+    def told(word: str, thing: str | None) -> str:
+        if draws(word):
+            return f"{word}: drawn, CLIP reads {thing or 'nothing'}"
+        return f"{word}: not known" if thing is None else f"{word}: painted as {thing or 'nothing'}"
+
+    return "; ".join(told(word, thing) for word, thing in strange.items())
 
 
 def says_something(reader: Reader, text: str, *, stand_ins: bool = True) -> bool:

@@ -35,7 +35,7 @@ from ..run import Run
 from ..settings import Settings
 from ..vocabulary import singulars
 from .captions import article
-from .data import COLOURS, STYLES, TRAINED
+from .sets import COLOURS, STYLES, TRAINED
 from .measure import EVERYDAY, dressed
 
 KINDS = ("single", "dressed", "scenes", "everyday")

@@ -19,7 +19,7 @@ from ..models.packing import MASK, pack_bits, pack_masks
 from ..models.pair import EMOJI, Pair
 from ..models.vqgan import VQGAN
 from ..weights import write_state
-from .data import STYLES, TRAINED, merged_name
+from .sets import DRAWN, STYLES, merged_name
 from .scenes import Scenes
 
 
@@ -57,7 +57,7 @@ def facts(scenes: Scenes, data: Path) -> dict[str, object]:
     """Styles with their words, and each concept's label, name and tags, as captions use them."""
     order = json.loads((data / "concepts.json").read_text(encoding="utf8"))
     return {
-        "styles": {name: STYLES[name].words for name in TRAINED},
+        "styles": {name: STYLES[name].words for name in DRAWN},
         "concepts": [
             {"label": c["label"], "name": merged_name(c["label"]), "tags": tags}
             for c, tags in zip(order, scenes.synonyms, strict=True)
@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, default=EMOJI / "library.safetensors")
     args = parser.parse_args(argv)
-    pair, scenes = load_pair("emoji", device="cpu"), Scenes(args.data)
+    pair, scenes = load_pair("emoji", device="cpu"), Scenes(args.data, styles=DRAWN)
     told = metadata(pair, scenes, facts(scenes, args.data))
     write_state(args.out, build(pair.vqgan, scenes), told)
     print(f"{args.out}: {len(scenes.pairs)} drawings, {args.out.stat().st_size / 1e6:.1f} MB")

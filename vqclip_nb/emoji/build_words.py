@@ -28,7 +28,7 @@ from ..models.loading import load_pair
 from ..models.pair import EMOJI
 from ..models.scene import COLOURS, COUNTS, RELATIONS, SIZES
 from ..vocabulary import SMALL_WORDS, Vocabulary, singulars
-from .data import merged_name
+from .sets import merged_name
 from .minilm import MiniLM
 from .wordnet import WordNet
 

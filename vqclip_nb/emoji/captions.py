@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .data import COLOURS, STYLES, Style
+from .sets import COLOURS, STYLES, TRAINED, Style
 
 
 def article(noun: str) -> str:
@@ -43,7 +43,7 @@ class CaptionSpec:
 
 def false_style(spec: CaptionSpec, style: Style, rng: np.random.Generator) -> CaptionSpec:
     """`spec` with the words of another style than the picture's."""
-    words = [w for s in STYLES.values() if s is not style for w in s.words]
+    words = [w for s in TRAINED if STYLES[s] is not style for w in STYLES[s].words]
     return replace(spec, style=str(rng.choice(words)))
 
 

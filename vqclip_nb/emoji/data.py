@@ -15,73 +15,19 @@ import subprocess
 import sys
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ..models import scene
+from .sets import HELD_OUT, STYLES, silhouettes
 
 log = logging.getLogger(__name__)
 # emojibase: faces, animals and nature, food, travel, activities, objects
 GROUPS = (0, 3, 4, 5, 6, 7)
+NO_EMOJI = -1  # group of what only a silhouette shows
 LABELS = "emojibase-data@17.0.0"
-HELD_OUT = "fxemoji"
 RENDERS = "@lobehub/fluent-emoji-3d@1.1.0"  # MIT: the originals that the style 3d redraws as SVG
-
-
-@dataclass(frozen=True)
-class Style:
-    package: str
-    licence: str
-    words: tuple[str, ...]
-
-
-STYLES = {
-    "noto": Style("@iconify-json/noto@1.2.9", "Apache-2.0", ("a cartoon of", "a drawing of")),
-    "3d": Style("@iconify-json/fluent-emoji@1.2.7", "MIT", ("a 3d render of", "a 3d model of")),
-    "flat": Style(
-        "@iconify-json/fluent-emoji-flat@1.2.6", "MIT", ("a flat icon of", "clip art of")
-    ),
-    "line": Style(
-        "@iconify-json/fluent-emoji-high-contrast@1.2.6",
-        "MIT",
-        ("a line drawing of", "a black and white drawing of"),
-    ),
-    "sticker": Style("@iconify-json/twemoji@1.2.5", "CC-BY-4.0", ("a sticker of", "an emoji of")),
-    HELD_OUT: Style("@iconify-json/fxemoji@1.2.2", "Apache-2.0", ()),
-}
-TRAINED = tuple(name for name in STYLES if name != HELD_OUT)
-
-TAUGHT = (  # background words of the captions
-    "white, black, gray, red, orange, yellow, green, blue, purple, pink, brown, turquoise, "
-    "light blue, dark blue, light green, dark green, light gray, beige"
-)
-COLOURS = {name: scene.COLOURS[name] for name in TAUGHT.split(", ")}
-
-# Concepts that no eye tells apart count as one; the pattern's replacement is their common name.
-MERGED = (
-    (re.compile(r".*(o’clock|-thirty)$"), "clock face"),
-    (re.compile(r"(new|full|.*(quarter|gibbous|crescent)) moon( face)?$"), "moon"),
-    (re.compile(r"globe (showing .*|with meridians)$"), "globe"),
-    (re.compile(r"(open|closed) mailbox .*"), "mailbox"),
-    (re.compile(r"speaker .* volume|muted speaker$"), "speaker"),
-    (re.compile(r"magnifying glass .*"), "magnifying glass"),
-    (re.compile(r"sun behind .*cloud$"), "sun behind cloud"),
-    (re.compile(r"(outbox|inbox) tray$"), "tray"),
-    (re.compile(r"(yen|dollar|euro|pound) banknote$"), "banknote"),
-    (re.compile(r"hourglass .*"), "hourglass"),
-    (re.compile(r"(1st|2nd|3rd) place medal|sports medal$"), "medal"),
-)
-
-
-def merged_name(label: str) -> str:
-    """The name a concept is trained and scored under."""
-    for pattern, name in MERGED:
-        if pattern.match(label):
-            return name
-    return label
 
 
 def fetch(folder: Path) -> None:
@@ -127,6 +73,8 @@ def _icon_name(
     if style == HELD_OUT:
         guess = re.sub(r"[^a-z0-9]", "", label.lower())
         return guess if guess in icons else None
+    if not chars:  # named as the label
+        return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
     code = hexcode.lower()
     return chars.get(code) or chars.get(code.replace("-fe0f", ""))
 
@@ -135,14 +83,15 @@ def _documents(folder: Path, name: str, emoji: list[dict]) -> dict[int, str]:
     """The SVG of each of `emoji` that the style `name` has, by its place."""
     package = STYLES[name].package
     sheet = _read(folder, package, "icons.json")
-    # fluent-emoji has no list of its own; its icons are named as the flat set's.
-    chars = _read(folder, package, "chars.json") or _read(
-        folder, STYLES["flat"].package, "chars.json"
-    )
+    chars = _read(folder, package, "chars.json")
+    if name == "3d":  # no list of its own; its icons are named as the flat set's
+        chars = _read(folder, STYLES["flat"].package, "chars.json")
     icons = sheet["icons"]
     aliases = {a: v["parent"] for a, v in sheet.get("aliases", {}).items()}
     documents = {}
     for place, e in enumerate(emoji):
+        if name == HELD_OUT and e["group"] == NO_EMOJI:  # its names are those it always had
+            continue
         icon = _icon_name(name, e["label"], e["hexcode"], chars, icons)
         icon = icons.get(aliases.get(icon, icon))
         if icon is None:
@@ -195,6 +144,7 @@ def render(folder: Path, *, size: int = 128) -> None:
     an icon that a set lacks is all zeros.
     """
     emoji = [e for e in _read(folder, LABELS, "en/data.json") if e.get("group") in GROUPS]
+    emoji += [{"label": name, "hexcode": "", "group": NO_EMOJI} for name in silhouettes()]
     part = folder / f"sprites.{os.getpid()}.part"
     shape = (len(STYLES), len(emoji), size, size, 4)
     sprites = np.lib.format.open_memmap(part, "w+", np.uint8, shape)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .captions import article
-from .data import HELD_OUT
+from .sets import HELD_OUT
 from .networks import CODES, image_features, text_features
 from .scenes import Scenes
 

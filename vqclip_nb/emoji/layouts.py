@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .captions import CaptionSpec
-from .data import COLOURS
+from .sets import COLOURS
 
 COLOUR_NAMES = list(COLOURS)
 

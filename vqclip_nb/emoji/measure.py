@@ -33,7 +33,7 @@ from ..models.clip import ClipModel
 from ..models.loading import load_judge, load_pair
 from ..pictures import norm_data
 from ..show import contact_sheet
-from .data import COLOURS, STYLES, TRAINED
+from .sets import COLOURS, STYLES, TRAINED
 from .evaluate import reconstruction, zero_shot_accuracy
 from .scenes import Scenes
 

@@ -13,7 +13,7 @@ from torchvision.transforms.functional import normalize
 
 from ..models.clip import CLIP_MEAN, CLIP_STD, import_clip
 from ..pictures import norm_data
-from .data import COLOURS, STYLES
+from .sets import COLOURS, STYLES, TRAINED
 from .scenes import Scenes
 
 CONTEXT = 32  # tokens: the longest composed caption has 26
@@ -74,8 +74,9 @@ def text_features(model: nn.Module, captions: list[str]) -> torch.Tensor:
 
 def vocabulary(scenes: Scenes) -> list[str]:
     """Every phrase that a caption can be made of."""
-    phrases = [*scenes.names, *scenes.labels, *(t for s in scenes.synonyms for t in s), *COLOURS]
-    phrases += [w for s in STYLES.values() for w in s.words]
+    labels = [s for s, i in zip(scenes.labels, scenes.name_of.tolist(), strict=True) if i >= 0]
+    phrases = [*scenes.names, *labels, *(t for s in scenes.synonyms for t in s), *COLOURS]
+    phrases += [w for s in TRAINED for w in STYLES[s].words]
     return phrases + ["a an and next to beside above below in on big small background backdrop"]
 
 

@@ -21,7 +21,7 @@ from ..latents import noise
 from ..models.loading import load_pair
 from ..models.pair import Pair
 from .captions import CaptionSpec
-from .data import COLOURS, STYLES, TRAINED
+from .sets import COLOURS, STYLES, TRAINED
 from .scenes import Scenes
 from .trainer import autocast
 

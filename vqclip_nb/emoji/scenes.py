@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from .captions import CaptionSpec, false_fact, false_style
-from .data import STYLES, TRAINED, merged_name
+from .sets import STYLES, TRAINED, merged_name
 from .layouts import COLOUR_NAMES, Layout, choose_background, inverse_affine, relation, rgb
 
 
@@ -30,8 +30,9 @@ class Scenes:
     """Endless captioned pictures composed from rendered emoji, reproducible from a seed.
 
     sprites: (styles, concepts, 4, s, s) uint8, colour premultiplied by alpha. names: the names that
-    concepts are trained under; name_of (concepts,) indexes them. pairs: (k, 2), the style and
-    concept of every drawing there is. FileNotFoundError if `folder` holds none.
+    concepts of these styles are trained under; name_of (concepts,) indexes them, -1 where none of
+    the styles has one. pairs: (k, 2), the style and concept of every drawing there is.
+    FileNotFoundError if `folder` holds none.
     """
 
     def __init__(
@@ -48,9 +49,11 @@ class Scenes:
         self.sprites = torch.stack([_shrink(sprites[order.index(s)], factor) for s in styles])
         concepts = json.loads((folder / "concepts.json").read_text(encoding="utf8"))
         self.labels = [c["label"] for c in concepts]
-        self.names = sorted({merged_name(label) for label in self.labels})
-        self.name_of = torch.tensor([self.names.index(merged_name(label)) for label in self.labels])
         self.present = self.sprites.flatten(2).amax(-1) > 0  # (styles, concepts)
+        shown = [merged_name(label) for label in self.labels]
+        some = self.present.any(0).tolist()
+        self.names = sorted({name for name, here in zip(shown, some, strict=True) if here})
+        self.name_of = torch.tensor([self.names.index(n) if n in self.names else -1 for n in shown])
         count: dict[str, int] = {}
         for c in concepts:
             for tag in c["tags"]:
@@ -85,7 +88,7 @@ class Scenes:
             layout = self._layout(style, one, other, rng)
             layouts.append(layout)
             foils.append(false_style(layout.spec, STYLES[self.styles[style]], rng).caption())
-            absent = ~torch.isin(self.name_of, self.name_of[[one, other]])
+            absent = ~torch.isin(self.name_of, self.name_of[[one, other]]) & (self.name_of >= 0)
             noun = self.noun(int(rng.choice(absent.nonzero()[:, 0])), rng)
             foils.append(false_fact(layout.spec, noun, rng).caption())
         pictures = self._compose(layouts, first, second, rng)

@@ -28,7 +28,7 @@ from ..prompts import find_start
 from ..run import Run
 from ..settings import Settings
 from ..show import contact_sheet
-from .data import COLOURS
+from .sets import COLOURS
 
 CHANGES = (  # from, to, and whether the thing stays
     ("a cat on a green background", "a cat on a red background", True),

@@ -23,7 +23,7 @@ from ..models.classifier import SIZE, Classifier
 from ..models.loading import load_pair
 from ..models.vqgan import VQGAN
 from .augmentations import affine, backgrounds, chance, only_shape_counts
-from .data import HELD_OUT
+from .sets import HELD_OUT
 from .networks import half
 from .options import Options, option, parse
 from .scenes import Scenes

@@ -32,7 +32,7 @@ from ..models.vqgan import VQGAN
 from ..pictures import to_pil
 from ..show import contact_sheet
 from .captions import article
-from .data import COLOURS, STYLES, TRAINED
+from .sets import COLOURS, STYLES, TRAINED
 from .networks import half
 from .options import Options, option, parse
 from .scenes import Scenes

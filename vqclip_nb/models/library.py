@@ -16,12 +16,14 @@ from ..weights import read_checked
 from .clip import ClipEnsemble, ClipModel
 from .compose import compose
 from .packing import unpack_bits, unpack_masks
-from .scene import SKIPPED, Scene, Thing, parse
+from .scene import SKIPPED, Scene, Thing, parse, split_style
 from .vqgan import VQGAN
 
 SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
-PREFERRED = ("noto", "3d", "sticker", "flat", "line")  # styles, where a prompt names none
-SMALL = ("flat", "3d", "sticker", "noto", "line")  # the same, where things have half a picture each
+RARER = ("colourful", "simple", "comic", "line", "silhouette")  # where the usual styles have none
+PREFERRED = ("noto", "3d", "sticker", "flat", *RARER)  # styles, where a prompt names none
+SMALL = ("flat", "3d", "sticker", "noto", *RARER)  # the same, where things have half a picture each
+BLACK = ("line", "silhouette")  # styles whose drawings are white where the background is dark
 EASIER = {"cat": "sticker"}  # things that another style makes easier to name
 MEANT = {"moon": "crescent moon"}  # of several drawings with one name, the one that is meant
 
@@ -137,6 +139,7 @@ class Library:
 
     def parse(self, text: str) -> tuple[Scene | None, dict[str, str]]:
         """What a text asks for, and which of its words were taken for things of other names."""
+        style, text = split_style(text, self.styles)  # before others' words are put in its place
         text, said = self.vocabulary.rewrite(text)
 
         def name_of(phrase: str) -> str | None:
@@ -147,7 +150,12 @@ class Library:
                 said[phrase] = thing
             return thing
 
-        return parse(text, self.styles, name_of, self._longest), said
+        scene = parse(text, self.styles, name_of, self._longest)
+        return replace(scene, style=style) if scene and style else scene, said
+
+    def draws(self, phrase: str) -> bool:
+        """Whether a word or phrase is the name of a thing or the words of a style."""
+        return bool(self.named(phrase) or split_style(phrase, self.styles)[0])
 
     def find(
         self,
@@ -182,6 +190,7 @@ class Library:
 
     def _nearest_name(self, text: str, clip: ClipModel | ClipEnsemble) -> str:
         names = sorted({self._concepts[i]["name"] for i in self._drawings})
+        names = [name for name in names if all(map(self.vocabulary.knows, name.lower().split()))]
         known = F.normalize(clip.encode_text([f"a {name}" for name in names]), dim=-1)
         return names[int((known @ clip.encode_text([text])[0]).argmax())]
 
@@ -234,7 +243,7 @@ class Library:
             [self.layer(drawing) for drawing in drawings],
             scene,
             (height, width),
-            lines=[drawing.style == "line" for drawing in drawings],
+            lines=[drawing.style in BLACK for drawing in drawings],
             fill=fill,
         )
         return Start(picture, scene, tuple(drawings), said or {})

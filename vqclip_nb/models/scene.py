@@ -120,7 +120,7 @@ def parse(
     `longest` words to the thing it names, or None. Of more than two things the first two count.
     """
     text = " ".join(re.findall(r"[\w'’.-]*\w", text.lower()))
-    style, text = _style(text, styles)
+    style, text = split_style(text, styles)
     background, text = split_background(text)
     things, relations = _things(text.split(), name_of, longest)
     if not things:
@@ -139,11 +139,11 @@ def split_background(text: str) -> tuple[tuple[str, ...], str]:
     return (), text
 
 
-def _style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+def split_style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, str]:
     """The style a caption names, and the caption without those words."""
     words = {w.removeprefix("a ").removeprefix("an "): s for s in styles for w in styles[s]}
     for phrase in sorted(words, key=len, reverse=True):
-        if found := re.search(rf"\b(an? )?{re.escape(phrase)}\b", text):
+        if found := re.search(rf"\b(an? )?{re.escape(phrase)}\b", text, re.IGNORECASE):
             rest = (text[: found.start()] + text[found.end() :]).split()
             return words[phrase], " ".join(rest)
     return "", text

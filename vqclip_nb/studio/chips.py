@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import ipywidgets as w
 
-from ..emoji.data import COLOURS, STYLES
+from ..emoji.sets import COLOURS, STYLES
 from ..models.pair import Pair
 from ..prompts import strange_words
 from .callbacks import Callbacks
@@ -132,8 +132,9 @@ class Chips:
         """Show what `pair` knows, and nothing for one that reads any words."""
         closed = pair.clip.vocabulary is not None
         self.box.layout.display = "" if closed else "none"
+        drawn = pair.library.styles if pair.library else {}
         for name, button in self.styles.items():
-            known = closed and not strange_words(pair, STYLES[name].words[0])
+            known = closed and (name in drawn or not strange_words(pair, STYLES[name].words[0]))
             button.layout.display = "" if known else "none"
         for colour, button in self.backgrounds.items():
             known = closed and not strange_words(pair, colour)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ..prompts import background_suffix, readable, strange_words
+from ..prompts import background_suffix, drawn_by, readable, strange_words
 from ..run import Run
 from ..settings import KNOBS, label
 from ..vocabulary import describe_unknown
@@ -55,7 +55,8 @@ class Steering:
             except ValueError as e:
                 wrong = wrong or str(e)
                 self.messages.say("controls", for_people(wrong), "error")
-        self.messages.say("words", describe_unknown(found), "warning")
+        told = describe_unknown(found, drawn_by(pair, self.controls.value("start")))
+        self.messages.say("words", told, "warning")
         added = any(background_suffix(pair, text, extras) for text in include)
         ground = f"Painted {pair.facts.default_background}, unless you name another."
         self.messages.say("ground", ground if added else "")
