@@ -9,10 +9,10 @@ import ipywidgets as w
 from PIL import Image
 
 from ..attributes import parse_attributes
+from ..drawings import find_start
 from ..models.library import Start
 from ..models.pair import Pair
 from ..pictures import to_data_url, to_pil
-from ..prompts import find_start
 from ..settings import STARTS
 from .chips import in_words
 from .controls import Controls
