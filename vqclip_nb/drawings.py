@@ -44,8 +44,9 @@ def find_start(
     def change(scene: Scene) -> Scene:
         return functools.reduce(lambda now, a: a.taken_on(now, library.styles), attributes, scene)
 
-    asked = dict(height=size[0], width=size[1], variant=drawing, fill=fill)
-    return library.find(text, **asked, clip=pair.clip if guess else None, change=change)
+    clip, (height, width) = pair.clip if guess else None, size
+    shape = dict(height=height, width=width, variant=drawing)
+    return library.find(text, **shape, fill=fill, clip=clip, change=change)
 
 
 @dataclass(frozen=True, eq=False)
