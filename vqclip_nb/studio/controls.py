@@ -53,7 +53,7 @@ def sliding(
     """A number with a slider behind it.
 
     The number counts and carries the label: front-ends snap a slider's value to its steps, and give
-    it no name that a screen reader could say.
+    it no name that a screen reader could say; the script in `style` gives it the number's.
     """
     place = math.log10 if log else float
 
