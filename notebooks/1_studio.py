@@ -19,12 +19,12 @@
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/YOUR_NAME/vqclip_nb/main?labpath=notebooks%2F1_studio.ipynb)
 #
 # Type a text, watch a picture form, steer it, leave with a GIF. "Run all" paints `PROMPT`; after that the controls are
-# yours. `PAIR = "emoji"` ships with the package and paints on any CPU at once. `PAIR = "imagenet"` downloads CLIP
-# ViT-B/32 and the f16 VQGAN once (1.3 GB) and wants a GPU: in Colab choose *Runtime, Change runtime type* first.
+# yours.
 
 # %% tags=["parameters"]
 PROMPT = "a sunflower on a blue background"  # one picture for each line
-PAIR = "emoji"
+PAIR = "emoji"  # ships with the package, paints on any CPU; "imagenet": CLIP ViT-B/32 and the f16 VQGAN, 1.3 GB once
+# and a GPU: in Colab choose Runtime, Change runtime type first
 OUTPUT = ""  # a folder for picture.png and picture.gif; empty: export from the Studio
 TOTAL_ITER = None  # optimisation steps; None: as the pair has it
 SEED = 0

@@ -30,6 +30,7 @@ MEASURE = """() => {
       getComputedStyle(e, '::after').content.split('"')[1], getComputedStyle(e).fontSize]),
     disabled: all('button').filter(e => e.disabled).map(words),
     errors: all('.vq-error').map(words),
+    row: box(studio.querySelector('.vq-stage > .vq-buttons')),
     ...Object.fromEntries(['picture', 'stage', 'side', 'ask', 'run', 'status', 'link'].map(
       name => [name, box(studio.querySelector('.vq-' + name))])),
   } }"""
@@ -119,9 +120,9 @@ def one_large_picture(page, device: str) -> None:
     assert len(found["large"]) == 1  # on the whole page: no output shows it again
     at_least = {"desk": 512, "tablet": min(512, width - 340), "phone": 0.95 * width}
     assert found["large"][0] >= at_least[device]
-    for name in ("ask", "run"):
+    for name in ("ask", "run", "status"):
         assert found[name]["top"] >= 0 and found[name]["bottom"] <= height, (name, found)
-    assert found["status"]["bottom"] <= height and found["picture"]["top"] < 0.8 * height
+    assert found["row"]["bottom"] <= height, found  # the picture, and the buttons below it
     stage, side = found["stage"], found["side"]
     if width <= 700:
         assert side["top"] >= stage["bottom"] and abs(side["width"] - stage["width"]) < 3

@@ -201,14 +201,39 @@ def test_other_drawings_are_offered(library):
 
 
 def test_words_it_does_not_know_are_taken_for_near_ones_and_said(pair, library):
-    start = library.find("a lighthouse")
-    assert start.said == {"lighthouse": "Tokyo tower"}
-    assert start.description == "Tokyo tower, noto"
+    start = library.find("a skyscraper")
+    assert start.said == {"skyscraper": start.drawings[0].label}
     assert library.find("an apple on a table").said == {"table": "chair"}  # no ping pong
     assert library.find("quux") is None
     assert library.find("quux", clip=pair) is None
     found = library.find("celebratory", clip=pair)
     assert found is None or found.said
+
+
+def test_what_no_emoji_shows_is_drawn_as_a_silhouette(library):
+    start = library.find("a lighthouse")
+    assert start.description == "lighthouse, silhouette" and not start.said
+    assert start.picture.mean() > 0.5 and start.picture.std() > 0.2  # black on white
+    dark = library.find("a lighthouse on a dark blue background").picture
+    assert dark.amax(1).quantile(0.95) > 0.9  # white on dark
+    red = library.find("a red lighthouse").picture[0]
+    assert red[0].mean() > red[2].mean() + 0.1
+    two = library.find("a cat next to two lighthouses")
+    assert [d.label for d in two.drawings] == ["cat", "lighthouse"]
+    assert library.find("a fox").drawings[0].style == "noto"
+
+
+def test_words_of_a_style_choose_a_drawing_of_it(library):
+    for style, words in library.styles.items():
+        for said in words:
+            for prompt in (
+                f"{said} a castle",
+                f"{said.capitalize()} a castle on a pink background",
+            ):
+                start = library.find(prompt)
+                assert start.drawings[0].style == style and start.scene.style == style
+    assert library.draws("a comic of") and library.draws("lighthouses")
+    assert not library.draws("quux") and not library.draws("cathedral")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 
 from vqclip_nb.emoji.train_prior import PriorOptions, masked, masked_loss, train_prior
 from vqclip_nb.models.clip import import_clip
-from vqclip_nb.models.prior import ATTENTION, Prior, attention_mask, build_prior, caption_tokens
+from vqclip_nb.models.prior import Prior, build_prior, caption_tokens
+from vqclip_nb.models.transformer import ATTENTION, attention_mask
 
 SMALL = dict(side=4, width=64, layers=2, heads=2, text_width=8, encoding=8, head_width=16)
 

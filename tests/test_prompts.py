@@ -69,6 +69,17 @@ def test_emoji_are_read_by_their_names(pair):
         assert torch.equal(encode_prompt(clip, "a 🍍️"), encode_prompt(clip, "a pineapple"))
 
 
+def test_what_is_drawn_although_clip_does_not_know_it_is_said(pair):
+    drawn = vq.Settings(include=["a comic of a lighthouse"], start="library")
+    with pytest.warns(UserWarning) as told:
+        create_encodings(pair, drawn)
+    said = str(told[0].message)
+    assert "lighthouse: drawn, CLIP reads Tokyo tower" in said
+    assert "a comic of: drawn, CLIP reads a cartoon of" in said
+    with pytest.warns(UserWarning, match="lighthouse: painted as Tokyo tower"):
+        create_encodings(pair, drawn.replace(start="noise"))
+
+
 def test_a_text_of_unknown_words_has_no_part_in_it(pair):
     def encode(**texts):
         with pytest.warns(UserWarning, match="quuxes: not known"):

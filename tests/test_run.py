@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 import vqclip_nb as vq
+import vqclip_nb.starts
 from vqclip_nb.latents import FUNCTIONS, Latent, noise
 from vqclip_nb.pictures import to_pil
 
@@ -276,3 +277,28 @@ def test_a_pair_without_drawings_starts_from_noise(pair):
     assert vq.Run(other, vq.Settings(include=["a fox"])).settings.start == "noise"
     with pytest.raises(ValueError, match="has no library of drawings"):
         vq.Run(other, vq.Settings(include=["a fox"], start="library"))
+
+
+def test_what_is_begun_with_is_made_once_and_again_only_for_what_it_depends_on(
+    pair, small, tmp_path, monkeypatch
+):
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    looks = dict(palette=["navy", "orange"], keep_edges=1.0, keep_colours=1.0, tries=2)
+    from_file = small(init_image=str(tmp_path / "red.png"), **looks)
+    made, recolour = [], vqclip_nb.starts.recolour
+    monkeypatch.setattr(
+        vqclip_nb.starts, "recolour", lambda p, c: made.append(len(c)) or recolour(p, c)
+    )
+    for settings in (from_file, small(start="library", **looks)):
+        made.clear()
+        run = vq.Run(pair, settings)
+        run.step()
+        run.change(learning_rate=0.1, alpha=0.9, keep_edges=2.0)
+        run.change(loosen=0.5)
+        run.step()
+        assert made == [2]
+        run.change(palette=["navy", "orange", "white"])
+        run.step()
+        assert made == [2, 3]
+        run.change(include=["a blue heart"])
+        assert made == ([2, 3] if settings is from_file else [2, 3, 3])

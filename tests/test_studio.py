@@ -6,6 +6,7 @@ import threading
 import time
 import warnings
 
+import ipywidgets
 import pytest
 from studio_tools import button, finish, said, tick, widgets
 
@@ -402,3 +403,13 @@ def test_showing_costs_at_most_three_percent_of_the_time(studio):
     share = studio.stage.seconds / (time.monotonic() - began)
     print(f"display: {share:.2%} of the time")
     assert share < 0.03
+
+
+def test_every_slider_stands_behind_a_number_whose_label_names_it(studio):
+    kinds = ipywidgets.FloatSlider, ipywidgets.IntSlider
+    sliders = [x for x in widgets(studio) if isinstance(x, kinds)]
+    rows = [x for x in widgets(studio) if "vq-row" in x._dom_classes]
+    assert len(sliders) > 12
+    for slider in sliders:  # the page's script reads it there, in ipywidgets 7 and 8
+        number = next(row for row in rows if slider in row.children).children[0]
+        assert number.description and isinstance(number, ipywidgets.FloatText | ipywidgets.IntText)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,19 +10,15 @@ from typing import Any
 import torch
 
 from . import latents, objectives
-from .attributes import parse_attributes
-from .collage import find_collage
 from .crops import create_crops
 from .latents import Latent
 from .loop import Diverged, Optimization, State, Taken
 from .models.library import Start
-from .models.pair import Pair
-from .palettes import parse_colour, recolour
-from .pictures import load_image
-from .prompts import Encodings, encode_prompt, find_start
+from .prompts import Encodings, encode_prompt
 from .regions import Area, outside, parse_region
-from .sampling import EVERY, Sample, caption_of, conditions, draw, redraw_cells
+from .sampling import EVERY, Sample, caption_of, conditions, redraw_cells
 from .settings import Settings
+from .starts import Starts
 from .wanted import make_objective, numbers_of_views, similarity
 
 SLOWED = 3  # times that a picture which left the numbers is tried again at half the rate
@@ -30,38 +27,36 @@ SLOWED = 3  # times that a picture which left the numbers is tried again at half
 class Painting:
     """Picture number `index` of include on its way.
 
-    settings: nothing left empty. size: (height, width), multiples of the generator's step. parts:
-    what replaces a part of the loop, as `Run` takes it. attempt: which of the settings' tries it
-    is, from 0; None is the first, until one is chosen.
+    starts: those of the run, for its pair and size. settings: nothing left empty. parts: what
+    replaces a part of the loop, as `Run` takes it. attempt: which of the settings' tries it is,
+    from 0; None is the first, until one is chosen.
     """
 
     def __init__(
         self,
-        pair: Pair,
+        starts: Starts,
         settings: Settings,
         encodings: Encodings,
         index: int,
-        size: tuple[int, int],
         parts: Mapping[str, Any],
         attempt: int | None = 0,
     ) -> None:
-        self.pair, self.index, self.size, self.parts = pair, index, size, parts
-        self.attempt = attempt
+        self.starts, self.pair, self.size = starts, starts.pair, starts.size
+        self.index, self.parts, self.attempt = index, parts, attempt
         self.settings, self.encodings = settings, encodings
         self.areas = self.areas_of(settings)
         self.slowed = 0
         self._caption: tuple[tuple | None, Any] = (None, None)
-        self._found: tuple[tuple | None, Start | Sample | None] = (None, None)
         # Seeded before the latent is drawn, and apart from the global generator.
         generator = torch.Generator().manual_seed(self.seed)
         at_every_step = dict(activation=settings.activation, at=settings.activation_at)
-        latent = Latent(self._start(generator), **at_every_step).to(pair.device)
+        latent = Latent(self._start(generator), **at_every_step).to(self.pair.device)
         make = parts.get("optimizer") or self._adamw
         self.optimization = Optimization(
             latent,
             self._synthesize,
             parts.get("crops") or self._crops,
-            pair.clip.encode_crops,
+            self.pair.clip.encode_crops,
             self._objective(),
             make([latent.data]),
             generator=generator,
@@ -89,55 +84,13 @@ class Painting:
             if tuple(start.shape) != shape:
                 raise ValueError(f"latent has shape {tuple(start.shape)}: this run needs {shape}")
             return start
-        if self.found and not s.palette:
-            start = self.found.latent(vqgan)
-        elif (picture := self.start_picture) is not None:
-            with torch.no_grad():
-                start = vqgan.encode(picture.to(self.pair.device))
-        else:
-            return noise
-        return latents.blend(start, noise, s.start_strength)
+        start = self.starts.latent(s, self.index, self.seed)
+        return noise if start is None else latents.blend(start, noise, s.start_strength)
 
     @property
     def found(self) -> Start | Sample | None:
         """What library or prior have for the prompt of now, if the start is to be from there."""
-        s = self.settings
-        if s.init_image or s.start == "noise":
-            return None
-        asked = (s.include[self.index], s.extras, s.drawing)
-        looks = s.attributes if s.start == "library" else ()  # the prior draws without
-        if self._found[0] != (key := (*asked, *s.regions, *looks, self.seed)):
-            if s.start == "prior":
-                found: Start | Sample | None = self._drawn(*asked)
-            elif s.regions:
-                regions = [parse_region(text) for text in s.regions]
-                found = find_collage(self.pair, *asked, regions=regions, size=self.size)
-            else:
-                attributes = parse_attributes(s.attributes)
-                found = find_start(self.pair, *asked, size=self.size, attributes=attributes)
-            self._found = key, found
-        return self._found[1]
-
-    def _drawn(self, prompt: str, extras: str, drawing: int) -> Sample:
-        """What the prior draws with the seed, best first."""
-        generator = torch.Generator().manual_seed(self.seed)
-        drawn = draw(self.pair, prompt, extras, size=self.size, generator=generator)
-        return drawn[drawing % len(drawn)]
-
-    @property
-    def start_picture(self) -> torch.Tensor | None:
-        """The picture (1, 3, h, w) that is begun with, in the palette's colours if there is one;
-        None where that is noise."""
-        if self.settings.init_image:
-            picture = load_image(self.settings.init_image, self.size)
-        elif self.found is None:
-            return None
-        else:
-            with torch.no_grad():  # as the codes can show it
-                picture = self.pair.vqgan.synthesize(self.found.latent(self.pair.vqgan))
-        if not self.settings.palette:
-            return picture
-        return recolour(picture, [parse_colour(text) for text in self.settings.palette])
+        return self.starts.found(self.settings, self.index, self.seed)
 
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
@@ -171,7 +124,8 @@ class Painting:
             given = objectives.as_objective(self.parts["objective"])
             return given.bind(lambda prompt: encode_prompt(self.pair.clip, prompt))
         about = (self.settings, self.encodings, self.index)
-        return make_objective(*about, lambda: self.start_picture, self.pair.vqgan)
+        start = functools.partial(self.starts.picture, self.settings, self.index, self.seed)
+        return make_objective(*about, start, self.pair.vqgan)
 
     def _adamw(self, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         s = self.settings

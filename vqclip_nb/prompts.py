@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from .attributes import Attribute, parse_attributes
 from .models.clip import ClipEnsemble, ClipModel
-from .models.library import Start
 from .models.pair import Pair
-from .models.scene import Scene, split_background
+from .models.scene import split_background
 from .pictures import is_picture, load_image, to_data_url
 from .regions import Region, parse_region
-from .settings import Settings
+from .settings import KNOBS, Settings
 from .vocabulary import describe_unknown, says_something, substitute, unknown_words
 
 LEAST, MOST = 1e-3, 1e3  # weights of a prompt's parts, without their signs
@@ -204,42 +202,14 @@ def region_suffix(pair: Pair, prompt: str, *texts: str) -> str:
     return background_suffix(pair, prompt, *texts)
 
 
-def find_start(
-    pair: Pair,
-    prompt: str,
-    extras: str = "",
-    drawing: int = 0,
-    *,
-    size: tuple[int, int],
-    fill: bool = False,
-    guess: bool = True,
-    attributes: Sequence[Attribute] = (),
-) -> Start | None:
-    """The library's start for the strongest text of a prompt, in the style or place that extras
-    name; None if the pair has no library or it knows nothing of the text.
-
-    drawing: which of those that fit, 0 the best. size: (height, width) in pixels. fill: one thing
-    as large as fits. guess: where the text names nothing, what CLIP reads most alike. attributes:
-    what the first thing takes on.
-    """
-    text = strongest_text(prompt, extras)
-    if pair.library is None or not text:
-        return None
-    library = pair.library
-
-    def change(scene: Scene) -> Scene:
-        return functools.reduce(lambda now, a: a.taken_on(now, library.styles), attributes, scene)
-
-    asked = dict(height=size[0], width=size[1], variant=drawing, fill=fill)
-    return library.find(text, **asked, clip=pair.clip if guess else None, change=change)
-
-
-def embed_pictures(pair: Pair, settings: Settings, size: tuple[int, int]) -> Settings:
+def embed_pictures(
+    pair: Pair, settings: Settings, size: tuple[int, int], names: Collection[str] = tuple(KNOBS)
+) -> Settings:
     """`settings` with every picture file read once and held inside, pixel by pixel as it is used,
     so that a run, its recipe and its saved state need no file.
 
-    size: (height, width) of the start picture and of the style picture.
-    FileNotFoundError and ValueError as in `load_image`.
+    size: (height, width) of the start picture and of the style picture. names: of the settings that
+    may hold files. FileNotFoundError and ValueError as in `load_image`.
     """
     side = pair.clip.resolution
 
@@ -257,14 +227,19 @@ def embed_pictures(pair: Pair, settings: Settings, size: tuple[int, int]) -> Set
         mask = to_data_url(load_image(region.place, size)) if region.is_mask else region.place
         return f"{Region(mask, embedded(region.prompt))}"
 
-    start, style = settings.init_image, settings.style_image
+    def sized(path: str) -> str:
+        return to_data_url(load_image(path, size))
+
+    how = dict.fromkeys(("include", "exclude", "extras"), embedded)
+    how |= dict(regions=placed, init_image=sized, style_image=sized)
+
+    def held(value: str | list[str], hold: Callable[[str], str]) -> str | list[str]:
+        if isinstance(value, list):
+            return [hold(text) for text in value]
+        return hold(value) if value else ""
+
     return settings.replace(
-        include=[embedded(text) for text in settings.include],
-        exclude=embedded(settings.exclude) if settings.exclude else "",
-        extras=embedded(settings.extras) if settings.extras else "",
-        regions=[placed(text) for text in settings.regions],
-        init_image=to_data_url(load_image(start, size)) if start else "",
-        style_image=to_data_url(load_image(style, size)) if style else "",
+        **{n: held(getattr(settings, n), hold) for n, hold in how.items() if n in names}
     )
 
 

@@ -115,24 +115,10 @@ def _film_comment(path: Path) -> str | None:
 
     # Absolute: in a relative name ffmpeg takes what stands before a colon for a protocol.
     source = str(path.resolve())
-    command = [
-        imageio_ffmpeg.get_ffmpeg_exe(),
-        "-v",
-        "error",
-        "-i",
-        source,
-        "-f",
-        "ffmetadata",
-        "-",
-    ]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        encoding="utf8",
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-    )
+    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    command = [ffmpeg, "-v", "error", "-i", source, "-f", "ffmetadata", "-"]
+    how = dict(capture_output=True, encoding="utf8", timeout=60, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, **how)
     found = re.search(r"^comment=(.*?)(?=^\w+=|\Z)", done.stdout, re.M | re.S)
     return re.sub(r"\\(.)", r"\1", found[1], flags=re.S).strip() if found else None
 

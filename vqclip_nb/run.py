@@ -25,6 +25,7 @@ from .painting import Painting
 from .prompts import create_encodings, embed_pictures
 from .sampling import Sample, check_prior
 from .settings import KNOBS, Settings
+from .starts import Starts
 from .tries import choose, steps_ahead
 from .weights.errors import out_of_memory
 
@@ -66,6 +67,7 @@ class Run(Exports, Checkpoints):
         check_prior(pair, settings, self.size)
         self.settings = self.first = embed_pictures(pair, settings, self.size)
         self.encodings = create_encodings(pair, self.settings)
+        self.starts = Starts(pair, self.size)
         self.frames: list[Frame] = []
         self.history: list[tuple[int, int, float, float]] = []
         self.changes: list[tuple[int, dict[str, Any]]] = []
@@ -81,8 +83,8 @@ class Run(Exports, Checkpoints):
             self.painting = self._painting(0 if self.settings.tries == 1 else None)
 
     def _painting(self, attempt: int | None) -> Painting:
-        about = (self.pair, self.settings, self.encodings, self.index, self.size, self.parts)
-        return Painting(*about, attempt)
+        about = (self.settings, self.encodings, self.index, self.parts, attempt)
+        return Painting(self.starts, *about)
 
     # -- where it stands
 
@@ -199,7 +201,7 @@ class Run(Exports, Checkpoints):
         """
         settings = self.settings.replace(**changes).for_pair(self.pair.defaults)
         check_prior(self.pair, settings, self.size)
-        settings = embed_pictures(self.pair, settings, self.size)
+        settings = embed_pictures(self.pair, settings, self.size, changes)
         changed = {
             k: getattr(settings, k)
             for k in KNOBS

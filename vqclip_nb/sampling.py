@@ -156,12 +156,9 @@ def redraw(
         gain = -gradient[0].flatten(1).T @ codebook.T  # (cells, codes)
         gain = PUSH * (gain - gain.mean(1, keepdim=True)) / gain.std().clamp(min=1e-12)
     gain = gain.to(codebook)[None]
-
-    def push(*_: torch.Tensor) -> torch.Tensor:
-        return gain
-
     hidden = torch.where(anew, prior.codes, index)
-    drawn = prior.sample(*caption, steps=REDRAW_STEPS, generator=generator, index=hidden, push=push)
+    how = dict(steps=REDRAW_STEPS, generator=generator, index=hidden)
+    drawn = prior.sample(*caption, **how, push=lambda *_: gain)
     return torch.where(anew[:, None], pair.vqgan.codebook_vectors(drawn), z), anew[0]
 
 

@@ -187,7 +187,13 @@ class Settings:
         high=0.999,
     )
     w1: float = knob(1.0, "weight of the prompt", label="prompt weight", low=-10.0, high=10.0)
-    w2: float = knob(1.0, "weight of the style", label="style weight", low=-10.0, high=10.0)
+    w2: float = knob(
+        1.0,
+        "weight of the style's text beside the prompt's",
+        label="style text weight",
+        low=-10.0,
+        high=10.0,
+    )
     alpha: float = knob(
         1.0,
         "importance of prompt and style together in the loss",

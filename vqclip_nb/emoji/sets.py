@@ -36,7 +36,9 @@ STYLES = {
         "@iconify-json/noto-v1@1.2.5", "Apache-2.0", ("a simple picture of", "a simple drawing of")
     ),
     "colourful": Style(
-        "@iconify-json/emojione@1.2.3", "CC-BY-4.0", ("an illustration of", "a colourful picture of")
+        "@iconify-json/emojione@1.2.3",
+        "CC-BY-4.0",
+        ("an illustration of", "a colourful picture of"),
     ),
     "comic": Style(
         "@iconify-json/streamline-emojis@1.2.4", "CC-BY-4.0", ("a comic of", "a comic drawing of")

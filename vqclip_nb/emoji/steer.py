@@ -19,12 +19,12 @@ import torch
 from PIL import Image
 from tqdm.auto import tqdm
 
+from ..drawings import find_start
 from ..experiments.scores import picture_encoding, similarity
 from ..models.clip import ClipModel
 from ..models.loading import load_judge, load_pair
 from ..models.pair import Pair
 from ..pictures import to_pil
-from ..prompts import find_start
 from ..run import Run
 from ..settings import Settings
 from ..show import contact_sheet

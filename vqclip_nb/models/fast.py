@@ -60,11 +60,13 @@ def _level(level: Module, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _middle_and_end(network: Module, x: torch.Tensor, *, end: bool) -> torch.Tensor:
-    if end:
-        return network.conv_out(F.silu(network.norm_out(x)))
+def _middle(network: Module, x: torch.Tensor) -> torch.Tensor:
     x = _resnet_block(network.mid.block_1, x)
     return _resnet_block(network.mid.block_2, network.mid.attn_1(x))
+
+
+def _end(network: Module, x: torch.Tensor) -> torch.Tensor:
+    return network.conv_out(F.silu(network.norm_out(x)))
 
 
 def encoder_levels(encoder: Module, x: torch.Tensor) -> Iterator[torch.Tensor]:
@@ -82,17 +84,17 @@ def encoder_levels(encoder: Module, x: torch.Tensor) -> Iterator[torch.Tensor]:
 def encode(encoder: Module, x: torch.Tensor) -> torch.Tensor:
     """taming's Encoder: (n, c, h, w) to (n, z_channels, h/f, w/f)."""
     *_, x = encoder_levels(encoder, x)
-    return _middle_and_end(encoder, _middle_and_end(encoder, x, end=False), end=True)
+    return _end(encoder, _middle(encoder, x))
 
 
 def decode(decoder: Module, z: torch.Tensor) -> torch.Tensor:
     """taming's Decoder: (n, z_channels, h, w) to (n, c, f·h, f·w)."""
-    x = _middle_and_end(decoder, decoder.conv_in(z), end=False)
+    x = _middle(decoder, decoder.conv_in(z))
     for level in reversed(decoder.up):
         x = _level(level, x)
         if hasattr(level, "upsample"):
             x = fast_upsample(level.upsample, x)
-    return _middle_and_end(decoder, x, end=True)
+    return _end(decoder, x)
 
 
 # -- CLIP

@@ -11,7 +11,7 @@ from ..emoji.sets import COLOURS, STYLES
 from ..models.pair import Pair
 from ..prompts import strange_words
 from .callbacks import Callbacks
-from .compat import tip
+from .controls import labelled
 
 # Prompts that are shown first.
 FIRST = "a pineapple on a white background"
@@ -160,8 +160,7 @@ class Chips:
 def shape_chooser(calls: Callbacks, chosen: Callable[[str], None]) -> w.Dropdown:
     """A choice of shapes; `chosen` is called with its name."""
     options = ["square", *[name for name in SHAPES if name != "square"], "as set below"]
-    chooser = w.Dropdown(options=options, description="shape", style={"description_width": "112px"})
-    chooser.add_class("vq-control")
-    tip(chooser, "of the next picture; all have about as many pixels")
+    chooser = w.Dropdown(options=options, description="shape")
+    labelled(chooser, "of the next picture; all have about as many pixels")
     calls.on(chooser, lambda: chosen(chooser.value) if chooser.value in SHAPES else None)
     return chooser

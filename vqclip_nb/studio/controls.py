@@ -15,17 +15,25 @@ from .callbacks import Callbacks
 from .compat import tip
 
 PROMPTS = ("include", "exclude", "extras")
-LABEL = {"description_width": "112px"}
+
+
+def labelled(control: w.Widget, help: str, width: str = "112px") -> w.Widget:
+    """The control with its help, its label so wide that those below each other end in one line."""
+    if not isinstance(control, w.Checkbox):
+        control.style.description_width = width
+    tip(control, help)
+    control.add_class("vq-control")
+    return control
 
 
 def make_control(name: str, value: Any) -> w.Widget:
     """The widget of the setting `name`."""
     k, kind = KNOBS[name], TYPES[name]
-    options: dict[str, Any] = {"description": label(name), "style": LABEL}
+    options: dict[str, Any] = {"description": label(name)}
     if k.choices:
         control: w.Widget = w.Dropdown(options=k.choices, value=value, **options)
     elif kind == "bool":
-        control = w.Checkbox(value=value, indent=False, description=label(name))
+        control = w.Checkbox(value=value, indent=False, **options)
     elif kind == "int":  # not a bounded one, which would change a wrong value in silence
         control = w.IntText(value=value, **options)
     elif kind == "float":
@@ -34,9 +42,7 @@ def make_control(name: str, value: Any) -> w.Widget:
         control = w.Textarea(value="\n".join(value), rows=3, **options)
     else:
         control = w.Text(value="".join(value[:1]) if name == "include" else value, **options)
-    tip(control, k.help)
-    control.add_class("vq-control")
-    return control
+    return labelled(control, k.help)
 
 
 def with_slider(name: str, number: w.Widget) -> w.Widget:
@@ -53,7 +59,7 @@ def sliding(
     """A number with a slider behind it.
 
     The number counts and carries the label: front-ends snap a slider's value to its steps, and give
-    it no name that a screen reader could say.
+    it no name that a screen reader could say; the script in `style` gives it the number's.
     """
     place = math.log10 if log else float
 
@@ -98,14 +104,14 @@ class Controls(Mapping[str, w.Widget]):
         self["include"].placeholder = "what shall it paint?"
         self["include"].style.description_width = "initial"
         self["include"].add_class("vq-prompt")
-        self.more = w.Textarea(
-            value="\n".join(start.include[1:]), rows=2, description="more prompts", style=LABEL
+        self.more = labelled(
+            w.Textarea(value="\n".join(start.include[1:]), rows=2, description="more prompts"),
+            "painted after the first in the same run, one a line; a morph joins them",
         )
-        self.more.add_class("vq-control")
-        tip(self.more, "painted after the first in the same run, one a line; a morph joins them")
-        self.preset = w.Dropdown(options=list(PRESETS), description="preset", style=LABEL)
-        self.preset.add_class("vq-control")
-        tip(self.preset, "set many controls at once; report: the figures of the report")
+        self.preset = labelled(
+            w.Dropdown(options=list(PRESETS), description="preset"),
+            "set many controls at once; report: the figures of the report",
+        )
 
     def __getitem__(self, name: str) -> w.Widget:
         return self._widgets[name]

@@ -12,7 +12,7 @@ from ..pictures import to_data_url, to_tensor
 from ..run import Run
 from ..settings import PRESETS, Settings
 from .callbacks import Callbacks
-from .tiles import Tile
+from .tiles import BLANK, Tile
 
 DRAFTS = 6
 LIKE = 0.15  # start strength of "more like this"
@@ -43,12 +43,7 @@ class Drafts:
         self, calls: Callbacks, pick: Callable[[Run], None], leave: Callable[[], None]
     ) -> None:
         self.runs: list[Run] = []
-        blank = Image.new("RGB", (64, 64), "#d8d8d8")
-
-        def picked(i: int) -> Callable[[], None]:
-            return lambda: pick(self.runs[i])
-
-        self.tiles = [Tile(calls, blank, "", "", picked(i)) for i in range(DRAFTS)]
+        self.tiles = [Tile(calls, lambda i=i: pick(self.runs[i])) for i in range(DRAFTS)]
         for tile in self.tiles:
             tile.button.disabled = True
         self.back = calls.button("Back to the picture", "leave the drafts", leave)
@@ -72,7 +67,7 @@ class Drafts:
         self.runs = []
         for tile in self.tiles:
             tile.button.disabled = True
-            tile.show(Image.new("RGB", (64, 64), "#d8d8d8"), "…", "not painted yet")
+            tile.show(BLANK, "…", "not painted yet")
         self.box.layout.display = ""
         for i, (tile, one) in enumerate(zip(self.tiles, settings, strict=True), 1):
             say(i - 1, f"draft {i} of {DRAFTS} …")

@@ -18,11 +18,10 @@ from ..frames import Frame
 from ..prompts import readable
 from ..run import Run
 from .callbacks import Callbacks
-from .compat import tip
+from .controls import labelled
 
 SIDES = (16, 4096)  # pixels of an exported picture's longer side
 RATES = (0.1, 50)  # frames a second
-LABEL = {"description_width": "88px"}
 
 
 def free_path(folder: Path, name: str) -> Path:
@@ -51,17 +50,19 @@ class Exporter:
 
     def __init__(self, calls: Callbacks, folder: Path) -> None:
         self.folder, self._written = folder, folder
-        self.kind = w.Dropdown(options=("GIF", "PNG", "MP4"), description="file", style=LABEL)
-        self.motion = w.Dropdown(
-            options=("as it formed", "morph"), description="motion", style=LABEL
-        )
-        tip(self.motion, "morph: through the last pictures of all prompts, or of the ticked tries")
-        self.side = w.IntText(value=0, description="pixels", style=LABEL)
-        tip(self.side, "longer side of the file's picture; 0: as it was painted")
-        self.fps = w.FloatText(value=10, step=1, description="frames/s", style=LABEL)
-        tip(self.fps, "frames a second in a GIF or MP4")
+        self.kind = w.Dropdown(options=("GIF", "PNG", "MP4"), description="file")
+        self.motion = w.Dropdown(options=("as it formed", "morph"), description="motion")
+        self.side = w.IntText(value=0, description="pixels")
+        self.fps = w.FloatText(value=10, step=1, description="frames/s")
         self.boomerang = w.Checkbox(description="boomerang", indent=False)
-        tip(self.boomerang, "play it forwards, then backwards")
+        for control, help in (
+            (self.kind, "which kind of file to write"),
+            (self.motion, "morph: through the last pictures of all prompts, or of ticked tries"),
+            (self.side, "longer side of the file's picture; 0: as it was painted"),
+            (self.fps, "frames a second in a GIF or MP4"),
+            (self.boomerang, "play it forwards, then backwards"),
+        ):
+            labelled(control, help, "88px")
         self.bar = w.IntProgress(description="writing", layout=w.Layout(display="none"))
         self.bar.add_class("vq-bar")
         self.link = w.HTML()  # a download link; Colab needs a button that calls its own
@@ -71,8 +72,6 @@ class Exporter:
         calls.on(self.kind, self._fit)
         for control in (self.kind, self.side, self.fps):
             calls.on(control, lambda: calls.messages.say("export", self.wrong(), "error"))
-        for control in (self.kind, self.motion, self.side, self.fps, self.boomerang):
-            control.add_class("vq-control")
 
     def _fit(self) -> None:
         """A PNG does not move."""

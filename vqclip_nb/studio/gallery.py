@@ -29,12 +29,7 @@ class Gallery:
 
     def __init__(self, calls: Callbacks, folder: Path, restore: Callable[[Path], None]) -> None:
         self.folder, self.paths = folder, list[Path]()
-        blank = Image.new("RGB", (64, 64), "#d8d8d8")
-
-        def opened(i: int) -> Callable[[], None]:
-            return lambda: restore(self.paths[i])
-
-        self.tiles = [Tile(calls, blank, "", "", opened(i)) for i in range(SHOWN)]
+        self.tiles = [Tile(calls, lambda i=i: restore(self.paths[i])) for i in range(SHOWN)]
         self._shown: list[Path | None] = [None] * SHOWN
         self._first = 0
         self.newer = calls.button("Newer", "newer pictures", lambda: self._turn(-SHOWN))

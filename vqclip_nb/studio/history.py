@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable
 
 import ipywidgets as w
-from PIL import Image
 
 from ..prompts import readable
 from ..run import Run
@@ -35,8 +34,7 @@ class HistoryItem:
         self, run: Run, name: str, calls: Callbacks, open_item: Callable[[HistoryItem], None]
     ) -> None:
         self.run = run
-        blank = Image.new("RGB", (64, 64), "#d8d8d8")
-        self.tile = Tile(calls, blank, name, f"look at {name} again", lambda: open_item(self))
+        self.tile = Tile(calls, lambda: open_item(self), name, f"look at {name} again")
         self.name = w.Text(value=name, description="name", style={"description_width": "initial"})
         w.dlink((self.name, "value"), (self.tile.button, "description"))
         self.compare = w.Checkbox(description="compare", indent=False)

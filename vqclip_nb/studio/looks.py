@@ -13,8 +13,7 @@ from ..palettes import parse_colour
 from ..prompts import knows_attribute
 from .callbacks import Callbacks
 from .chips import swatches
-from .compat import tip
-from .controls import LABEL, Controls, sliding
+from .controls import Controls, labelled, sliding
 from .steering import Steering
 from .uploads import PictureUpload
 
@@ -38,16 +37,15 @@ class AttributeRow:
     def __init__(self, kind: str, changed: Callable[[], None], calls: Callbacks) -> None:
         self.kind, self.sized = kind, kind == "size"
         choice, amount = WORDS[kind]
-        self.word = w.Dropdown(options=[NONE], description=choice, style=LABEL)
-        self.strength = w.FloatText(
-            value=0.0 if self.sized else 1.0, step=0.1, description=amount, style=LABEL
+        self.word = labelled(
+            w.Dropdown(options=[NONE], description=choice), f"a {kind} that the prompt takes on"
         )
-        tip(self.word, f"a {kind} that the prompt takes on")
-        tip(self.strength, "from -1 to 1; 0 is nothing, below 0 pushes away")
-        if self.sized:
-            tip(self.strength, "from -1, small, to 1, big")
+        sized = "from -1, small, to 1, big"
+        self.strength = labelled(
+            w.FloatText(value=0.0 if self.sized else 1.0, step=0.1, description=amount),
+            sized if self.sized else "from -1 to 1; 0 is nothing, below 0 pushes away",
+        )
         for control in (self.word, self.strength):
-            control.add_class("vq-control")
             calls.on(control, changed)
         number = sliding(self.strength, -1.0, 1.0)
         self.box = number if self.sized else w.VBox([self.word, number])

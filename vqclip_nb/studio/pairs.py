@@ -10,8 +10,7 @@ from ..models.loading import available_pairs, load_pair
 from ..models.pair import Pair
 from ..weights import WeightsError
 from .callbacks import Callbacks
-from .compat import tip
-from .controls import LABEL
+from .controls import labelled
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +21,10 @@ class PairChoice:
     def __init__(self, pair: Pair, calls: Callbacks) -> None:
         self.pair, self.calls, self.messages = pair, calls, calls.messages
         names = list(dict.fromkeys([pair.name, *available_pairs()]))
-        self.control = w.Dropdown(options=names, description="pair", style=LABEL)
-        self.control.add_class("vq-control")
-        tip(self.control, "the networks: emoji ships with the package, others are downloaded")
+        self.control = labelled(
+            w.Dropdown(options=names, description="pair"),
+            "the networks: emoji ships with the package, others are downloaded",
+        )
         load = "Press Run to load this pair and paint with it."
         calls.on(self.control, lambda: self.messages.say("now", load))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets as w
 
 from .callbacks import Callbacks
-from .compat import tip
+from .controls import labelled
 
 LONGEST = 50  # prompts that may wait
 
@@ -16,14 +16,10 @@ class Queue:
     def __init__(self, calls: Callbacks) -> None:
         self.calls = calls
         self.prompts: list[str] = []
-        self.text = w.Textarea(
-            rows=2,
-            description="next prompts",
-            placeholder="one a line",
-            style={"description_width": "112px"},
+        self.text = labelled(
+            w.Textarea(rows=2, description="next prompts", placeholder="one a line"),
+            "prompts to paint one after the other, each as a picture of its own",
         )
-        self.text.add_class("vq-control")
-        tip(self.text, "prompts to paint one after the other, each as a picture of its own")
         calls.on(self.text, lambda: None)  # the button beside it looks whether there is something
         self._slots = [
             calls.button("", "take this prompt out of the queue", lambda i=i: self.cancel(i))

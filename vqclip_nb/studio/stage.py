@@ -11,9 +11,9 @@ from ..frames import Frame
 from ..run import Run
 from .callbacks import Callbacks
 from .compat import tip
-from .controls import LABEL, beside
+from .controls import beside, labelled
 from .curves import curves_svg
-from .tiles import jpeg
+from .tiles import BLANK, jpeg
 
 OFTEN = 0.1  # seconds between two pictures, at least
 SHARE = 49  # rest so many times as long as showing took: a fiftieth of the time
@@ -29,19 +29,18 @@ class Stage:
         self.calls = calls
         self.run: Run | None = None
         self.seconds = self._due = 0.0
-        self.picture = w.Image(format="jpeg", value=jpeg(Image.new("RGB", (512, 512), "#d8d8d8")))
+        self.picture = w.Image(format="jpeg", value=jpeg(BLANK.resize((512, 512))))
         self.picture.add_class("vq-picture")
         self.bar = w.IntProgress(min=0, max=1, value=0)
         self.bar.add_class("vq-bar")
         self.status, self.curves = w.HTML(), w.HTML()
         self.status.add_class("vq-status")
         # not a bounded one, which would change a wrong value in silence
-        self.back = w.IntText(description="look back", style=LABEL)
+        self.back = w.IntText(description="look back")
+        labelled(self.back, "the picture as it was after so many steps")
         self.slide = w.IntSlider(min=0, max=0, readout=False)
         w.dlink((self.slide, "value"), (self.back, "value"))
         self.back.observe(lambda _: self._slide(), "value")
-        self.back.add_class("vq-control")
-        tip(self.back, "the picture as it was after so many steps")
         self.way_back = beside(self.back, self.slide)
         self.full = w.ToggleButton(description="Full size")
         tip(self.full, "the picture as large as the page allows; press again for the controls")

@@ -6,13 +6,12 @@ import html
 from typing import Any
 
 import ipywidgets as w
-from PIL import Image
 
 from ..attributes import parse_attributes
+from ..drawings import find_start
 from ..models.library import Start
 from ..models.pair import Pair
 from ..pictures import to_data_url, to_pil
-from ..prompts import find_start
 from ..settings import STARTS
 from .chips import in_words
 from .controls import Controls
@@ -28,15 +27,13 @@ class StartPicture:
     a prompt starts from, with others to choose."""
 
     def __init__(self, pair: Pair, controls: Controls, steering: Steering) -> None:
-        self.controls, self.calls = controls, controls.calls
-        calls, blank = self.calls, Image.new("RGB", (64, 64), "#d8d8d8")
+        self.controls = controls
+        self.calls = calls = controls.calls
         about = dict(controls=controls, steering=steering)
         self.own = PictureUpload("init_image", "start from a picture", "start from", **about)
         self.note = w.HTML()
         self.ask = calls.button("Other drawings", "what else it can start from", self._show_others)
-        self.tiles = [
-            Tile(calls, blank, "", "", lambda i=i: self._choose(i)) for i in range(OTHERS)
-        ]
+        self.tiles = [Tile(calls, lambda i=i: self._choose(i)) for i in range(OTHERS)]
         self.others: list[str] = []
         self.drawings = w.HBox([tile.box for tile in self.tiles])
         self.drawings.add_class("vq-tiles")

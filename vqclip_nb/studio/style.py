@@ -9,7 +9,7 @@ import ipywidgets as w
 NARROW = 700  # pixels of the Studio's own width below which its columns stack
 
 CSS = """
-.vq-studio { width: 100%; container-type: inline-size; gap: 8px; padding: 2px; }
+.vq-studio { width: 100%; container-type: inline-size; gap: 6px; padding: 2px; }
 .vq-studio .widget-box, .vq-studio .jupyter-widget-box { overflow: visible; margin: 0; }
 .vq-studio .widget-html-content { line-height: 1.45; }
 .vq-ask { gap: 8px; align-items: center; scroll-margin-top: 8px; }
@@ -44,15 +44,15 @@ CSS = """
 .vq-warning { background: #fdf0d0; color: #5c4300; }
 .vq-note { background: #e6eef8; color: #1d3857; }
 .vq-columns { gap: 20px; align-items: flex-start; }
-.vq-stage { flex: 1 1 512px; min-width: 0; gap: 8px; }
+.vq-stage { flex: 1 1 512px; min-width: 0; gap: 6px; }
 .vq-side { flex: 0 99 350px; min-width: 300px; gap: 6px; } /* it gives way to the picture */
 .vq-studio .vq-picture { width: 100%; height: auto; min-height: 0; margin: 0; object-fit: contain;
-  aspect-ratio: auto; max-height: max(512px, calc(100vh - 300px)); }
+  aspect-ratio: auto; max-height: max(512px, calc(100vh - 388px)); }
 .vq-progress { gap: 10px; align-items: center; }
 .vq-bar { width: auto; flex: 1 1 120px; }
 .vq-status { flex: 0 0 auto; font-variant-numeric: tabular-nums; }
 .vq-sheet { display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px;
-  max-width: max(512px, calc(100vh - 300px)); }
+  max-width: max(512px, calc(100vh - 388px)); }
 .vq-tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(120px, 1fr));
   gap: 10px; }
 .vq-tiles > * { max-width: 180px; }
@@ -120,8 +120,12 @@ SCRIPT = """
   var headers = '.jupyter-widget-Collapse-header, .p-Collapse-header';
   function each(what, call) { studio.querySelectorAll(what).forEach(call); }
   function name() {
-    each('.vq-row .noUi-handle:not([aria-label])', function (handle) {
-      handle.setAttribute('aria-label', handle.closest('.vq-row').querySelector('label').innerText);
+    each('.vq-row :is(.noUi-handle, .ui-slider-handle)', function (handle) {
+      var row = handle.closest('.vq-row');
+      handle.setAttribute('aria-label', row.querySelector('label').innerText);
+      if (handle.matches('.noUi-handle')) return;
+      handle.setAttribute('role', 'slider'); // version 7 gives it neither role nor value
+      handle.setAttribute('aria-valuenow', row.querySelector('input').value);
     });
     each('img.widget-image:not([alt])', function (picture) {
       picture.alt = picture.matches('.vq-picture') ? 'the picture' : '';
@@ -133,8 +137,8 @@ SCRIPT = """
     });
   }
   function show() {
-    var top = studio.querySelector('.vq-picture').getBoundingClientRect().top;
-    if (top < 0 || top > 0.75 * innerHeight) studio.querySelector('.vq-ask').scrollIntoView();
+    var at = studio.querySelector('.vq-picture').getBoundingClientRect();
+    if (at.top < 0 || at.bottom > innerHeight) studio.querySelector('.vq-ask').scrollIntoView();
   }
   function press(key, target) {
     key.preventDefault();
@@ -150,6 +154,9 @@ SCRIPT = """
   studio.addEventListener('click', function (click) {
     setTimeout(name);
     if (click.target.closest('.vq-run')) show();
+  });
+  ['focusin', 'keyup', 'pointerup'].forEach(function (what) {
+    studio.addEventListener(what, function () { setTimeout(name, 300); });
   });
   new MutationObserver(name).observe(studio, {childList: true, subtree: true});
   name();

@@ -12,6 +12,7 @@ from .callbacks import Callbacks
 from .compat import tip
 
 SIDE = 256  # longer side of a small picture, in pixels
+BLANK = Image.new("RGB", (64, 64), "#d8d8d8")
 
 
 def jpeg(image: Image.Image, side: int = 0) -> bytes:
@@ -25,12 +26,12 @@ def jpeg(image: Image.Image, side: int = 0) -> bytes:
 
 
 class Tile:
-    """A picture with a caption; a click anywhere on it calls `call`."""
+    """A picture, blank at first, with a caption; a click anywhere on it calls `call`."""
 
     def __init__(
-        self, calls: Callbacks, image: Image.Image, caption: str, help: str, call: Callable
+        self, calls: Callbacks, call: Callable[[], None], caption: str = "", help: str = ""
     ) -> None:
-        self.picture = w.Image(format="jpeg", value=jpeg(image, SIDE))
+        self.picture = w.Image(format="jpeg", value=jpeg(BLANK))
         self.button = calls.button(caption, help, call)
         self.box = w.VBox([self.picture, self.button])
         self.box.add_class("vq-tile")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 
 import ipywidgets as w
-from PIL import Image
 
 from ..pictures import load_image, to_data_url, to_pil, to_tensor
 from ..settings import label
@@ -35,8 +34,7 @@ class PictureUpload:
             self.upload.add_class(css)
         tip(self.upload, f"a picture file to {use}")
         self.calls.on(self.upload, self._take)
-        blank = Image.new("RGB", (64, 64), "#d8d8d8")
-        self.tile = Tile(self.calls, blank, self.drop, "", lambda: self.set(""))
+        self.tile = Tile(self.calls, lambda: self.set(""), self.drop)
         self.box = w.HBox([self.upload, self.tile.box])
         controls[name].layout.display = "none"  # a picture as text says nothing to people
         controls[name].observe(lambda _: self.calls.guard(self.show), "value")

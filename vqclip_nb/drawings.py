@@ -1,19 +1,52 @@
-"""A start picture put together from one drawing for each region of a run."""
+"""Drawings of the library that a prompt starts from: one, or one for each region of a run."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
+from .attributes import Attribute
 from .models.compose import ground
 from .models.library import Start
 from .models.pair import Pair
-from .models.scene import split_background
+from .models.scene import Scene, split_background
 from .pictures import is_picture
-from .prompts import find_start, region_suffix
+from .prompts import region_suffix, strongest_text
 from .regions import Region
+
+
+def find_start(
+    pair: Pair,
+    prompt: str,
+    extras: str = "",
+    drawing: int = 0,
+    *,
+    size: tuple[int, int],
+    fill: bool = False,
+    guess: bool = True,
+    attributes: Sequence[Attribute] = (),
+) -> Start | None:
+    """The library's start for the strongest text of a prompt, in the style or place that extras
+    name; None if the pair has no library or it knows nothing of the text.
+
+    drawing: which of those that fit, 0 the best. size: (height, width) in pixels. fill: one thing
+    as large as fits. guess: where the text names nothing, what CLIP reads most alike. attributes:
+    what the first thing takes on.
+    """
+    text = strongest_text(prompt, extras)
+    if pair.library is None or not text:
+        return None
+    library = pair.library
+
+    def change(scene: Scene) -> Scene:
+        return functools.reduce(lambda now, a: a.taken_on(now, library.styles), attributes, scene)
+
+    clip, (height, width) = pair.clip if guess else None, size
+    shape = dict(height=height, width=width, variant=drawing)
+    return library.find(text, **shape, fill=fill, clip=clip, change=change)
 
 
 @dataclass(frozen=True, eq=False)
