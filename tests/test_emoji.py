@@ -14,12 +14,12 @@ from safetensors.torch import load_file
 from vqclip_nb.emoji import data, export, train_clip, train_vqgan
 from vqclip_nb.emoji.augmentations import only_shape_counts, pgd_step
 from vqclip_nb.emoji.captions import article
-from vqclip_nb.emoji.sets import COLOURS, STYLES, merged_name
 from vqclip_nb.emoji.evaluate import reconstruction
 from vqclip_nb.emoji.negatives import GeneratedNegatives
 from vqclip_nb.emoji.networks import CONFIG, new_clip, text_features
 from vqclip_nb.emoji.options import Options, parse
 from vqclip_nb.emoji.scenes import Scenes
+from vqclip_nb.emoji.sets import COLOURS, STYLES, merged_name
 from vqclip_nb.emoji.train_clip import ClipOptions, clip_losses
 from vqclip_nb.emoji.train_vqgan import VqganOptions
 from vqclip_nb.latents import noise

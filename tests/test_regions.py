@@ -133,7 +133,7 @@ def test_regions_steer_and_a_wrong_one_changes_nothing(pair, run):
 
 
 def test_words_of_regions_that_are_not_known_are_said(pair):
-    with pytest.warns(UserWarning, match="lighthouse: painted as"):
+    with pytest.warns(UserWarning, match="lighthouse: drawn, CLIP reads"):
         vq.Run(pair, settings(regions=["left: a lighthouse"]))
 
 

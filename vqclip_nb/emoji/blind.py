@@ -35,22 +35,24 @@ from ..run import Run
 from ..settings import Settings
 from ..vocabulary import singulars
 from .captions import article
-from .sets import COLOURS, STYLES, TRAINED
 from .measure import EVERYDAY, dressed
+from .sets import COLOURS, STYLES, TRAINED, silhouettes
 
-KINDS = ("single", "dressed", "scenes", "everyday")
+KINDS = ("single", "silhouettes", "dressed", "scenes", "everyday")
 LINKS = ("next to", "above", "below", "on", "in", "and")
 
 
 def prompts(kind: str, count: int, seed: int) -> list[str]:
-    """`count` prompts drawn afresh: single things, things with style and background, two things in
-    a relation; or the twenty that people really type."""
+    """`count` prompts drawn afresh: single things, things that only a silhouette shows, things with
+    style and background, two things in a relation; or the twenty that people really type."""
     if kind == "everyday":
         return re.split(r", |\n", EVERYDAY.strip())
     if kind not in KINDS:
         raise ValueError(f"kind {kind!r} is not known: choose one of {', '.join(KINDS)}")
     rng = np.random.default_rng(seed)
     things = [str(t) for t in rng.permutation(concepts())]
+    if kind == "silhouettes":
+        return [article(str(t)) for t in rng.permutation(silhouettes())[:count]]
     if kind == "single":
         return things[:count]
     if kind == "scenes":

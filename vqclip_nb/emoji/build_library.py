@@ -19,8 +19,8 @@ from ..models.packing import MASK, pack_bits, pack_masks
 from ..models.pair import EMOJI, Pair
 from ..models.vqgan import VQGAN
 from ..weights import write_state
-from .sets import DRAWN, STYLES, merged_name
 from .scenes import Scenes
+from .sets import DRAWN, STYLES, merged_name
 
 
 def shrunk(sprites: torch.Tensor, scale: float) -> torch.Tensor:

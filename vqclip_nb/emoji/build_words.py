@@ -28,8 +28,8 @@ from ..models.loading import load_pair
 from ..models.pair import EMOJI
 from ..models.scene import COLOURS, COUNTS, RELATIONS, SIZES
 from ..vocabulary import SMALL_WORDS, Vocabulary, singulars
-from .sets import merged_name
 from .minilm import MiniLM
+from .sets import merged_name
 from .wordnet import WordNet
 
 SENSES = (1.0, 0.85)  # how much a noun's first and second meaning count

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from .captions import article
-from .sets import HELD_OUT
 from .networks import CODES, image_features, text_features
 from .scenes import Scenes
+from .sets import HELD_OUT
 
 TEMPLATES = ("{}", "{} on a white background", "an emoji of {} on a white background")
 

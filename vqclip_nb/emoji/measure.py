@@ -33,9 +33,9 @@ from ..models.clip import ClipModel
 from ..models.loading import load_judge, load_pair
 from ..pictures import norm_data
 from ..show import contact_sheet
-from .sets import COLOURS, STYLES, TRAINED
 from .evaluate import reconstruction, zero_shot_accuracy
 from .scenes import Scenes
+from .sets import COLOURS, STYLES, TRAINED
 
 SHEET = """
 a pineapple, a strawberry, a sunflower, a carrot, a red apple, a banana, a watermelon, an avocado

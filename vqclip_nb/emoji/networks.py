@@ -13,8 +13,8 @@ from torchvision.transforms.functional import normalize
 
 from ..models.clip import CLIP_MEAN, CLIP_STD, import_clip
 from ..pictures import norm_data
-from .sets import COLOURS, STYLES, TRAINED
 from .scenes import Scenes
+from .sets import COLOURS, STYLES, TRAINED
 
 CONTEXT = 32  # tokens: the longest composed caption has 26
 SHAPES = {  # of clip.model.CLIP with a ResNet; text heads follow from the text width

@@ -21,8 +21,8 @@ from ..latents import noise
 from ..models.loading import load_pair
 from ..models.pair import Pair
 from .captions import CaptionSpec
-from .sets import COLOURS, STYLES, TRAINED
 from .scenes import Scenes
+from .sets import COLOURS, STYLES, TRAINED
 from .trainer import autocast
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from .captions import CaptionSpec, false_fact, false_style
-from .sets import STYLES, TRAINED, merged_name
 from .layouts import COLOUR_NAMES, Layout, choose_background, inverse_affine, relation, rgb
+from .sets import STYLES, TRAINED, merged_name
 
 
 @dataclass

@@ -23,10 +23,10 @@ from ..models.classifier import SIZE, Classifier
 from ..models.loading import load_pair
 from ..models.vqgan import VQGAN
 from .augmentations import affine, backgrounds, chance, only_shape_counts
-from .sets import HELD_OUT
 from .networks import half
 from .options import Options, option, parse
 from .scenes import Scenes
+from .sets import HELD_OUT
 from .trainer import Trainer, autocast
 
 HELD_BACK = 72  # paintings that training does not see

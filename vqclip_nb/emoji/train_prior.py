@@ -32,10 +32,10 @@ from ..models.vqgan import VQGAN
 from ..pictures import to_pil
 from ..show import contact_sheet
 from .captions import article
-from .sets import COLOURS, STYLES, TRAINED
 from .networks import half
 from .options import Options, option, parse
 from .scenes import Scenes
+from .sets import COLOURS, STYLES, TRAINED
 from .trainer import Trainer, autocast
 
 log = logging.getLogger(__name__)
