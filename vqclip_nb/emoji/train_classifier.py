@@ -44,14 +44,15 @@ class ClassifierOptions(Options):
 
 
 def things(
-    scenes: Scenes, rows: torch.Tensor, size: int, generator: torch.Generator
+    scenes: Scenes, rows: torch.Tensor, size: int, generator: torch.Generator, *, flat: float = 0.1
 ) -> torch.Tensor:
-    """Single things (n, 3, size, size) in any pose and on any background; some as silhouettes."""
+    """Single things (n, 3, size, size) in any pose and on any background; a share of `flat` in one
+    colour."""
     layer = scenes.sprites[rows[:, 0], rows[:, 1]].float() / 255
     layer = affine(layer, size, generator, scale=(0.5, 1.1), degrees=12, shear=0.1, shift=0.12)
     colour, alpha = layer[:, :3], layer[:, 3:]
-    flat = torch.rand(len(rows), 3, 1, 1, generator=generator) * alpha
-    colour = torch.where(chance(len(rows), 0.1, generator), flat, colour)
+    plain = torch.rand(len(rows), 3, 1, 1, generator=generator) * alpha
+    colour = torch.where(chance(len(rows), flat, generator), plain, colour)
     return colour + backgrounds(len(rows), size, generator) * (1 - alpha)
 
 
@@ -59,44 +60,57 @@ class CodedThings:
     """Things as the VQGAN's codes hold them, a few of them made anew in each step.
 
     Half have noise on their latents before the codes are chosen: what a loop leaves behind.
+    pictures (count, 3, 128, 128) uint8; rows (count, 2): style and concept of each, drawn from
+    `pairs`. flat: share of them in one colour.
     """
 
-    def __init__(self, scenes: Scenes, vqgan: VQGAN, count: int) -> None:
-        self.scenes, self.vqgan = scenes, vqgan
+    def __init__(
+        self, scenes: Scenes, vqgan: VQGAN, count: int, *, pairs: torch.Tensor, flat: float = 0.1
+    ) -> None:
+        self.scenes, self.vqgan, self.pairs, self.flat = scenes, vqgan, pairs, flat
         self.pictures = torch.zeros(count, 3, 128, 128, dtype=torch.uint8)
-        self.concept = torch.zeros(count, dtype=torch.long)
+        self.rows = torch.zeros(count, 2, dtype=torch.long)
         self.next = 0
+
+    def fill(self, generator: torch.Generator) -> None:
+        while self.next < len(self.rows):
+            self.renew(min(24, len(self.rows) - self.next), generator)
 
     @torch.no_grad()
     def renew(self, count: int, generator: torch.Generator) -> None:
-        index = torch.randint(len(self.scenes.pairs), (count,), generator=generator)
-        rows = self.scenes.pairs[index]
-        x = things(self.scenes, rows, 128, generator)
+        rows = self.pairs[torch.randint(len(self.pairs), (count,), generator=generator)]
+        x = things(self.scenes, rows, 128, generator, flat=self.flat)
         with autocast():
             z = self.vqgan.encode(x.contiguous(memory_format=torch.channels_last)).float()
             noise = 0.35 * torch.randn(z.shape, generator=generator) * chance(count, 0.5, generator)
             y = self.vqgan.synthesize(z + noise).float()
         places = torch.arange(self.next, self.next + count) % len(self.pictures)
         self.pictures[places] = (y * 255).round().byte()
-        self.concept[places] = self.scenes.name_of[rows[:, 1]]
+        self.rows[places] = rows
         self.next = int(places[-1]) + 1
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pictures (count, 3, SIZE, SIZE) and their names' indices."""
+        """Pictures (count, 3, SIZE, SIZE), and their rows."""
         index = torch.randint(len(self.pictures), (count,), generator=generator)
-        return shaken(self.pictures[index], generator), self.concept[index]
+        return shaken(self.pictures[index], generator), self.rows[index]
 
     def state_dict(self) -> dict[str, torch.Tensor | int]:
-        return {"pictures": self.pictures, "concept": self.concept, "next": self.next}
+        return {"pictures": self.pictures, "rows": self.rows, "next": self.next}
 
     def load_state_dict(self, state: dict[str, torch.Tensor | int]) -> None:
-        self.pictures, self.concept, self.next = state["pictures"], state["concept"], state["next"]
+        self.pictures, self.rows, self.next = state["pictures"], state["rows"], state["next"]
 
 
 def shaken(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Finished pictures, uint8, as (n, 3, SIZE, SIZE) in [0, 1], a little turned and moved."""
     x = pictures.float() / 255
     return affine(x, SIZE, generator, scale=(0.85, 1.1), degrees=6, shift=0.05, padding="border")
+
+
+def weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """What ships of a classifier, in half precision."""
+    state = model.state_dict()
+    return half({k: v for k, v in state.items() if not k.endswith("batches_tracked")})
 
 
 @torch.no_grad()
@@ -160,17 +174,16 @@ def train_classifier(options: ClassifierOptions) -> Iterator[Trainer]:
     if options.paintings:
         painted = torch.load(options.paintings, weights_only=True)["pictures"]
     held_back, painted = painted[-HELD_BACK:], painted[:-HELD_BACK]
-    names = len(scenes.names)
-    model = Classifier(names + 1)
+    names = scenes.names
+    model = Classifier(len(names) + 1)
     if options.imagenet:
-        weights = torch.load(options.imagenet, map_location="cpu", weights_only=True)
-        model.start_from_imagenet(weights)
+        state = torch.load(options.imagenet, map_location="cpu", weights_only=True)
+        model.start_from_imagenet(state)
     model = model.to(options.device, memory_format=torch.channels_last)
-    coded = CodedThings(scenes, vqgan, options.coded)
+    coded = CodedThings(scenes, vqgan, options.coded, pairs=scenes.pairs)
     trainer = Trainer("shapes", model, options, weight_decay=0.05, parts={"coded": coded})
     if trainer.step == 0:
-        while coded.next < options.coded:
-            coded.renew(min(24, options.coded - coded.next), trainer.generator)
+        coded.fill(trainer.generator)
     counts = (options.batch * 5 // 8, options.batch // 4, options.batch // 8 if len(painted) else 0)
     while not trainer.done:
         model.train()
@@ -179,12 +192,12 @@ def train_classifier(options: ClassifierOptions) -> Iterator[Trainer]:
             torch.from_numpy(trainer.rng.permutation(len(scenes.pairs))[: counts[0]])
         ]
         coded.renew(2, g)
-        pictures, concept = coded.draw(counts[1], g)
+        pictures, drawn = coded.draw(counts[1], g)
         index = torch.randint(max(1, len(painted)), (counts[2],), generator=g)
         x = torch.cat([things(scenes, rows, SIZE, g), pictures, shaken(painted[index], g)])
         x = only_shape_counts(x, g).to(options.device, memory_format=torch.channels_last)
-        truth = torch.cat([scenes.name_of[rows[:, 1]], concept, torch.full((counts[2],), names)])
-        truth = truth.to(options.device)
+        concept = scenes.name_of[torch.cat([rows, drawn])[:, 1]]
+        truth = torch.cat([concept, torch.full((counts[2],), len(names))]).to(options.device)
         with autocast(options.device):
             logits = model(x)
         loss = F.cross_entropy(logits.float(), truth, label_smoothing=0.1)
@@ -193,11 +206,7 @@ def train_classifier(options: ClassifierOptions) -> Iterator[Trainer]:
         if trainer.due:
             average = trainer.average.module
             trainer.report(**measure(average, held_out, scenes, vqgan, held_back))
-            state = {
-                k: v for k, v in average.state_dict().items() if not k.endswith("batches_tracked")
-            }
-            names_told = json.dumps(scenes.names, ensure_ascii=False)
-            trainer.export(half(state), {"names": names_told})
+            trainer.export(weights(average), {"names": json.dumps(names, ensure_ascii=False)})
             yield trainer
 
 

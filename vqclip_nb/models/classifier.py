@@ -26,6 +26,7 @@ STAGES = (
     (6, 5, 2, 192, 4),
 )
 SIZE = 96  # side in pixels of the pictures that it was trained on
+STYLE_STAGES = 4  # of the judge of styles: textures, not things
 FROZEN_BLOCKS = 3  # edges and textures stay as ImageNet taught them
 
 
@@ -73,12 +74,15 @@ class Bottleneck(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Pictures (n, 3, h, w) in [0, 1], best SIZE × SIZE, to logits (n, classes)."""
+    """Pictures (n, 3, h, w) in [0, 1], best SIZE × SIZE, to logits (n, classes).
 
-    def __init__(self, classes: int) -> None:
+    stages: how many of `STAGES`; the first ones see edges and textures, the last whole things.
+    """
+
+    def __init__(self, classes: int, stages: int = len(STAGES)) -> None:
         super().__init__()
         blocks, width = [], 32
-        for expansion, kernel, stride, channels, count in STAGES:
+        for expansion, kernel, stride, channels, count in STAGES[:stages]:
             for i in range(count):
                 blocks.append(Bottleneck(width, channels, expansion, kernel, 1 if i else stride))
                 width = channels
@@ -115,17 +119,16 @@ class Classifier(nn.Module):
 
 
 @dataclass(eq=False, kw_only=True)
-class ShapeJudge:
-    """Says what a finished picture shows: probabilities of `names`, and of being none of them but
-    a painting of the loop, the classifier's last class. It never guides.
+class PictureJudge:
+    """A classifier of finished pictures. It never guides.
 
-    hashes: SHA-256 of the weights.
+    names: what its classes are called. hashes: SHA-256 of the weights.
     """
 
     classifier: Classifier
     names: Sequence[str]
     device: torch.device
-    name: str = "shapes"
+    name: str
     hashes: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -136,13 +139,27 @@ class ShapeJudge:
 
     @torch.no_grad()
     def probabilities(self, image: Image.Image) -> torch.Tensor:
-        """(names + 1,), the mean over the picture, its mirror image, and both a little larger."""
+        """(classes,), the mean over the picture, its mirror image, and both a little larger."""
         x = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 255
         large = F.interpolate(x, (SIZE + 12, SIZE + 12), mode="bilinear", antialias=True)
         whole = F.interpolate(x, (SIZE, SIZE), mode="bilinear", antialias=True)
         views = torch.cat([whole, large[:, :, 6:-6, 6:-6]])
         views = torch.cat([views, views.flip(3)]).to(self.device)
         return self.classifier(views).softmax(-1).mean(0).cpu()
+
+
+class StyleJudge(PictureJudge):
+    """Says in which style of the library a finished picture is drawn, by texture and line."""
+
+    def style(self, image: Image.Image, among: Sequence[str] = ()) -> str:
+        """The likeliest of `among`, or of all its `names`; KeyError for one that it never saw."""
+        p = dict(zip(self.names, self.probabilities(image).tolist(), strict=True))
+        return max(among or p, key=p.__getitem__)
+
+
+class ShapeJudge(PictureJudge):
+    """Says what a finished picture shows: probabilities of `names`, and of being none of them but
+    a painting of the loop, the classifier's last class."""
 
     def rank(self, image: Image.Image, thing: str) -> int:
         """Place of `thing`, with or without article, among all names; 1 is first.
@@ -178,10 +195,26 @@ def build_shape_judge(
     state: dict[str, torch.Tensor], names: Sequence[str], device: torch.device, sha256: str = ""
 ) -> ShapeJudge:
     """A judge from its weights; RuntimeError where they do not fit."""
-    classifier = Classifier(len(names) + 1)
+    classifier = _loaded(Classifier(len(names) + 1), state)
+    hashes = {"classifier": sha256}
+    return ShapeJudge(
+        classifier=classifier, names=names, device=device, name="shapes", hashes=hashes
+    )
+
+
+def build_style_judge(
+    state: dict[str, torch.Tensor], names: Sequence[str], device: torch.device, sha256: str = ""
+) -> StyleJudge:
+    """A judge from its weights; RuntimeError where they do not fit."""
+    classifier = _loaded(Classifier(len(names), STYLE_STAGES), state)
+    hashes = {"classifier": sha256}
+    return StyleJudge(
+        classifier=classifier, names=names, device=device, name="styles", hashes=hashes
+    )
+
+
+def _loaded(classifier: Classifier, state: dict[str, torch.Tensor]) -> Classifier:
     own = classifier.state_dict()
     counters = {k: v for k, v in own.items() if k.endswith("num_batches_tracked")}
     classifier.load_state_dict({**counters, **{k: v.float() for k, v in state.items()}})
-    return ShapeJudge(
-        classifier=classifier, names=names, device=device, hashes={"classifier": sha256}
-    )
+    return classifier

@@ -22,7 +22,7 @@ from ..weights import (
     sha256_of,
     slim_cache,
 )
-from .classifier import ShapeJudge, build_shape_judge
+from .classifier import ShapeJudge, StyleJudge, build_shape_judge, build_style_judge
 from .clip import NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
 from .pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Facts, Pair
 from .vqgan import VQGAN
@@ -114,6 +114,13 @@ def load_shape_judge(*, device: str | torch.device | None = None) -> ShapeJudge:
     state, meta, digest = read_checked(EMOJI / "shapes.safetensors")
     device = torch.device(device) if device else best_device()
     return build_shape_judge(state, json.loads(meta["names"]), device, digest)
+
+
+def load_style_judge(*, device: str | torch.device | None = None) -> StyleJudge:
+    """Which style of the library a finished picture is drawn in. WeightsError if it is corrupt."""
+    state, meta, digest = read_checked(EMOJI / "styles.safetensors")
+    device = torch.device(device) if device else best_device()
+    return build_style_judge(state, json.loads(meta["names"]), device, digest)
 
 
 def open_pair(
