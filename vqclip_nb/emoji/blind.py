@@ -25,17 +25,17 @@ from tqdm.auto import tqdm
 
 from ..experiments.scores import concepts, picture_encoding
 from ..files import write_atomically
+from ..models.classifier import ShapeJudge
 from ..models.clip import ClipModel
 from ..models.library import Library
-from ..models.loading import load_judge, load_pair
+from ..models.loading import load_judge, load_pair, load_shape_judge
 from ..models.pair import Pair
-from ..pictures import to_pil
 from ..prompts import background_suffix, encode_prompt
 from ..run import Run
 from ..settings import Settings
 from ..vocabulary import singulars
 from .captions import article
-from .measure import EVERYDAY, dressed
+from .measure import EVERYDAY, ceiling, dressed
 from .sets import COLOURS, STYLES, TRAINED, silhouettes
 
 KINDS = ("single", "silhouettes", "dressed", "scenes", "everyday")
@@ -64,16 +64,6 @@ def prompts(kind: str, count: int, seed: int) -> list[str]:
         f"{style} {thing} on {article(str(colour))} background"
         for thing, style, colour in zip(things, styles, colours, strict=False)
     ]
-
-
-def ceiling(pair: Pair, library: Library, prompt: str) -> Image.Image | None:
-    """The library's drawing of a prompt, through the VQGAN's codes and back."""
-    start = library.find(prompt, height=pair.facts.size, width=pair.facts.size)
-    if start is None:
-        return None
-    with torch.no_grad():
-        z = pair.vqgan.quantize(start.latent(pair.vqgan))
-        return to_pil(pair.vqgan.synthesize(z, quantize=False)[0])
 
 
 def painted(pair: Pair, prompt: str, seed: int, **changes: object) -> Image.Image:
@@ -159,18 +149,25 @@ def score(key: Sequence[dict], names: dict[str, list[str]]) -> list[dict[str, ob
 
 @torch.no_grad()
 def preference(
-    guides: dict[str, ClipModel], pair: Pair, asked: Sequence[tuple[str, Image.Image, Image.Image]]
+    guides: dict[str, ClipModel],
+    shapes: ShapeJudge,
+    pair: Pair,
+    asked: Sequence[tuple[str, str, Image.Image, Image.Image]],
 ) -> dict[str, float]:
-    """Share of (prompt, drawing, painting) in which each guide likes the drawing better."""
+    """Share of (prompt, thing, drawing, painting) in which each guide finds the drawing more
+    similar to the prompt, and the judge of shapes likelier to show the thing."""
     share = {}
     for name, guide in guides.items():
         better = []
-        for prompt, drawing, painting in asked:
+        for prompt, _, drawing, painting in asked:
             text = encode_prompt(guide, prompt + background_suffix(pair, prompt))
             a, b = (picture_encoding(guide, picture) for picture in (drawing, painting))
             better.append(torch.cosine_similarity(a, text) > torch.cosine_similarity(b, text))
         share[name] = float(np.mean([bool(b) for b in better]))
-    return share
+    better = [
+        shapes.probability(d, thing) > shapes.probability(p, thing) for _, thing, d, p in asked
+    ]
+    return share | {"judge of shapes": float(np.mean(better))}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -181,7 +178,7 @@ def main(argv: list[str] | None = None) -> None:
     sheet = commands.add_parser("sheet", help="paint, shuffle, and write sheets and key")
     sheet.add_argument("out", type=Path)
     sheet.add_argument("--kind", choices=KINDS, default="single")
-    prefer = commands.add_parser("preference", help="do guide and judge like drawings better?")
+    prefer = commands.add_parser("preference", help="do guide and judges like drawings better?")
     for command in (sheet, prefer):
         command.add_argument("--count", type=int, default=48)
         command.add_argument("--seed", type=int, default=0, help="draws the prompts")
@@ -207,18 +204,17 @@ def main(argv: list[str] | None = None) -> None:
         asked = prompts(args.kind, args.count, args.seed)
         sheets = {
             "paintings": lambda p: painted(pair, p, args.seed, **args.settings),
-            "drawings": lambda p: ceiling(pair, library, p),
+            "drawings": lambda p: ceiling(pair, p),
         }
         write_sheets(args.out, asked, sheets, library, seed=args.seed)
         return
-    asked = [f"{style} {thing}" for thing, style, _ in dressed(args.count)]
-    shown = [
-        (p, ceiling(pair, library, p), painted(pair, p, args.seed, **args.settings))
-        for p in tqdm(asked, desc="paintings")
-    ]
-    share = preference(
-        {"guide": pair.clip, "judge": load_judge("emoji", device="cpu")}, pair, shown
-    )
+    shown = []
+    for thing, style, _ in tqdm(dressed(args.count), desc="paintings"):
+        prompt = f"{style} {thing}"
+        painting = painted(pair, prompt, args.seed, **args.settings)
+        shown.append((prompt, thing, ceiling(pair, prompt), painting))
+    guides = {"guide": pair.clip, "judge": load_judge("emoji", device="cpu")}
+    share = preference(guides, load_shape_judge(device="cpu"), pair, shown)
     print(json.dumps({k: round(v, 3) for k, v in share.items()}))
 
 

@@ -30,8 +30,9 @@ from PIL import Image
 from ..experiments.grid import grid
 from ..experiments.scores import concepts, picture_encoding
 from ..models.clip import ClipModel
-from ..models.loading import load_judge, load_pair
-from ..pictures import norm_data
+from ..models.loading import load_judge, load_pair, load_style_judge
+from ..models.pair import Pair
+from ..pictures import norm_data, to_pil
 from ..show import contact_sheet
 from .evaluate import reconstruction, zero_shot_accuracy
 from .scenes import Scenes
@@ -84,6 +85,16 @@ def dressed(count: int) -> list[tuple[str, str, str]]:
     ]
 
 
+def ceiling(pair: Pair, prompt: str) -> Image.Image | None:
+    """The library's drawing of a prompt, through the VQGAN's codes and back."""
+    start = pair.library.find(prompt, height=pair.facts.size, width=pair.facts.size)
+    if start is None:
+        return None
+    with torch.no_grad():
+        z = pair.vqgan.quantize(start.latent(pair.vqgan))
+        return to_pil(pair.vqgan.synthesize(z, quantize=False)[0])
+
+
 def seen(judge: ClipModel, picture: torch.Tensor, texts: list[str]) -> int:
     """Which of `texts` the judge finds nearest to a picture's encoding (1, d)."""
     return int((picture @ F.normalize(judge.encode_text(texts), dim=-1).T).argmax())
@@ -112,10 +123,12 @@ def paint_sheet(what: str, out: Path, *, workers: int, changes: dict) -> None:
 
 
 def measure_painting(out: Path, *, count: int, workers: int, changes: dict) -> dict[str, float]:
-    """Paint `count` plain prompts and half as many dressed ones, and ask the judge.
+    """Paint `count` plain prompts and half as many dressed ones, and ask the judges.
 
     first, five: share of plain prompts whose thing is named first, and among five, of all concepts.
-    style, background: share of dressed prompts whose words are the likeliest of their kind.
+    style: share of dressed prompts whose style the judge of styles finds among the five that the
+    CLIP learned; background: whose colour is the likeliest of all, for the CLIP judge. Each "of
+    drawings": the same for the library's drawings through the codes, the ceiling.
     seconds: median for a picture in a process of one thread.
     """
     judge = load_judge("emoji", device="cpu")
@@ -123,19 +136,22 @@ def measure_painting(out: Path, *, count: int, workers: int, changes: dict) -> d
     wanted = dressed(count // 2)
     prompts = [f"{style} {thing} on a {colour} background" for thing, style, colour in wanted]
     pictures = paint(prompts, out, workers, changes).picture
-    ways, styles, grounds = [STYLES[s].words[0] for s in TRAINED], [], []
-    for (thing, style, colour), path in zip(wanted, pictures, strict=True):
-        picture = picture_encoding(judge, Image.open(path))
-        texts = [f"{w} {thing} on a {colour} background" for w in ways]
-        styles.append(ways[seen(judge, picture, texts)] == style)
-        texts = [f"{style} {thing} on a {c} background" for c in COLOURS]
-        grounds.append(list(COLOURS)[seen(judge, picture, texts)] == colour)
+    pair, reader = load_pair("emoji", device="cpu"), load_style_judge(device="cpu")
+    named = {STYLES[s].words[0]: s for s in TRAINED}
+    found: dict[str, list[bool]] = {}
+    for (thing, style, colour), prompt, path in zip(wanted, prompts, pictures, strict=True):
+        shown = {"": Image.open(path), " of drawings": ceiling(pair, prompt)}
+        for what, picture in shown.items():
+            right = reader.style(picture, TRAINED) == named[style]
+            found.setdefault(f"style{what}", []).append(right)
+            texts = [f"{style} {thing} on a {c} background" for c in COLOURS]
+            place = seen(judge, picture_encoding(judge, picture), texts)
+            found.setdefault(f"background{what}", []).append(list(COLOURS)[place] == colour)
     return {
         "first": (frame["rank"] == 1).mean(),
         "five": (frame["rank"] <= 5).mean(),
         "median rank": frame["rank"].median(),
-        "style": np.mean(styles),
-        "background": np.mean(grounds),
+        **{what: float(np.mean(rights)) for what, rights in found.items()},
         "seconds": frame.seconds.median(),
     }
 

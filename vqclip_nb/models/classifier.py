@@ -169,6 +169,10 @@ class ShapeJudge(PictureJudge):
         place, p = self._place(thing), self.probabilities(image)[:-1]
         return 1 + int((p > p[place]).sum())
 
+    def probability(self, image: Image.Image, thing: str) -> float:
+        """Of `thing`, in [0, 1]; ValueError as in `rank`."""
+        return float(self.probabilities(image)[self._place(thing)])
+
     def painting_share(self, image: Image.Image) -> float:
         """Probability, in [0, 1], that it is a painting that shows nothing."""
         return float(self.probabilities(image)[-1])
