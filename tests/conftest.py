@@ -39,11 +39,11 @@ def sprites(tmp_path_factory):
     """Twelve concepts in all styles: discs and bars of their own colours."""
     folder = tmp_path_factory.mktemp("emoji")
     rng = np.random.default_rng(0)
-    sheet = np.zeros((6, 12, 128, 128, 4), np.uint8)
+    sheet = np.zeros((len(STYLES), 12, 128, 128, 4), np.uint8)
     y, x = np.mgrid[:128, :128] - 64
     for concept in range(12):
         inside = (x**2 + y**2 < 50**2) if concept % 2 else (np.abs(x) < 12 + 2 * concept)
-        for style in range(6):
+        for style in range(len(STYLES)):
             sheet[style, concept, inside] = [*rng.integers(0, 255, 3), 255]
     np.save(folder / "sprites.npy", sheet)
     labels = [

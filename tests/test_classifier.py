@@ -1,4 +1,4 @@
-"""The judge of shapes: its network, what it says of a picture, and its training."""
+"""The judges of shapes and of styles: what they say of a picture, and their trainings."""
 
 import dataclasses
 import json
@@ -11,9 +11,17 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from vqclip_nb.emoji.train_classifier import ClassifierOptions, train_classifier
+from vqclip_nb.emoji.train_styles import StyleOptions, train_styles
 from vqclip_nb.experiments.scores import concepts
-from vqclip_nb.models.classifier import Classifier, ShapeJudge, build_shape_judge
-from vqclip_nb.models.loading import load_shape_judge
+from vqclip_nb.models.classifier import (
+    Classifier,
+    ShapeJudge,
+    build_shape_judge,
+    build_style_judge,
+)
+from vqclip_nb.models.loading import load_pair, load_shape_judge, load_style_judge
+from vqclip_nb.models.scene import Scene, Thing
+from vqclip_nb.pictures import to_pil
 
 
 @pytest.fixture
@@ -28,7 +36,10 @@ def judge():
     torch.nn.init.zeros_(classifier.head.weight)
     classifier.head.bias.data = torch.tensor([0.5, 0.3, 1e-9, 0.2]).log()
     return ShapeJudge(
-        classifier=classifier, names=["fox", "owl", "cat"], device=torch.device("cpu")
+        classifier=classifier,
+        names=["fox", "owl", "cat"],
+        device=torch.device("cpu"),
+        name="shapes",
     )
 
 
@@ -36,6 +47,7 @@ def test_it_ranks_names_and_says_how_much_of_a_painting_it_sees(judge, picture):
     assert judge.probabilities(picture).tolist() == pytest.approx([0.5, 0.3, 0, 0.2], abs=1e-6)
     assert [judge.rank(picture, n) for n in ("fox", "an owl", "the cat")] == [1, 2, 3]
     assert judge.painting_share(picture) == pytest.approx(0.2)
+    assert judge.probability(picture, "an owl") == pytest.approx(0.3)
     assert [n for n, _ in judge.top(picture, 2)] == ["fox", "owl"]
     with pytest.raises(ValueError, match="'a foxx' is not among the names .* did you mean fox"):
         judge.rank(picture, "a foxx")
@@ -97,3 +109,34 @@ def test_the_one_that_ships_names_plain_shapes():
     face.arc((40, 50, 88, 92), 20, 160, fill="brown", width=6)
     assert judge.rank(night, "a moon") == 1 and judge.rank(day, "slightly smiling face") == 1
     assert judge.painting_share(night) < 0.1 and judge.painting_share(day) < 0.1
+
+
+def test_the_judge_of_styles_goes_on_after_a_stop_and_its_weights_judge(sprites, tmp_path, picture):
+    options = StyleOptions(
+        data=sprites, out=tmp_path / "whole", steps=4, every=2, batch=6, coded=8, device="cpu"
+    )
+    *_, whole = train_styles(options)
+    parts = dataclasses.replace(options, out=tmp_path / "parts")
+    assert next(train_styles(parts)).step == 2
+    torch.manual_seed(5)
+    *_, second = train_styles(parts)
+    for key, value in whole.average.state_dict().items():
+        assert torch.equal(value, second.average.state_dict()[key]), key
+    file = tmp_path / "whole" / "styles.safetensors"
+    with safe_open(file, "pt") as opened:
+        names = json.loads(opened.metadata()["names"])
+    judge = build_style_judge(load_file(file), names, torch.device("cpu"), "abc")
+    assert judge.style(picture) in names and judge.style(picture, ["line"]) == "line"
+    with pytest.raises(KeyError):
+        judge.style(picture, ["oil"])
+
+
+def test_the_judge_of_styles_that_ships_tells_hands_apart():
+    judge, library = load_style_judge(device="cpu"), load_pair("emoji", device="cpu").library
+    assert list(judge.names) == list(library.styles)
+    right = []
+    for drawing in library.drawings[::97]:
+        scene = Scene((Thing(drawing.label),))
+        picture = library.compose(scene, (drawing,), height=128, width=128).picture
+        right.append(judge.style(to_pil(picture[0])) == drawing.style)
+    assert len(right) > 70 and np.mean(right) > 0.6  # by chance 1 of 9

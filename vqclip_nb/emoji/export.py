@@ -26,6 +26,7 @@ from .scenes import Scenes
 
 log = logging.getLogger(__name__)
 CLIPS = ("clip", "judge")
+SHIPPED = (*CLIPS, "vqgan", "shapes", "styles", "prior")
 
 
 @torch.no_grad()
@@ -57,7 +58,7 @@ def metadata_of(name: str, source: Path, scenes: Scenes) -> dict[str, str]:
         # The training pictures have plain backgrounds; left free, the pair fills them with patches.
         facts = {"words": sorted(words), "ground": "on a white background", "dropout": 0.2}
         return {"facts": json.dumps(facts, ensure_ascii=False)}
-    with safe_open(source, "pt") as file:  # the classifier's names, the prior's configuration
+    with safe_open(source, "pt") as file:  # the classifiers' names, the prior's configuration
         return file.metadata() or {}
 
 
@@ -67,7 +68,7 @@ def export_weights(data: Path, out: Path, folder: Path = EMOJI) -> list[Path]:
     Both CLIPs are centred on the way. FileNotFoundError if there are none.
     """
     scenes, written = Scenes(data, size=64), []
-    sources = {name: out / f"{name}.safetensors" for name in (*CLIPS, "vqgan", "shapes", "prior")}
+    sources = {name: out / f"{name}.safetensors" for name in SHIPPED}
     if not any(source.exists() for source in sources.values()):
         raise FileNotFoundError(f"no weights in {out}: train something first")
     names = "".join(f"{article(name)}\n" for name in scenes.names)
