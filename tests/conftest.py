@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import vqclip_nb as vq
+from vqclip_nb.emoji.sets import STYLES
 
 
 @pytest.fixture(scope="session")
