@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from ..experiments.scores import similarity
 from ..files import write_atomically
 from ..models.fast import resnet_stem
-from ..models.loading import load_judge, load_pair, load_shape_judge
+from ..models.loading import load_judge, load_pair, load_shape_judge, load_style_judge
 from ..objectives import Step
 from ..palettes import parse_colour
 from ..pictures import to_data_url, to_tensor
@@ -29,12 +29,13 @@ from ..run import Run
 from ..settings import Settings
 from ..show import contact_sheet
 from ..terms import style
+from .sets import TRAINED
 
 THINGS = ("fox", "strawberry", "rocket", "penguin", "house")
 COLOURS = ("red", "green", "blue", "yellow", "purple", "pink")
 STRENGTHS = (0.5, 1.0)
 SIZES = ("small: 1", "small: 0.5", "big: 0", "big: 0.5", "big: 1")
-STYLES = ("a cartoon", "a 3d render", "a flat icon", "a line drawing", "a sticker")
+STYLES = ("a cartoon", "a 3d render", "a flat icon", "a line drawing", "a sticker")  # of TRAINED
 PALETTES = (("navy", "gold", "white"), ("pink", "dark purple", "turquoise", "cream"), ("red",))
 NEAR = 0.3  # distance in RGB, whose sides are 1, within which a pixel has a colour
 
@@ -76,11 +77,12 @@ def share_near(image: Image.Image, colours: list[tuple[float, float, float]]) ->
 
 
 class Bench:
-    """The pair, both judges, and every picture that they looked at."""
+    """The pair, its judges, and every picture that they looked at."""
 
     def __init__(self) -> None:
         self.pair = load_pair("emoji", device="cpu")
         self.judge, self.shapes = load_judge("emoji", device="cpu"), load_shape_judge(device="cpu")
+        self.styles = load_style_judge(device="cpu")
         self.pictures: list[tuple[str, Image.Image]] = []
 
     def paint(self, thing: str, title: str, **asked: Any) -> Image.Image:
@@ -120,9 +122,9 @@ class Bench:
                 )  # fmt: skip
             for i, kind in enumerate(STYLES):
                 image = self.paint(thing, kind, attributes=[kind])
-                texts = [f"{s} of a {thing} on a white background" for s in STYLES]
+                right = self.styles.style(image, TRAINED) == TRAINED[i]
                 yield dict(
-                    kind="style", thing=thing, asked=kind, right=self.chosen(image, texts) == i,
+                    kind="style", thing=thing, asked=kind, right=right,
                     shape=self.shapes.rank(image, thing),
                 )  # fmt: skip
             for names in PALETTES:
