@@ -73,6 +73,8 @@ def _icon_name(
     if style == HELD_OUT:
         guess = re.sub(r"[^a-z0-9]", "", label.lower())
         return guess if guess in icons else None
+    if not hexcode:
+        return silhouettes()[label]
     if not chars:  # named as the label
         return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
     code = hexcode.lower()
