@@ -1,5 +1,6 @@
 """The library: a prompt's words become a start picture that shows what they say."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -8,16 +9,18 @@ import torch
 from PIL import Image
 
 import vqclip_nb
+from vqclip_nb.attributes import parse_attribute
 from vqclip_nb.emoji import build_library
 from vqclip_nb.emoji.blind import numbered, prompts, right, score
 from vqclip_nb.emoji.scenes import Scenes
+from vqclip_nb.emoji.sets import silhouettes
 from vqclip_nb.models.arrange import PLACINGS, arrange, covered
 from vqclip_nb.models.compose import content, ground, tinted
 from vqclip_nb.models.library import Library
 from vqclip_nb.models.packing import MASK, pack_bits, pack_masks, unpack_bits, unpack_masks
 from vqclip_nb.models.retrieval import PictureLibrary
 from vqclip_nb.models.scene import COLOURS, Scene, Thing, parse
-from vqclip_nb.vocabulary import Vocabulary
+from vqclip_nb.vocabulary import Vocabulary, says_something
 from vqclip_nb.weights import WeightsError, write_state
 
 STYLES = {"noto": ["a cartoon of"], "line": ["a line drawing of"]}
@@ -220,7 +223,31 @@ def test_what_no_emoji_shows_is_drawn_as_a_silhouette(library):
     assert red[0].mean() > red[2].mean() + 0.1
     two = library.find("a cat next to two lighthouses")
     assert [d.label for d in two.drawings] == ["cat", "lighthouse"]
+    other = library.find("a lighthouse next to a cat")
+    assert [d.style == "silhouette" for d in other.drawings] == [True, False]
+    both = library.find("a silhouette of a lighthouse next to a cat")
+    assert {d.style for d in both.drawings} == {"silhouette"}
     assert library.find("a fox").drawings[0].style == "noto"
+
+
+def test_every_silhouette_is_found_by_its_name_and_has_a_word_for_clip(pair, library):
+    for name in silhouettes():
+        start = library.find(f"a {name}")
+        assert start.drawings[0].label == name and not start.said, name
+        assert says_something(pair.clip, f"a {name}"), name
+
+
+def test_more_drawings_leave_those_that_were_there_as_they_were(library):
+    """Recipes and paintings of before name them by number."""
+    kept = library.codes[:5127].to(torch.int32).numpy().tobytes()
+    assert hashlib.sha256(kept).hexdigest()[:16] == "695e505f3b7302fd"
+
+
+def test_an_attribute_may_be_a_style_that_only_the_library_has(library):
+    for word, style in {"a silhouette": "silhouette", "a comic": "comic"}.items():
+        look = parse_attribute(word)
+        start = library.find("a castle", change=lambda s, a=look: a.taken_on(s, library.styles))
+        assert start.drawings[0].style == style
 
 
 def test_words_of_a_style_choose_a_drawing_of_it(library):
@@ -284,7 +311,7 @@ def test_pictures_of_ones_own_are_found_by_what_they_show(pair, library, tmp_pat
 def test_blind_naming_is_counted(library):
     assert prompts("single", 5, 1) == prompts("single", 5, 1) != prompts("single", 5, 2)
     assert len(prompts("scenes", 24, 0)) == 24 and len(prompts("everyday", 1, 0)) == 20
-    with pytest.raises(ValueError, match="single, dressed"):
+    with pytest.raises(ValueError, match="single, silhouettes, dressed"):
         prompts("odd", 1, 0)
     assert right("a tabby cat", ["cat"]) and right("cats", ["cat"]) and not right("dog", ["cat"])
     key = [

@@ -18,8 +18,9 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "colour": tuple(COLOURS),
     "size": ("big", "small"),
     "style": (
-        "a cartoon", "a 3d render", "a flat icon", "a line drawing", "a sticker", "a photo",
-        "an oil painting", "a watercolour", "a pencil sketch",
+        "a cartoon", "a 3d render", "a flat icon", "a line drawing", "a sticker",
+        "a simple picture", "an illustration", "a comic", "a silhouette",
+        "a photo", "an oil painting", "a watercolour", "a pencil sketch",
     ),
 }  # fmt: skip
 STYLED = 0.5  # strength of a style from which on the drawing that is begun with is of it

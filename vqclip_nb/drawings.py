@@ -10,9 +10,9 @@ import torch
 
 from .attributes import Attribute
 from .models.compose import ground
-from .models.library import Start
 from .models.pair import Pair
 from .models.scene import Scene, split_background
+from .models.start import Start
 from .pictures import is_picture
 from .prompts import region_suffix, strongest_text
 from .regions import Region

@@ -13,7 +13,7 @@ from . import latents, objectives
 from .crops import create_crops
 from .latents import Latent
 from .loop import Diverged, Optimization, State, Taken
-from .models.library import Start
+from .models.start import Start
 from .prompts import Encodings, encode_prompt
 from .regions import Area, outside, parse_region
 from .sampling import EVERY, Sample, caption_of, conditions, redraw_cells

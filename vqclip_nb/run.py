@@ -18,8 +18,8 @@ from .export import Exports
 from .frames import Frame
 from .latents import fitting_size
 from .loop import Crops, State
-from .models.library import Start
 from .models.pair import Pair
+from .models.start import Start
 from .objectives import Objective, Term
 from .painting import Painting
 from .prompts import create_encodings, embed_pictures

@@ -9,8 +9,8 @@ import torch
 
 from .attributes import parse_attributes
 from .drawings import find_collage, find_start
-from .models.library import Start
 from .models.pair import Pair
+from .models.start import Start
 from .palettes import parse_colour, recolour
 from .pictures import load_image
 from .regions import parse_region

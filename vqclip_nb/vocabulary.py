@@ -75,7 +75,7 @@ class Vocabulary:
 
         def mended(found: re.Match) -> str:
             word = found[0].lower()
-            if len(word) < 5 or self.knows(word) or self.nearest_known(word):
+            if len(word) < 5 or self.knows(word) or word in self._spelt or self.nearest_known(word):
                 return found[0]
             for near in difflib.get_close_matches(word, self.words, 1, ALIKE):
                 said[word] = near
@@ -83,6 +83,11 @@ class Vocabulary:
             return found[0]
 
         return " ".join(WORD.sub(mended, text).split()), said
+
+    @cached_property
+    def _spelt(self) -> set[str]:
+        """Words of the table's phrases: the "dream" of a dream catcher is not "dreams" misspelt."""
+        return {word for phrase in self.nearest if " " in phrase for word in phrase.split()}
 
     @cached_property
     def _any_phrase(self) -> re.Pattern | None:

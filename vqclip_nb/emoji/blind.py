@@ -52,7 +52,7 @@ def prompts(kind: str, count: int, seed: int) -> list[str]:
     rng = np.random.default_rng(seed)
     things = [str(t) for t in rng.permutation(concepts())]
     if kind == "silhouettes":
-        return [article(str(t)) for t in rng.permutation(silhouettes())[:count]]
+        return [article(str(t)) for t in rng.permutation(list(silhouettes()))[:count]]
     if kind == "single":
         return things[:count]
     if kind == "scenes":

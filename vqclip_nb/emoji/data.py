@@ -74,7 +74,8 @@ def _icon_name(
         guess = re.sub(r"[^a-z0-9]", "", label.lower())
         return guess if guess in icons else None
     if not chars:  # named as the label
-        return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
+        slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
+        return silhouettes().get(label, slug) if style == "silhouette" else slug
     code = hexcode.lower()
     return chars.get(code) or chars.get(code.replace("-fe0f", ""))
 

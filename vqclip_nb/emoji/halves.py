@@ -24,9 +24,10 @@ from ..files import write_atomically
 from ..models.classifier import ShapeJudge
 from ..models.clip import ClipModel
 from ..models.compose import boxes
-from ..models.library import Library, Start
+from ..models.library import Library
 from ..models.loading import load_judge, load_pair, load_shape_judge
 from ..models.pair import Pair
+from ..models.start import Start
 from ..pictures import to_pil
 from ..run import Run
 from ..settings import Settings

@@ -80,7 +80,9 @@ def merged_name(label: str) -> str:
     return label
 
 
-def silhouettes() -> list[str]:
-    """Things that no emoji shows and a silhouette does, chosen by eye from game-icons: nouns that
-    WordNet counts as physical and whose drawing can be named."""
-    return SILHOUETTES.read_text(encoding="utf8").split("\n")[:-1]
+def silhouettes() -> dict[str, str]:
+    """Things that no emoji shows and a silhouette does, each with the name of its icon: nouns that
+    WordNet counts as physical, and plain pairs of words, chosen by eye from game-icons. A line of
+    the file is "name" or "name: icon"."""
+    lines = (s.partition(": ") for s in SILHOUETTES.read_text(encoding="utf8").splitlines())
+    return {name: icon or name.replace(" ", "-") for name, _, icon in lines}

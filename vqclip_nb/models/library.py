@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from .clip import ClipEnsemble, ClipModel
 from .compose import compose
 from .packing import unpack_bits, unpack_masks
 from .scene import SKIPPED, Scene, Thing, parse, split_style
+from .start import Drawing, Start
 from .vqgan import VQGAN
 
 SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
@@ -26,54 +27,6 @@ SMALL = ("flat", "3d", "sticker", "noto", *RARER)  # the same, where things have
 BLACK = ("line", "silhouette")  # styles whose drawings are white where the background is dark
 EASIER = {"cat": "sticker"}  # things that another style makes easier to name
 MEANT = {"moon": "crescent moon"}  # of several drawings with one name, the one that is meant
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """One drawing of the library: its label, its style, and its number there."""
-
-    label: str
-    style: str
-    index: int = field(repr=False)
-
-    def __str__(self) -> str:
-        return f"{self.label}, {self.style}"
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """A picture to start from, and what it was made of.
-
-    picture (1, 3, height, width) in [0, 1]. codes (1, h, w): the same as code numbers, where they
-    are known without encoding. said: words that were taken for a thing of another name.
-    """
-
-    picture: torch.Tensor = field(repr=False)
-    scene: Scene
-    drawings: tuple[Drawing, ...]
-    said: dict[str, str] = field(default_factory=dict)
-    codes: torch.Tensor | None = field(default=None, repr=False)
-
-    @property
-    def description(self) -> str:
-        """As in "fox, noto, next to tree, noto; on pink"."""
-        parts = []
-        for thing, drawing in zip(self.scene.things, self.drawings, strict=True):
-            number = f"{thing.count} × " if thing.count > 1 else ""
-            words = (thing.size, thing.colour, f"{number}{drawing}")
-            parts.append(" ".join(word for word in words if word))
-        told = {"beside": "next to", "wears": "wearing"}.get(self.scene.relation)
-        text = f", {told or self.scene.relation} ".join(parts)
-        ground = " and ".join(self.scene.background)
-        return f"{text}; on {ground}" if ground else text
-
-    def latent(self, vqgan: VQGAN) -> torch.Tensor:
-        """Latent (1, channels, h, w) of the picture under the VQGAN that the library was made
-        with."""
-        if self.codes is not None:
-            return vqgan.codebook_vectors(self.codes.to(vqgan.codebook.weight.device))
-        with torch.no_grad():
-            return vqgan.encode(self.picture.to(vqgan.codebook.weight))
 
 
 class Library:
@@ -184,7 +137,9 @@ class Library:
         scene = change(scene) if change else scene
         choice = list(self.choices(scene))
         first = choice[variant % len(choice)]
-        others = [next(self.choices(scene, i, first.style)) for i in range(1, len(scene.things))]
+        # A thing beside a silhouette is one only if it has no other drawing.
+        style = "" if first.style == "silhouette" else first.style
+        others = [next(self.choices(scene, i, style)) for i in range(1, len(scene.things))]
         asked: dict[str, Any] = dict(height=height, width=width, said=said, fill=fill)
         return self.compose(scene, (first, *others), **asked)
 

@@ -9,8 +9,8 @@ import ipywidgets as w
 
 from ..attributes import parse_attributes
 from ..drawings import find_start
-from ..models.library import Start
 from ..models.pair import Pair
+from ..models.start import Start
 from ..pictures import to_data_url, to_pil
 from ..settings import STARTS
 from .chips import in_words

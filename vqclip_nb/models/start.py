@@ -1,0 +1,58 @@
+"""A picture to start from, and the drawings of a library that it was made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from .scene import Scene
+from .vqgan import VQGAN
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One drawing of the library: its label, its style, and its number there."""
+
+    label: str
+    style: str
+    index: int = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.label}, {self.style}"
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A picture to start from, and what it was made of.
+
+    picture (1, 3, height, width) in [0, 1]. codes (1, h, w): the same as code numbers, where they
+    are known without encoding. said: words that were taken for a thing of another name.
+    """
+
+    picture: torch.Tensor = field(repr=False)
+    scene: Scene
+    drawings: tuple[Drawing, ...]
+    said: dict[str, str] = field(default_factory=dict)
+    codes: torch.Tensor | None = field(default=None, repr=False)
+
+    @property
+    def description(self) -> str:
+        """As in "fox, noto, next to tree, noto; on pink"."""
+        parts = []
+        for thing, drawing in zip(self.scene.things, self.drawings, strict=True):
+            number = f"{thing.count} × " if thing.count > 1 else ""
+            words = (thing.size, thing.colour, f"{number}{drawing}")
+            parts.append(" ".join(word for word in words if word))
+        told = {"beside": "next to", "wears": "wearing"}.get(self.scene.relation)
+        text = f", {told or self.scene.relation} ".join(parts)
+        ground = " and ".join(self.scene.background)
+        return f"{text}; on {ground}" if ground else text
+
+    def latent(self, vqgan: VQGAN) -> torch.Tensor:
+        """Latent (1, channels, h, w) of the picture under the VQGAN that the library was made
+        with."""
+        if self.codes is not None:
+            return vqgan.codebook_vectors(self.codes.to(vqgan.codebook.weight.device))
+        with torch.no_grad():
+            return vqgan.encode(self.picture.to(vqgan.codebook.weight))
