@@ -20,12 +20,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .sets import HELD_OUT, STYLES, silhouettes
+from .sets import HELD_OUT, NO_EMOJI, STYLES, UNLIKE, silhouettes
 
 log = logging.getLogger(__name__)
 # emojibase: faces, animals and nature, food, travel, activities, objects
 GROUPS = (0, 3, 4, 5, 6, 7)
-NO_EMOJI = -1  # group of what only a silhouette shows
 LABELS = "emojibase-data@17.0.0"
 RENDERS = "@lobehub/fluent-emoji-3d@1.1.0"  # MIT: the originals that the style 3d redraws as SVG
 
@@ -75,7 +74,10 @@ def _icon_name(
         return guess if guess in icons else None
     if not chars:  # named as the label
         slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
-        return silhouettes().get(label, slug) if style == "silhouette" else slug
+        if style == "silhouette":
+            return None if label in UNLIKE else silhouettes().get(label, slug)
+        names = (slug, f"{slug}-1", f"{slug}-face", f"{slug}-face-1")  # the first of several
+        return next((name for name in names if name in icons), slug)
     code = hexcode.lower()
     return chars.get(code) or chars.get(code.replace("-fe0f", ""))
 

@@ -9,7 +9,11 @@ from pathlib import Path
 from ..models import scene
 
 HELD_OUT = "fxemoji"
+NO_EMOJI = -1  # group of what only a silhouette shows
 SILHOUETTES = Path(__file__).with_name("silhouettes.txt")
+
+# Emoji whose name another silhouette bears, or whose silhouette nobody can name.
+UNLIKE = frozenset(("star-struck", "pig face", "ram", "hole", "volcano", "butter"))
 
 
 @dataclass(frozen=True)
