@@ -4,6 +4,7 @@
     python -m vqclip_nb.emoji.measure paint OUT      # paints prompts; the judge says what it sees
     python -m vqclip_nb.emoji.measure sheet OUT      # 64 prompts, a picture of each
     python -m vqclip_nb.emoji.measure everyday OUT   # 20 that people really type, alike
+    python -m vqclip_nb.emoji.measure hands OUT      # four things in each style
     python -m vqclip_nb.emoji.measure candidates OUT # 12 prompts, four seeds of each
 
 DATA is what `vqclip_nb.emoji.data` wrote. OUT gets the pictures and a sheet of them, named as
@@ -36,7 +37,7 @@ from ..pictures import norm_data, to_pil
 from ..show import contact_sheet
 from .evaluate import reconstruction, zero_shot_accuracy
 from .scenes import Scenes
-from .sets import COLOURS, STYLES, TRAINED
+from .sets import COLOURS, DRAWN, STYLES, TRAINED
 
 SHEET = """
 a pineapple, a strawberry, a sunflower, a carrot, a red apple, a banana, a watermelon, an avocado
@@ -64,7 +65,13 @@ a purple elephant, a 3d render of a strawberry on a pink background, an owl next
 a pineapple in a bowl, a fox, a rocket on a dark blue background, a butterfly on a white background
 a pineapple on a blue background, a cupcake
 """
-SHEETS = {"sheet": SHEET, "everyday": EVERYDAY, "candidates": CANDIDATES}
+HANDS = "\n".join(
+    f"{STYLES[style].words[0]} {thing}"
+    for thing in ("a frog", "a guitar", "a penguin on a yellow background", "a castle")
+    for style in DRAWN
+)
+SHEETS = {"sheet": SHEET, "everyday": EVERYDAY, "candidates": CANDIDATES, "hands": HANDS}
+COLUMNS = {"everyday": 5, "hands": len(DRAWN)}  # else 8
 SEEDS = (0, 1, 2, 3)  # of a candidate
 
 
@@ -116,7 +123,7 @@ def paint_sheet(what: str, out: Path, *, workers: int, changes: dict) -> None:
     titles = frame.include
     if seeds:
         titles = [f"{p}, seed {s}" for p, s in zip(frame.include, frame.seed, strict=True)]
-    columns = 8 if what != "everyday" else 5
+    columns = COLUMNS.get(what, 8)
     sheet = contact_sheet([Image.open(p) for p in frame.picture], list(titles), columns=columns)
     sheet.savefig(out / f"{what}.png", dpi=100)
     sheet.savefig(out / f"{what}.jpg", dpi=100, pil_kwargs={"quality": 85})

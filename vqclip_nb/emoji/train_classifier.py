@@ -13,6 +13,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,12 +45,18 @@ class ClassifierOptions(Options):
 
 
 def things(
-    scenes: Scenes, rows: torch.Tensor, size: int, generator: torch.Generator, *, flat: float = 0.1
+    scenes: Scenes,
+    rows: torch.Tensor,
+    size: int,
+    generator: torch.Generator,
+    *,
+    flat: float = 0.1,
+    scale: tuple[float, float] = (0.5, 1.1),
 ) -> torch.Tensor:
     """Single things (n, 3, size, size) in any pose and on any background; a share of `flat` in one
     colour."""
     layer = scenes.sprites[rows[:, 0], rows[:, 1]].float() / 255
-    layer = affine(layer, size, generator, scale=(0.5, 1.1), degrees=12, shear=0.1, shift=0.12)
+    layer = affine(layer, size, generator, scale=scale, degrees=12, shear=0.1, shift=0.12)
     colour, alpha = layer[:, :3], layer[:, 3:]
     plain = torch.rand(len(rows), 3, 1, 1, generator=generator) * alpha
     colour = torch.where(chance(len(rows), flat, generator), plain, colour)
@@ -61,13 +68,21 @@ class CodedThings:
 
     Half have noise on their latents before the codes are chosen: what a loop leaves behind.
     pictures (count, 3, 128, 128) uint8; rows (count, 2): style and concept of each, drawn from
-    `pairs`. flat: share of them in one colour.
+    `pairs`. noise: its spread. asked: what `things` is asked for.
     """
 
     def __init__(
-        self, scenes: Scenes, vqgan: VQGAN, count: int, *, pairs: torch.Tensor, flat: float = 0.1
+        self,
+        scenes: Scenes,
+        vqgan: VQGAN,
+        count: int,
+        *,
+        pairs: torch.Tensor,
+        noise: float = 0.35,
+        **asked: Any,
     ) -> None:
-        self.scenes, self.vqgan, self.pairs, self.flat = scenes, vqgan, pairs, flat
+        self.scenes, self.vqgan, self.pairs = scenes, vqgan, pairs
+        self.noise, self.asked = noise, asked
         self.pictures = torch.zeros(count, 3, 128, 128, dtype=torch.uint8)
         self.rows = torch.zeros(count, 2, dtype=torch.long)
         self.next = 0
@@ -79,11 +94,11 @@ class CodedThings:
     @torch.no_grad()
     def renew(self, count: int, generator: torch.Generator) -> None:
         rows = self.pairs[torch.randint(len(self.pairs), (count,), generator=generator)]
-        x = things(self.scenes, rows, 128, generator, flat=self.flat)
+        x = things(self.scenes, rows, 128, generator, **self.asked)
         with autocast():
             z = self.vqgan.encode(x.contiguous(memory_format=torch.channels_last)).float()
-            noise = 0.35 * torch.randn(z.shape, generator=generator) * chance(count, 0.5, generator)
-            y = self.vqgan.synthesize(z + noise).float()
+            noise = torch.randn(z.shape, generator=generator) * chance(count, 0.5, generator)
+            y = self.vqgan.synthesize(z + self.noise * noise).float()
         places = torch.arange(self.next, self.next + count) % len(self.pictures)
         self.pictures[places] = (y * 255).round().byte()
         self.rows[places] = rows

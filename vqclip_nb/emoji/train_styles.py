@@ -34,7 +34,7 @@ HELD_BACK = 20  # one of so many things is not trained on
 class StyleOptions(Options):
     """Of `train_styles`."""
 
-    steps: int = option(1200, "optimizer steps in all")
+    steps: int = option(1600, "optimizer steps in all")
     batch: int = option(64, "pictures in a step")
     lr: float = option(5e-4, "highest learning rate")
     start: Path | None = option(None, "the judge of shapes' weights; left out: begin at random")
@@ -67,8 +67,9 @@ def train_styles(options: StyleOptions) -> Iterator[Trainer]:
     scenes = Scenes(options.data, styles=DRAWN)
     vqgan = load_pair("emoji", device="cpu").vqgan.to(memory_format=torch.channels_last)
     back = scenes.pairs[:, 1] % HELD_BACK == 0
-    kept = CodedThings(scenes, vqgan, options.coded, pairs=scenes.pairs[~back], flat=0)
-    unseen = CodedThings(scenes, vqgan, 320, pairs=scenes.pairs[back], flat=0)
+    asked = dict(noise=0.2, flat=0, scale=(0.7, 1.05))  # nearly as the loop leaves them
+    kept = CodedThings(scenes, vqgan, options.coded, pairs=scenes.pairs[~back], **asked)
+    unseen = CodedThings(scenes, vqgan, 320, pairs=scenes.pairs[back], **asked)
     model = Classifier(len(DRAWN), STYLE_STAGES)
     if options.start:
         begin(model, options.start)
@@ -84,7 +85,7 @@ def train_styles(options: StyleOptions) -> Iterator[Trainer]:
         x, truth = x.to(options.device, memory_format=torch.channels_last), rows[:, 0]
         with autocast(options.device):
             logits = model(x).float()
-        loss = F.cross_entropy(logits, truth.to(options.device), label_smoothing=0.1)
+        loss = F.cross_entropy(logits, truth.to(options.device), label_smoothing=0.05)
         right = (logits.argmax(1).cpu() == truth).float().mean()
         trainer.optimizer_step(loss, loss=loss.item(), right=right.item())
         if trainer.due:

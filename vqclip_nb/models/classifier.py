@@ -26,7 +26,7 @@ STAGES = (
     (6, 5, 2, 192, 4),
 )
 SIZE = 96  # side in pixels of the pictures that it was trained on
-STYLE_STAGES = 4  # of the judge of styles: textures, not things
+STYLE_STAGES = 5  # of the judge of styles: textures, not things
 FROZEN_BLOCKS = 3  # edges and textures stay as ImageNet taught them
 
 
