@@ -40,7 +40,7 @@ if importlib.util.find_spec("vqclip_nb") is None:
     get_ipython().run_line_magic("pip", f'install -q "vqclip_nb[train] @ {source}"')
 
 # %% tags=["parameters"]
-DATA = "emoji/data"  # where the rendered sets go, 600 MB
+DATA = "emoji/data"  # where the rendered sets go, 800 MB
 OUT = "emoji/run"  # checkpoints, logs and weights
 CLIP_STEPS, CLIP_BATCH = 240, 160  # what ships took 16,500
 ADV_EPS = 0  # what ships: 2.5, which pays only after hours
