@@ -250,6 +250,20 @@ def test_an_attribute_may_be_a_style_that_only_the_library_has(library):
         assert start.drawings[0].style == style
 
 
+def test_what_has_no_silhouette_of_its_own_is_blackened(library):
+    start = library.find("a silhouette of a bicycle")
+    assert start.drawings[0].style == "noto"
+    drawn = start.picture.amax(1) < 0.5
+    assert drawn.float().mean() > 0.05 and start.picture.amax(1)[drawn].quantile(0.5) < 0.3
+    grey = start.picture.amax(1) - start.picture.amin(1)
+    assert grey.max() < 0.1  # no colour is left
+    dark = library.find("a silhouette of a bicycle on a black background").picture
+    assert dark.amax() > 0.9
+    mixed = library.find("a silhouette of a bicycle next to a fox")
+    assert len({d.style for d in mixed.drawings} - {"silhouette"}) == 1
+    assert (mixed.picture.amax(1) - mixed.picture.amin(1)).max() < 0.2
+
+
 def test_words_of_a_style_choose_a_drawing_of_it(library):
     for style, words in library.styles.items():
         for said in words:

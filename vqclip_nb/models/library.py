@@ -24,7 +24,8 @@ SCALE = 0.85  # of a drawing's own square, on the white square whose codes are k
 RARER = ("colourful", "simple", "comic", "line", "silhouette")  # where the usual styles have none
 PREFERRED = ("noto", "3d", "sticker", "flat", *RARER)  # styles, where a prompt names none
 SMALL = ("flat", "3d", "sticker", "noto", *RARER)  # the same, where things have half a picture each
-BLACK = ("line", "silhouette")  # styles whose drawings are white where the background is dark
+SILHOUETTE, INK = "silhouette", 0.05  # and its grey
+BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
 EASIER = {"cat": "sticker"}  # things that another style makes easier to name
 MEANT = {"moon": "crescent moon"}  # of several drawings with one name, the one that is meant
 
@@ -188,17 +189,24 @@ class Library:
         said: dict[str, str] | None = None,
         fill: bool = False,
     ) -> Start:
-        """A start from chosen drawings, one for each thing of the scene."""
+        """A start from chosen drawings, one for each thing of the scene; where that asks for
+        silhouettes, drawings of other styles are blackened."""
         plain = replace(scene, style="") == Scene((Thing(scene.things[0].name),))
         side = self._side * self.vqgan.downsample_factor
-        if plain and (height, width) == (side, side):  # stored as it is
+        black = scene.style == SILHOUETTE
+        own = all(d.style == SILHOUETTE for d in drawings) if black else True
+        if plain and own and (height, width) == (side, side):  # stored as it is
             codes = self.codes[drawings[0].index][None]
             return Start(self._decoded(codes), scene, tuple(drawings), said or {}, codes)
+        layers = [self.layer(drawing) for drawing in drawings]
+        for i, (layer, drawing) in enumerate(zip(layers, drawings, strict=True)):
+            if black and drawing.style != SILHOUETTE:
+                layers[i] = torch.cat([INK * layer[3:].expand(3, -1, -1), layer[3:]])
         picture = compose(
-            [self.layer(drawing) for drawing in drawings],
+            layers,
             scene,
             (height, width),
-            lines=[drawing.style in BLACK for drawing in drawings],
+            lines=[black or drawing.style in BLACK for drawing in drawings],
             fill=fill,
         )
         return Start(picture, scene, tuple(drawings), said or {})
