@@ -193,20 +193,21 @@ class Library:
         silhouettes, drawings of other styles are blackened."""
         plain = replace(scene, style="") == Scene((Thing(scene.things[0].name),))
         side = self._side * self.vqgan.downsample_factor
-        black = scene.style == SILHOUETTE
-        own = all(d.style == SILHOUETTE for d in drawings) if black else True
-        if plain and own and (height, width) == (side, side):  # stored as it is
+        asked = scene.style == SILHOUETTE
+        blackened = [asked and drawing.style != SILHOUETTE for drawing in drawings]
+        if plain and not any(blackened) and (height, width) == (side, side):  # stored as it is
             codes = self.codes[drawings[0].index][None]
             return Start(self._decoded(codes), scene, tuple(drawings), said or {}, codes)
         layers = [self.layer(drawing) for drawing in drawings]
-        for i, (layer, drawing) in enumerate(zip(layers, drawings, strict=True)):
-            if black and drawing.style != SILHOUETTE:
-                layers[i] = torch.cat([INK * layer[3:].expand(3, -1, -1), layer[3:]])
+        layers = [
+            torch.cat([INK * layer[3:].expand(3, -1, -1), layer[3:]]) if black else layer
+            for layer, black in zip(layers, blackened, strict=True)
+        ]
         picture = compose(
             layers,
             scene,
             (height, width),
-            lines=[black or drawing.style in BLACK for drawing in drawings],
+            lines=[asked or drawing.style in BLACK for drawing in drawings],
             fill=fill,
         )
         return Start(picture, scene, tuple(drawings), said or {})
