@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from vqclip_nb.emoji import data, export, train_clip, train_vqgan
+from vqclip_nb.emoji import data, export, train_clip, train_decoder, train_vqgan
 from vqclip_nb.emoji.augmentations import only_shape_counts, pgd_step
 from vqclip_nb.emoji.captions import article
 from vqclip_nb.emoji.evaluate import reconstruction
@@ -21,6 +21,7 @@ from vqclip_nb.emoji.options import Options, parse
 from vqclip_nb.emoji.scenes import Scenes
 from vqclip_nb.emoji.sets import COLOURS, STYLES, merged_name
 from vqclip_nb.emoji.train_clip import ClipOptions, clip_losses
+from vqclip_nb.emoji.train_decoder import DecoderOptions
 from vqclip_nb.emoji.train_vqgan import VqganOptions
 from vqclip_nb.latents import noise
 from vqclip_nb.models.clip import build_clip
@@ -180,14 +181,16 @@ def test_negatives_are_painted_by_the_vqgan_they_are_given(sprites, guide):
     [
         (train_clip.train_clip, ClipOptions(adv_eps=1.0, generated=2, **TOY)),
         (train_vqgan.train_vqgan, VqganOptions(gan_from=1, codes_from=0, **TOY)),
+        (train_decoder.train_decoder, DecoderOptions(gan_from=1, **TOY)),
     ],
-    ids=["clip", "vqgan"],
+    ids=["clip", "vqgan", "decoder"],
 )
 def test_an_interrupted_training_that_goes_on_equals_one_that_was_not(
     sprites, tmp_path, monkeypatch, train, options
 ):
     few = partial(reconstruction, count=20)
-    monkeypatch.setattr(train_vqgan, "reconstruction", few)
+    for module in (train_vqgan, train_decoder):
+        monkeypatch.setattr(module, "reconstruction", few)
 
     def at(folder):
         return dataclasses.replace(options, data=sprites, out=tmp_path / folder)
@@ -275,3 +278,12 @@ def test_vqgan_trains_and_its_tensors_load(sprites, tmp_path, monkeypatch):
     z = network.encode(torch.rand(1, 3, 32, 48))
     assert network.decode(network.quantize(z)).shape == (1, 3, 32, 48)
     assert network.codebook.weight.std() == pytest.approx(0.5, rel=0.02)
+
+
+def test_a_decoder_that_goes_on_leaves_the_codes_as_they_are(sprites, tmp_path, monkeypatch):
+    monkeypatch.setattr(train_decoder, "reconstruction", partial(reconstruction, count=20))
+    finish(train_decoder.train_decoder(DecoderOptions(data=sprites, out=tmp_path, **TOY)))
+    before, after = (load_file(d / "vqgan.safetensors") for d in (EMOJI, tmp_path))
+    moved = {k for k, v in before.items() if not torch.equal(v, after[k])}
+    assert before.keys() == after.keys()
+    assert moved and all(k.startswith(("decoder.", "post_quant_conv.")) for k in moved)
