@@ -10,7 +10,13 @@ from PIL import Image, ImageDraw
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from vqclip_nb.emoji.train_classifier import ClassifierOptions, train_classifier
+from vqclip_nb.emoji.train_classifier import (
+    ClassifierOptions,
+    CodedThings,
+    begin,
+    train_classifier,
+)
+from vqclip_nb.emoji.scenes import Scenes
 from vqclip_nb.emoji.train_styles import StyleOptions, train_styles
 from vqclip_nb.experiments.scores import concepts
 from vqclip_nb.models.classifier import (
@@ -94,6 +100,24 @@ def test_an_interrupted_training_goes_on_and_its_weights_judge(sprites, tmp_path
     judge = build_shape_judge(load_file(file), names, torch.device("cpu"), "abc")
     assert judge.hashes == {"classifier": "abc"} and len(names) == 11
     assert judge.probabilities(picture).sum() == pytest.approx(1, abs=1e-4)
+    further = Classifier(12).eval()
+    begin(further, file)
+    with torch.no_grad():
+        x = torch.rand(2, 3, 96, 96)
+        assert torch.equal(further(x), judge.classifier(x))
+    begin(Classifier(3, stages=5), file)  # another head, fewer layers: what is alike is taken
+
+
+def test_things_that_were_small_when_they_were_coded_are_shown_as_large(sprites):
+    scenes, vqgan = Scenes(sprites), load_pair("emoji", device="cpu").vqgan
+    covered = []
+    for near in (1, 3):
+        asked = dict(flat=0, scale=(1.0, 1.0), nearest=near, noise=0)
+        coded = CodedThings(scenes, vqgan, 24, pairs=scenes.pairs, **asked)
+        coded.fill(torch.Generator().manual_seed(2))
+        x = coded.pictures.float()
+        covered.append((x - x[:, :, :2, :2].mean((2, 3), keepdim=True)).abs().mean().item())
+    assert covered[1] == pytest.approx(covered[0], rel=0.35)
 
 
 def test_the_one_that_ships_names_plain_shapes():

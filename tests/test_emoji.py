@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from vqclip_nb.emoji import data, export, train_clip, train_decoder, train_vqgan
 from vqclip_nb.emoji.augmentations import only_shape_counts, pgd_step
 from vqclip_nb.emoji.captions import article
 from vqclip_nb.emoji.evaluate import reconstruction
 from vqclip_nb.emoji.negatives import GeneratedNegatives
-from vqclip_nb.emoji.networks import CONFIG, new_clip, text_features
+from vqclip_nb.emoji.networks import CONFIG, VQGAN_METADATA, new_clip, text_features
 from vqclip_nb.emoji.options import Options, parse
 from vqclip_nb.emoji.scenes import Scenes
 from vqclip_nb.emoji.sets import COLOURS, STYLES, merged_name
@@ -28,6 +28,7 @@ from vqclip_nb.models.clip import build_clip
 from vqclip_nb.models.fast import encode_image
 from vqclip_nb.models.pair import EMOJI
 from vqclip_nb.models.vqgan import VQGAN
+from vqclip_nb.weights import read_checked
 
 TOY = dict(steps=4, every=2, batch=6, device="cpu")
 
@@ -287,3 +288,20 @@ def test_a_decoder_that_goes_on_leaves_the_codes_as_they_are(sprites, tmp_path, 
     moved = {k for k, v in before.items() if not torch.equal(v, after[k])}
     assert before.keys() == after.keys()
     assert moved and all(k.startswith(("decoder.", "post_quant_conv.")) for k in moved)
+    package = tmp_path / "package"
+    package.mkdir()
+    for kept in ("vqgan", "library", "prior"):
+        for end in ("safetensors", "sha256"):
+            shutil.copy(EMOJI / f"{kept}.{end}", package)
+    export.export_weights(sprites, tmp_path, package)
+    digest = read_checked(package / "vqgan.safetensors")[2]
+    library, said, _ = read_checked(package / "library.safetensors")
+    assert said["vqgan"] == digest
+    assert json.loads(read_checked(package / "prior.safetensors")[1]["hashes"])["vqgan"] == digest
+    shipped = read_checked(EMOJI / "library.safetensors")[0]
+    assert all(torch.equal(library[k], v) for k, v in shipped.items())
+    # and one that gives other codes leaves them alone
+    after["quantize.embedding.weight"] *= 2
+    save_file(after, tmp_path / "vqgan.safetensors", VQGAN_METADATA)
+    export.export_weights(sprites, tmp_path, package)
+    assert read_checked(package / "library.safetensors")[1]["vqgan"] == digest

@@ -19,7 +19,7 @@ from torchvision.transforms.functional import normalize
 
 from ..models.clip import CLIP_MEAN, CLIP_STD, build_clip, import_clip
 from ..models.pair import EMOJI
-from ..weights import write_state
+from ..weights import read_checked, write_state
 from .captions import article
 from .networks import CONTEXT, VQGAN_METADATA, vocabulary
 from .scenes import Scenes
@@ -62,10 +62,29 @@ def metadata_of(name: str, source: Path, scenes: Scenes) -> dict[str, str]:
         return file.metadata() or {}
 
 
+def follow(folder: Path, before: str, after: str) -> None:
+    """Library and prior of the VQGAN with the hash `before` become those of `after`, which has the
+    same codes: their tensors stay, their metadata name it."""
+    for name in ("library", "prior"):
+        path = folder / f"{name}.safetensors"
+        if path.exists():
+            state, metadata, _ = read_checked(path)
+            told = {key: value.replace(before, after) for key, value in metadata.items()}
+            write_state(path, state, told)
+
+
+def same_codes(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    """Whether two VQGANs give every picture the same codes: encoder and codebook are equal."""
+    read = ("encoder.", "quant_conv.", "quantize.")
+    one, other = ({k: v for k, v in s.items() if k.startswith(read)} for s in (one, other))
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
 def export_weights(data: Path, out: Path, folder: Path = EMOJI) -> list[Path]:
     """Copy the weights of every network that `out` holds into `folder`; returns what was written.
 
-    Both CLIPs are centred on the way. FileNotFoundError if there are none.
+    Both CLIPs are centred on the way. A VQGAN whose codes are those of the one that was there keeps
+    its library and prior; of another, they must be made anew. FileNotFoundError if there are none.
     """
     scenes, written = Scenes(data, size=64), []
     sources = {name: out / f"{name}.safetensors" for name in SHIPPED}
@@ -78,8 +97,15 @@ def export_weights(data: Path, out: Path, folder: Path = EMOJI) -> list[Path]:
             state = load_file(source)
             if name in CLIPS:
                 center_encodings(state, scenes)
-            write_state(folder / source.name, state, metadata_of(name, source, scenes))
-            written.append(folder / source.name)
+            target = folder / source.name
+            before = read_checked(target) if target.exists() else None
+            digest = write_state(target, state, metadata_of(name, source, scenes))
+            if name == "vqgan" and before:
+                if same_codes(before[0], state):
+                    follow(folder, before[2], digest)
+                else:
+                    log.warning("other codes: build the library and train the prior anew")
+            written.append(target)
             log.info("%s: %.1f MB", written[-1], written[-1].stat().st_size / 1e6)
     return written
 

@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import nn
+from torchvision.transforms.functional import center_crop
 
 from ..models.classifier import SIZE, Classifier
 from ..models.loading import load_pair
@@ -41,6 +43,7 @@ class ClassifierOptions(Options):
     lr: float = option(5e-4, "highest learning rate")
     paintings: Path | None = option(None, "what `paintings` wrote; left out: no such class")
     imagenet: Path | None = option(None, "EfficientNet-Lite0's weights; left out: begin at random")
+    start: Path | None = option(None, "a classifier's weights to go on from")
     coded: int = option(1200, "pictures through the VQGAN's codes that are kept at a time")
 
 
@@ -68,7 +71,9 @@ class CodedThings:
 
     Half have noise on their latents before the codes are chosen: what a loop leaves behind.
     pictures (count, 3, 128, 128) uint8; rows (count, 2): style and concept of each, drawn from
-    `pairs`. noise: its spread. asked: what `things` is asked for.
+    `pairs`. noise: its spread. scale: of a thing. nearest: how near a look at the pictures may be;
+    at 2 some things were half as large when they were coded, as in a scene of several. asked: what
+    `things` is asked for besides.
     """
 
     def __init__(
@@ -79,10 +84,12 @@ class CodedThings:
         *,
         pairs: torch.Tensor,
         noise: float = 0.35,
+        scale: tuple[float, float] = (0.5, 1.1),
+        nearest: float = 1.0,
         **asked: Any,
     ) -> None:
         self.scenes, self.vqgan, self.pairs = scenes, vqgan, pairs
-        self.noise, self.asked = noise, asked
+        self.noise, self.scale, self.nearest, self.asked = noise, scale, nearest, asked
         self.pictures = torch.zeros(count, 3, 128, 128, dtype=torch.uint8)
         self.rows = torch.zeros(count, 2, dtype=torch.long)
         self.next = 0
@@ -94,11 +101,14 @@ class CodedThings:
     @torch.no_grad()
     def renew(self, count: int, generator: torch.Generator) -> None:
         rows = self.pairs[torch.randint(len(self.pairs), (count,), generator=generator)]
-        x = things(self.scenes, rows, 128, generator, **self.asked)
+        near = float(torch.empty(()).uniform_(1, self.nearest, generator=generator))
+        scale = (self.scale[0] / near, self.scale[1] / near)
+        x = things(self.scenes, rows, 128, generator, scale=scale, **self.asked)
         with autocast():
             z = self.vqgan.encode(x.contiguous(memory_format=torch.channels_last)).float()
             noise = torch.randn(z.shape, generator=generator) * chance(count, 0.5, generator)
             y = self.vqgan.synthesize(z + self.noise * noise).float()
+        y = F.interpolate(center_crop(y, round(128 / near)), (128, 128), mode="bilinear")
         places = torch.arange(self.next, self.next + count) % len(self.pictures)
         self.pictures[places] = (y * 255).round().byte()
         self.rows[places] = rows
@@ -120,6 +130,13 @@ def shaken(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Finished pictures, uint8, as (n, 3, SIZE, SIZE) in [0, 1], a little turned and moved."""
     x = pictures.float() / 255
     return affine(x, SIZE, generator, scale=(0.85, 1.1), degrees=6, shift=0.05, padding="border")
+
+
+def begin(model: Classifier, start: Path) -> None:
+    """Take over what a finished classifier's file has in the same shape."""
+    own, theirs = model.state_dict(), load_file(start)
+    shared = {k: v for k, v in theirs.items() if k in own and own[k].shape == v.shape}
+    model.load_state_dict(shared, strict=False)
 
 
 def weights(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -194,8 +211,10 @@ def train_classifier(options: ClassifierOptions) -> Iterator[Trainer]:
     if options.imagenet:
         state = torch.load(options.imagenet, map_location="cpu", weights_only=True)
         model.start_from_imagenet(state)
+    if options.start:
+        begin(model, options.start)
     model = model.to(options.device, memory_format=torch.channels_last)
-    coded = CodedThings(scenes, vqgan, options.coded, pairs=scenes.pairs)
+    coded = CodedThings(scenes, vqgan, options.coded, pairs=scenes.pairs, nearest=2)
     trainer = Trainer("shapes", model, options, weight_decay=0.05, parts={"coded": coded})
     if trainer.step == 0:
         coded.fill(trainer.generator)

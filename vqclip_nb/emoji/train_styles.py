@@ -17,14 +17,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 
 from ..models.classifier import SIZE, STYLE_STAGES, Classifier
 from ..models.loading import load_pair
 from .options import Options, option, parse
 from .scenes import Scenes
 from .sets import DRAWN, TRAINED
-from .train_classifier import CodedThings, logits_of, weights
+from .train_classifier import CodedThings, begin, logits_of, weights
 from .trainer import Trainer, autocast
 
 HELD_BACK = 20  # one of so many things is not trained on
@@ -39,13 +38,6 @@ class StyleOptions(Options):
     lr: float = option(5e-4, "highest learning rate")
     start: Path | None = option(None, "the judge of shapes' weights; left out: begin at random")
     coded: int = option(2400, "pictures through the VQGAN's codes that are kept at a time")
-
-
-def begin(model: Classifier, start: Path) -> None:
-    """Take over the layers that the judge of shapes has too, all but the head."""
-    theirs, own = load_file(start), model.state_dict()
-    shared = {k: v.float() for k, v in theirs.items() if k in own and not k.startswith("head.")}
-    model.load_state_dict({**own, **shared})
 
 
 def measure(model: Classifier, unseen: CodedThings) -> dict[str, float]:

@@ -73,19 +73,17 @@ class Discriminator:
         self.network = NLayerDiscriminator(input_nc=3, ndf=24, n_layers=2).to(device)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=2e-4, betas=(0.5, 0.9))
 
-    def step(self, real: torch.Tensor, fake: torch.Tensor) -> float:
-        """Learn to tell real pictures from reconstructions; returns the hinge loss."""
+    def step(self, real: torch.Tensor, fake: torch.Tensor) -> tuple[torch.Tensor, float]:
+        """Learn to tell real pictures from reconstructions. Returns what the generator is to lower,
+        and the hinge loss."""
         with autocast(real.device):
             real_logits, fake_logits = self.network(real), self.network(fake.detach())
         d_loss = F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean()
         self.optimizer.zero_grad()
         d_loss.backward()
         self.optimizer.step()
-        return d_loss.item()
-
-    def generator_loss(self, fake: torch.Tensor) -> torch.Tensor:
         with autocast(fake.device):
-            return -self.network(fake).mean()
+            return -self.network(fake).mean(), d_loss.item()
 
     def state_dict(self) -> dict[str, dict]:
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
@@ -118,8 +116,8 @@ def train_vqgan(options: VqganOptions) -> Iterator[Trainer]:
             loss = loss + options.perceptual * perceptual
             figures["perceptual"] = perceptual.item()
         if trainer.step >= options.gan_from:
-            figures["d_loss"] = discriminator.step(x, y)
-            loss = loss + options.gan * discriminator.generator_loss(y)
+            fooled, figures["d_loss"] = discriminator.step(x, y)
+            loss = loss + options.gan * fooled
         trainer.optimizer_step(loss, **figures)
         if trainer.due:
             average, coded = trainer.average.module, trainer.step > options.codes_from
