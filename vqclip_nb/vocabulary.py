@@ -16,6 +16,13 @@ SMALL_WORDS = frozenset(
     "a an the of in on at to and or with by for from is are it its this that some".split()
 )
 WORD = re.compile(r"\w[\w'’-]*")
+IRREGULAR = {
+    "men": "man",
+    "children": "child",
+    "people": "person",
+    "feet": "foot",
+    "teeth": "tooth",
+}
 LONGEST = 3  # words of a phrase in the table
 ALIKE = 0.87  # of 1: how alike a misspelt word is to the one it was meant to be
 
@@ -119,6 +126,9 @@ class Vocabulary:
 
 def singulars(word: str) -> Iterator[str]:
     """What a word or phrase may be the plural of, likeliest first."""
+    for end, instead in IRREGULAR.items():
+        if word.endswith(end):
+            yield word.removesuffix(end) + instead
     for end, instead in (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("s", ""), ("es", "")):
         if word.endswith(end) and len(word) > len(end) + 1 and not word.endswith("ss"):
             yield word.removesuffix(end) + instead

@@ -36,23 +36,24 @@ from ..settings import Settings
 from ..vocabulary import singulars
 from .captions import article
 from .measure import EVERYDAY, ceiling, dressed
-from .sets import COLOURS, STYLES, TRAINED, silhouettes
+from .sets import COLOURS, STYLES, TRAINED, people_and_signs, silhouettes
 
-KINDS = ("single", "silhouettes", "dressed", "scenes", "everyday")
+KINDS = ("single", "silhouettes", "people", "dressed", "scenes", "everyday")
 LINKS = ("next to", "above", "below", "on", "in", "and")
 
 
 def prompts(kind: str, count: int, seed: int) -> list[str]:
-    """`count` prompts drawn afresh: single things, things that only a silhouette shows, things with
-    style and background, two things in a relation; or the twenty that people really type."""
+    """`count` prompts drawn afresh: single things, things that only a silhouette shows, people and
+    signs, things with style and background, two things in a relation; or the twenty that people
+    really type."""
     if kind == "everyday":
         return re.split(r", |\n", EVERYDAY.strip())
     if kind not in KINDS:
         raise ValueError(f"kind {kind!r} is not known: choose one of {', '.join(KINDS)}")
     rng = np.random.default_rng(seed)
     things = [str(t) for t in rng.permutation(concepts())]
-    if kind == "silhouettes":
-        return [article(str(t)) for t in rng.permutation(list(silhouettes()))[:count]]
+    if unread := {"silhouettes": silhouettes, "people": people_and_signs}.get(kind):
+        return [article(str(t)) for t in rng.permutation(list(unread()))[:count]]
     if kind == "single":
         return things[:count]
     if kind == "scenes":

@@ -1,6 +1,10 @@
 """The drawings as the VQGAN's code numbers, with their masks: library.safetensors.
 
-python -m vqclip_nb.emoji.build_library DATA     # what vqclip_nb.emoji.data wrote; about a minute
+    python -m vqclip_nb.emoji.build_library DATA         # what vqclip_nb.emoji.data wrote
+    python -m vqclip_nb.emoji.build_library DATA --anew  # about a minute
+
+A library that is there already keeps its drawings, their order and their codes, bit for bit; only
+what it lacks is added behind them. --anew makes all of them again, as a VQGAN of other codes needs.
 """
 
 from __future__ import annotations
@@ -15,10 +19,10 @@ from tqdm.auto import tqdm
 
 from ..models.library import SCALE
 from ..models.loading import load_pair
-from ..models.packing import MASK, pack_bits, pack_masks
+from ..models.packing import MASK, pack_bits, pack_masks, unpack_bits, unpack_masks
 from ..models.pair import EMOJI, Pair
 from ..models.vqgan import VQGAN
-from ..weights import write_state
+from ..weights import read_checked, write_state
 from .scenes import Scenes
 from .sets import DRAWN, STYLES, merged_name
 
@@ -39,17 +43,33 @@ def encoded(vqgan: VQGAN, sprites: torch.Tensor) -> tuple[torch.Tensor, torch.Te
     return codes, F.adaptive_avg_pool2d(alpha, MASK)[:, 0]
 
 
-def build(vqgan: VQGAN, scenes: Scenes, *, batch: int = 32) -> dict[str, torch.Tensor]:
-    """Tensors of the library: packed codes and masks, and which style and concept each one is."""
-    codes, masks = [], []
-    for some in tqdm(scenes.pairs.split(batch), desc="drawings"):
+def build(
+    vqgan: VQGAN,
+    scenes: Scenes,
+    before: dict[str, torch.Tensor] | None = None,
+    *,
+    batch: int = 32,
+) -> dict[str, torch.Tensor]:
+    """Tensors of the library: packed codes and masks, and which style and concept each one is.
+    `before`: those of one whose drawings stay as they are."""
+    n_embed, side = vqgan.codebook.num_embeddings, scenes.size // vqgan.downsample_factor
+    codes, masks, drawn = [], [], torch.zeros(0, 2, dtype=torch.long)
+    if before is not None:
+        drawn = before["drawings"].long()
+        codes.append(
+            unpack_bits(before["codes"], n_embed)[: len(drawn) * side**2].view(-1, side, side)
+        )
+        masks.append(unpack_masks(before["masks"]))
+    held = {tuple(pair) for pair in drawn.tolist()}
+    new = scenes.pairs[[tuple(pair) not in held for pair in scenes.pairs.tolist()]]
+    for some in tqdm(new.split(batch) if len(new) else (), desc="drawings"):
         of_batch = encoded(vqgan, scenes.sprites[some[:, 0], some[:, 1]])
         codes.append(of_batch[0])
         masks.append(of_batch[1])
     return {
-        "codes": pack_bits(torch.cat(codes), vqgan.codebook.num_embeddings),
+        "codes": pack_bits(torch.cat(codes), n_embed),
         "masks": pack_masks(torch.cat(masks)),
-        "drawings": scenes.pairs.short(),
+        "drawings": torch.cat([drawn, new]).short(),
     }
 
 
@@ -59,7 +79,12 @@ def facts(scenes: Scenes, data: Path) -> dict[str, object]:
     return {
         "styles": {name: STYLES[name].words for name in DRAWN},
         "concepts": [
-            {"label": c["label"], "name": merged_name(c["label"]), "tags": tags}
+            {
+                "label": c["label"],
+                "name": merged_name(c["label"]),
+                "also": c.get("also", []),
+                "tags": tags,
+            }
             for c, tags in zip(order, scenes.synonyms, strict=True)
         ],
     }
@@ -81,11 +106,16 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, default=EMOJI / "library.safetensors")
+    parser.add_argument("--anew", action="store_true", help="keep nothing of the one that is there")
     args = parser.parse_args(argv)
-    pair, scenes = load_pair("emoji", device="cpu"), Scenes(args.data, styles=DRAWN)
+    pair, scenes = load_pair("emoji", device="cpu"), Scenes(args.data, styles=DRAWN, unread=True)
     told = metadata(pair, scenes, facts(scenes, args.data))
-    write_state(args.out, build(pair.vqgan, scenes), told)
-    print(f"{args.out}: {len(scenes.pairs)} drawings, {args.out.stat().st_size / 1e6:.1f} MB")
+    before = None if args.anew or not args.out.exists() else read_checked(args.out)
+    if before and before[1]["vqgan"] != told["vqgan"]:
+        parser.error(f"{args.out} belongs to another VQGAN: give --anew")
+    state = build(pair.vqgan, scenes, before[0] if before else None)
+    write_state(args.out, state, told)
+    print(f"{args.out}: {len(state['drawings'])} drawings, {args.out.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from ..models.pair import EMOJI
 from ..models.scene import COLOURS, COUNTS, RELATIONS, SIZES
 from ..vocabulary import SMALL_WORDS, Vocabulary, singulars
 from .minilm import MiniLM
-from .sets import NO_EMOJI, merged_name, silhouettes
+from .sets import UNREAD, merged_name, people_and_signs, silhouettes
 from .wordnet import WordNet
 
 SENSES = (1.0, 0.85)  # how much a noun's first and second meaning count
@@ -104,7 +104,7 @@ def insults(wordnet: WordNet, word: str) -> bool:
 
 def read_things(data: Path, minilm: MiniLM, wordnet: WordNet) -> Things:
     concepts = json.loads((data / "concepts.json").read_text(encoding="utf8"))
-    concepts = [c for c in concepts if c["group"] != NO_EMOJI]  # CLIP reads the others only
+    concepts = [c for c in concepts if c["group"] != UNREAD]
     told = [", ".join([c["label"], *c["tags"]]) for c in concepts]
     label, all_told = minilm([c["label"] for c in concepts]), minilm(told)
     senses: list[str | None] = []
@@ -216,7 +216,9 @@ def main(argv: list[str] | None = None) -> None:
     things = read_things(args.data, minilm, wordnet)
     given, phrases = by_hand(EMOJI / "words_by_hand.txt")
     tags = {t.lower() for tags in things.tags for t in tags if t.lower() in wordnet.nouns}
-    unread = silhouettes()  # drawn, and read by CLIP as what is nearest
+    unread = {*silhouettes()}  # drawn, and read by CLIP as what is nearest
+    for name, emoji in people_and_signs().items():
+        unread |= {name, *emoji.also}
     words = [
         w
         for w in dict.fromkeys([*nouns(wordnet, minilm), *sorted(tags)])

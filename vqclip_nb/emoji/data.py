@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .sets import HELD_OUT, NO_EMOJI, STYLES, UNLIKE, silhouettes
+from .sets import HELD_OUT, STYLES, UNLIKE, UNREAD, people_and_signs, silhouettes
 
 log = logging.getLogger(__name__)
 # emojibase: faces, animals and nature, food, travel, activities, objects
@@ -93,7 +93,7 @@ def _documents(folder: Path, name: str, emoji: list[dict]) -> dict[int, str]:
     aliases = {a: v["parent"] for a, v in sheet.get("aliases", {}).items()}
     documents = {}
     for place, e in enumerate(emoji):
-        if name == HELD_OUT and e["group"] == NO_EMOJI:  # its names are those it always had
+        if name == HELD_OUT and e["group"] == UNREAD:  # its names are those it always had
             continue
         icon = _icon_name(name, e["label"], e["hexcode"], chars, icons)
         icon = icons.get(aliases.get(icon, icon))
@@ -109,6 +109,18 @@ def _documents(folder: Path, name: str, emoji: list[dict]) -> dict[int, str]:
             f'viewBox="{x} {y} {side} {side}">{body}</svg>'
         )
     return documents
+
+
+def _unread(every: list[dict]) -> list[dict]:
+    """What the library alone shows: what has a silhouette, then the other people and signs."""
+    codes = {e["label"]: e["hexcode"] for e in every}
+    emoji = people_and_signs()
+    found = []
+    for name in dict.fromkeys((*silhouettes(), *emoji)):
+        e = emoji.get(name)
+        code, also = (codes[e.label], e.also) if e else ("", ())
+        found.append({"label": name, "hexcode": code, "group": UNREAD, "also": also})
+    return found
 
 
 def _draw(svg: str, size: int) -> np.ndarray:
@@ -146,8 +158,8 @@ def render(folder: Path, *, size: int = 128) -> None:
     sprites.npy: uint8 (styles, concepts, size, size, 4), RGBA with colour premultiplied by alpha;
     an icon that a set lacks is all zeros.
     """
-    emoji = [e for e in _read(folder, LABELS, "en/data.json") if e.get("group") in GROUPS]
-    emoji += [{"label": name, "hexcode": "", "group": NO_EMOJI} for name in silhouettes()]
+    every = _read(folder, LABELS, "en/data.json")
+    emoji = [e for e in every if e.get("group") in GROUPS] + _unread(every)
     part = folder / f"sprites.{os.getpid()}.part"
     shape = (len(STYLES), len(emoji), size, size, 4)
     sprites = np.lib.format.open_memmap(part, "w+", np.uint8, shape)
@@ -162,9 +174,7 @@ def render(folder: Path, *, size: int = 128) -> None:
                 sprites[row, place] = _shrunk(path, size)
         log.info("%s: %d of %d concepts", name, len(documents), len(emoji))
     sprites.flush()
-    concepts = [
-        {"label": e["label"], "tags": e.get("tags", []), "group": e["group"]} for e in emoji
-    ]
+    concepts = [{k: e.get(k, []) for k in ("label", "group", "tags", "also")} for e in emoji]
     text = json.dumps(concepts, ensure_ascii=False, indent=0)
     (folder / "concepts.json").write_text(text, encoding="utf8")
     part.rename(folder / "sprites.npy")

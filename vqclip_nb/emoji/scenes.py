@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from .captions import CaptionSpec, false_fact, false_style
 from .layouts import COLOUR_NAMES, Layout, choose_background, inverse_affine, relation, rgb
-from .sets import STYLES, TRAINED, merged_name
+from .sets import STYLES, TRAINED, UNREAD, merged_name
 
 
 @dataclass
@@ -32,11 +32,16 @@ class Scenes:
     sprites: (styles, concepts, 4, s, s) uint8, colour premultiplied by alpha. names: the names that
     concepts of these styles are trained under; name_of (concepts,) indexes them, -1 where none of
     the styles has one. pairs: (k, 2), the style and concept of every drawing there is.
-    FileNotFoundError if `folder` holds none.
+    `unread` adds what CLIP never learned. FileNotFoundError if `folder` holds none.
     """
 
     def __init__(
-        self, folder: str | Path, *, size: int = 128, styles: tuple[str, ...] = TRAINED
+        self,
+        folder: str | Path,
+        *,
+        size: int = 128,
+        styles: tuple[str, ...] = TRAINED,
+        unread: bool = False,
     ) -> None:
         folder = Path(folder)
         if not (folder / "sprites.npy").exists():
@@ -50,6 +55,8 @@ class Scenes:
         concepts = json.loads((folder / "concepts.json").read_text(encoding="utf8"))
         self.labels = [c["label"] for c in concepts]
         self.present = self.sprites.flatten(2).amax(-1) > 0  # (styles, concepts)
+        if not unread:
+            self.present[:, [c["group"] == UNREAD for c in concepts]] = False
         shown = [merged_name(label) for label in self.labels]
         some = self.present.any(0).tolist()
         self.names = sorted({name for name, here in zip(shown, some, strict=True) if here})

@@ -9,11 +9,14 @@ from pathlib import Path
 from ..models import scene
 
 HELD_OUT = "fxemoji"
-NO_EMOJI = -1  # group of what only a silhouette shows
+UNREAD = -1  # group of what the library alone shows: the networks never learned it
 SILHOUETTES = Path(__file__).with_name("silhouettes.txt")
+PEOPLE_AND_SIGNS = Path(__file__).with_name("people_and_signs.txt")
 
 # Emoji whose name another silhouette bears, or whose silhouette nobody can name.
-UNLIKE = frozenset(("star-struck", "pig face", "ram", "hole", "volcano", "butter"))
+UNLIKE = frozenset(
+    ("star-struck", "pig face", "ram", "hole", "volcano", "butter", "fairy", "black flag")
+)
 
 
 @dataclass(frozen=True)
@@ -90,3 +93,22 @@ def silhouettes() -> dict[str, str]:
     the file is "name" or "name: icon"."""
     lines = (s.partition(": ") for s in SILHOUETTES.read_text(encoding="utf8").splitlines())
     return {name: icon or name.replace(" ", "-") for name, _, icon in lines}
+
+
+@dataclass(frozen=True)
+class Unread:
+    """An emoji that the library alone shows. label: emojibase's; also: other words for it."""
+
+    label: str
+    also: tuple[str, ...]
+
+
+def people_and_signs() -> dict[str, Unread]:
+    """People, hands, parts of the body, signs and flags by the name that people type. A line of the
+    file is "name: label" or "name: label; word, word"."""
+    found = {}
+    for line in PEOPLE_AND_SIGNS.read_text(encoding="utf8").splitlines():
+        name, _, rest = line.partition(": ")
+        label, _, also = rest.partition("; ")
+        found[name] = Unread(label, tuple(also.split(", ")) if also else ())
+    return found

@@ -169,7 +169,7 @@ def measure(
     taken.
     """
     rows = held_out.pairs
-    truth = held_out.name_of[rows[:, 1]]
+    truth = scenes.name_of[rows[:, 1]]
     logits = logits_of(model, held_out.upright(rows))
     names = len(scenes.names)
     known = torch.zeros(logits.shape[1], dtype=torch.bool)

@@ -99,7 +99,7 @@ def pictures(scenes: Scenes, count: int, rng: np.random.Generator) -> torch.Tens
 
 def train_decoder(options: DecoderOptions) -> Iterator[Trainer]:
     """Reconstruction, perceptual and adversarial training; yields after each measurement."""
-    scenes, taught = Scenes(options.data, styles=DRAWN), Scenes(options.data)
+    scenes, taught = Scenes(options.data, styles=DRAWN, unread=True), Scenes(options.data)
     torch.manual_seed(options.seed)
     finished = load_file(options.start)
     model = VQGAN.from_state(CONFIG, finished).to(options.device, memory_format=torch.channels_last)

@@ -56,7 +56,7 @@ def measure(model: Classifier, unseen: CodedThings) -> dict[str, float]:
 def train_styles(options: StyleOptions) -> Iterator[Trainer]:
     """Cross-entropy over the library's styles; yields after each measurement."""
     torch.manual_seed(options.seed)
-    scenes = Scenes(options.data, styles=DRAWN)
+    scenes = Scenes(options.data, styles=DRAWN, unread=True)
     vqgan = load_pair("emoji", device="cpu").vqgan.to(memory_format=torch.channels_last)
     back = scenes.pairs[:, 1] % HELD_BACK == 0
     asked = dict(noise=0.2, flat=0, scale=(0.7, 1.05))  # nearly as the loop leaves them

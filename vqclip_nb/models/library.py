@@ -62,10 +62,10 @@ class Library:
             self._drawings.setdefault(concept, {})[styles[style]] = drawing
             self.drawings.append(drawing)
         self._named: dict[str, list[int]] = {}  # what concepts are called, labels before tags
-        for key in ("name", "label", "tags"):
+        for key in ("name", "label", "also", "tags"):
             for i in self._drawings:
                 called = self._concepts[i][key]
-                for word in called if key == "tags" else [called]:
+                for word in [called] if isinstance(called, str) else called:
                     # The table knows better than a tag: "table" is one of ping pong.
                     if key == "tags" and (word in SKIPPED or word in vocabulary.nearest):
                         continue
@@ -155,7 +155,8 @@ class Library:
         found: dict[str, None] = {name: None}
         for i in self.named(name)[:1]:
             concept = self._concepts[i]
-            found |= dict.fromkeys([concept["label"], concept["name"], *concept["tags"]])
+            found |= dict.fromkeys([concept["label"], concept["name"]])
+            found |= dict.fromkeys([*concept["also"], *concept["tags"]])
         return list(found)
 
     def choices(self, scene: Scene, thing: int = 0, style: str = "") -> Iterator[Drawing]:
