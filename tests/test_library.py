@@ -107,6 +107,9 @@ def test_a_library_is_built_and_read(sprites, pair, tmp_path):
     assert torch.equal(more["codes"][: len(state["codes"])], state["codes"])
     assert len(more["drawings"]) == 72 == len({*map(tuple, more["drawings"].tolist())})
     assert len(build_library.build(pair.vqgan, wide, more)["drawings"]) == 72
+    now = {"styles": {"new": [], **facts["styles"]}, "concepts": facts["concepts"][::-1]}
+    moved = build_library.renumbered(state["drawings"], facts, now)
+    assert moved[0].tolist() == [1, 11 - int(state["drawings"][0, 1])]
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(WeightsError, match="corrupt"):
         Library.read(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))

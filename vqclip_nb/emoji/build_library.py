@@ -90,6 +90,19 @@ def facts(scenes: Scenes, data: Path) -> dict[str, object]:
     }
 
 
+def renumbered(
+    drawings: torch.Tensor, before: dict[str, object], now: dict[str, object]
+) -> torch.Tensor:
+    """`drawings` (n, 2: style and concept) as numbered by the facts `before`, in the numbers of
+    `now`; KeyError names what is gone."""
+    styles, concepts = list(now["styles"]), [c["label"] for c in now["concepts"]]
+    style = {i: styles.index(name) for i, name in enumerate(before["styles"])}
+    place = {label: i for i, label in enumerate(concepts)}
+    return torch.tensor(
+        [[style[s], place[before["concepts"][c]["label"]]] for s, c in drawings.tolist()]
+    )
+
+
 def metadata(pair: Pair, scenes: Scenes, facts: dict[str, object]) -> dict[str, str]:
     """What `Library` needs to read the tensors, and which VQGAN they belong to."""
     return {
@@ -109,11 +122,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--anew", action="store_true", help="keep nothing of the one that is there")
     args = parser.parse_args(argv)
     pair, scenes = load_pair("emoji", device="cpu"), Scenes(args.data, styles=DRAWN, unread=True)
-    told = metadata(pair, scenes, facts(scenes, args.data))
-    before = None if args.anew or not args.out.exists() else read_checked(args.out)
-    if before and before[1]["vqgan"] != told["vqgan"]:
-        parser.error(f"{args.out} belongs to another VQGAN: give --anew")
-    state = build(pair.vqgan, scenes, before[0] if before else None)
+    known, before = facts(scenes, args.data), None
+    told = metadata(pair, scenes, known)
+    if args.out.exists() and not args.anew:
+        before, said, _ = read_checked(args.out)
+        if said["vqgan"] != told["vqgan"]:
+            parser.error(f"{args.out} belongs to another VQGAN: give --anew")
+        before["drawings"] = renumbered(before["drawings"], json.loads(said["facts"]), known)
+    state = build(pair.vqgan, scenes, before)
     write_state(args.out, state, told)
     print(f"{args.out}: {len(state['drawings'])} drawings, {args.out.stat().st_size / 1e6:.1f} MB")
 
