@@ -26,7 +26,8 @@ PREFERRED = ("noto", "3d", "sticker", "flat", *RARER)  # styles, where a prompt 
 SMALL = ("flat", "3d", "sticker", "noto", *RARER)  # the same, where things have half a picture each
 SILHOUETTE, INK = "silhouette", 0.05  # and its grey
 BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
-EASIER = {"cat": "sticker"}  # things that another style makes easier to name
+EASIER = {"cat": "sticker"}  # things that another style makes easier to name, alone
+BESIDE = {"pineapple": "noto"}  # and beside another thing
 MEANT = {"moon": "crescent moon"}  # of several drawings with one name, the one that is meant
 
 
@@ -164,9 +165,9 @@ class Library:
         else in `style`, then in the usual order of one thing, or of two small ones."""
         for concept in self.named(scene.things[thing].name):
             drawings = self._drawings[concept]
-            easier = EASIER.get(self._concepts[concept]["label"], "")
-            usual = (easier, *PREFERRED) if len(scene.things) == 1 else SMALL
-            order = dict.fromkeys([scene.style or style, *usual, *self.styles])
+            easier, usual = (EASIER, PREFERRED) if len(scene.things) == 1 else (BESIDE, SMALL)
+            first = easier.get(self._concepts[concept]["label"], "")
+            order = dict.fromkeys([scene.style or style, first, *usual, *self.styles])
             yield from (drawings[s] for s in order if s in drawings)
 
     def alternatives(self, start: Start, *, thing: int = 0) -> list[Start]:
