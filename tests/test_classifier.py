@@ -11,12 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from vqclip_nb.emoji.scenes import Scenes
-from vqclip_nb.emoji.train_classifier import (
-    ClassifierOptions,
-    CodedThings,
-    begin,
-    train_classifier,
-)
+from vqclip_nb.emoji.things import CodedThings
+from vqclip_nb.emoji.train_classifier import ClassifierOptions, begin, train_classifier
 from vqclip_nb.emoji.train_styles import StyleOptions, train_styles
 from vqclip_nb.experiments.scores import concepts
 from vqclip_nb.models.classifier import (

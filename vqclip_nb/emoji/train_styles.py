@@ -23,7 +23,8 @@ from ..models.loading import load_pair
 from .options import Options, option, parse
 from .scenes import Scenes
 from .sets import DRAWN, TRAINED
-from .train_classifier import CodedThings, begin, logits_of, weights
+from .things import CodedThings
+from .train_classifier import begin, logits_of, weights
 from .trainer import Trainer, autocast
 
 HELD_BACK = 20  # one of so many things is not trained on
