@@ -16,7 +16,7 @@ from vqclip_nb.emoji.augmentations import only_shape_counts, pgd_step
 from vqclip_nb.emoji.captions import article
 from vqclip_nb.emoji.evaluate import reconstruction
 from vqclip_nb.emoji.negatives import GeneratedNegatives
-from vqclip_nb.emoji.networks import CONFIG, VQGAN_METADATA, new_clip, text_features
+from vqclip_nb.emoji.networks import VQGANS, new_clip, text_features, vqgan_metadata
 from vqclip_nb.emoji.options import Options, parse
 from vqclip_nb.emoji.scenes import Scenes
 from vqclip_nb.emoji.sets import COLOURS, STYLES, merged_name
@@ -164,7 +164,7 @@ def test_a_guide_paints_negatives_and_is_penalised_for_what_it_likes_too_well(sp
 
 def test_negatives_are_painted_by_the_vqgan_they_are_given(sprites, guide):
     torch.manual_seed(0)
-    own = VQGAN(CONFIG).eval().requires_grad_(False)
+    own = VQGAN(VQGANS["f8"]).eval().requires_grad_(False)
     negatives = GeneratedNegatives(Scenes(sprites), own, 2)
     rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
     painted = negatives.step(guide, torch.zeros(256), 2, rng, generator).pictures
@@ -275,7 +275,7 @@ def test_vqgan_trains_and_its_tensors_load(sprites, tmp_path, monkeypatch):
     row = json.loads(open(tmp_path / "vqgan.jsonl").readline())
     assert row["step"] == 2 and row["d_loss"] > 0 and row["psnr"] > 0
     assert len(trainer.curves().axes) == len(row) - 2
-    network = VQGAN.from_state(CONFIG, load_file(tmp_path / "vqgan.safetensors"))
+    network = VQGAN.from_state(VQGANS["f8"], load_file(tmp_path / "vqgan.safetensors"))
     z = network.encode(torch.rand(1, 3, 32, 48))
     assert network.decode(network.quantize(z)).shape == (1, 3, 32, 48)
     assert network.codebook.weight.std() == pytest.approx(0.5, rel=0.02)
@@ -302,6 +302,6 @@ def test_a_decoder_that_goes_on_leaves_the_codes_as_they_are(sprites, tmp_path, 
     assert all(torch.equal(library[k], v) for k, v in shipped.items())
     # and one that gives other codes leaves them alone
     after["quantize.embedding.weight"] *= 2
-    save_file(after, tmp_path / "vqgan.safetensors", VQGAN_METADATA)
+    save_file(after, tmp_path / "vqgan.safetensors", vqgan_metadata(VQGANS["f8"]))
     export.export_weights(sprites, tmp_path, package)
     assert read_checked(package / "library.safetensors")[1]["vqgan"] == digest

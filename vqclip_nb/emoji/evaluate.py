@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .captions import article
-from .networks import CODES, image_features, text_features
+from .networks import image_features, text_features
 from .scenes import Scenes
 from .sets import HELD_OUT
 
@@ -51,17 +51,18 @@ def reconstruction(
     rebuild: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
     scenes: Scenes,
     *,
+    codes: int,
     count: int = 100,
 ) -> dict[str, float]:
-    """PSNR (dB, on [0, 1]) and share of codes in use over `count` scenes no training step sees.
+    """PSNR (dB, on [0, 1]) and share of `codes` in use over `count` scenes that no step sees.
 
     `rebuild` maps pictures in [0, 1] to what comes back and to the codes in between.
     """
     rng, squares, used = np.random.default_rng(10**9), [], set()
     for _ in range(count // 20):
         x = scenes.batch(20, rng).pictures
-        y, codes = rebuild(x)
+        y, indices = rebuild(x)
         squares += (y.cpu() - x).square().flatten(1).mean(1).tolist()
-        used |= set(codes.flatten().tolist())
+        used |= set(indices.flatten().tolist())
     psnr = float(np.mean(-10 * np.log10(np.array(squares) + 1e-10)))
-    return {"psnr": psnr, "codes": len(used) / CODES}
+    return {"psnr": psnr, "codes": len(used) / codes}

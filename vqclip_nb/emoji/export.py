@@ -21,7 +21,7 @@ from ..models.clip import CLIP_MEAN, CLIP_STD, build_clip, import_clip
 from ..models.pair import EMOJI
 from ..weights import read_checked, write_state
 from .captions import article
-from .networks import CONTEXT, VQGAN_METADATA, vocabulary
+from .networks import CONTEXT, vocabulary
 from .scenes import Scenes
 
 log = logging.getLogger(__name__)
@@ -51,14 +51,12 @@ def center_encodings(state: dict[str, torch.Tensor], scenes: Scenes, *, count: i
 
 def metadata_of(name: str, source: Path, scenes: Scenes) -> dict[str, str]:
     """What is written beside the tensors of one of the networks."""
-    if name == "vqgan":
-        return VQGAN_METADATA
     if name == "clip":
         words = {w for v in vocabulary(scenes) for w in re.findall(r"[\w'’-]+", v.lower())}
         # The training pictures have plain backgrounds; left free, the pair fills them with patches.
         facts = {"words": sorted(words), "ground": "on a white background", "dropout": 0.2}
         return {"facts": json.dumps(facts, ensure_ascii=False)}
-    with safe_open(source, "pt") as file:  # the classifiers' names, the prior's configuration
+    with safe_open(source, "pt") as file:  # names or configuration, from its training
         return file.metadata() or {}
 
 

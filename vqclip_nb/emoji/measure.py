@@ -174,7 +174,9 @@ def measure_reading(data: Path) -> dict[str, float]:
     figures = zero_shot_accuracy(pair.clip.model, data)
     judged = zero_shot_accuracy(load_judge("emoji", device="cpu").model, data)
     figures |= {f"judge {k}": v for k, v in judged.items()}
-    return figures | reconstruction(rebuild, Scenes(data), count=500)
+    return figures | reconstruction(
+        rebuild, Scenes(data), codes=len(pair.vqgan.codebook.weight), count=500
+    )
 
 
 def main(argv: list[str] | None = None) -> None:

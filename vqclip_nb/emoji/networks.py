@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,21 +22,29 @@ SHAPES = {  # of clip.model.CLIP with a ResNet; text heads follow from the text 
     "clip": dict(embed_dim=256, layers=(1, 1, 1, 1), width=32, text_width=128, text_layers=2),
     "judge": dict(embed_dim=192, layers=(1, 2, 1, 1), width=24, text_width=128, text_layers=1),
 }
-DDCONFIG = dict(
-    ch=64,
-    out_ch=48,
-    ch_mult=(1, 2),
-    num_res_blocks=1,
-    attn_resolutions=[],
-    in_channels=48,
-    resolution=32,
-    z_channels=128,
-    double_z=False,
-    dropout=0.0,
-)
-PATCH_SIZE, EMBED_DIM, CODES = 4, 32, 2048
-CONFIG = {"ddconfig": DDCONFIG, "embed_dim": EMBED_DIM, "n_embed": CODES, "unshuffle": PATCH_SIZE}
-VQGAN_METADATA = {"config": json.dumps(CONFIG), "facts": json.dumps({"size": 128})}
+PATCH_SIZE, EMBED_DIM = 4, 32
+
+
+def _vqgan(codes: int, **ddconfig: Any) -> dict[str, Any]:
+    """taming's configuration of a VQGAN at 128×128, and the pixel blocks that it works on."""
+    sides = dict(resolution=32, in_channels=48, out_ch=48)
+    return {
+        "ddconfig": dict(ch=64, double_z=False, dropout=0.0) | sides | ddconfig,
+        "embed_dim": EMBED_DIM,
+        "n_embed": codes,
+        "unshuffle": PATCH_SIZE,
+    }
+
+
+VQGANS = {  # by the pixels that a cell covers along each side; f8 ships
+    "f8": _vqgan(2048, ch_mult=(1, 2), num_res_blocks=1, attn_resolutions=[], z_channels=128),
+    "f16": _vqgan(1024, ch_mult=(1, 2, 3), num_res_blocks=2, attn_resolutions=[8], z_channels=192),
+}
+
+
+def vqgan_metadata(config: dict[str, Any]) -> dict[str, str]:
+    """What the file of a VQGAN says beside its tensors."""
+    return {"config": json.dumps(config), "facts": json.dumps({"size": 128})}
 
 
 def new_clip(name: str) -> nn.Module:
@@ -110,26 +119,33 @@ def half(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 class Autoencoder(nn.Module):
-    """taming's Encoder and Decoder around a codebook kept by vector-quantize-pytorch."""
+    """taming's Encoder and Decoder around a codebook kept by vector-quantize-pytorch: of f8 by
+    running means, of f16 by SimVQ (Zhu et al. 2024), where one map moves all codes."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: str = "f8") -> None:
         super().__init__()
         from taming.modules.diffusionmodules.model import Decoder, Encoder
-        from vector_quantize_pytorch import VectorQuantize
+        from vector_quantize_pytorch import SimVQ, VectorQuantize
 
+        self.config = VQGANS[shape]
+        ddconfig, codes = self.config["ddconfig"], self.config["n_embed"]
         with contextlib.redirect_stdout(io.StringIO()):  # taming prints its shapes
-            self.encoder, self.decoder = Encoder(**DDCONFIG), Decoder(**DDCONFIG)
-        self.quant_conv = nn.Conv2d(DDCONFIG["z_channels"], EMBED_DIM, 1)
-        self.post_quant_conv = nn.Conv2d(EMBED_DIM, DDCONFIG["z_channels"], 1)
-        self.codebook = VectorQuantize(
-            EMBED_DIM,
-            CODES,
-            kmeans_init=True,
-            decay=0.95,
-            threshold_ema_dead_code=1,
-            accept_image_fmap=True,
-            commitment_weight=0.25,
-        )
+            self.encoder, self.decoder = Encoder(**ddconfig), Decoder(**ddconfig)
+        self.quant_conv = nn.Conv2d(ddconfig["z_channels"], EMBED_DIM, 1)
+        self.post_quant_conv = nn.Conv2d(EMBED_DIM, ddconfig["z_channels"], 1)
+        self.codebook: nn.Module
+        if shape == "f16":
+            self.codebook = SimVQ(EMBED_DIM, codes, channel_first=True, rotation_trick=True)
+        else:
+            self.codebook = VectorQuantize(
+                EMBED_DIM,
+                codes,
+                kmeans_init=True,
+                decay=0.95,
+                threshold_ema_dead_code=1,
+                accept_image_fmap=True,
+                commitment_weight=0.25,
+            )
 
     def forward(
         self, x: torch.Tensor, *, quantize: bool
@@ -153,7 +169,7 @@ class Autoencoder(nn.Module):
 def vqgan_tensors(model: Autoencoder) -> dict[str, torch.Tensor]:
     """Slim form with taming's names; the latent is scaled so that its codes have a spread of .5."""
     state = {k: v for k, v in model.state_dict().items() if not k.startswith("codebook.")}
-    codes = model.codebook.codebook.float()
+    codes = model.codebook.codebook.detach().float()
     scale = 0.5 / codes.std()
     for key in ("quant_conv.weight", "quant_conv.bias"):
         state[key] = state[key] * scale

@@ -54,5 +54,6 @@ def parse(cls: type[T], description: str | None, argv: list[str] | None = None) 
         kinds = get_args(annotations[f.name]) or (annotations[f.name],)  # Path | None: a Path
         words += "" if f.default in ("", None) else f" ({f.default})"
         flag = f"--{f.name.replace('_', '-')}"
-        parser.add_argument(flag, type=kinds[0], default=f.default, help=words)
+        how = {"action": argparse.BooleanOptionalAction} if bool in kinds else {"type": kinds[0]}
+        parser.add_argument(flag, default=f.default, help=words, **how)
     return cls(**vars(parser.parse_args(argv)))
