@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from vqclip_nb.emoji import data, export, train_clip, train_decoder, train_vqgan
@@ -24,6 +25,7 @@ from vqclip_nb.emoji.train_clip import ClipOptions, clip_losses
 from vqclip_nb.emoji.train_decoder import DecoderOptions
 from vqclip_nb.emoji.train_vqgan import VqganOptions
 from vqclip_nb.latents import noise
+from vqclip_nb.models.classifier import Classifier
 from vqclip_nb.models.clip import build_clip
 from vqclip_nb.models.fast import encode_image
 from vqclip_nb.models.pair import EMOJI
@@ -114,6 +116,10 @@ def test_options_make_their_command_line(tmp_path):
         Options(steps=0)
     with pytest.raises(ValueError, match="name='ViT': choose one of clip, judge"):
         ClipOptions(name="ViT")
+    with pytest.raises(ValueError, match="shape='f4': choose one of f8, f16"):
+        VqganOptions(shape="f4")
+    assert parse(VqganOptions, "", ["a", "b", "--compiled"]).compiled
+    assert not parse(VqganOptions, "", ["a", "b", "--no-compiled"]).compiled
 
 
 def test_an_attack_raises_the_loss_and_is_no_longer_than_asked():
@@ -268,15 +274,21 @@ def test_a_loaded_resnet_answers_as_openais_class():
     torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-3)
 
 
-def test_vqgan_trains_and_its_tensors_load(sprites, tmp_path, monkeypatch):
+@pytest.mark.parametrize("shape", VQGANS)
+def test_vqgan_trains_and_its_tensors_load(sprites, tmp_path, monkeypatch, shape):
     monkeypatch.setattr(train_vqgan, "reconstruction", partial(reconstruction, count=20))
+    torch.save(Classifier(1).state_dict(), tmp_path / "imagenet.pth")  # of the same shapes
     options = VqganOptions(data=sprites, out=tmp_path, gan_from=1, codes_from=0, **TOY)
+    options.shape, options.imagenet = shape, tmp_path / "imagenet.pth"
     trainer = finish(train_vqgan.train_vqgan(options))
     row = json.loads(open(tmp_path / "vqgan.jsonl").readline())
-    assert row["step"] == 2 and row["d_loss"] > 0 and row["psnr"] > 0
+    assert row["step"] == 2 and min(row[k] for k in ("d_loss", "perceptual", "psnr")) > 0
     assert len(trainer.curves().axes) == len(row) - 2
-    network = VQGAN.from_state(VQGANS["f8"], load_file(tmp_path / "vqgan.safetensors"))
+    with safe_open(tmp_path / "vqgan.safetensors", "pt") as file:
+        config = json.loads(file.metadata()["config"])
+    network = VQGAN.from_state(config, load_file(tmp_path / "vqgan.safetensors"))
     z = network.encode(torch.rand(1, 3, 32, 48))
+    assert z.shape[2] == 32 // int(shape[1:])
     assert network.decode(network.quantize(z)).shape == (1, 3, 32, 48)
     assert network.codebook.weight.std() == pytest.approx(0.5, rel=0.02)
 

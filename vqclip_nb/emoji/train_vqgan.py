@@ -46,7 +46,7 @@ class VqganOptions(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.shape not in VQGANS:
-            raise ValueError(f"shape={self.shape!r}: choose of {', '.join(VQGANS)}")
+            raise ValueError(f"shape={self.shape!r}: choose one of {', '.join(VQGANS)}")
 
 
 def pictures(scenes: Scenes, count: int, rng: np.random.Generator) -> torch.Tensor:
