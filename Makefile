@@ -17,13 +17,13 @@ studio: venv  ## JupyterLab on the Studio
 	@$(BIN)/python -m vqclip_nb studio --folder notebooks
 
 test: venv-test lint  ## everything but the browser, the slow tests too
-	$(BIN)/python -m pytest -q -m "not browser"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser"
 
 browser: venv-test  ## the Studio in a real Chromium, on JupyterLab and Voila: a few minutes
 	$(BIN)/python -m pytest -q -m browser
 
 quick: venv-test  ## what a minute or two can tell
-	$(BIN)/python -m pytest -q -m "not slow and not browser"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not browser"
 
 lint: venv-test
 	$(BIN)/python -m ruff check .

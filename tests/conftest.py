@@ -1,6 +1,11 @@
 """What the tests share: the pair that ships, on the CPU, and settings that finish in a second."""
 
 import json
+import os
+
+# One thread for each worker of pytest-xdist: networks this small gain little from a second one.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import pytest
