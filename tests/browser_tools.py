@@ -117,7 +117,7 @@ def one_large_picture(page, device: str) -> None:
     """After "Run All" all that matters is in sight, the picture first."""
     found = stands_well(page)
     height, width = found["page"]["height"], found["studio"]["width"]
-    for _ in range(20):  # the page brings the prompt to its top when the first picture is there
+    for _ in range(80):  # the page brings the prompt to its top when the first picture is there
         if found["row"]["bottom"] <= height:
             break
         page.wait_for_timeout(250)

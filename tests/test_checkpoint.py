@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+import torch
 
 import vqclip_nb as vq
 from vqclip_nb.checkpoint import previous
@@ -37,6 +38,21 @@ def test_average_switched_on_in_mid_run_is_resumed_and_branched(pair, small, tmp
     branch = run.branch(run.frames[-2])
     list(branch)
     assert branch.frames[-1].pixels == run.frames[-1].pixels
+
+
+def test_with_an_optimizer_of_ones_own_it_goes_on_at_the_same_rate(pair, small, tmp_path):
+    def sgd(parameters):
+        return torch.optim.SGD(parameters, lr=5, momentum=0.9, weight_decay=0.01)
+
+    run = vq.Run(pair, small(), optimizer=sgd)
+    run.step(), run.step()
+    run.change(noise_factor=0.2)
+    resumed = vq.Run.resume(run.save(tmp_path / "a"), pair, optimizer=sgd)
+    for one in (run, resumed):
+        group = one.painting.optimization.optimizer.param_groups[0]
+        assert (group["lr"], group["weight_decay"]) == (5, 0.01)
+        list(one)
+    assert resumed.frames[-1].pixels == run.frames[-1].pixels
 
 
 def test_every_flipped_bit_is_noticed(pair, half, tmp_path):

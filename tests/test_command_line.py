@@ -106,9 +106,40 @@ def test_ctrl_c_keeps_the_picture_so_far(capsys, monkeypatch, pair, request):
 
 
 def test_a_failed_file_does_not_cost_the_others(capsys):
+    Path("both-1.png").mkdir()
+    asked = ["a fox", "a cat", *QUICK, "--out", "both.png", "--out", "both.gif"]
+    assert main(asked) == 1
+    assert Path("both.gif").is_file() and Path("both-2.png").is_file()
+    assert "both-1.png could not be written" in capsys.readouterr().err
+
+
+def test_a_folder_is_refused_before_the_painting(capsys, monkeypatch):
     Path("fox.png").mkdir()
-    assert main(["a fox", *QUICK, "--out", "fox.png", "--out", "fox.gif"]) == 1
-    assert Path("fox.gif").is_file() and "fox.png could not be written" in capsys.readouterr().err
+    monkeypatch.setattr(vq, "load_pair", None)
+    assert main(["a fox", "--out", "fox.png"]) == 1
+    assert "--out fox.png: that is a folder" in capsys.readouterr().err
+
+
+def test_names_of_its_own_are_those_that_no_file_has():
+    for _ in range(2):
+        assert main(["a fox", "a cat", *QUICK]) == 0
+    assert {p.name for p in Path().iterdir()} == {
+        "a_fox-1.png", "a_fox-2.png", "a_fox_1-1.png", "a_fox_1-2.png"
+    }  # fmt: skip
+
+
+def test_what_is_painted_when_memory_ends_is_kept(capsys, monkeypatch):
+    step = vq.Run.step
+
+    def full(run):
+        if len(run.history) == 2:
+            raise MemoryError("the memory is full")
+        return step(run)
+
+    monkeypatch.setattr(vq.Run, "step", full)
+    assert main(["a fox", *QUICK, "--out", "fox.png"]) == 1
+    assert "the memory is full" in capsys.readouterr().err
+    assert Image.open("fox.png").size == (64, 64)
 
 
 def test_studio_copies_the_notebooks_and_overwrites_nothing(capfd, tmp_path):

@@ -15,7 +15,7 @@ from vqclip_nb.emoji.blind import numbered, prompts, right, score
 from vqclip_nb.emoji.scenes import Scenes
 from vqclip_nb.emoji.sets import TRAINED, people_and_signs, silhouettes
 from vqclip_nb.models.arrange import PLACINGS, arrange, covered
-from vqclip_nb.models.compose import content, ground, tinted
+from vqclip_nb.models.compose import content, ground, spread, tinted
 from vqclip_nb.models.library import Library
 from vqclip_nb.models.packing import MASK, pack_bits, pack_masks, unpack_bits, unpack_masks
 from vqclip_nb.models.retrieval import PictureLibrary
@@ -313,6 +313,38 @@ def test_words_of_a_style_choose_a_drawing_of_it(library):
 )
 def test_everyday_prompts_have_a_start(library, prompt):
     assert library.find(prompt) is not None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "drawn"),
+    [
+        ("a cat, a dog", "cat, flat, next to dog, flat"),
+        ("a robot playing the guitar", "robot, flat, next to guitar, flat"),
+        ("a fox on a bright red background", "fox, noto; on red"),
+        ("a pizza without olives", "pizza, noto"),
+        ("a fox but no tree", "fox, noto"),
+        ("a face without mouth", "face without mouth, noto"),
+        ("five stars", "5 × star, noto"),
+        ("a fox, a line drawing", "fox, line"),
+        ("a fox, an oil painting", "fox, noto"),
+        ("a lion in the style of van gogh", "lion, noto"),
+        ("a sticker", "label, noto"),
+        ("two mice", "2 × mouse, noto"),
+        ("two knives", "2 × kitchen knife, noto"),
+        ("an apple cut in half", "red apple, noto"),
+    ],
+)
+def test_a_prompt_starts_from_what_it_says(library, prompt, drawn):
+    assert library.find(prompt).description == drawn
+
+
+def test_four_to_six_stand_in_two_rows_and_keep_apart():
+    for count in range(1, 7):
+        boxes = spread((64, 64, 120, 100), count)
+        assert len(boxes) == count and len({y for _, y, _, _ in boxes}) == (1 if count < 4 else 2)
+        for i, (x, y, w, _) in enumerate(boxes):
+            assert 4 <= x - w / 2 and x + w / 2 <= 124
+            assert all(abs(x - a) >= w or y != b for a, b, _, _ in boxes[:i])
 
 
 def test_starts_survive_the_vqgan(pair, library):

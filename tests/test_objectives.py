@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -105,6 +106,7 @@ def test_objectives_add_and_scale_like_numbers():
     value = (a - 0.5 * b * 2 + (-b) + (lambda s: s.picture.mean()))(scene)
     expected = a(scene) - 2 * b(scene) + 0.5
     torch.testing.assert_close(value, expected)
+    assert sum([a, b])(scene) == (a + b)(scene) and (a / 2)(scene) == (a * np.float32(0.5))(scene)
     with pytest.raises(TypeError, match="give a number"):
         a * "2"
     with pytest.raises(TypeError, match="no objective"):

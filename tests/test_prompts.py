@@ -12,13 +12,22 @@ def test_weights_and_parts():
     assert parse_prompt("a fox") == [("a fox", 1)]
     assert parse_prompt("a fox:2 | snow:-.5|night") == [("a fox", 2), ("snow", -0.5), ("night", 1)]
     assert parse_prompt("time 12:30 pm") == [("time 12:30 pm", 1)]
+    assert parse_prompt("a clock at 10:30") == [("a clock at 10:30", 1)]
     assert parse_prompt("ratio: none") == [("ratio: none", 1)]
 
 
-@pytest.mark.parametrize("prompt", ["", " | ", "a fox:0", "a fox:1|snow:-1", ":2"])
-def test_weights_that_sum_to_nothing_are_refused(prompt):
-    with pytest.raises(ValueError, match="sum to nothing"):
+@pytest.mark.parametrize("prompt", ["", " | ", "a fox:0", ":2"])
+def test_prompts_without_a_weight_are_refused(prompt):
+    with pytest.raises(ValueError, match="nothing in it has a weight"):
         parse_prompt(prompt)
+
+
+def test_a_part_may_be_pushed_away_as_much_as_another_draws(pair):
+    fox, snow = (encode_prompt(pair.clip, text) for text in ("a fox", "snow"))
+    apart = encode_prompt(pair.clip, "a fox | snow:-1")
+    torch.testing.assert_close(apart, (fox - snow) / 2)
+    with pytest.raises(ValueError, match="its parts cancel each other"):
+        encode_prompt(pair.clip, "a fox | a fox:-1")
 
 
 def test_encodings_are_weighted_means(pair):

@@ -289,7 +289,7 @@ def test_errors_are_shown_and_nothing_moves(studio):
     assert "Type a prompt" in said(studio, "error")
     assert studio.run.settings.include == ["a red apple"]
     studio.controls["include"].value = "a fox:0"
-    assert "sum to nothing" in said(studio, "error")
+    assert "nothing in it has a weight" in said(studio, "error")
     studio.controls["include"].value = "a fox"
     assert not said(studio, "error")
 

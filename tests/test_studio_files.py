@@ -140,6 +140,18 @@ class Drawings:
         return [Drawing("apple, flat", 1.0), Drawing("apple, 3d", 0.5)]
 
 
+def test_the_studio_says_what_a_picture_will_start_from(studio):
+    note, controls = studio.start_picture.note, studio.controls
+    controls.set(start="library", include="a fox")
+    assert "starts from: fox, cartoon" in note.value
+    controls["extras"].value = "a line drawing"
+    assert "starts from: fox, line" in note.value
+    controls["extras"].value = ""
+    controls.set(regions=["left: a cat", "right: a dog"])
+    assert "left: cat" in note.value and "right: dog" in note.value
+    assert studio.start_picture.ask.layout.display == "none"
+
+
 def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio, pair):
     pair = dataclasses.replace(pair)
     pair.library = Drawings()

@@ -55,9 +55,17 @@ def test_a_phrase_goes_before_its_words(reader):
 
 
 def test_known_words_stay_as_they_are(reader):
-    for text in ("a red fox", "foxes", "the boxes below"):
+    for text in ("a red fox", "the box below"):
         assert substitute(reader, text) == (text, {})
         assert unknown_words(reader, text) == {}
+
+
+def test_a_plural_is_known_and_read_as_the_word_that_was_learned(reader):
+    assert substitute(reader, "foxes") == ("fox", {})
+    assert substitute(reader, "The boxes, below.") == ("The box below.", {})
+    assert not unknown_words(reader, "two foxes") or "foxes" not in unknown_words(
+        reader, "two foxes"
+    )
 
 
 def test_what_has_no_near_word_is_named(reader):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib.util
+import itertools
+import os
 import re
 import shutil
 import subprocess
@@ -125,7 +127,7 @@ def paint(arguments: Sequence[str]) -> int:
     given = vars(parser.parse_args(arguments))
     out, pair_name, device = (given.pop(name) for name in ("out", "pair", "device"))
     settings = read_settings(parser, given)
-    paths = checked(out or [unused(settings.include[0])])
+    paths = checked(out or [unused(settings.include[0], numbered=len(settings.include) > 1)])
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
         run = vq.Run(vq.load_pair(pair_name, device=device), settings)
@@ -133,6 +135,7 @@ def paint(arguments: Sequence[str]) -> int:
         if issubclass(warning.category, UserWarning):
             print(f"vqclip: {warning.message}", file=sys.stderr)
     settings, status, numbered = run.settings, 0, 0  # the run's have the pair's own filled in
+    failed: list[str] = []
     steps = settings.total_iter * len(settings.include)
     with tqdm(total=steps, unit="step", disable=None) as bar:
         try:
@@ -142,16 +145,21 @@ def paint(arguments: Sequence[str]) -> int:
                 # A PNG holds one picture: of several each gets one, while it is the run's last.
                 if frame.iteration + 1 == settings.total_iter and len(settings.include) > 1:
                     numbered += 1
-                    save(run, [p.with_stem(f"{p.stem}-{numbered}") for p in paths if is_png(p)])
+                    of_this = [p.with_stem(f"{p.stem}-{numbered}") for p in paths if is_png(p)]
+                    failed += save(run, of_this)
         except KeyboardInterrupt:
             status = 130
+        except (MemoryError, ArithmeticError) as e:
+            failed.append(str(e) or type(e).__name__)
     if run.image is None:
-        raise KeyboardInterrupt
+        raise Problem("\n".join(failed)) if failed else KeyboardInterrupt
     if status:
         done = len(run.history)
         print(f"vqclip: interrupted after {done} of {steps} steps", file=sys.stderr)
-    save(run, [p for p in paths if not (is_png(p) and numbered == len(settings.include))])
+    failed += save(run, [p for p in paths if not (is_png(p) and numbered == len(settings.include))])
     print(f"similarity {run.similarity:.3f}, {run.seconds:.1f} s", file=sys.stderr)
+    if failed:
+        raise Problem("\n".join(failed))
     return status
 
 
@@ -159,8 +167,9 @@ def is_png(path: Path) -> bool:
     return path.suffix.lower() == ".png"
 
 
-def save(run: vq.Run, paths: Sequence[Path]) -> None:
-    """Write the run in the formats that the names ask for; a failed one does not stop the rest."""
+def save(run: vq.Run, paths: Sequence[Path]) -> list[str]:
+    """Write the run in the formats that the names ask for. Returns what could not be written: one
+    that failed does not stop the rest."""
     failed = []
     for path in paths:
         write = {".png": run.save_png, ".gif": run.save_gif, ".mp4": run.save_mp4}
@@ -168,8 +177,7 @@ def save(run: vq.Run, paths: Sequence[Path]) -> None:
             print(write[path.suffix.lower()](path))
         except (OSError, ValueError) as e:
             failed.append(f"{path} could not be written: {e}")
-    if failed:
-        raise Problem("\n".join(failed))
+    return failed
 
 
 def checked(paths: Sequence[Path]) -> list[Path]:
@@ -179,14 +187,19 @@ def checked(paths: Sequence[Path]) -> list[Path]:
             raise Problem(f"--out {path}: the name must end in {', '.join(FORMATS)}")
         if not path.parent.is_dir():
             raise Problem(f"--out {path}: there is no folder {path.parent}")
+        if path.is_dir():
+            raise Problem(f"--out {path}: that is a folder")
+        if not os.access(path.parent, os.W_OK):
+            raise Problem(f"--out {path}: nothing can be written to {path.parent}")
     return list(paths)
 
 
-def unused(prompt: str) -> Path:
-    """A name made from the prompt that no file has yet."""
+def unused(prompt: str, *, numbered: bool = False) -> Path:
+    """A name made from the prompt that no file has yet, nor, if `numbered`, its first number."""
     stem = "_".join(re.findall(r"\w+", prompt.lower()))[:60].strip("_") or "picture"
-    names = (Path(f"{stem}{f'_{i}' if i else ''}.png") for i in range(10_000))
-    return next(name for name in names if not name.exists())
+    end = "-1" if numbered else ""
+    names = (Path(f"{stem}{f'_{i}' if i else ''}.png") for i in itertools.count())
+    return next(name for name in names if not name.with_stem(name.stem + end).exists())
 
 
 # -- notebooks

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,10 +54,16 @@ class Objective:
     def __add__(self, other: Objective | Term) -> Objective:
         return Objective(*self.terms, *as_objective(other).terms)
 
+    def __radd__(self, other: Any) -> Objective:
+        return self if other == 0 else as_objective(other) + self  # 0: where `sum` begins
+
     def __mul__(self, factor: float) -> Objective:
-        if not isinstance(factor, int | float) or not math.isfinite(factor):
+        if not isinstance(factor, numbers.Real) or not math.isfinite(factor):
             raise TypeError(f"an objective times {factor!r}: give a number")
-        return Objective(*((factor * w, t) for w, t in self.terms))
+        return Objective(*((float(factor) * w, t) for w, t in self.terms))
+
+    def __truediv__(self, divisor: float) -> Objective:
+        return self * (1 / divisor)
 
     def __neg__(self) -> Objective:
         return self * -1

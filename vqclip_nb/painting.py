@@ -62,6 +62,8 @@ class Painting:
             generator=generator,
             ema_decay=settings.ema_decay,
         )
+        own = self.optimization.optimizer.param_groups if parts.get("optimizer") else []
+        self.rates = [group["lr"] for group in own]  # of an optimizer of one's own
         self.good = self.state()  # before the last step that went well
 
     @property
@@ -151,9 +153,10 @@ class Painting:
         self.areas, loop = self.areas_of(settings), self.optimization
         self.settings, self.encodings = settings, encodings
         loop.objective, loop.ema_decay = self._objective(), settings.ema_decay
-        for group in loop.optimizer.param_groups:
-            group["lr"] = settings.learning_rate * 0.5**self.slowed
-            if "weight_decay" in group:
+        groups = loop.optimizer.param_groups
+        for group, rate in zip(groups, self.rates or [settings.learning_rate], strict=True):
+            group["lr"] = rate * 0.5**self.slowed
+            if not self.rates:
                 group["weight_decay"] = settings.weight_decay
 
     def loosen(self, share: float) -> None:

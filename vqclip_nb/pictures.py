@@ -60,7 +60,7 @@ def load_image(source: str | Path, size: tuple[int, int] | None = None) -> torch
         with Image.open(file) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise ValueError(f"{opened.width}×{opened.height} is over 50 million pixels")
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
+            picture = on_white(ImageOps.exif_transpose(opened))
     except FileNotFoundError:
         raise
     except MemoryError:
@@ -72,6 +72,16 @@ def load_image(source: str | Path, size: tuple[int, int] | None = None) -> torch
     if size:
         picture = ImageOps.fit(picture, (size[1], size[0]), Image.Resampling.LANCZOS)
     return to_tensor(picture)
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """A picture of any mode as RGB: what is transparent on white, 16 bits as 8."""
+    if picture.mode.startswith("I;16"):
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return picture.convert("RGB")
 
 
 def to_data_url(picture: torch.Tensor) -> str:

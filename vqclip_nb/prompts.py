@@ -44,6 +44,8 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
             text, number = text.strip(), float(weight)
         except ValueError:
             text, number = part.strip(), 1.0
+        if text[-1:].isdigit():  # "a clock at 10:30" is a time
+            text, number = part.strip(), 1.0
         if text and number and not LEAST <= abs(number) <= MOST:
             raise ValueError(
                 f"weight {weight.strip()} of {text[:40]!r} is out of range: allowed is "
@@ -51,10 +53,10 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
             )
         if text and number:
             parts.append((text, number))
-    if not parts or sum(w for _, w in parts) == 0:
+    if not parts:
         raise ValueError(
-            f"prompt {readable(prompt)!r}: the weights sum to nothing; give texts like "
-            "'a fox:2 | snow:1' whose weights do not cancel"
+            f"prompt {readable(prompt)!r}: nothing in it has a weight; give texts like "
+            "'a fox:2 | snow:1'"
         )
     if len(parts) > MAX_PARTS:
         raise ValueError(f"the prompt has {len(parts)} parts: allowed are {MAX_PARTS}")
@@ -78,10 +80,6 @@ def encode_prompt(
     parts = _understood(clip, prompt, stand_ins)
     if not parts:
         raise ValueError(f"prompt {readable(prompt)!r}: {clip.name} knows none of its words")
-    if sum(weight for _, weight in parts) == 0:
-        raise ValueError(
-            f"prompt {readable(prompt)!r}: the weights of what is known sum to nothing"
-        )
     for content, weight in parts:
         if is_picture(content):
             picture = load_image(content, (clip.resolution, clip.resolution)).to(clip.device)
@@ -91,6 +89,8 @@ def encode_prompt(
             text = substitute(clip, content)[0] if stand_ins else content
             encoding = clip.encode_text([text + ending])
         total = total + weight * encoding
+    if not torch.as_tensor(total).any():
+        raise ValueError(f"prompt {readable(prompt)!r}: its parts cancel each other")
     return total / sum(abs(w) for _, w in parts)
 
 
@@ -190,7 +190,7 @@ def strongest_text(prompt: str, extras: str = "") -> str:
     if not texts or max(texts)[0] <= 0:
         return ""
     text = max(texts, key=lambda part: part[0])[1]
-    return f"{text} {extras}".strip() if extras and not is_picture(extras) else text
+    return f"{text}, {extras}" if extras and not is_picture(extras) else text
 
 
 def region_suffix(pair: Pair, prompt: str, *texts: str) -> str:

@@ -22,6 +22,8 @@ IRREGULAR = {
     "people": "person",
     "feet": "foot",
     "teeth": "tooth",
+    "mice": "mouse",
+    "geese": "goose",
 }
 LONGEST = 3  # words of a phrase in the table
 ALIKE = 0.87  # of 1: how alike a misspelt word is to the one it was meant to be
@@ -57,7 +59,11 @@ class Vocabulary:
 
     def knows(self, word: str) -> bool:
         """Whether the pair learned a word, or that of which it is the plural."""
-        return any(word.removesuffix(end) in self.words for end in ("", "s", "es"))
+        return word in self.words or self._singular(word) is not None
+
+    def _singular(self, word: str) -> str | None:
+        """The learned word of which this is the plural, if it is one."""
+        return next((one for one in singulars(word) if one in self.words), None)
 
     def nearest_known(self, phrase: str) -> str | None:
         """The known thing nearest to another word or phrase; None if none is near."""
@@ -118,8 +124,10 @@ class Vocabulary:
                     painted.append(thing)
                     break
             else:
-                length = 1
-                painted.append(words[0])
+                length, word = 1, words[0].lower().strip('.,;!?"')
+                # CLIP never saw most plurals, which are signs of their own to it.
+                singular = None if word in self.words else self._singular(word)
+                painted.append(singular or words[0])
             words = words[length:]
         return " ".join(painted), said
 

@@ -96,7 +96,7 @@ def boxes(
     if len(layers) == 1:
         thing, (w, h) = scene.things[0], shapes[0]
         if thing.count > 1:
-            return [((width / 2, height / 2, width * 0.94, height * 0.8), min(thing.count, 3))]
+            return [((width / 2, height / 2, width * 0.94, height * 0.8), thing.count)]
         if fill and thing.size != "small":
             return [((width / 2, height / 2, width * 0.94, height * 0.94), 1)]
         zoom, share = thing.zoom
@@ -113,12 +113,23 @@ def boxes(
 
 
 def spread(box: Box, count: int) -> list[Box]:
-    """`count` equal boxes side by side in one."""
+    """`count` equal boxes in one, side by side; more than three in two rows."""
     x, y, width, height = box
     if count == 1:
         return [box]
-    each = min(width / count, height)
-    return [(x + (i - (count - 1) / 2) * each, y, each * 0.96, height) for i in range(count)]
+    rows = [count] if count <= 3 else [count - count // 2, count // 2]
+    each = min(width / rows[0], height)
+    high, middle = height / len(rows), (len(rows) - 1) / 2
+    return [
+        (
+            x + (i - (of_row - 1) / 2) * each,
+            y + (row - middle) * high,
+            each * 0.96,
+            high,
+        )
+        for row, of_row in enumerate(rows)
+        for i in range(of_row)
+    ]
 
 
 def place(layer: torch.Tensor, box: Box, size: tuple[int, int]) -> torch.Tensor:

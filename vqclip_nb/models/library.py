@@ -16,7 +16,7 @@ from ..weights import read_checked
 from .clip import ClipEnsemble, ClipModel
 from .compose import compose
 from .packing import unpack_bits, unpack_masks
-from .scene import SKIPPED, Scene, Thing, parse, split_style
+from .scene import READ, SKIPPED, Scene, Thing, parse, split_style
 from .start import Drawing, Start
 from .vqgan import VQGAN
 
@@ -28,7 +28,10 @@ SILHOUETTE, INK = "silhouette", 0.05  # and its grey
 BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
 EASIER = {"cat": "sticker"}  # things that another style makes easier to name, alone
 BESIDE = {"pineapple": "noto"}  # and beside another thing
-MEANT = {"moon": "crescent moon"}  # of several drawings with one name, the one that is meant
+MEANT = {
+    "moon": "crescent moon",
+    "knife": "kitchen knife",
+}  # of several drawings with one name, the one that is meant
 
 
 class Library:
@@ -109,8 +112,11 @@ class Library:
         return replace(scene, style=style) if scene and style else scene, said
 
     def draws(self, phrase: str) -> bool:
-        """Whether a word or phrase is the name of a thing or the words of a style."""
-        return bool(self.named(phrase) or split_style(phrase, self.styles)[0])
+        """Whether a word or phrase is the name of a thing, the words of a style, or says how things
+        stand or look."""
+        if phrase in READ or self.named(phrase):
+            return True
+        return bool(split_style(phrase, self.styles)[0])
 
     def find(
         self,

@@ -49,6 +49,16 @@ def best_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+def chosen_device(device: str | torch.device | None) -> torch.device:
+    """The device of that name, or the best there is; ValueError if it is not there."""
+    if not device:
+        return best_device()
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as e:
+        raise ValueError(f"device {str(device)!r} is not here: the best is {best_device()}") from e
+
+
 def load_pair(
     name: str = "emoji",
     *,
@@ -72,7 +82,7 @@ def load_pair(
     for one in weights:
         if one not in CLIPS:
             raise ValueError(f"clip {one!r} is not known: choose one of {', '.join(CLIPS)}")
-    device = torch.device(device) if device else best_device()
+    device = chosen_device(device)
     clip_meta: dict[str, str] = {}
     guide: ClipModel | ClipEnsemble
     if name == "emoji":
@@ -104,7 +114,7 @@ def load_judge(name: str = "emoji", *, device: str | torch.device | None = None)
         raise ValueError(
             f"judge {name!r} is not known: choose one of {', '.join(('emoji', *CLIPS))}"
         )
-    device = torch.device(device) if device else best_device()
+    device = chosen_device(device)
     return _emoji_clip("judge", device)[0] if name == "emoji" else _published_clip(name, device)
 
 
@@ -112,14 +122,14 @@ def load_shape_judge(*, device: str | torch.device | None = None) -> ShapeJudge:
     """The emoji pair's second judge, a classifier of another family: which of its names a finished
     picture shows, and whether it is a painting that shows none. WeightsError if it is corrupt."""
     state, meta, digest = read_checked(EMOJI / "shapes.safetensors")
-    device = torch.device(device) if device else best_device()
+    device = chosen_device(device)
     return build_shape_judge(state, json.loads(meta["names"]), device, digest)
 
 
 def load_style_judge(*, device: str | torch.device | None = None) -> StyleJudge:
     """Which style of the library a finished picture is drawn in. WeightsError if it is corrupt."""
     state, meta, digest = read_checked(EMOJI / "styles.safetensors")
-    device = torch.device(device) if device else best_device()
+    device = chosen_device(device)
     return build_style_judge(state, json.loads(meta["names"]), device, digest)
 
 
@@ -144,7 +154,7 @@ def open_pair(
         )
     shape = read_config(config) if config else parse_config(meta["config"], str(vqgan))
     keep = {k: v for k, v in paints.items() if k.startswith(VQGAN_PARTS)}
-    device = torch.device(device) if device else best_device()
+    device = chosen_device(device)
     return Pair(
         name=Path(vqgan).stem,
         clip=ClipModel(

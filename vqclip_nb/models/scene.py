@@ -58,7 +58,11 @@ SIZES = {
     **dict.fromkeys(("big", "large", "huge", "giant", "enormous"), "big"),
     **dict.fromkeys(("small", "little", "tiny", "mini"), "small"),
 }
-COUNTS = {"two": 2, "three": 3, "2": 2, "3": 3, "pair of": 2, "couple of": 2, "several": 3}
+COUNTS = {
+    **{word: i for i, word in enumerate("two three four five six".split(), 2)},
+    **{str(i): i for i in range(2, 7)},
+    **{"pair of": 2, "couple of": 2, "several": 3, "many": 6, "lots of": 6},
+}
 RELATIONS = {  # words between two things, and how these stand; "wears": the second on the first
     **dict.fromkeys(("next to", "and", "beside", "with", "near", "by", "behind"), "beside"),
     **dict.fromkeys(("above", "over"), "above"),
@@ -66,14 +70,28 @@ RELATIONS = {  # words between two things, and how these stand; "wears": the sec
     **dict.fromkeys(("on", "on top of", "atop", "onto", "riding", "sitting on"), "on"),
     **dict.fromkeys(("in", "inside", "into", "inside of"), "in"),
     **dict.fromkeys(("wearing", "in front of"), "wears"),
+    **dict.fromkeys("playing holding carrying eating chasing watching reading".split(), "beside"),
 }
+WITHOUT = ("without", "with no", "but no", "and no", "but not", "and not")  # the next is left out
+READ = frozenset(
+    word
+    for table in (RELATIONS, COUNTS, SIZES, COLOURS)
+    for phrase in table
+    for word in phrase.split()
+)
 OF = ("of", "of a", "of an", "of the")
 SKIPPED = frozenset("a an the some its their his her my your this that is are at to".split())
 GROUND = re.compile(
-    r"\b(?:(?:on|with|against|in front of|over)\s+)?(?:an?\s+|the\s+)?(?:plain\s+|solid\s+)?"
+    r"\b(?:(?:on|with|against|in front of|over)\s+)?(?:an?\s+|the\s+)?"
+    r"(?:(?:plain|solid|simple|clean|flat|bright|deep|pale|soft|vivid|pastel|neon)\s+)?"
     r"({c})(?:\s+and\s+({c}))?\s+(?:background|backdrop)\b".replace(
         "{c}", "|".join(sorted(COLOURS, key=len, reverse=True))
     )
+)
+# What a picture is, and no thing in it, where it stands by itself: "a fox, oil painting".
+MEDIUM = re.compile(
+    r"\bin the style of [^,]*|\s*,\s*(?:an? )?(?:photo|photograph|(?:oil |digital )?painting"
+    r"|watercolou?r|pixel art|sketch|picture|image|render|illustration|drawing|art)\s*(?=,|$)"
 )
 LAST_COLOUR = re.compile(
     r"\b(?:on|against)\s+({})$".format("|".join(sorted(COLOURS, key=len, reverse=True)))
@@ -119,8 +137,8 @@ def parse(
     styles: words of each style, as in {"line": ["a line drawing of"]}. name_of: a phrase of up to
     `longest` words to the thing it names, or None. Of more than two things the first two count.
     """
-    text = " ".join(re.findall(r"[\w'’.-]*\w", text.lower()))
-    style, text = split_style(text, styles)
+    style, text = split_style(text.lower(), styles)
+    text = " ".join(re.findall(r"[\w'’.-]*\w|,", MEDIUM.sub("", text)))
     background, text = split_background(text)
     things, relations = _things(text.split(), name_of, longest)
     if not things:
@@ -143,7 +161,9 @@ def split_style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, st
     """The style a caption names, and the caption without those words."""
     words = {w.removeprefix("a ").removeprefix("an "): s for s in styles for w in styles[s]}
     for phrase in sorted(words, key=len, reverse=True):
-        if found := re.search(rf"\b(an? )?{re.escape(phrase)}\b", text, re.IGNORECASE):
+        alone = re.escape(phrase.removesuffix(" of"))  # "a fox, a line drawing"
+        known = rf"\b(an? )?{re.escape(phrase)}\b|\s*,\s*(an? )?{alone}\s*(?=,|$)"
+        if found := re.search(known, text, re.IGNORECASE):
             rest = (text[: found.start()] + text[found.end() :]).split()
             return words[phrase], " ".join(rest)
     return "", text
@@ -155,7 +175,7 @@ def _things(
     """Things in their order, and the relation in front of each but the first."""
     things: list[Thing] = []
     relations: list[str] = []
-    colour, size, count, relation, at = "", "", 1, "", 0
+    colour, size, count, relation, at, left_out = "", "", 1, "", 0, False
     touching = False  # nothing but articles since the last thing: "chocolate cake" is one thing
     while at < len(words):
         for length in range(min(max(longest, 3), len(words) - at), 0, -1):
@@ -169,10 +189,14 @@ def _things(
                 count = COUNTS[phrase]
             elif phrase in OF:
                 touching = bool(things)
+            elif phrase in WITHOUT and things:
+                left_out, touching = True, False
             elif phrase in RELATIONS:
-                relation, touching = relation or RELATIONS[phrase], False
+                relation, touching, left_out = relation or RELATIONS[phrase], False, False
             elif name := name_of(phrase) if phrase not in SKIPPED else None:
-                if touching:
+                if left_out:
+                    pass
+                elif touching:
                     colour, size = colour or things[-1].colour, size or things[-1].size
                     things[-1] = Thing(name, colour, size, max(count, things[-1].count))
                 else:
@@ -185,6 +209,7 @@ def _things(
             break
         else:
             touching = touching and words[at] in SKIPPED
+            left_out = left_out and words[at] != ","
         at += 1
     return things, relations
 

@@ -90,7 +90,7 @@ class Painter:
             self.steering.check()
             try:
                 return self.start()
-            except ValueError as e:
+            except (ValueError, OSError) as e:
                 self.messages.say("problem", f"“{prompt}” was passed over: {e}", "error")
 
     def pause(self) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import html
-from typing import Any
 
 import ipywidgets as w
 
-from ..attributes import parse_attributes
-from ..drawings import find_start
+from ..drawings import Collage
 from ..models.pair import Pair
 from ..models.start import Start
 from ..pictures import to_data_url, to_pil
 from ..settings import STARTS
+from ..starts import Starts
 from .chips import in_words
 from .controls import Controls
 from .steering import Steering
@@ -20,6 +19,7 @@ from .tiles import Tile
 from .uploads import PictureUpload
 
 OTHERS = 6  # drawings to choose from
+ON = ("start", "include", "extras", "regions", "attributes", "drawing")  # the drawing depends
 
 
 class StartPicture:
@@ -41,9 +41,7 @@ class StartPicture:
         for name, call in (
             ("init_image", self.show),
             ("start", self.show),
-            ("start", self.show_drawing),
-            ("include", self.show_drawing),
-            ("attributes", self.show_drawing),
+            *((name, self.show_drawing) for name in ON),
         ):
             controls[name].observe(lambda _, call=call: calls.guard(call), "value")
         self.follow(pair)
@@ -76,15 +74,15 @@ class StartPicture:
         if self.found is not None:
             said = f"starts from: {html.escape(in_words(self.found.description))}"
         self.note.value = f"<span class='vq-title'>{said}</span>" if chosen else ""
-        self.ask.layout.display = "none" if self.found is None else ""
+        one = self.found is not None and not isinstance(self.found, Collage)
+        self.ask.layout.display = "" if one else "none"
         self.drawings.layout.display = "none"
 
     def _find(self) -> Start | None:
-        prompt = self.controls["include"].value
+        starts = Starts(self.pair, (self.pair.facts.size,) * 2)
         try:
-            asked: dict[str, Any] = dict(size=(self.pair.facts.size,) * 2)
-            asked["attributes"] = parse_attributes(self.controls.value("attributes"))
-            return find_start(self.pair, prompt, self.controls["extras"].value, **asked)
+            settings = self.controls.settings.replace(init_image="")
+            return starts.found(settings, 0, settings.seed)
         except ValueError:  # an empty prompt, weights that cancel: said when it is used
             return None
 

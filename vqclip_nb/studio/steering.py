@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from ..prompts import background_suffix, drawn_by, readable, strange_words
+from ..regions import parse_region
 from ..run import Run
 from ..settings import KNOBS, label
 from ..vocabulary import describe_unknown
@@ -48,7 +49,8 @@ class Steering:
         self.messages.say("controls", for_people(wrong), "error")
         pair, found = self.controls.pair, {}
         include, exclude, extras = (self.controls.value(name) for name in PROMPTS)
-        regions = [r.partition(":")[2] for r in self.controls.value("regions")]
+        regions = [] if wrong else self.controls.value("regions")
+        regions = [parse_region(text).prompt for text in regions]
         for text in (*include, exclude, extras, *regions):
             try:
                 found.update(strange_words(pair, text))
