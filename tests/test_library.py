@@ -319,6 +319,8 @@ def test_everyday_prompts_have_a_start(library, prompt):
     ("prompt", "drawn"),
     [
         ("a cat, a dog", "cat, flat, next to dog, flat"),
+        ("an orange, a cat", "tangerine, flat, next to cat, flat"),
+        ("a blue, round ball", "blue soccer ball, noto"),
         ("a robot playing the guitar", "robot, flat, next to guitar, flat"),
         ("a fox on a bright red background", "fox, noto; on red"),
         ("a pizza without olives", "pizza, noto"),

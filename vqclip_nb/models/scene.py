@@ -216,4 +216,6 @@ def _things(
 
 def _goes_on(rest: list[str]) -> bool:
     """Whether a colour word has something to colour: "an orange cat", not "a cat and an orange"."""
+    if rest[:1] == [","]:  # "a red, round ball", but not "an orange, a ball"
+        return len(rest) > 1 and rest[1] not in SKIPPED and rest[1] not in COUNTS
     return bool(rest) and rest[0] not in RELATIONS and rest[0] not in ("on", "in", "of")
