@@ -78,7 +78,7 @@ def caption_of(pair: Pair, prompt: str, extras: str = "") -> str:
     """What the prior is told: the strongest text of a prompt, in words that the pair knows, and a
     background. Empty if the prompt has no text that pulls."""
     text = strongest_text(prompt, extras)
-    known = substitute(pair.clip, text)[0] if text else ""
+    known = substitute(pair.clip, text.replace(",", ""))[0] if text else ""
     return known + background_suffix(pair, text) if known else ""
 
 
