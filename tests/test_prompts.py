@@ -13,6 +13,7 @@ def test_weights_and_parts():
     assert parse_prompt("a fox:2 | snow:-.5|night") == [("a fox", 2), ("snow", -0.5), ("night", 1)]
     assert parse_prompt("time 12:30 pm") == [("time 12:30 pm", 1)]
     assert parse_prompt("a clock at 10:30") == [("a clock at 10:30", 1)]
+    assert parse_prompt("a boeing 747:2") == [("a boeing 747", 2)]
     assert parse_prompt("ratio: none") == [("ratio: none", 1)]
 
 

@@ -76,8 +76,8 @@ def load_image(source: str | Path, size: tuple[int, int] | None = None) -> torch
 
 def on_white(picture: Image.Image) -> Image.Image:
     """A picture of any mode as RGB: what is transparent on white, 16 bits as 8."""
-    if picture.mode.startswith("I;16"):
-        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.mode.startswith("I"):  # "I" before Pillow had a mode for it
+        picture = Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)

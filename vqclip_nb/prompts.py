@@ -20,6 +20,7 @@ from .vocabulary import describe_unknown, says_something, substitute, unknown_wo
 
 LEAST, MOST = 1e-3, 1e3  # weights of a prompt's parts, without their signs
 MAX_PARTS = 50
+TIME = re.compile(r"\b\d{1,2}:\d\d\s*$")
 Clip = ClipModel | ClipEnsemble
 
 
@@ -44,7 +45,7 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
             text, number = text.strip(), float(weight)
         except ValueError:
             text, number = part.strip(), 1.0
-        if text[-1:].isdigit():  # "a clock at 10:30" is a time
+        if TIME.search(part):  # "a clock at 10:30"
             text, number = part.strip(), 1.0
         if text and number and not LEAST <= abs(number) <= MOST:
             raise ValueError(

@@ -25,8 +25,8 @@ class Settings:
 
     None leaves a setting to the pair; `for_pair` fills it in. Names and the figures of the preset
     "report" are the report's. A wrong value raises ValueError that names the field, what was given
-    and what is allowed; a wrong name raises TypeError, with
-    the nearest one in `preset` and `replace`.
+    and what is allowed; a wrong name raises TypeError, with the nearest
+    in `preset` and `replace`.
     """
 
     include: list[str] = knob(

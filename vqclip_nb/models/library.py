@@ -28,10 +28,8 @@ SILHOUETTE, INK = "silhouette", 0.05  # and its grey
 BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
 EASIER = {"cat": "sticker"}  # things that another style makes easier to name, alone
 BESIDE = {"pineapple": "noto"}  # and beside another thing
-MEANT = {
-    "moon": "crescent moon",
-    "knife": "kitchen knife",
-}  # of several drawings with one name, the one that is meant
+# Of several drawings with one name, the one that is meant.
+MEANT = {"moon": "crescent moon", "knife": "kitchen knife"}
 
 
 class Library:

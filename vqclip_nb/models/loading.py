@@ -54,7 +54,9 @@ def chosen_device(device: str | torch.device | None) -> torch.device:
     if not device:
         return best_device()
     try:
-        return torch.empty(0, device=device).device
+        torch.empty(0, device=device)
+        return torch.device(device)
+    # An unknown name, a torch without CUDA, a backend without kernels: torch says each in its own.
     except (RuntimeError, AssertionError, NotImplementedError) as e:
         raise ValueError(f"device {str(device)!r} is not here: the best is {best_device()}") from e
 

@@ -69,6 +69,7 @@ class StartPicture:
         """Say which drawing of the pair's library the prompt would start from."""
         library = getattr(self.pair, "library", None)
         chosen = library is not None and self.controls["start"].value == "library"
+        chosen = chosen and not self.controls.wrong()
         self.found = self._find() if chosen else None
         said = "no drawing for this prompt: it starts from noise"
         if self.found is not None:
@@ -83,7 +84,7 @@ class StartPicture:
         try:
             settings = self.controls.settings.replace(init_image="")
             return starts.found(settings, 0, settings.seed)
-        except ValueError:  # an empty prompt, weights that cancel: said when it is used
+        except ValueError:  # a prompt without a weight: said when it is used
             return None
 
     def _show_others(self) -> None:
