@@ -1,6 +1,6 @@
 """Paints the pictures of README and docs.
 
-    python docs/pictures.py forming objectives looks
+    python -m docs.pictures forming objectives looks
 
 forming: notebooks/images/forming.gif, four prompts side by side while they form. objectives:
 docs/images/objectives.png, what each term of `objectives` does to one prompt. looks:
@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 import vqclip_nb as vq
-from vqclip_nb.emoji.looks import style_pictures
+from training.eval_attributes import style_pictures
 from vqclip_nb.export import save_gif
 from vqclip_nb.objectives import areas, edges, palette, prompt, pull, smoothness, symmetry
 from vqclip_nb.pictures import to_data_url, to_tensor

@@ -409,7 +409,7 @@ _ = axes.set(ylabel="cosine similarity", xlabel="pictures", ylim=(0, 0.65))
 # the fourth for the test.
 
 # %%
-from vqclip_nb.emoji.captions import article
+from vqclip_nb.emoji.caption_words import article
 from vqclip_nb.experiments.scores import concepts
 
 # %%
@@ -509,15 +509,23 @@ _ = axes[2].set(
 
 # %% [markdown]
 # The diagonal came out, in a hand that it never saw. What about the *shaking* of pictures while CLIP learns, which the
-# pair's training does as the painting loop does: turned, zoomed, moved, mirrored, tinted, noisy? The same steps with it,
+# pair's training does as the painting loop does: turned, zoomed, moved, mirrored, noisy? The same steps with it,
 # and both asked for plain drawings and for shaken ones.
 
 # %%
-from vqclip_nb.emoji.augmentations import soft_crops
+from vqclip_nb.crops import create_crops
 from vqclip_nb.experiments.intervals import mean_interval
 
 generator = torch.Generator().manual_seed(0)
-shaken = train(lambda pictures: soft_crops(pictures, generator))
+
+
+def shake(pictures):  # one view of each
+    size = pictures.shape[-1]
+    return create_crops(pictures, len(pictures), size, method="anchored", generator=generator)
+
+
+# %%
+shaken = train(shake)
 
 
 # %%
@@ -527,7 +535,7 @@ def first(grid):  # how often the right text is the nearest
 
 
 # %%
-moved = soft_crops(tiny[3], generator)
+moved = shake(tiny[3])
 figure, axes = plt.subplots(figsize=(7, 2.4), layout="constrained")
 for name, nets in {"trained: plain": (image, text), "trained: shaken": shaken[:2]}.items():
     share, half = zip(first(table(*nets)), first(table(*nets, moved)))
@@ -704,7 +712,6 @@ def windows(picture, generator):
 
 
 # %%
-from vqclip_nb.crops import create_crops
 
 
 def unmirrored(picture, generator):

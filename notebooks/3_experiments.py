@@ -177,12 +177,25 @@ pictures.map(lambda p: diversity(judge, p)).groupby(by, sort=False).mean().unsta
 # %% [markdown]
 # ## Can they be named?
 # A CLIP is content with less than a picture, and so is a judge of its kind. A classifier that was trained on shapes alone
-# says more: in which place of 976 names it puts the thing that was asked for; 488 would be guessing.
+# says more: in which place of 976 names it puts the thing that was asked for; 488 would be guessing. It only measures, so it is
+# in the repository and not in the installed package: to use it, clone the repository and open this notebook there.
 
 # %%
-from vqclip_nb.models.loading import load_shape_judge
+from pathlib import Path
 
-shapes, library = load_shape_judge(), vq.load_pair("emoji").library
+clones = [Path(vq.__file__).parents[1], Path("..").resolve()]
+clones = [clone for clone in clones if (clone / "training" / "judges").is_dir()]
+NAMED = PAIR == "emoji" and bool(clones)
+
+# %%
+if NAMED:
+    sys.path.append(str(clones[0]))
+    from training.classifier import load_shape_judge
+
+    shapes = load_shape_judge()
+
+# %%
+library = vq.load_pair("emoji").library
 scenes = {text: library.parse(text)[0] for text in PROMPTS}
 thing = {text: scene.things[0].name for text, scene in scenes.items() if scene}
 
@@ -194,16 +207,16 @@ def place(path, text):  # of the right name; None where there is no picture, or 
 
 
 # %%
-if PAIR == "emoji":
+if NAMED:
     for part in frames.values():
         part["shape"] = [place(p, t) for p, t in zip(part.picture, part.include)]
 
 # %%
-if PAIR == "emoji":
+if NAMED:
     display(
         frames["table"].pivot_table("shape", "activation", "learning_rate", "median", sort=False)
     )
-if "prior" in frames:
+if NAMED and "prior" in frames:
     display(frames["prior"].pivot_table("shape", "include", "prior", "median", sort=False))
 
 # %% [markdown]

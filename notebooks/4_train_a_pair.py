@@ -49,6 +49,7 @@ PAINT_STEPS = 60
 
 # %%
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +57,23 @@ from IPython.display import display
 
 # %%
 import vqclip_nb as vq
-from vqclip_nb.emoji import data
-from vqclip_nb.emoji.scenes import Scenes
 from vqclip_nb.pictures import to_pil
 from vqclip_nb.show import contact_sheet
+
+# %% [markdown]
+# The training code is in the repository, in the folder `training`, and not in the installed package. Where this notebook was
+# not opened in a clone, the next cell makes one; it needs git.
+
+# %%
+clones = [Path(vq.__file__).parents[1], Path("..").resolve(), Path("repository").resolve()]
+found = [clone for clone in clones if (clone / "training").is_dir()]
+if not found:
+    subprocess.run(["git", "clone", "--depth", "1", REPOSITORY, "repository"], check=True)
+sys.path.append(str((found or clones[-1:])[0]))
+
+# %%
+from training import data
+from training.scenes import Scenes
 
 # %% [markdown]
 # ## Data
@@ -92,7 +106,7 @@ contact_sheet([to_pil(p) for p in some.pictures], some.captions, columns=6)
 # *top1* and *top5* are the shares of the held-out style that it names right, first or among five, out of 385.
 
 # %%
-from vqclip_nb.emoji.train_clip import ClipOptions, train_clip
+from training.train_clip import ClipOptions, train_clip
 
 often = max(2, CLIP_STEPS // 8)
 options = ClipOptions(
@@ -106,7 +120,7 @@ for clip in train_clip(options):
 # What it takes unseen drawings for, likeliest first:
 
 # %%
-from vqclip_nb.emoji.evaluate import zero_shot_ranking
+from training.evaluate import zero_shot_ranking
 
 pictures, truth, names = zero_shot_ranking(clip.average.module, DATA)
 titles = [f"{t}?\n{', '.join(n[:3])}" for t, n in zip(truth, names, strict=True)]
@@ -121,7 +135,7 @@ contact_sheet([to_pil(pictures[i]) for i in pick], [titles[i] for i in pick], co
 # *psnr* is in decibels on scenes that no step has seen, *codes* the share of the codebook in use on them.
 
 # %%
-from vqclip_nb.emoji.train_vqgan import VqganOptions, train_vqgan
+from training.train_vqgan import VqganOptions, train_vqgan
 
 options = VqganOptions(data=DATA, out=OUT, steps=VQGAN_STEPS, batch=VQGAN_BATCH)
 options.every, options.clip = max(2, VQGAN_STEPS // 8), Path(OUT, "clip.safetensors")
@@ -152,5 +166,5 @@ vq.watch(vq.Run(mine, settings)).image
 vq.watch(vq.Run(vq.load_pair("emoji"), settings)).image
 
 # %% [markdown]
-# To put yours in its place: `python -m vqclip_nb.emoji.export DATA OUT` in a clone of the repository, and
-# `python -m vqclip_nb.emoji.measure` for its figures.
+# To put yours in its place: `python -m training.export DATA OUT` in a clone of the repository, and
+# `python -m training.measure` for its figures.

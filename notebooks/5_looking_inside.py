@@ -46,7 +46,7 @@ from torch import nn
 # %%
 import vqclip_nb as vq
 from vqclip_nb import latents, loop, objectives
-from vqclip_nb.emoji.captions import article
+from vqclip_nb.emoji.caption_words import article
 from vqclip_nb.experiments.intervals import mean_interval
 from vqclip_nb.experiments.scores import similarity as score
 from vqclip_nb.inside import listen
@@ -969,24 +969,29 @@ contact_sheet(pictures, [f"{far_off(p):.0%} far off" for p in pictures], columns
 # they are (Gatys 2016). The lines of the drawing are kept.
 
 # %%
-from vqclip_nb.emoji.looks import style_pictures
+from PIL import Image as Pillow
 
-styles = list(style_pictures().values())
-styled = [
-    paint(include=t, style_image=to_data_url(to_tensor(style)), total_iter=60)
-    for t in things[::2]
-    for style in styles
-]
-rows = [("style picture", styles), *zip(things[::2], (styled[:4], styled[4:]))]
-contact_sheet([p for _, row in rows for p in row], [n for n, row in rows for _ in row], columns=4)
+stripes = Pillow.new("RGB", (128, 128), "#f7e9c6")
+for x in range(-128, 256, 16):
+    ImageDraw.Draw(stripes).line([(x, 0), (x + 128, 128)], fill="#1b3a6b", width=6)
+
+# %%
+dots = Pillow.new("RGB", (128, 128), "#ffd84d")
+for x in range(0, 140, 12):
+    for y in range(x // 2 % 12, 140, 12):
+        ImageDraw.Draw(dots).ellipse([x - 4, y - 4, x + 4, y + 4], fill="#d8264f")
+
+# %%
+styles = [to_data_url(to_tensor(style)) for style in (stripes, dots)]
+styled = [paint(include=t, style_image=s, total_iter=60) for t in things[::2] for s in styles]
+names = ["style picture"] * 2 + [thing for thing in things[::2] for _ in styles]
+contact_sheet([stripes, dots, *styled], names, columns=6)
 
 # %% [markdown]
 # A *start picture*: a sketch of two shapes, and the strawberry that becomes of it. The strength says how much of it is seen at
 # the start, and here also how firmly its lines and areas are kept, as a share of the usual. Below each, how far it is from the sketch: mean difference of pixels, of 1.
 
 # %%
-from PIL import Image as Pillow
-
 sketch = Pillow.new("RGB", (128, 128), "white")
 ImageDraw.Draw(sketch).polygon([(24, 46), (64, 120), (104, 46), (64, 30)], fill=(215, 40, 40))
 ImageDraw.Draw(sketch).polygon([(40, 40), (64, 14), (88, 40), (64, 52)], fill=(50, 150, 60))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import vqclip_nb as vq
-from vqclip_nb.emoji.sets import STYLES
+from training.sets import STYLES
 
 
 @pytest.fixture(scope="session")

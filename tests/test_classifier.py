@@ -10,18 +10,20 @@ from PIL import Image, ImageDraw
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from vqclip_nb.emoji.scenes import Scenes
-from vqclip_nb.emoji.things import CodedThings
-from vqclip_nb.emoji.train_classifier import ClassifierOptions, begin, train_classifier
-from vqclip_nb.emoji.train_styles import StyleOptions, train_styles
-from vqclip_nb.experiments.scores import concepts
-from vqclip_nb.models.classifier import (
+from training.classifier import (
     Classifier,
     ShapeJudge,
     build_shape_judge,
     build_style_judge,
+    load_shape_judge,
+    load_style_judge,
 )
-from vqclip_nb.models.loading import load_pair, load_shape_judge, load_style_judge
+from training.scenes import Scenes
+from training.things import CodedThings
+from training.train_classifier import ClassifierOptions, begin, train_classifier
+from training.train_styles import StyleOptions, train_styles
+from vqclip_nb.experiments.scores import concepts
+from vqclip_nb.models.loading import load_pair
 from vqclip_nb.models.scene import Scene, Thing
 from vqclip_nb.pictures import to_pil
 

@@ -12,20 +12,20 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from vqclip_nb.emoji import data, export, train_clip, train_decoder, train_vqgan
-from vqclip_nb.emoji.augmentations import only_shape_counts, pgd_step
-from vqclip_nb.emoji.captions import article
-from vqclip_nb.emoji.evaluate import reconstruction
-from vqclip_nb.emoji.negatives import GeneratedNegatives
-from vqclip_nb.emoji.networks import VQGANS, new_clip, text_features, vqgan_metadata
-from vqclip_nb.emoji.options import Options, parse
-from vqclip_nb.emoji.scenes import Scenes
-from vqclip_nb.emoji.sets import COLOURS, STYLES, merged_name
-from vqclip_nb.emoji.train_clip import ClipOptions, clip_losses
-from vqclip_nb.emoji.train_decoder import DecoderOptions
-from vqclip_nb.emoji.train_vqgan import VqganOptions
+from training import data, export, train_clip, train_decoder, train_vqgan
+from training.augmentations import only_shape_counts, pgd_step
+from training.classifier import Classifier
+from training.evaluate import reconstruction
+from training.negatives import GeneratedNegatives
+from training.networks import VQGANS, new_clip, text_features, vqgan_metadata
+from training.options import Options, parse
+from training.scenes import Scenes
+from training.sets import STYLES, merged_name
+from training.train_clip import ClipOptions, clip_losses
+from training.train_decoder import DecoderOptions
+from training.train_vqgan import VqganOptions
+from vqclip_nb.emoji.caption_words import COLOURS, article
 from vqclip_nb.latents import noise
-from vqclip_nb.models.classifier import Classifier
 from vqclip_nb.models.clip import build_clip
 from vqclip_nb.models.fast import encode_image
 from vqclip_nb.models.pair import EMOJI

@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 import vqclip_nb
+from training import build_library
+from training.human_eval import numbered, prompts, right, score
+from training.scenes import Scenes
+from training.sets import TRAINED, people_and_signs, silhouettes
 from vqclip_nb.attributes import parse_attribute
-from vqclip_nb.emoji import build_library
-from vqclip_nb.emoji.blind import numbered, prompts, right, score
-from vqclip_nb.emoji.scenes import Scenes
-from vqclip_nb.emoji.sets import TRAINED, people_and_signs, silhouettes
 from vqclip_nb.models.arrange import PLACINGS, arrange, covered
 from vqclip_nb.models.compose import content, ground, spread, tinted
 from vqclip_nb.models.library import Library

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from vqclip_nb.emoji.train_prior import PriorOptions, masked, masked_loss, train_prior
+from training.train_prior import PriorOptions, masked, masked_loss, train_prior
 from vqclip_nb.models.clip import import_clip
 from vqclip_nb.models.prior import Prior, build_prior, caption_tokens
 from vqclip_nb.models.transformer import ATTENTION, attention_mask

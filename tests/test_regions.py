@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import vqclip_nb as vq
-from vqclip_nb.emoji.halves import pairs_of_things, part, summary
+from training.eval_two_objects import pairs_of_things, part, summary
 from vqclip_nb.objectives import Step, among, as_objective
 from vqclip_nb.recipe import read_recipe
 from vqclip_nb.regions import outside, parse_region

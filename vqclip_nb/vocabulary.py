@@ -43,7 +43,7 @@ class Vocabulary:
 
     @classmethod
     def read(cls, words: frozenset[str], table: Path) -> Vocabulary:
-        """With the table of `emoji.build_words`: lines "thing: word, word", and for turns of
+        """With the table of `training.build_words`: lines "thing: word, word", and for turns of
         speech "phrase = in other words". "heart on fire = heart on fire" keeps a thing's name
         whole: the longest of them counts."""
         nearest: dict[str, str] = {}

@@ -78,7 +78,7 @@ class Library:
 
     @classmethod
     def read(cls, path: Path, vqgan: VQGAN, vocabulary: Vocabulary) -> Library:
-        """The library in a file that `emoji.build_library` wrote; WeightsError if it is corrupt."""
+        """The library that `training.build_library` wrote; WeightsError if the file is corrupt."""
         state, metadata, digest = read_checked(path)
         return cls(vqgan, state, metadata, vocabulary, digest)
 

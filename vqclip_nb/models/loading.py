@@ -22,7 +22,6 @@ from ..weights import (
     sha256_of,
     slim_cache,
 )
-from .classifier import ShapeJudge, StyleJudge, build_shape_judge, build_style_judge
 from .clip import NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
 from .pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Facts, Pair
 from .vqgan import VQGAN
@@ -118,21 +117,6 @@ def load_judge(name: str = "emoji", *, device: str | torch.device | None = None)
         )
     device = chosen_device(device)
     return _emoji_clip("judge", device)[0] if name == "emoji" else _published_clip(name, device)
-
-
-def load_shape_judge(*, device: str | torch.device | None = None) -> ShapeJudge:
-    """The emoji pair's second judge, a classifier of another family: which of its names a finished
-    picture shows, and whether it is a painting that shows none. WeightsError if it is corrupt."""
-    state, meta, digest = read_checked(EMOJI / "shapes.safetensors")
-    device = chosen_device(device)
-    return build_shape_judge(state, json.loads(meta["names"]), device, digest)
-
-
-def load_style_judge(*, device: str | torch.device | None = None) -> StyleJudge:
-    """Which style of the library a finished picture is drawn in. WeightsError if it is corrupt."""
-    state, meta, digest = read_checked(EMOJI / "styles.safetensors")
-    device = chosen_device(device)
-    return build_style_judge(state, json.loads(meta["names"]), device, digest)
 
 
 def open_pair(

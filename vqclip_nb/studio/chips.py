@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import ipywidgets as w
 
-from ..emoji.sets import COLOURS, STYLES
+from ..emoji.caption_words import COLOURS, STYLE_WORDS, article
 from ..models.pair import Pair
 from ..prompts import strange_words
 from .callbacks import Callbacks
@@ -27,7 +27,7 @@ SHAPES = {"square": (1, 1), "portrait": (3, 4), "landscape": (4, 3), "wide": (16
 _BACKGROUND = re.compile(
     rf"\s+on an? ({'|'.join(sorted(COLOURS, key=len, reverse=True))}) background$", re.IGNORECASE
 )
-_STYLES = {words: name for name, style in STYLES.items() for words in style.words}
+_STYLES = {words: name for name, several in STYLE_WORDS.items() for words in several}
 
 
 def _short(words: str) -> str:
@@ -37,7 +37,7 @@ def _short(words: str) -> str:
 
 def in_words(description: str) -> str:
     """What a library's drawing is called, with its style as the chips say it."""
-    styles = {name: _short(style.words[0]) for name, style in STYLES.items() if style.words}
+    styles = {name: _short(words[0]) for name, words in STYLE_WORDS.items()}
     return re.sub(rf"(?<=, )({'|'.join(styles)})\b", lambda found: styles[found[1]], description)
 
 
@@ -57,14 +57,13 @@ def with_style(prompt: str, name: str) -> str:
     for words in _STYLES:
         if prompt.lower().startswith(f"{words} "):
             prompt = prompt[len(words) + 1 :]
-    return f"{STYLES[name].words[0]} {prompt}" if name else prompt
+    return f"{STYLE_WORDS[name][0]} {prompt}" if name else prompt
 
 
 def with_background(prompt: str, colour: str) -> str:
     """A prompt on another background; "" for none."""
     prompt = _BACKGROUND.sub("", prompt)
-    article = "an" if colour[:1] in "aeiou" else "a"
-    return f"{prompt} on {article} {colour} background" if colour else prompt
+    return f"{prompt} on {article(colour)} background" if colour else prompt
 
 
 def size_of(shape: str, side: int, factor: int) -> tuple[int, int]:
@@ -103,11 +102,8 @@ class Chips:
     ) -> None:
         self.prompt, self.changed = prompt, changed
         self.styles = {
-            name: calls.button(
-                _short(style.words[0]), style.words[0], lambda name=name: self._style(name)
-            )
-            for name, style in STYLES.items()
-            if style.words
+            name: calls.button(_short(words[0]), words[0], lambda name=name: self._style(name))
+            for name, words in STYLE_WORDS.items()
         }
         self.backgrounds = swatches(COLOURS, calls, "on a {} background", self._ground)
         for button in self.styles.values():
@@ -134,7 +130,7 @@ class Chips:
         self.box.layout.display = "" if closed else "none"
         drawn = pair.library.styles if pair.library else {}
         for name, button in self.styles.items():
-            known = closed and (name in drawn or not strange_words(pair, STYLES[name].words[0]))
+            known = closed and (name in drawn or not strange_words(pair, STYLE_WORDS[name][0]))
             button.layout.display = "" if known else "none"
         for colour, button in self.backgrounds.items():
             known = closed and not strange_words(pair, colour)
