@@ -16,8 +16,8 @@ from PIL import Image
 import vqclip_nb as vq
 from training.eval_attributes import style_pictures
 from vqclip_nb.export import save_gif
+from vqclip_nb.images import to_data_url, to_tensor
 from vqclip_nb.objectives import areas, edges, palette, prompt, pull, smoothness, symmetry
-from vqclip_nb.pictures import to_data_url, to_tensor
 from vqclip_nb.show import contact_sheet
 
 ROOT = Path(__file__).resolve().parents[1]

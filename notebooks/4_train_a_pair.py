@@ -57,7 +57,7 @@ from IPython.display import display
 
 # %%
 import vqclip_nb as vq
-from vqclip_nb.pictures import to_pil
+from vqclip_nb.images import to_pil
 from vqclip_nb.show import contact_sheet
 
 # %% [markdown]

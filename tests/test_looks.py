@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw
 
 import vqclip_nb as vq
 from vqclip_nb.attributes import parse_attribute
+from vqclip_nb.images import to_tensor
 from vqclip_nb.objectives import Step, palette, style
 from vqclip_nb.palettes import parse_colour, recolour
-from vqclip_nb.pictures import to_tensor
 from vqclip_nb.prompts import encode_with
 from vqclip_nb.recipe import read_recipe
 

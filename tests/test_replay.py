@@ -222,7 +222,7 @@ def test_deep_nesting_and_large_pictures_are_refused(tmp_path):
     with pytest.raises(ValueError, match="settings must be a JSON object"):
         vq.Settings.from_json("[" * 200_000)
     Image.new("1", (13_300, 13_300)).save(tmp_path / "large.png")
-    from vqclip_nb.pictures import load_image
+    from vqclip_nb.images import load_image
 
     with pytest.raises(ValueError, match="50 million pixels"):
         load_image(tmp_path / "large.png")

@@ -10,8 +10,8 @@ from PIL import Image
 
 import vqclip_nb as vq
 import vqclip_nb.starts
+from vqclip_nb.images import to_pil
 from vqclip_nb.latents import FUNCTIONS, Latent, noise
-from vqclip_nb.pictures import to_pil
 
 
 def pixels(image) -> np.ndarray:

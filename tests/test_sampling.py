@@ -10,7 +10,7 @@ from PIL import Image
 import vqclip_nb as vq
 from training.classifier import load_shape_judge
 from vqclip_nb.experiments.scores import likelihood
-from vqclip_nb.pictures import to_pil
+from vqclip_nb.images import to_pil
 from vqclip_nb.sampling import caption_of, conditions, draw, fitted, redraw
 
 SIZE = (128, 128)

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from studio_tools import a_png, button, drop, finish, said, tick
 
 import vqclip_nb as vq
-from vqclip_nb.pictures import load_image
+from vqclip_nb.images import load_image
 from vqclip_nb.recipe import read_recipe
 from vqclip_nb.studio import sessions
 from vqclip_nb.studio.exporter import file_name

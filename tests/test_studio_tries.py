@@ -4,7 +4,7 @@ import ipywidgets
 from PIL import Image
 from studio_tools import button, finish, said, tick
 
-from vqclip_nb.pictures import load_image, to_pil
+from vqclip_nb.images import load_image, to_pil
 from vqclip_nb.settings import PRESETS
 from vqclip_nb.studio.drafts import DRAFTS, LIKE
 from vqclip_nb.studio.history import differences

@@ -6,8 +6,8 @@ from PIL import Image, ImageDraw
 from published import SHAPE, Original
 from taming.modules.vqvae.quantize import VectorQuantizer
 
+from vqclip_nb.images import load_image, norm_data
 from vqclip_nb.models.vqgan import VQGAN
-from vqclip_nb.pictures import load_image, norm_data
 
 
 @pytest.fixture(autouse=True)

@@ -31,10 +31,10 @@ from PIL import Image
 from vqclip_nb.emoji.caption_words import COLOURS
 from vqclip_nb.experiments.grid import grid
 from vqclip_nb.experiments.scores import concepts, picture_encoding
+from vqclip_nb.images import norm_data, to_pil
 from vqclip_nb.models.clip import ClipModel
 from vqclip_nb.models.loading import load_judge, load_pair
 from vqclip_nb.models.pair import Pair
-from vqclip_nb.pictures import norm_data, to_pil
 from vqclip_nb.show import contact_sheet
 
 from .classifier import load_style_judge

@@ -13,8 +13,8 @@ from torch import nn
 from torchvision.transforms.functional import normalize
 
 from vqclip_nb.emoji.caption_words import COLOURS
+from vqclip_nb.images import norm_data
 from vqclip_nb.models.clip import CLIP_MEAN, CLIP_STD, import_clip
-from vqclip_nb.pictures import norm_data
 
 from .scenes import Scenes
 from .sets import STYLES, TRAINED

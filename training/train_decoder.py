@@ -21,9 +21,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from vqclip_nb.images import norm_data
 from vqclip_nb.models.pair import EMOJI
 from vqclip_nb.models.vqgan import VQGAN
-from vqclip_nb.pictures import norm_data
 
 from .augmentations import chance
 from .evaluate import reconstruction

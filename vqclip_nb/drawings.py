@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 
 from .attributes import Attribute
+from .images import is_picture
 from .models.compose import ground
 from .models.pair import Pair
 from .models.scene import Scene, split_background
 from .models.start import Start
-from .pictures import is_picture
 from .prompts import region_suffix, strongest_text
 from .regions import Region
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image, PngImagePlugin
 
 from .files import write_atomically
-from .pictures import to_pil
+from .images import to_pil
 from .recipe import (
     IPTC,
     KEY,

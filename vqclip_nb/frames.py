@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from PIL import Image
 
+from .images import to_pil
 from .loop import State
-from .pictures import to_pil
 
 
 @dataclass(eq=False)

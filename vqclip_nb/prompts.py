@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import torch
 
 from .attributes import Attribute, parse_attributes
+from .images import is_picture, load_image, to_data_url
 from .models.clip import ClipEnsemble, ClipModel
 from .models.pair import Pair
 from .models.scene import split_background
-from .pictures import is_picture, load_image, to_data_url
 from .regions import Region, parse_region
 from .settings import KNOBS, Settings
 from .vocabulary import describe_unknown, says_something, substitute, unknown_words

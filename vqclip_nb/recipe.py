@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from PIL import Image
 
-from .pictures import is_picture
+from .images import is_picture
 from .prompts import parse_prompt
 from .regions import Region, parse_region
 from .settings import KNOBS, Settings

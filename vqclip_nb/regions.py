@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 
+from .images import ENDINGS, load_image
 from .knobs import shown
-from .pictures import ENDINGS, load_image
 
 PLACES: dict[str, tuple[float, float, float, float]] = {  # left, top, right, bottom, of 1
     "left": (0, 0, 0.5, 1),

@@ -23,9 +23,9 @@ import torch
 from torch import nn
 
 from . import crops, latents, prompts
+from .images import norm_data
 from .latents import Latent
 from .models.pair import Pair
-from .pictures import norm_data
 from .settings import Settings
 from .show import Figure, show_from_tensor
 

@@ -14,7 +14,7 @@ import torch
 from matplotlib import figure
 from PIL import Image
 
-from .pictures import to_pil
+from .images import to_pil
 from .prompts import readable
 
 if TYPE_CHECKING:

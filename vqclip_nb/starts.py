@@ -9,10 +9,10 @@ import torch
 
 from .attributes import parse_attributes
 from .drawings import find_collage, find_start
+from .images import load_image
 from .models.pair import Pair
 from .models.start import Start
 from .palettes import parse_colour, recolour
-from .pictures import load_image
 from .regions import parse_region
 from .sampling import Sample, draw
 from .settings import Settings

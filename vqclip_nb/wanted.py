@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 
 from . import objectives, terms
+from .images import load_image
 from .models.vqgan import VQGAN
 from .objectives import Objective
 from .palettes import parse_colour
-from .pictures import load_image
 from .prompts import Encodings
 from .settings import Settings
 

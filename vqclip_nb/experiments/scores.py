@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from ..images import to_tensor
 from ..models.clip import ClipModel
 from ..models.pair import EMOJI, Pair
-from ..pictures import to_tensor
 from ..prompts import encode_prompt
 from ..sampling import caption_of, conditions, require_prior
 from ..vocabulary import substitute

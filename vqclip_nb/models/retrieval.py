@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from ..pictures import load_image
+from ..images import load_image
 from .pair import Pair
 
 

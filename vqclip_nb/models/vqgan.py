@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..pictures import norm_data
+from ..images import norm_data
 from . import fast
 
 LEVELS = 3  # of the encoder's features

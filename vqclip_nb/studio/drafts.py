@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import ipywidgets as w
 from PIL import Image
 
+from ..images import to_data_url, to_tensor
 from ..models.pair import Pair
-from ..pictures import to_data_url, to_tensor
 from ..run import Run
 from ..settings import PRESETS, Settings
 from .callbacks import Callbacks

@@ -7,9 +7,9 @@ import html
 import ipywidgets as w
 
 from ..drawings import Collage
+from ..images import to_data_url, to_pil
 from ..models.pair import Pair
 from ..models.start import Start
-from ..pictures import to_data_url, to_pil
 from ..settings import STARTS
 from ..starts import Starts
 from .chips import in_words

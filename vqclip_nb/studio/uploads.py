@@ -6,7 +6,7 @@ import base64
 
 import ipywidgets as w
 
-from ..pictures import load_image, to_data_url, to_pil, to_tensor
+from ..images import load_image, to_data_url, to_pil, to_tensor
 from ..settings import label
 from .callbacks import Callbacks
 from .compat import tip, uploaded

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 import vqclip_nb as vq
-from vqclip_nb.pictures import load_image
+from vqclip_nb.images import load_image
 
 
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "P"])
