@@ -8,13 +8,18 @@ import torch
 import torch.nn.functional as F
 
 
+def _uniform(*shape: int, generator: torch.Generator) -> torch.Tensor:
+    """Numbers in [0, 1), drawn on the generator's device."""
+    return torch.rand(*shape, generator=generator, device=generator.device)
+
+
 def _rotate_flip(
     n: int, degrees: float, aspect: float, flip: float, generator: torch.Generator
 ) -> torch.Tensor:
     """(n, 2, 2) random rotations up to ±degrees, the share `flip` of them mirrored, for a picture
     of `aspect` = width / height."""
-    angle = (torch.rand(n, generator=generator) * 2 - 1) * math.radians(degrees)
-    mirror = 1 - 2 * (torch.rand(n, generator=generator) < flip).float()
+    angle = (_uniform(n, generator=generator) * 2 - 1) * math.radians(degrees)
+    mirror = 1 - 2 * (_uniform(n, generator=generator) < flip).float()
     cos, sin = angle.cos(), angle.sin()
     return torch.stack(
         [
@@ -33,9 +38,10 @@ def _report_views(n: int, aspect: float, flip: float, generator: torch.Generator
     of half a side all round reaches ±2.
     """
     turn = _rotate_flip(1, 30, aspect, flip, generator)
-    shift = (torch.rand(1, 2, generator=generator) * 2 - 1) * 0.2 * 2
-    size = torch.normal(torch.full((n, 2), 1.1), 0.35, generator=generator).clip(0.4, 1.9)
-    centre = (torch.rand(n, 2, generator=generator) * 2 - 1) * (2 - size)
+    shift = (_uniform(1, 2, generator=generator) * 2 - 1) * 0.2 * 2
+    mean = torch.full((n, 2), 1.1, device=generator.device)
+    size = torch.normal(mean, 0.35, generator=generator).clip(0.4, 1.9)
+    centre = (_uniform(n, 2, generator=generator) * 2 - 1) * (2 - size)
     linear = turn * size[:, None, :]
     offset = turn @ (centre + shift)[..., None]
     return torch.cat([linear, offset], 2)
@@ -48,16 +54,15 @@ def _anchored_views(n: int, aspect: float, flip: float, generator: torch.Generat
     rest = n - anchors
     size = torch.cat(
         [
-            0.95 + 0.2 * torch.rand(anchors, generator=generator),
-            0.5 + 0.45 * torch.rand(rest, generator=generator),
+            0.95 + 0.2 * _uniform(anchors, generator=generator),
+            0.5 + 0.45 * _uniform(rest, generator=generator),
         ]
     )
     cells = math.ceil(math.sqrt(max(1, rest)))
-    cell = torch.randperm(cells * cells, generator=generator)[:rest]
-    spread = (
-        torch.stack([cell % cells, cell // cells], 1) + torch.rand(rest, 2, generator=generator)
-    ) / cells
-    centre = torch.cat([torch.rand(anchors, 2, generator=generator), spread]) * 2 - 1
+    cell = torch.randperm(cells * cells, generator=generator, device=generator.device)[:rest]
+    corner = torch.stack([cell % cells, cell // cells], 1)
+    spread = (corner + _uniform(rest, 2, generator=generator)) / cells
+    centre = torch.cat([_uniform(anchors, 2, generator=generator), spread]) * 2 - 1
     centre = centre * ((1 - size).abs()[:, None] + 0.05)
     return torch.cat(
         [_rotate_flip(n, 15, aspect, flip, generator) * size[:, None, None], centre[..., None]], 2
@@ -81,15 +86,27 @@ def create_crops(
 
     Each view gets Gaussian noise of its own strength, uniform up to `noise_factor`, so that values
     may leave [0, 1]. flip: how likely a view, or with "report" all of them, is mirrored.
-    Random numbers come from `generator`, on the CPU.
+    Random numbers are drawn by `generator` on its own device: the CPU's gives the same views on
+    every device, the picture's own sends nothing to it.
     """
     views, padding = VIEWS[method]
     theta = views(count, picture.shape[3] / picture.shape[2], flip, generator).to(picture)
     grid = F.affine_grid(theta, [count, 3, size, size], align_corners=False)
+    if padding == "border" and picture.device.type == "mps":
+        grid, padding = clamp_to_border(grid, picture.shape[2], picture.shape[3]), "zeros"
     crops = F.grid_sample(
         picture.expand(count, -1, -1, -1), grid, padding_mode=padding, align_corners=False
     )
     if noise_factor:
-        strength = noise_factor * torch.rand(count, 1, 1, 1, generator=generator)
-        crops = crops + (strength * torch.randn(crops.shape, generator=generator)).to(crops)
+        strength = noise_factor * _uniform(count, 1, 1, 1, generator=generator)
+        noise = torch.randn(crops.shape, generator=generator, device=generator.device)
+        crops = crops + (strength * noise).to(crops)
     return crops
+
+
+def clamp_to_border(grid: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """A sampling grid (n, h, w, 2) whose points outside the centres of a picture's outermost pixels
+    are moved onto them: zero padding then gives what border padding gives, which MPS lacks before
+    torch 2.13."""
+    edge = 1 - 1 / torch.tensor([width, height], device=grid.device)
+    return torch.minimum(torch.maximum(grid, -edge), edge)

@@ -99,6 +99,7 @@ class ClipModel:
             self.model.to(memory_format=torch.channels_last)
         self._mean = torch.tensor(CLIP_MEAN, device=self.device)[:, None, None]
         self._std = torch.tensor(CLIP_STD, device=self.device)[:, None, None]
+        self._visual = {torch.float32: self.model.visual}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {self.device})"
@@ -125,12 +126,23 @@ class ClipModel:
         """(n, 3, resolution, resolution) in [0, 1] to encodings (n, d)."""
         return fast.encode_image(self.model.visual, self._normalised(pictures))
 
-    def encode_crops(self, crops: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def encode_crops(
+        self,
+        crops: torch.Tensor,
+        generator: torch.Generator,
+        *,
+        dtype: torch.dtype = torch.float32,
+    ) -> torch.Tensor:
         """As `encode_image`, for painting: with other channels left out for each crop, as
-        `generator` draws, so that a picture must please many networks and not the flaws of one."""
-        return fast.encode_image(
-            self.model.visual, self._normalised(crops), dropout=self.dropout, generator=generator
-        )
+        `generator` draws, so that a picture must please many networks and not the flaws of one.
+
+        dtype: what the network computes in; crops and encodings are float32.
+        """
+        if dtype not in self._visual:
+            self._visual[dtype] = fast.in_precision(self.model.visual, dtype)
+        views = self._normalised(crops).to(dtype)
+        visual, dropout = self._visual[dtype], self.dropout
+        return fast.encode_image(visual, views, dropout=dropout, generator=generator).float()
 
     @torch.no_grad()
     def encode_text(self, texts: list[str]) -> torch.Tensor:
@@ -213,9 +225,16 @@ class ClipEnsemble:
         """(n, 3, resolution, resolution) in [0, 1] to encodings (n, d), d the sum of all."""
         return self._joined([m.encode_image(self._at(m, pictures)) for m in self.members])
 
-    def encode_crops(self, crops: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def encode_crops(
+        self,
+        crops: torch.Tensor,
+        generator: torch.Generator,
+        *,
+        dtype: torch.dtype = torch.float32,
+    ) -> torch.Tensor:
         """As `ClipModel.encode_crops`, by all."""
-        return self._joined([m.encode_crops(self._at(m, crops), generator) for m in self.members])
+        seen = (m.encode_crops(self._at(m, crops), generator, dtype=dtype) for m in self.members)
+        return self._joined(list(seen))
 
     def encode_text(self, texts: list[str]) -> torch.Tensor:
         """Texts to encodings (n, d)."""

@@ -7,6 +7,7 @@ that the results are equal.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,13 +15,41 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.utils.weak import WeakTensorKeyDictionary
 
 Module = Any  # an nn.Module, whose parts mypy cannot know
+
+
+def in_precision(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """A frozen network in `dtype`: itself if it is in it, else a copy, whose layer norms stay in
+    float32 as OpenAI's own class wants them."""
+    if next(network.parameters()).dtype == dtype:
+        return network
+    made = copy.deepcopy(network).to(dtype)
+    for part in made.modules():
+        if isinstance(part, nn.LayerNorm):
+            part.float()
+    return made
+
 
 # -- VQGAN: x · sigmoid(x) in one pass keeps half as much for the gradient
 
 # Rows of a 3×3 kernel that fall on the same pixel of the small picture, for even and odd pixels.
 _SAME = torch.tensor([[[1.0, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])
+_kernels: Any = WeakTensorKeyDictionary()  # of frozen weights, made once
+
+
+def _kernels_of(weight: torch.Tensor) -> torch.Tensor:
+    """The four 2×2 kernels (2, 2, out, in, 2, 2) that a 3×3 kernel is on doubled pixels."""
+    if not weight.requires_grad and weight in _kernels:
+        version, kernels = _kernels[weight]
+        if version == weight._version and kernels.device == weight.device:
+            return kernels
+    same = _SAME.to(weight)
+    kernels = torch.einsum("oiyx,apy,bqx->aboipq", weight, same, same)
+    if not weight.requires_grad:
+        _kernels[weight] = weight._version, kernels
+    return kernels
 
 
 def fast_upsample(layer: Module, x: torch.Tensor) -> torch.Tensor:
@@ -32,8 +61,7 @@ def fast_upsample(layer: Module, x: torch.Tensor) -> torch.Tensor:
     if not layer.with_conv:
         return layer(x)
     height, width = x.shape[2:]
-    same = _SAME.to(x)
-    kernels = torch.einsum("oiyx,apy,bqx->aboipq", layer.conv.weight, same, same)
+    kernels = _kernels_of(layer.conv.weight)
     x = F.pad(x, [1] * 4)
     pixels = [
         F.conv2d(x[:, :, a : a + height + 1, b : b + width + 1], kernels[a, b], layer.conv.bias)
@@ -120,7 +148,7 @@ def encode_image(
     """CLIP's encodings (n, d) of normalised pictures (n, 3, h, w).
 
     A ResNet can leave out the share `dropout` of each stage's channels, others for each picture as
-    `generator` draws.
+    `generator` draws on its own device.
     """
     if hasattr(visual, "transformer"):
         return _vision_transformer(visual, x)
@@ -128,7 +156,8 @@ def encode_image(
     for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
         x = stage(x)
         if dropout:
-            kept = torch.rand(x.shape[:2], generator=generator) >= dropout
+            device = generator.device if generator else None
+            kept = torch.rand(x.shape[:2], generator=generator, device=device) >= dropout
             x = x * (kept[..., None, None] / (1 - dropout)).to(x)
     return _attention_pool(visual.attnpool, x)
 

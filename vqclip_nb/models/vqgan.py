@@ -44,6 +44,7 @@ class VQGAN(nn.Module):
         if config.get("gumbel"):
             self.quant_conv = nn.Conv2d(shape["z_channels"], shape["z_channels"], 1)
         self.patch_size = config.get("unshuffle", 1)
+        self._half: dict[torch.dtype, nn.ModuleList] = {}  # the decoder in other precisions
         self.downsample_factor = 2 ** (len(shape["ch_mult"]) - 1) * self.patch_size
 
     @classmethod
@@ -99,11 +100,23 @@ class VQGAN(nn.Module):
         """Replace every latent cell by its nearest code; gradients pass straight through."""
         return z + (self.codebook_vectors(self.codebook_indices(z)) - z).detach()
 
-    def decode(self, z: torch.Tensor) -> torch.Tensor:
-        """Latent (n, latent_channels, h, w) to generator output (n, 3, f·h, f·w), about [-1, 1]."""
-        return F.pixel_shuffle(fast.decode(self.decoder, self.post_quant_conv(z)), self.patch_size)
+    def decode(self, z: torch.Tensor, *, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+        """Latent (n, latent_channels, h, w) to generator output (n, 3, f·h, f·w), about [-1, 1].
 
-    def synthesize(self, z: torch.Tensor, *, quantize: bool = True) -> torch.Tensor:
+        dtype: what the network computes in; latent and output are float32.
+        """
+        before, decoder = self.post_quant_conv, self.decoder
+        if dtype != torch.float32:
+            if dtype not in self._half:
+                parts = nn.ModuleList([before, decoder])
+                self._half[dtype] = fast.in_precision(parts, dtype)
+            before, decoder = self._half[dtype]
+        x = fast.decode(decoder, before(z.to(dtype))).to(z.dtype)
+        return F.pixel_shuffle(x, self.patch_size)
+
+    def synthesize(
+        self, z: torch.Tensor, *, quantize: bool = True, dtype: torch.dtype = torch.float32
+    ) -> torch.Tensor:
         """The report's `generator` and `norm_data`: latent to picture (n, 3, f·h, f·w) in [0, 1],
-        by way of the codebook or straight."""
-        return norm_data(self.decode(self.quantize(z) if quantize else z))
+        by way of the codebook or straight. dtype: as in `decode`."""
+        return norm_data(self.decode(self.quantize(z) if quantize else z, dtype=dtype))
