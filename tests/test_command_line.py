@@ -58,7 +58,7 @@ def test_paints_what_was_asked_for(capsys, pair):
 def test_a_preset_can_be_changed():
     assert main(["a fox", "--preset", "draft", *QUICK]) == 0
     assert main(["a fox", "--preset", "draft", "--steps", "1", "--size", "32"]) == 0
-    names = ["a_fox.png", "a_fox_1.png"]  # a picture that is there is not painted over
+    names = ["a_fox.png", "a_fox_2.png"]  # a picture that is there is not painted over
     assert [p.name for p in sorted(Path().iterdir())] == names
     assert vq.open_recipe(names[1]).crops == vq.PRESETS["draft"]["crops"]
 
@@ -124,7 +124,7 @@ def test_names_of_its_own_are_those_that_no_file_has():
     for _ in range(2):
         assert main(["a fox", "a cat", *QUICK]) == 0
     assert {p.name for p in Path().iterdir()} == {
-        "a_fox-1.png", "a_fox-2.png", "a_fox_1-1.png", "a_fox_1-2.png"
+        "a_fox-1.png", "a_fox-2.png", "a_fox_2-1.png", "a_fox_2-2.png"
     }  # fmt: skip
 
 

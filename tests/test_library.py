@@ -18,7 +18,6 @@ from vqclip_nb.models.arrange import PLACINGS, arrange, covered
 from vqclip_nb.models.compose import content, ground, spread, tinted
 from vqclip_nb.models.library import Library
 from vqclip_nb.models.packing import MASK, pack_bits, pack_masks, unpack_bits, unpack_masks
-from vqclip_nb.models.retrieval import PictureLibrary
 from vqclip_nb.models.scene import COLOURS, Scene, Thing, parse
 from vqclip_nb.vocabulary import Vocabulary, says_something
 from vqclip_nb.weights import WeightsError, write_state
@@ -366,19 +365,6 @@ def test_parts_of_a_composition():
     assert two[0, 0, 0] > two[0, -1, -1] and two[2, 0, 0] < two[2, -1, -1]
     red = tinted(layer, "red")
     assert torch.equal(red[3], layer[3]) and red[0].max() > red[2].max()
-
-
-def test_pictures_of_ones_own_are_found_by_what_they_show(pair, library, tmp_path):
-    for name in ("pineapple", "rocket", "frog"):
-        pixels = library.find(f"a {name}").picture[0].permute(1, 2, 0).numpy()
-        Image.fromarray((pixels * 255).astype(np.uint8)).save(tmp_path / f"{name}.png")
-    mine = PictureLibrary(sorted(tmp_path.glob("*.png")), pair)
-    for name in ("pineapple", "rocket", "frog"):
-        picture, file = mine.find(f"a {name}", height=64, width=96)
-        assert file == f"{name}.png" and picture.shape == (1, 3, 64, 96)
-    assert mine.find("a frog", height=8, width=8, variant=1)[1] != "frog.png"
-    with pytest.raises(ValueError, match="at least one"):
-        PictureLibrary([], pair)
 
 
 def test_blind_naming_is_counted(library):

@@ -9,6 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 
 import vqclip_nb as vq
+from training.eval_attributes import share_near
 from vqclip_nb.attributes import parse_attribute
 from vqclip_nb.images import to_tensor
 from vqclip_nb.objectives import Step, palette, style
@@ -27,12 +28,6 @@ def thing(image):
     """Pixels of what is painted on white, (n, 3) in [0, 1]."""
     pixels = np.asarray(image, float).reshape(-1, 3) / 255
     return pixels[pixels.min(1) < 0.8]
-
-
-def share_near(image, colours, distance=0.3):
-    """Share of the pixels that are near one of `colours`."""
-    away = np.asarray(image)[:, :, None] / 255 - np.array(colours)
-    return (np.linalg.norm(away, axis=-1).min(-1) < distance).mean()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import vqclip_nb
 from vqclip_nb.vocabulary import (
     Vocabulary,
     describe_unknown,
-    expand_emoji,
     says_something,
     singulars,
     substitute,
@@ -82,7 +81,7 @@ def test_a_reader_of_any_words_gets_them_as_they_are():
 
 
 def test_emoji_are_read_by_their_names(reader):
-    assert expand_emoji(reader, "a 🍍️") == "a pineapple"
+    assert substitute(reader, "a 🍍️")[0] == "a pineapple"
     assert unknown_words(reader, "a 🍍️") == {}
 
 

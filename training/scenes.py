@@ -10,6 +10,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from vqclip_nb.models.compose import overlay
+
 from .captions import CaptionSpec, false_fact, false_style
 from .layouts import COLOUR_NAMES, Layout, choose_background, inverse_affine, relation, rgb
 from .sets import STYLES, TRAINED, UNREAD, merged_name
@@ -213,5 +215,5 @@ def _tinted(layer: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
     them."""
     alpha = layer[:, 3:]
     light = layer[:, :3].mean(1, keepdim=True) / alpha.clamp(min=1e-3)
-    shade = torch.where(light < 0.5, 2 * light * colour, 1 - (2 - 2 * light) * (1 - colour))
-    return torch.cat([torch.where(colour.isnan(), layer[:, :3], shade * alpha), alpha], 1)
+    shade = overlay(light, colour) * alpha
+    return torch.cat([torch.where(colour.isnan(), layer[:, :3], shade), alpha], 1)

@@ -17,6 +17,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from vqclip_nb.files import write_atomically
+from vqclip_nb.loop import warmed_up
 from vqclip_nb.show import Figure
 
 from .options import Options
@@ -43,8 +44,7 @@ def _ema(average: torch.Tensor, value: torch.Tensor, count: torch.Tensor) -> tor
     """Exponential moving average with decay .998, shorter at the beginning; counters are copied."""
     if not average.is_floating_point():
         return value
-    keep = min(0.998, float((count + 1) / (count + 11)))
-    return average.lerp(value, 1 - keep)
+    return average.lerp(value, 1 - warmed_up(0.998, int(count) + 1))
 
 
 class Trainer:

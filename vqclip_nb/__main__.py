@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib.util
-import itertools
 import os
 import re
 import shutil
@@ -23,6 +22,7 @@ from typing import Any
 from tqdm import tqdm
 
 import vqclip_nb as vq
+from vqclip_nb.files import free_path
 from vqclip_nb.settings import KNOBS, PRESETS, default_of, label
 
 USAGE = """vqclip PROMPT [PROMPT ...] [--out FILE] [options]
@@ -197,9 +197,7 @@ def checked(paths: Sequence[Path]) -> list[Path]:
 def unused(prompt: str, *, numbered: bool = False) -> Path:
     """A name made from the prompt that no file has yet, nor, if `numbered`, its first number."""
     stem = "_".join(re.findall(r"\w+", prompt.lower()))[:60].strip("_") or "picture"
-    end = "-1" if numbered else ""
-    names = (Path(f"{stem}{f'_{i}' if i else ''}.png") for i in itertools.count())
-    return next(name for name in names if not name.with_stem(name.stem + end).exists())
+    return free_path(Path(f"{stem}.png"), joint="_", ending="-1" if numbered else "")
 
 
 # -- notebooks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import platform
 import re
@@ -50,6 +51,16 @@ def write_atomically(path: str | Path, save: Callable[[Path], object]) -> Path:
             part.unlink(missing_ok=True)
     remove_stale(path.parent)
     return path
+
+
+def free_path(path: Path, *, joint: str = "-", ending: str = "") -> Path:
+    """`path`, or with a number so that no file has this name with `ending`: "fox-2.png".
+
+    joint: stands before the number.
+    """
+    numbers = itertools.chain([""], (f"{joint}{n}" for n in itertools.count(2)))
+    names = (path.with_stem(path.stem + number) for number in numbers)
+    return next(name for name in names if not name.with_stem(name.stem + ending).exists())
 
 
 @contextlib.contextmanager

@@ -37,6 +37,12 @@ class Taken:
     encodings: torch.Tensor
 
 
+def warmed_up(decay: float, step: int) -> float:
+    """The decay of a running average in its `step`-th step, from 1: early steps count little less
+    than late ones."""
+    return min(decay, step / (step + 10))
+
+
 class Optimization:
     """A latent on its way to a picture.
 
@@ -114,12 +120,11 @@ class Optimization:
         return Taken(loss, picture.detach(), torch.cat(encodings))
 
     def _average(self, z: torch.Tensor) -> None:
-        """Move the running average towards the latent that made the picture; early steps count
-        little less than late ones."""
+        """Move the running average towards the latent that made the picture."""
         if not self.ema_decay:
             self.average = None
             return
-        keep = min(self.ema_decay, self.iteration / (self.iteration + 10))
+        keep = warmed_up(self.ema_decay, self.iteration)
         z = z.to(self.latent.data.device)
         self.average = z.clone() if self.average is None else self.average.lerp(z, 1 - keep)
 

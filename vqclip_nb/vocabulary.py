@@ -160,11 +160,6 @@ class Reader(Protocol):
     def vocabulary(self) -> Vocabulary | None: ...
 
 
-def expand_emoji(reader: Reader, text: str) -> str:
-    """`text` with emoji by their Unicode names, for a reader that knows a closed list of words."""
-    return text if reader.vocabulary is None else spell_out(text)
-
-
 def substitute(reader: Reader, text: str) -> tuple[str, dict[str, str]]:
     """`Vocabulary.substitute`, or the text as it is for a reader of any words."""
     return (text, {}) if reader.vocabulary is None else reader.vocabulary.substitute(text)

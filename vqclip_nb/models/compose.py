@@ -69,8 +69,12 @@ def tinted(layer: torch.Tensor, colour: str) -> torch.Tensor:
     mean = (light * alpha).sum() / alpha.sum().clamp(min=1)
     # Dark and pale drawings are brought to middle grey first, else no colour would show on them.
     light = light ** (torch.tensor(0.5).log() / mean.clamp(0.02, 0.98).log()).clamp(0.4, 2.5)
-    shade = torch.where(light < 0.5, 2 * light * tint, 1 - (2 - 2 * light) * (1 - tint))
-    return torch.cat([shade * alpha, alpha])
+    return torch.cat([overlay(light, tint) * alpha, alpha])
+
+
+def overlay(light: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
+    """`colour` with the lights and darks of `light` in [0, 1]; middle grey gives the colour."""
+    return torch.where(light < 0.5, 2 * light * colour, 1 - (2 - 2 * light) * (1 - colour))
 
 
 def content(layer: torch.Tensor) -> tuple[int, int, int, int]:

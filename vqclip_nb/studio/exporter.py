@@ -14,6 +14,7 @@ import ipywidgets as w
 from PIL import Image
 
 from ..export import morph, save_gif, save_mp4, save_png
+from ..files import free_path
 from ..frames import Frame
 from ..prompts import readable
 from ..run import Run
@@ -22,14 +23,6 @@ from .controls import labelled
 
 SIDES = (16, 4096)  # pixels of an exported picture's longer side
 RATES = (0.1, 50)  # frames a second
-
-
-def free_path(folder: Path, name: str) -> Path:
-    """`name` in `folder`, numbered if there is such a file: no export overwrites another."""
-    path, n = folder / name, 2
-    while path.exists():
-        path, n = folder / f"{Path(name).stem}-{n}{Path(name).suffix}", n + 1
-    return path
 
 
 def file_name(prompt: str, kind: str) -> str:
@@ -95,7 +88,7 @@ class Exporter:
             raise ValueError(wrong)
         side, fps, kind = self.side.value, self.fps.value, self.kind.value
         prompt = run.settings.include[min(frame.index, len(run.settings.include) - 1)]
-        path = free_path(self.folder, file_name(prompt, kind))
+        path = free_path(self.folder / file_name(prompt, kind))
         if kind == "PNG":
             save_png(resized(frame.image, side), path, run.recipe(frame))
         else:
