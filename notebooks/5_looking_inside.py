@@ -402,8 +402,8 @@ _ = axes.set(xlabel="step", ylabel="loss"), axes.legend(), axes.grid(alpha=0.3)
 # work grows with the square of the cells. *Sparse*: only to those nearby, or to those of its row and column.
 
 # %%
-from vqclip_nb.models.prior import caption_tokens
-from vqclip_nb.models.transformer import ATTENTION, attention_mask
+from vqclip_nb.emoji.prior import caption_tokens
+from vqclip_nb.emoji.transformer import ATTENTION, attention_mask
 
 prior = pair.prior
 side = prior.side // prior.patch  # 2×2 cells share a token

@@ -22,10 +22,10 @@ from training.scenes import Scenes
 from training.things import CodedThings
 from training.train_classifier import ClassifierOptions, begin, train_classifier
 from training.train_styles import StyleOptions, train_styles
+from vqclip_nb.emoji.caption_grammar import Scene, Thing
 from vqclip_nb.experiments.scores import concepts
 from vqclip_nb.images import to_pil
 from vqclip_nb.models.loading import load_pair
-from vqclip_nb.models.scene import Scene, Thing
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from training.human_eval import numbered, prompts, right, score
 from training.scenes import Scenes
 from training.sets import TRAINED, people_and_signs, silhouettes
 from vqclip_nb.attributes import parse_attribute
-from vqclip_nb.models.arrange import PLACINGS, arrange, covered
-from vqclip_nb.models.compose import content, ground, spread, tinted
-from vqclip_nb.models.library import Library
-from vqclip_nb.models.packing import MASK, pack_bits, pack_masks, unpack_bits, unpack_masks
-from vqclip_nb.models.scene import COLOURS, Scene, Thing, parse
-from vqclip_nb.vocabulary import Vocabulary, says_something
+from vqclip_nb.emoji.caption_grammar import Scene, Thing, parse
+from vqclip_nb.emoji.compose import PLACINGS, arrange, content, covered, ground, spread, tinted
+from vqclip_nb.emoji.library import MASK, Library, pack_bits, pack_masks, unpack_bits, unpack_masks
+from vqclip_nb.emoji.vocabulary import Vocabulary
+from vqclip_nb.emoji.wing import taken_on
+from vqclip_nb.palettes import COLOURS
 from vqclip_nb.weights import WeightsError, write_state
 
 STYLES = {"noto": ["a cartoon of"], "line": ["a line drawing of"]}
@@ -218,9 +218,9 @@ def test_words_it_does_not_know_are_taken_for_near_ones_and_said(pair, library):
     assert start.said == {"skyscraper": start.drawings[0].label}
     assert library.find("an apple on a kitchen").said == {"kitchen": "cooking"}
     assert library.find("quux") is None
-    assert library.find("quux", clip=pair) is None
-    found = library.find("celebratory", clip=pair)
-    assert found is None or found.said
+    assert library.guess("quux", pair.clip) == (None, {})
+    scene, said = library.guess("celebratory", pair.clip)
+    assert scene is None or said == {"celebratory": scene.things[0].name}
 
 
 def test_what_no_emoji_shows_is_drawn_as_a_silhouette(library):
@@ -244,7 +244,7 @@ def test_every_silhouette_is_found_by_its_name_and_has_a_word_for_clip(pair, lib
     for name in silhouettes():
         start = library.find(f"a {name}")
         assert start.drawings[0].label == name and not start.said, name
-        assert says_something(pair.clip, f"a {name}"), name
+        assert pair.read(f"a {name}").known, name
 
 
 def test_people_and_signs_are_found_by_every_word_for_them(pair, library):
@@ -252,7 +252,7 @@ def test_people_and_signs_are_found_by_every_word_for_them(pair, library):
         for word in (name, *emoji.also):
             start = library.find(f"a {word}")
             assert [d.label for d in start.drawings] == [name] and not start.said, word
-            assert says_something(pair.clip, f"a {word}"), word
+            assert pair.read(f"a {word}").known, word
     two = library.find("a wizard next to a witch")
     assert [d.label for d in two.drawings] == ["wizard", "witch"]
     assert library.find("three women").scene.things[0].count == 3
@@ -269,8 +269,8 @@ def test_more_drawings_leave_those_that_were_there_as_they_were(library):
 
 def test_an_attribute_may_be_a_style_that_only_the_library_has(library):
     for word, style in {"a silhouette": "silhouette", "a comic": "comic"}.items():
-        look = parse_attribute(word)
-        start = library.find("a castle", change=lambda s, a=look: a.taken_on(s, library.styles))
+        scene, _ = library.parse("a castle")
+        start = library.start(taken_on(parse_attribute(word), scene, library.styles))
         assert start.drawings[0].style == style
 
 

@@ -14,7 +14,7 @@ from vqclip_nb.attributes import parse_attribute
 from vqclip_nb.images import to_tensor
 from vqclip_nb.objectives import Step, palette, style
 from vqclip_nb.palettes import parse_colour, recolour
-from vqclip_nb.prompts import encode_with
+from vqclip_nb.prompts import encode_reading
 from vqclip_nb.recipe import read_recipe
 
 
@@ -74,9 +74,9 @@ def test_an_attribute_in_words(attribute, text, said):
 
 
 def test_full_strength_reads_as_the_words_and_none_as_the_prompt(pair):
-    plain, red = (encode_with(pair.clip, text, []) for text in ("a fox", "a red fox"))
+    plain, red = (encode_reading(pair.clip, pair.read(text)) for text in ("a fox", "a red fox"))
     for strength in (0, 0.25, 1, -1):
-        found = encode_with(pair.clip, "a fox", [parse_attribute(f"red: {strength}")])
+        found = encode_reading(pair.clip, pair.read("a fox"), [parse_attribute(f"red: {strength}")])
         assert torch.allclose(found, plain + strength * (red - plain), atol=1e-5)
 
 

@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import load_file
 
 from training.train_prior import PriorOptions, masked, masked_loss, train_prior
+from vqclip_nb.emoji.prior import Prior, build_prior, caption_tokens
+from vqclip_nb.emoji.transformer import ATTENTION, attention_mask
 from vqclip_nb.models.clip import import_clip
-from vqclip_nb.models.prior import Prior, build_prior, caption_tokens
-from vqclip_nb.models.transformer import ATTENTION, attention_mask
 
 SMALL = dict(side=4, width=64, layers=2, heads=2, text_width=8, encoding=8, head_width=16)
 

@@ -5,7 +5,8 @@ import torch
 from PIL import Image
 
 import vqclip_nb as vq
-from vqclip_nb.prompts import create_encodings, encode_prompt, parse_prompt
+from vqclip_nb.prompts import create_encodings, encode_prompt
+from vqclip_nb.reading import parse_prompt
 
 
 def test_weights_and_parts():

@@ -9,16 +9,16 @@ from PIL import Image
 
 import vqclip_nb as vq
 from training.classifier import load_shape_judge
+from vqclip_nb.emoji.sampling import conditions, draw, fitted, redraw
 from vqclip_nb.experiments.scores import likelihood
 from vqclip_nb.images import to_pil
-from vqclip_nb.sampling import caption_of, conditions, draw, fitted, redraw
 
 SIZE = (128, 128)
 
 
 def drawn(pair, prompt, count=2, size=SIZE, seed=0, **how):
     generator = torch.Generator().manual_seed(seed)
-    return draw(pair, prompt, count=count, size=size, generator=generator, **how)
+    return draw(pair, pair.read(prompt), count=count, size=size, generator=generator, **how)
 
 
 def finished(pair, **settings):
@@ -59,10 +59,10 @@ def test_the_background_follows_the_prompt_and_white_is_the_usual(pair):
 
 
 def test_the_caption_is_the_strongest_text_in_words_that_it_knows(pair):
-    assert caption_of(pair, "a fox:1 | an owl:2") == "an owl on a white background"
-    assert caption_of(pair, "a fox", "on a red background") == "a fox on a red background"
-    assert "lighthouse" not in caption_of(pair, "a lighthouse")
-    assert caption_of(pair, "a fox:-1 | an owl:-2") == ""
+    assert pair.read("a fox:1 | an owl:2").caption == "an owl on a white background"
+    assert pair.read("a fox", "on a red background").caption == "a fox on a red background"
+    assert "lighthouse" not in pair.read("a lighthouse").caption
+    assert pair.read("a fox:-1 | an owl:-2").caption == ""
 
 
 def test_other_sizes_get_the_drawing_in_the_middle(pair):

@@ -133,8 +133,15 @@ class Drawing:
 
 
 class Drawings:
-    def find(self, prompt, **asked):
-        return Drawing("apple, noto", 0.0) if "apple" in prompt else None
+    """A wing and its library."""
+
+    prior, library = object(), property(lambda self: self)
+
+    def read(self, reading, extras):
+        return reading
+
+    def start(self, reading, settings, size, seed):
+        return Drawing("apple, noto", 0.0) if "apple" in reading.prompt else None
 
     def alternatives(self, start):
         return [Drawing("apple, flat", 1.0), Drawing("apple, 3d", 0.5)]
@@ -153,8 +160,7 @@ def test_the_studio_says_what_a_picture_will_start_from(studio):
 
 
 def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio, pair):
-    pair = dataclasses.replace(pair)
-    pair.library = Drawings()
+    pair = dataclasses.replace(pair, make_wing=lambda pair: Drawings())
     studio.start_picture.follow(pair)
     start = studio.controls["start"]
     assert start.options == ("noise", "library", "prior")

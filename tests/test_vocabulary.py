@@ -5,84 +5,66 @@ from pathlib import Path
 import pytest
 
 import vqclip_nb
-from vqclip_nb.vocabulary import (
-    Vocabulary,
-    describe_unknown,
-    says_something,
-    singulars,
-    substitute,
-    unknown_words,
-)
+from vqclip_nb.emoji.vocabulary import Vocabulary, singulars
+from vqclip_nb.reading import describe_substitutions, read_prompt
 
 TABLE = Path(vqclip_nb.__file__).parent / "emoji" / "words.txt"
 
 
-class Reader:
-    """Whoever reads: a closed list of words, or none."""
-
-    def __init__(self, vocabulary: Vocabulary | None) -> None:
-        self.vocabulary = vocabulary
-
-
 @pytest.fixture
-def reader(tmp_path) -> Reader:
+def words(tmp_path) -> Vocabulary:
     table = tmp_path / "words.txt"
     table.write_text(
         "in the snow = below a cloud\na portrait of =\ntower: lighthouse, water tower\n"
     )
-    words = frozenset("a fox tower cloud below red pineapple box the".split())
-    return Reader(Vocabulary.read(words, table))
+    known = frozenset("a fox tower cloud below red pineapple box the".split())
+    return Vocabulary.read(known, table)
 
 
 @pytest.fixture(scope="module")
-def shipped(pair) -> Reader:
-    return Reader(pair.clip.vocabulary)
+def shipped(pair) -> Vocabulary:
+    return pair.clip.vocabulary
 
 
-def test_an_unknown_word_is_painted_as_the_nearest_and_said(reader):
-    painted, said = substitute(reader, "two Lighthouses, a fox")
-    assert painted == "two tower a fox" and said == {"lighthouses": "tower"}
-    assert describe_unknown(said) == "lighthouses: painted as tower"
+def read(words, text):
+    """What CLIP is given of a text, what was replaced, and that for people."""
+    reading = read_prompt(text, words)
+    return reading.parts[0].clip_text, reading.substitutions, describe_substitutions([reading])
 
 
-def test_a_phrase_goes_before_its_words(reader):
-    assert substitute(reader, "a red water tower")[0] == "a red tower"
-    painted, said = substitute(reader, "A portrait of a fox in the snow")
+def test_an_unknown_word_is_painted_as_the_nearest_and_said(words):
+    found = read(words, "two Lighthouses, a fox")
+    assert found[0] == "two tower a fox" and found[1] == {"lighthouses": "tower", "two": None}
+    assert found[2] == "lighthouses: painted as tower; two: not known"
+
+
+def test_a_phrase_goes_before_its_words(words):
+    assert read(words, "a red water tower")[0] == "a red tower"
+    painted, replaced, told = read(words, "A portrait of a fox in the snow")
     assert painted == "a fox below a cloud"
-    assert said == {"a portrait of": "", "in the snow": "below a cloud"}
-    assert "a portrait of: painted as nothing" in describe_unknown(said)
+    assert replaced == {"a portrait of": "", "in the snow": "below a cloud"}
+    assert "a portrait of: painted as nothing" in told
 
 
-def test_known_words_stay_as_they_are(reader):
+def test_known_words_and_their_plurals_are_not_replaced(words):
     for text in ("a red fox", "the box below"):
-        assert substitute(reader, text) == (text, {})
-        assert unknown_words(reader, text) == {}
+        assert read(words, text) == (text, {}, "")
+    assert read(words, "foxes") == ("fox", {}, "")
+    assert read(words, "The boxes, below.") == ("The box below.", {}, "")
 
 
-def test_a_plural_is_known_and_read_as_the_word_that_was_learned(reader):
-    assert substitute(reader, "foxes") == ("fox", {})
-    assert substitute(reader, "The boxes, below.") == ("The box below.", {})
-    assert not unknown_words(reader, "two foxes") or "foxes" not in unknown_words(
-        reader, "two foxes"
-    )
+def test_what_has_no_near_word_is_named(words):
+    painted, replaced, told = read(words, "a quux and a lighthouse")
+    assert replaced["quux"] is None and "quux: not known" in told
+    assert read(words, "a lighthouse")[0] and not read(words, "the quux")[0]
 
 
-def test_what_has_no_near_word_is_named(reader):
-    strange = unknown_words(reader, "a quux and a lighthouse")
-    assert strange == {"lighthouse": "tower", "quux": None}
-    assert "quux: not known" in describe_unknown(strange)
-    assert says_something(reader, "a lighthouse") and not says_something(reader, "the quux")
+def test_a_clip_without_a_vocabulary_gets_the_text_as_it_is():
+    assert read(None, "a quux 🍍") == ("a quux 🍍", {}, "")
 
 
-def test_a_reader_of_any_words_gets_them_as_they_are():
-    reader = Reader(None)
-    assert substitute(reader, "a quux 🍍") == ("a quux 🍍", {})
-    assert unknown_words(reader, "quux") == {} and says_something(reader, "quux")
-
-
-def test_emoji_are_read_by_their_names(reader):
-    assert substitute(reader, "a 🍍️")[0] == "a pineapple"
-    assert unknown_words(reader, "a 🍍️") == {}
+def test_emoji_are_read_by_their_names(words):
+    assert read(words, "a 🍍️") == ("a pineapple", {}, "")
 
 
 def test_singulars():
@@ -107,7 +89,7 @@ def test_singulars():
     }.items(),
 )
 def test_the_shipped_table_means_what_people_mean(shipped, word, things):
-    assert shipped.vocabulary.nearest_known(word) in things
+    assert shipped.nearest_known(word) in things
 
 
 def test_the_shipped_table_is_large_enough_and_small_enough():
@@ -121,7 +103,5 @@ def test_the_shipped_table_is_large_enough_and_small_enough():
     "|the Eiffel tower|cyberpunk city at night|mountain lake".split("|"),
 )
 def test_everyday_prompts_have_words_to_paint(shipped, prompt):
-    painted, _ = substitute(shipped, prompt)
-    assert says_something(shipped, prompt) and painted
-    left = [w for w, thing in unknown_words(shipped, prompt).items() if thing is None]
-    assert left == []
+    painted, replaced, _ = read(shipped, prompt)
+    assert painted and None not in replaced.values()

@@ -22,12 +22,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vqclip_nb.emoji.caption_grammar import COUNTS, RELATIONS, SIZES
+from vqclip_nb.emoji.library import Library
+from vqclip_nb.emoji.vocabulary import SMALL_WORDS, Vocabulary, singulars
 from vqclip_nb.files import write_atomically
-from vqclip_nb.models.library import Library
 from vqclip_nb.models.loading import load_pair
 from vqclip_nb.models.pair import EMOJI
-from vqclip_nb.models.scene import COLOURS, COUNTS, RELATIONS, SIZES
-from vqclip_nb.vocabulary import SMALL_WORDS, Vocabulary, singulars
+from vqclip_nb.palettes import COLOURS
 
 from .minilm import MiniLM
 from .sets import UNREAD, merged_name, people_and_signs, silhouettes

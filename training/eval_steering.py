@@ -19,7 +19,6 @@ import torch
 from PIL import Image
 from tqdm.auto import tqdm
 
-from vqclip_nb.drawings import find_start
 from vqclip_nb.emoji.caption_words import COLOURS
 from vqclip_nb.experiments.scores import picture_encoding, similarity
 from vqclip_nb.images import to_pil
@@ -71,8 +70,9 @@ def prefers(judge: ClipModel, image: Image.Image, one: str, other: str) -> bool:
 
 def drawing(pair: Pair, prompt: str) -> Image.Image:
     """The library's drawing for a prompt through the VQGAN's codes."""
-    size = (pair.facts.size, pair.facts.size)
-    z = pair.vqgan.quantize(find_start(pair, prompt, size=size).latent(pair.vqgan))
+    side, settings = pair.facts.size, Settings(include=[prompt], start="library")
+    start = pair.start(pair.read(prompt), settings, (side, side), seed=0)
+    z = pair.vqgan.quantize(start.latent(pair.vqgan))
     with torch.no_grad():
         return to_pil(pair.vqgan.synthesize(z, quantize=False)[0])
 

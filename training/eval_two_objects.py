@@ -19,15 +19,15 @@ import torch
 from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
+from vqclip_nb.emoji.compose import boxes
+from vqclip_nb.emoji.drawings import Start
+from vqclip_nb.emoji.library import Library
 from vqclip_nb.experiments.scores import concepts, rank, similarity
 from vqclip_nb.files import write_atomically
 from vqclip_nb.images import to_pil
 from vqclip_nb.models.clip import ClipModel
-from vqclip_nb.models.compose import boxes
-from vqclip_nb.models.library import Library
 from vqclip_nb.models.loading import load_judge, load_pair
 from vqclip_nb.models.pair import Pair
-from vqclip_nb.models.start import Start
 from vqclip_nb.run import Run
 from vqclip_nb.settings import Settings
 

@@ -24,16 +24,16 @@ from PIL import Image, ImageDraw
 from tqdm.auto import tqdm
 
 from vqclip_nb.emoji.caption_words import COLOURS, article
+from vqclip_nb.emoji.library import Library
+from vqclip_nb.emoji.vocabulary import singulars
 from vqclip_nb.experiments.scores import concepts, picture_encoding
 from vqclip_nb.files import write_atomically
 from vqclip_nb.models.clip import ClipModel
-from vqclip_nb.models.library import Library
 from vqclip_nb.models.loading import load_judge, load_pair
 from vqclip_nb.models.pair import Pair
-from vqclip_nb.prompts import background_suffix, encode_prompt
+from vqclip_nb.prompts import encode_reading
 from vqclip_nb.run import Run
 from vqclip_nb.settings import Settings
-from vqclip_nb.vocabulary import singulars
 
 from .classifier import ShapeJudge, load_shape_judge
 from .measure import EVERYDAY, ceiling, dressed
@@ -162,7 +162,7 @@ def preference(
     for name, guide in guides.items():
         better = []
         for prompt, _, drawing, painting in asked:
-            text = encode_prompt(guide, prompt + background_suffix(pair, prompt))
+            text = encode_reading(guide, pair.read(prompt))
             a, b = (picture_encoding(guide, picture) for picture in (drawing, painting))
             better.append(torch.cosine_similarity(a, text) > torch.cosine_similarity(b, text))
         share[name] = float(np.mean([bool(b) for b in better]))

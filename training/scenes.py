@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-
 from vqclip_nb.models.compose import overlay
 
 from .captions import CaptionSpec, false_fact, false_style

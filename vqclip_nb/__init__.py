@@ -7,8 +7,7 @@ from .frames import Frame
 from .models.clip import ClipEnsemble, ClipModel
 from .models.loading import available_pairs, load_judge, load_pair, open_pair
 from .models.pair import Pair
-from .prompts import create_encodings
-from .prompts import strange_words as unknown_words
+from .prompts import create_encodings, unknown_words
 from .recipe import open_recipe
 from .run import Run, training_loop
 from .settings import PRESETS, Settings

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from .knobs import shown
-from .models.scene import COLOURS, Scene
+from .palettes import COLOURS
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "colour": tuple(COLOURS),
@@ -23,7 +23,6 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
         "a photo", "an oil painting", "a watercolour", "a pencil sketch",
     ),
 }  # fmt: skip
-STYLED = 0.5  # strength of a style from which on the drawing that is begun with is of it
 ARTICLE = re.compile(
     r"(?:(?P<article>an?|the|two|three|several)\s+)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL
 )
@@ -55,23 +54,6 @@ class Attribute:
         if article.lower() in ("a", "an"):
             article = "an" if self.word[0] in "aeiou" else "a"
         return f"{before}{article} {self.word} {found['rest']}".replace("  ", " ").strip()
-
-    def taken_on(self, scene: Scene, styles: Mapping[str, Sequence[str]]) -> Scene:
-        """A scene whose first thing has it, as far as its strength; the scene itself below 0.
-
-        styles: words of each style of the drawings, as in {"line": ["a line drawing of"]}.
-        """
-        if self.strength <= 0:
-            return scene
-        if self.kind == "style":
-            named = [name for name, words in styles.items() if f"{self.word} of" in words]
-            return replace(scene, style=named[0]) if named and self.strength >= STYLED else scene
-        first, *others = scene.things
-        if self.kind == "colour":
-            first = replace(first, tint=(self.word, self.strength))
-        else:
-            first = replace(first, zoom=(self.word, self.strength))
-        return replace(scene, things=(first, *others))
 
 
 # Words for a style that may begin a prompt: what is taken on is said behind them.

@@ -13,14 +13,15 @@ from . import latents, objectives
 from .crops import create_crops
 from .latents import Latent
 from .loop import Diverged, Optimization, State, Taken
-from .models.start import Start
+from .models.pair import Start
 from .prompts import Encodings, encode_prompt
+from .reading import Reading
 from .regions import Area, outside, parse_region
-from .sampling import EVERY, Sample, caption_of, conditions, redraw_cells
 from .settings import Settings
 from .starts import Starts
 from .wanted import make_objective, numbers_of_views, similarity
 
+REDRAW_EVERY = 5  # steps between two redraws by the prior
 SLOWED = 3  # times that a picture which left the numbers is tried again at half the rate
 
 
@@ -46,7 +47,6 @@ class Painting:
         self.settings, self.encodings = settings, encodings
         self.areas = self.areas_of(settings)
         self.slowed = 0
-        self._caption: tuple[tuple | None, Any] = (None, None)
         # Seeded before the latent is drawn, and apart from the global generator.
         generator = torch.Generator().manual_seed(self.seed)
         at_every_step = dict(activation=settings.activation, at=settings.activation_at)
@@ -71,6 +71,10 @@ class Painting:
         """The settings' own, or that of a later try."""
         return self.settings.seed + (self.attempt or 0)
 
+    @property
+    def reading(self) -> Reading:
+        return self.encodings.readings[self.index]
+
     # -- the parts
 
     def _start(self, generator: torch.Generator) -> torch.Tensor:
@@ -86,13 +90,13 @@ class Painting:
             if tuple(start.shape) != shape:
                 raise ValueError(f"latent has shape {tuple(start.shape)}: this run needs {shape}")
             return start
-        start = self.starts.latent(s, self.index, self.seed)
+        start = self.starts.latent(s, self.reading, self.seed)
         return noise if start is None else latents.blend(start, noise, s.start_strength)
 
     @property
-    def found(self) -> Start | Sample | None:
+    def found(self) -> Start | None:
         """What library or prior have for the prompt of now, if the start is to be from there."""
-        return self.starts.found(self.settings, self.index, self.seed)
+        return self.starts.found(self.settings, self.reading, self.seed)
 
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
@@ -126,7 +130,7 @@ class Painting:
             given = objectives.as_objective(self.parts["objective"])
             return given.bind(lambda prompt: encode_prompt(self.pair.clip, prompt))
         about = (self.settings, self.encodings, self.index)
-        start = functools.partial(self.starts.picture, self.settings, self.index, self.seed)
+        start = functools.partial(self.starts.picture, self.settings, self.reading, self.seed)
         return make_objective(*about, start, self.pair.vqgan)
 
     def _adamw(self, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
@@ -172,12 +176,8 @@ class Painting:
         """Let the prior draw a part of the cells anew: less of them, the later it is."""
         s, loop = self.settings, self.optimization
         share = s.prior * (1 - loop.iteration / s.total_iter)
-        if share <= 0:
-            return
-        asked = (s.include[self.index], s.extras)
-        if self._caption[0] != asked:
-            self._caption = asked, conditions(self.pair, caption_of(self.pair, *asked))
-        redraw_cells(self.pair, self._caption[1], loop, share)
+        if share > 0:
+            self.pair.redraw(self.reading, loop, share)
 
     def state(self) -> State:
         """What it takes to go on bit for bit."""
@@ -215,6 +215,6 @@ class Painting:
                 before = self.state()
             else:
                 self.good = before
-                if self.settings.prior and loop.iteration % EVERY == 0:
+                if self.settings.prior and loop.iteration % REDRAW_EVERY == 0:
                     self._redraw()
                 return taken

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -13,194 +12,112 @@ from .attributes import Attribute, parse_attributes
 from .images import is_picture, load_image, to_data_url
 from .models.clip import ClipEnsemble, ClipModel
 from .models.pair import Pair
-from .models.scene import split_background
+from .reading import Reading, describe_substitutions, parse_prompt, read_prompt, readable
 from .regions import Region, parse_region
 from .settings import KNOBS, Settings
-from .vocabulary import describe_unknown, says_something, substitute, unknown_words
 
-LEAST, MOST = 1e-3, 1e3  # weights of a prompt's parts, without their signs
-MAX_PARTS = 50
-TIME = re.compile(r"\b\d{1,2}:\d\d\s*$")
 Clip = ClipModel | ClipEnsemble
 
 
 @dataclass(frozen=True)
 class Encodings:
     """What the loss compares with: one (1, d) tensor for each include, and beside it one for each
-    region of that picture; extras and exclude only if given."""
+    region of that picture; extras and exclude only if given. readings: of include."""
 
     include: list[torch.Tensor]
     exclude: torch.Tensor | None
     extras: torch.Tensor | None
     regions: list[list[torch.Tensor]] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
 
 
-def parse_prompt(prompt: str) -> list[tuple[str, float]]:
-    """'a fox:2 | snow' to [('a fox', 2.), ('snow', 1.)]; ValueError if nothing with a weight
-    remains, or a weight is out of range."""
-    parts = []
-    for part in prompt.split("|"):
-        text, _, weight = part.rpartition(":")
-        try:
-            text, number = text.strip(), float(weight)
-        except ValueError:
-            text, number = part.strip(), 1.0
-        if TIME.search(part):  # "a clock at 10:30"
-            text, number = part.strip(), 1.0
-        if text and number and not LEAST <= abs(number) <= MOST:
-            raise ValueError(
-                f"weight {weight.strip()} of {text[:40]!r} is out of range: allowed is "
-                f"{LEAST:g} to {MOST:g}, either sign"
-            )
-        if text and number:
-            parts.append((text, number))
+def encode_prompt(clip: Clip, prompt: str, *, ending: str = "") -> torch.Tensor:
+    """`encode_reading` of a prompt, each of its texts with `ending`."""
+    return encode_reading(clip, read_prompt(prompt, clip.vocabulary, ending=ending))
+
+
+def encode_reading(
+    clip: Clip, reading: Reading, attributes: Sequence[Attribute] = ()
+) -> torch.Tensor:
+    """Weighted mean (1, d) of a prompt's texts and picture files; attributes that CLIP knows move
+    it, as far as their strength, towards the same with their words in it.
+
+    A text of which CLIP knows no word has no part in it; ValueError if that is all.
+    """
+    parts = reading.known
     if not parts:
         raise ValueError(
-            f"prompt {readable(prompt)!r}: nothing in it has a weight; give texts like "
-            "'a fox:2 | snow:1'"
+            f"prompt {readable(reading.prompt)!r}: {clip.name} knows none of its words"
         )
-    if len(parts) > MAX_PARTS:
-        raise ValueError(f"the prompt has {len(parts)} parts: allowed are {MAX_PARTS}")
-    return parts
+    weights = [part.weight for part in parts]
 
+    def mean(texts: Sequence[str]) -> torch.Tensor:
+        total: torch.Tensor | float = 0.0
+        for text, weight in zip(texts, weights, strict=True):
+            if is_picture(text):
+                picture = load_image(text, (clip.resolution, clip.resolution)).to(clip.device)
+                with torch.no_grad():
+                    encoding = clip.encode_image(picture)
+            else:
+                encoding = clip.encode_text([text + reading.ending])
+            total = total + weight * encoding
+        if not torch.as_tensor(total).any():
+            raise ValueError(f"prompt {readable(reading.prompt)!r}: its parts cancel each other")
+        return total / sum(map(abs, weights))
 
-def readable(prompt: str) -> str:
-    """A prompt for people: pictures inside it are named, not spelled out."""
-    return re.sub(r"data:image/[^|:]*", "picture", prompt)
-
-
-def encode_prompt(
-    clip: Clip, prompt: str, *, ending: str = "", stand_ins: bool = True
-) -> torch.Tensor:
-    """Weighted mean (1, d) of a prompt's texts, each with `ending`, and picture files.
-
-    stand_ins: words that the CLIP does not know are read as the nearest that it does. A text of
-    which it then knows no word has no part in it; ValueError if that is all.
-    """
-    total: torch.Tensor | float = 0.0
-    parts = _understood(clip, prompt, stand_ins)
-    if not parts:
-        raise ValueError(f"prompt {readable(prompt)!r}: {clip.name} knows none of its words")
-    for content, weight in parts:
-        if is_picture(content):
-            picture = load_image(content, (clip.resolution, clip.resolution)).to(clip.device)
-            with torch.no_grad():
-                encoding = clip.encode_image(picture)
-        else:
-            text = substitute(clip, content)[0] if stand_ins else content
-            encoding = clip.encode_text([text + ending])
-        total = total + weight * encoding
-    if not torch.as_tensor(total).any():
-        raise ValueError(f"prompt {readable(prompt)!r}: its parts cancel each other")
-    return total / sum(abs(w) for _, w in parts)
-
-
-def encode_with(
-    clip: Clip, prompt: str, attributes: Sequence[Attribute], *, ending: str = ""
-) -> torch.Tensor:
-    """`encode_prompt` of a prompt whose texts take on attributes, those that the CLIP knows."""
-    plain = encode_prompt(clip, prompt, ending=ending)
-    total, parts = plain, _understood(clip, prompt, stand_ins=True)
+    total = plain = mean([part.clip_text for part in parts])
     for attribute in attributes:
-        if not knows_attribute(clip, attribute):
-            continue
-        said = ((t if is_picture(t) else attribute.said_of(t), w) for t, w in parts)
-        told = encode_prompt(clip, " | ".join(f"{t}:{w!r}" for t, w in said), ending=ending)
-        total = total + attribute.strength * (told - plain)
+        if knows_attribute(clip, attribute):
+            said = (
+                part.clip_text if part.is_picture else attribute.said_of(part.clip_text)
+                for part in parts
+            )
+            total = total + attribute.strength * (mean(list(said)) - plain)
     return total
 
 
 def knows_attribute(clip: Clip, attribute: Attribute) -> bool:
     """Whether a CLIP learned an attribute's own words, and does not read others in their place."""
     said = attribute.said_of("a fox")
-    return not unknown_words(clip, said) and substitute(clip, said)[0] == said
+    reading = read_prompt(said, clip.vocabulary)
+    return not reading.substitutions and reading.parts[0].clip_text == said
 
 
 def create_encodings(pair: Pair, settings: Settings) -> Encodings:
-    """Encode a run's include, exclude and extras; see `background_suffix` for what is added to
-    include.
+    """Read and encode a run's include, exclude, extras and regions.
 
     A warning names the words that the pair never learned. An exclude or extras of nothing else
     counts as empty; an include of nothing else is a ValueError.
     """
-    strange = dict.fromkeys(strange_words(pair, settings.exclude))
-    regions = [parse_region(text).prompt for text in settings.regions]
-    for text in (*settings.include, *regions, settings.extras):
-        strange |= strange_words(pair, text)
-    if strange:
-        told = describe_unknown(strange, drawn_by(pair, settings.start))
+    # Nobody asked to avoid the nearest thing.
+    exclude = read_prompt(settings.exclude, pair.clip.vocabulary, stand_ins=False)
+    extras = read_prompt(settings.extras, pair.clip.vocabulary)
+    regions = [parse_region(text) for text in settings.regions]
+    readings = [pair.read(text, settings.extras, regions) for text in settings.include]
+    own = [part for reading in readings for _, part in reading.regions]
+    every = [exclude, *readings, *own, extras]
+    if told := describe_substitutions(every, from_drawing=settings.start == "library"):
         warnings.warn(f"{pair.name}: {told}", stacklevel=3)
-
-    def optional(text: str, *, stand_ins: bool) -> torch.Tensor | None:
-        if not text or not _understood(pair.clip, text, stand_ins):
-            return None
-        return encode_prompt(pair.clip, text, stand_ins=stand_ins)
-
     attributes = parse_attributes(settings.attributes)
-    if strange_looks := [a.word for a in attributes if not knows_attribute(pair.clip, a)]:
+    if strange := [a.word for a in attributes if not knows_attribute(pair.clip, a)]:
         warnings.warn(
-            f"{pair.name}: {', '.join(strange_looks)}: not known as an attribute; "
+            f"{pair.name}: {', '.join(strange)}: not known as an attribute; "
             "at most a drawing that is begun with takes it on",
             stacklevel=3,
         )
-
-    def asked(prompt: str) -> torch.Tensor:
-        ending = background_suffix(pair, prompt, settings.extras)
-        return encode_with(pair.clip, prompt, attributes, ending=ending)
-
     return Encodings(
-        [asked(text) for text in settings.include],
-        optional(settings.exclude, stand_ins=False),  # nobody asked to avoid the nearest thing
-        optional(settings.extras, stand_ins=True),
-        [
-            [
-                encode_prompt(
-                    pair.clip, own, ending=region_suffix(pair, own, text, settings.extras)
-                )
-                for own in regions
-            ]
-            for text in settings.include
-        ],
+        [encode_reading(pair.clip, reading, attributes) for reading in readings],
+        encode_reading(pair.clip, exclude) if exclude.known else None,
+        encode_reading(pair.clip, extras) if extras.known else None,
+        [[encode_reading(pair.clip, part) for _, part in reading.regions] for reading in readings],
+        readings,
     )
 
 
-def strange_words(pair: Pair, prompt: str) -> dict[str, str | None]:
+def unknown_words(pair: Pair, prompt: str) -> dict[str, str | None]:
     """Words of a prompt's texts that the pair never learned, each with what is painted in its
     place, or None."""
-    texts = [text for text, _ in parse_prompt(prompt)] if prompt.strip() else []
-    return unknown_words(pair.clip, " ".join(t for t in texts if not is_picture(t)))
-
-
-def drawn_by(pair: Pair, start: str) -> Callable[[str], bool]:
-    """Whether a start of that name ("library", "noise", ...) shows a word, known to CLIP or not."""
-    library = pair.library if start == "library" else None
-    return library.draws if library else lambda word: False
-
-
-def background_suffix(pair: Pair, *texts: str) -> str:
-    """The pair's own last words for a prompt, unless one of `texts` names a background."""
-    own = pair.facts.default_background
-    named = re.search(r"\b(background|backdrop)\b", " ".join(texts), re.IGNORECASE)
-    return "" if named or not own else f" {own}"
-
-
-def strongest_text(prompt: str, extras: str = "") -> str:
-    """The text of a prompt with the highest weight, with `extras` behind it; empty where no text
-    has a weight above 0."""
-    texts = [(weight, text) for text, weight in parse_prompt(prompt) if not is_picture(text)]
-    if not texts or max(texts)[0] <= 0:
-        return ""
-    text = max(texts, key=lambda part: part[0])[1]
-    return f"{text}, {extras}" if extras and not is_picture(extras) else text
-
-
-def region_suffix(pair: Pair, prompt: str, *texts: str) -> str:
-    """What ends the prompt of a region: the background that the whole picture's `texts` name,
-    unless it names one itself."""
-    around, _ = split_background(" ".join(texts).lower())
-    if around and not split_background(prompt.lower())[0]:
-        return f" on a {' and '.join(dict.fromkeys(around))} background"
-    return background_suffix(pair, prompt, *texts)
+    return dict(pair.read(prompt).substitutions)
 
 
 def embed_pictures(
@@ -242,12 +159,3 @@ def embed_pictures(
     return settings.replace(
         **{n: held(getattr(settings, n), hold) for n, hold in how.items() if n in names}
     )
-
-
-def _understood(clip: Clip, prompt: str, stand_ins: bool) -> list[tuple[str, float]]:
-    """The parts of a prompt that say something to the CLIP."""
-    return [
-        (content, weight)
-        for content, weight in parse_prompt(prompt)
-        if is_picture(content) or says_something(clip, content, stand_ins=stand_ins)
-    ]

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from .images import is_picture
-from .prompts import parse_prompt
+from .reading import parse_prompt
 from .regions import Region, parse_region
 from .settings import KNOBS, Settings
 

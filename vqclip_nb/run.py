@@ -18,12 +18,10 @@ from .export import Exports
 from .frames import Frame
 from .latents import fitting_size
 from .loop import Crops, State
-from .models.pair import Pair
-from .models.start import Start
+from .models.pair import Pair, Start
 from .objectives import Objective, Term
 from .painting import Painting
 from .prompts import create_encodings, embed_pictures
-from .sampling import Sample, check_prior
 from .settings import KNOBS, Settings
 from .starts import Starts
 from .tries import choose, steps_ahead
@@ -59,12 +57,10 @@ class Run(Exports, Checkpoints):
         self.pair = pair
         parts = dict(objective=objective, crops=crops, latent=latent, optimizer=optimizer)
         self.parts: dict[str, Any] = {k: v for k, v in parts.items() if v is not None}
-        if settings.start == "library" and pair.library is None:
-            raise ValueError(f"{pair.name} has no library of drawings: start from noise")
         settings = settings.for_pair(pair.defaults)
         factor = pair.vqgan.downsample_factor
         self.size = fitting_size(settings.height, settings.width, factor)
-        check_prior(pair, settings, self.size)
+        pair.check(settings, self.size)
         self.settings = self.first = embed_pictures(pair, settings, self.size)
         self.encodings = create_encodings(pair, self.settings)
         self.starts = Starts(pair, self.size)
@@ -107,7 +103,7 @@ class Run(Exports, Checkpoints):
         return self.seconds / max(1, len(self.history) + begun * ahead) * max(0, left)
 
     @property
-    def start(self) -> Start | Sample | None:
+    def start(self) -> Start | None:
         """What the picture of now began with out of the library, or from the prior; None if with
         something else."""
         return self.painting.found
@@ -200,7 +196,7 @@ class Run(Exports, Checkpoints):
         without another prompt too.
         """
         settings = self.settings.replace(**changes).for_pair(self.pair.defaults)
-        check_prior(self.pair, settings, self.size)
+        self.pair.check(settings, self.size)
         settings = embed_pictures(self.pair, settings, self.size, changes)
         changed = {
             k: getattr(settings, k)

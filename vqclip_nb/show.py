@@ -15,7 +15,7 @@ from matplotlib import figure
 from PIL import Image
 
 from .images import to_pil
-from .prompts import readable
+from .reading import readable
 
 if TYPE_CHECKING:
     from .frames import Frame

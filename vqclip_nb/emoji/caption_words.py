@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..models import scene
+from .. import palettes
 
 STYLE_WORDS = {  # style: what a caption begins with
     "noto": ("a cartoon of", "a drawing of"),
@@ -19,7 +19,7 @@ _BACKGROUNDS = (
     "white, black, gray, red, orange, yellow, green, blue, purple, pink, brown, turquoise, "
     "light blue, dark blue, light green, dark green, light gray, beige"
 )
-COLOURS = {name: scene.COLOURS[name] for name in _BACKGROUNDS.split(", ")}  # of backgrounds
+COLOURS = {name: palettes.COLOURS[name] for name in _BACKGROUNDS.split(", ")}  # of backgrounds
 
 
 def article(noun: str) -> str:

@@ -14,8 +14,7 @@ from ..images import to_tensor
 from ..models.clip import ClipModel
 from ..models.pair import EMOJI, Pair
 from ..prompts import encode_prompt
-from ..sampling import caption_of, conditions, require_prior
-from ..vocabulary import substitute
+from ..reading import read_prompt
 from .intervals import present
 
 # Whole picture, then its quarters' neighbourhoods: (centre x, centre y, size) in [-1, 1].
@@ -59,7 +58,7 @@ def rank(clip: ClipModel, image: Image.Image, text: str, distractors: Sequence[s
     A distractor that is part of the text, as "a pineapple" is of "a pineapple in a bowl", is true
     of the picture too and does not count. ValueError where similarities are no numbers.
     """
-    texts, text = tuple(distractors), substitute(clip, text)[0]
+    texts, text = tuple(distractors), read_prompt(text, clip.vocabulary).parts[0].clip_text
     if not texts:
         return 1
     counts = torch.tensor([not re.search(rf"\b{re.escape(d)}\b", text, re.I) for d in texts])
@@ -75,11 +74,13 @@ def likelihood(pair: Pair, image: Image.Image, prompt: str, *, orders: int = 4) 
     The picture is brought to the prior's size. orders: of drawing, whose mean it is. ValueError
     if the pair has no prior.
     """
+    from ..emoji.sampling import conditions, require_prior  # a pair with a prior has them
+
     prior = require_prior(pair)
     side = prior.side * pair.vqgan.downsample_factor
     picture = to_tensor(image.resize((side, side), Image.Resampling.BICUBIC)).to(pair.device)
     codes = pair.vqgan.codebook_indices(pair.vqgan.encode(picture))
-    caption = conditions(pair, caption_of(pair, prompt))
+    caption = conditions(pair, pair.read(prompt).caption)
     generator = torch.Generator().manual_seed(0)
     found = [prior.log_likelihood(codes, *caption, generator=generator) for _ in range(orders)]
     return torch.stack(found).mean().item()

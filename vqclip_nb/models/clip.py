@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..vocabulary import Vocabulary
+from ..reading import Vocabulary
 from ..weights import WeightsError
 from . import fast
 

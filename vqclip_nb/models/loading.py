@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..vocabulary import Vocabulary
+from ..reading import Vocabulary
 from ..weights import (
     CLIPS,
     VQGANS,
@@ -23,7 +23,7 @@ from ..weights import (
     slim_cache,
 )
 from .clip import NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
-from .pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Facts, Pair
+from .pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Facts, Pair, Wing
 from .vqgan import VQGAN
 
 VQGAN_PARTS = (  # what painting needs of a checkpoint; the rest is losses and running averages
@@ -103,6 +103,7 @@ def load_pair(
         vqgan=_build_vqgan(json.loads(meta["config"]), paints),
         facts=_facts(clip_meta, meta),
         vqgan_hash=digest,
+        make_wing=_wing_for(guide),
     )
 
 
@@ -140,19 +141,20 @@ def open_pair(
         )
     shape = read_config(config) if config else parse_config(meta["config"], str(vqgan))
     keep = {k: v for k, v in paints.items() if k.startswith(VQGAN_PARTS)}
-    device = chosen_device(device)
+    guide = ClipModel(
+        name=Path(clip).stem,
+        model=build_clip(seen),
+        device=chosen_device(device),
+        hashes={"clip": sha256_of(Path(clip))},
+        **_clip_facts(clip_meta),
+    )
     return Pair(
         name=Path(vqgan).stem,
-        clip=ClipModel(
-            name=Path(clip).stem,
-            model=build_clip(seen),
-            device=device,
-            hashes={"clip": sha256_of(Path(clip))},
-            **_clip_facts(clip_meta),
-        ),
+        clip=guide,
         vqgan=_build_vqgan(shape, keep),
         facts=_facts(clip_meta, meta),
         vqgan_hash=sha256_of(Path(vqgan)),
+        make_wing=_wing_for(guide),
     )
 
 
@@ -178,11 +180,30 @@ def _clip_facts(metadata: dict[str, str]) -> dict[str, Any]:
     stored = parse_facts(metadata)
     facts: dict[str, Any] = {}
     if "words" in stored:
-        words, table = frozenset(stored["words"]), EMOJI / "words.txt"
-        facts["vocabulary"] = Vocabulary.read(words, table) if table.exists() else Vocabulary(words)
+        facts["vocabulary"] = _vocabulary(frozenset(stored["words"]))
     if "dropout" in stored:
         facts["dropout"] = float(stored["dropout"])
     return facts
+
+
+# The emoji wing is imported where a CLIP knows its words; without it, such a CLIP takes any words.
+HAS_EMOJI = (EMOJI / "wing.py").exists()
+
+
+def _vocabulary(words: frozenset[str]) -> Vocabulary | None:
+    if not HAS_EMOJI:
+        return None
+    from ..emoji.vocabulary import Vocabulary
+
+    return Vocabulary.read(words, EMOJI / "words.txt")
+
+
+def _wing_for(clip: ClipModel | ClipEnsemble) -> Callable[[Pair], Wing] | None:
+    if not HAS_EMOJI or clip.vocabulary is None:
+        return None
+    from ..emoji.wing import EmojiWing
+
+    return EmojiWing
 
 
 def _facts(*metadata: dict[str, str]) -> Facts:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
-from ..weights import read_checked
+from ..reading import (
+    Reading,
+    background_ending,
+    read_prompt,
+    readable,
+    region_ending,
+    split_background,
+)
+from ..regions import Region
+from ..settings import Settings
 from .clip import ClipEnsemble, ClipModel
-from .library import Library
-from .prior import Prior, build_prior
 from .vqgan import VQGAN
 
 EMOJI = Path(__file__).parent.parent / "emoji"
@@ -51,15 +58,60 @@ class Facts:
     defaults: Mapping[str, Any] = field(default_factory=lambda: dict(PUBLISHED_DEFAULTS))
 
 
+class Start(Protocol):
+    """A picture (1, 3, height, width) in [0, 1] to start from; its description says what it
+    shows."""
+
+    @property
+    def picture(self) -> torch.Tensor: ...
+
+    @property
+    def description(self) -> str: ...
+
+    def latent(self, vqgan: VQGAN) -> torch.Tensor:
+        """Latent (1, channels, h, w) of the picture."""
+
+
+class Wing(Protocol):
+    """What a pair may have beside its two networks: drawings to start from, a prior over codes.
+
+    library, prior: each None where it was made for other networks.
+    """
+
+    @property
+    def library(self) -> Any: ...
+
+    @property
+    def prior(self) -> Any: ...
+
+    def read(self, reading: Reading, extras: str) -> Reading:
+        """A reading, with what a start is made from added to it."""
+
+    def start(
+        self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
+    ) -> Start | None:
+        """What a picture of that reading starts from; None if nothing fits."""
+
+    def check(self, settings: Settings, size: tuple[int, int]) -> None:
+        """ValueError if a picture of settings and size (height, width) cannot be made."""
+
+    def redraw(self, reading: Reading, loop: Any, share: float) -> None:
+        """Let the prior draw a share of a loop's cells anew, in place."""
+
+
 @dataclass(eq=False, kw_only=True)
 class Pair:
-    """A CLIP that judges and a VQGAN that paints, both frozen and on one device."""
+    """A CLIP that judges and a VQGAN that paints, both frozen and on one device.
+
+    make_wing: makes what the pair has beside these two, on first use; None for nothing.
+    """
 
     name: str
     clip: ClipModel | ClipEnsemble
     vqgan: VQGAN
     facts: Facts = Facts()
     vqgan_hash: str = ""
+    make_wing: Callable[[Pair], Wing] | None = None
 
     def __post_init__(self) -> None:
         self.vqgan.to(self.device).eval()
@@ -72,26 +124,61 @@ class Pair:
         return self.clip.device
 
     @cached_property
-    def library(self) -> Library | None:
-        """Drawings to start from; None unless the pair's VQGAN is the one that they were made
-        with. WeightsError if their file is corrupt."""
-        if self.clip.vocabulary is None:
-            return None
-        state, metadata, digest = read_checked(EMOJI / "library.safetensors")
-        if metadata["vqgan"] != self.vqgan_hash:
-            return None
-        return Library(self.vqgan, state, metadata, self.clip.vocabulary, digest)
+    def wing(self) -> Wing | None:
+        return self.make_wing(self) if self.make_wing else None
 
     @cached_property
-    def prior(self) -> Prior | None:
-        """What draws codes for a caption; None unless CLIP and VQGAN are those that it learned
-        from. WeightsError if its file is corrupt."""
-        if self.clip.vocabulary is None:
+    def library(self) -> Any:
+        """Drawings to start from, or None. WeightsError if their file is corrupt."""
+        return self.wing.library if self.wing else None
+
+    @cached_property
+    def prior(self) -> Any:
+        """What draws codes for a caption, or None. WeightsError if its file is corrupt."""
+        return self.wing.prior if self.wing else None
+
+    def read(self, prompt: str, extras: str = "", regions: Sequence[Region] = ()) -> Reading:
+        """What a prompt asks for, beside extras and the regions of its picture. ValueErrors as in
+        `parse_prompt`; an empty prompt asks for nothing."""
+        words, own = self.clip.vocabulary, self.facts.default_background
+        whole, style = readable(prompt), readable(extras)
+        parts = []
+        for region in regions:
+            said = readable(region.prompt)
+            ending = region_ending(own, said, whole, style)
+            part = read_prompt(region.prompt, words, ending=ending)
+            background, _ = split_background(f"{said} {style}{ending}".lower())
+            parts.append((region, dataclasses.replace(part, background=background)))
+        reading = dataclasses.replace(
+            read_prompt(prompt, words, ending=background_ending(own, whole, style)),
+            background=split_background(f"{whole} {style}".lower())[0],
+            regions=tuple(parts),
+        )
+        return self.wing.read(reading, extras) if self.wing else reading
+
+    def start(
+        self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
+    ) -> Start | None:
+        """What a picture starts from, size (height, width) in pixels; None for noise."""
+        if self.wing is None or settings.start == "noise":
             return None
-        state, metadata, digest = read_checked(EMOJI / "prior.safetensors")
-        if json.loads(metadata["hashes"]) != self.hashes:
-            return None
-        return build_prior(json.loads(metadata["config"]), state, digest).to(self.device)
+        return self.wing.start(reading, settings, size, seed)
+
+    def check(self, settings: Settings, size: tuple[int, int]) -> None:
+        """ValueError if settings, filled in, ask for what the pair does not have, or for a picture
+        of size (height, width) that it cannot make."""
+        if settings.start == "library" and self.library is None:
+            raise ValueError(f"{self.name} has no library of drawings: start from noise")
+        if (settings.start == "prior" or settings.prior) and self.prior is None:
+            raise ValueError(f"{self.name} has no prior: start from noise, and set prior to 0")
+        if self.wing:
+            self.wing.check(settings, size)
+
+    def redraw(self, reading: Reading, loop: Any, share: float) -> None:
+        """Let the prior draw a share of a loop's cells anew; ValueError if there is none."""
+        if self.wing is None:
+            raise ValueError(f"{self.name} has no prior: set prior to 0")
+        self.wing.redraw(reading, loop, share)
 
     @property
     def defaults(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import ipywidgets as w
 
 from ..emoji.caption_words import COLOURS, STYLE_WORDS, article
 from ..models.pair import Pair
-from ..prompts import strange_words
+from ..prompts import unknown_words
 from .callbacks import Callbacks
 from .controls import labelled
 
@@ -130,10 +130,10 @@ class Chips:
         self.box.layout.display = "" if closed else "none"
         drawn = pair.library.styles if pair.library else {}
         for name, button in self.styles.items():
-            known = closed and (name in drawn or not strange_words(pair, STYLE_WORDS[name][0]))
+            known = closed and (name in drawn or not unknown_words(pair, STYLE_WORDS[name][0]))
             button.layout.display = "" if known else "none"
         for colour, button in self.backgrounds.items():
-            known = closed and not strange_words(pair, colour)
+            known = closed and not unknown_words(pair, colour)
             button.layout.display = "" if known else "none"
 
     def mark(self) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 from ..export import morph, save_gif, save_mp4, save_png
 from ..files import free_path
 from ..frames import Frame
-from ..prompts import readable
+from ..reading import readable
 from ..run import Run
 from .callbacks import Callbacks
 from .controls import labelled

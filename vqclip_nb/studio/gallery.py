@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..export import save_png
 from ..frames import Frame
-from ..prompts import readable
+from ..reading import readable
 from ..recipe import read_recipe
 from ..run import Run
 from .callbacks import Callbacks

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import ipywidgets as w
 
-from ..prompts import readable
+from ..reading import readable
 from ..run import Run
 from ..settings import Settings, label
 from ..show import contact_sheet

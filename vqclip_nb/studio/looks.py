@@ -8,8 +8,7 @@ import ipywidgets as w
 
 from ..attributes import ATTRIBUTES, Attribute, parse_attributes
 from ..models.pair import Pair
-from ..models.scene import COLOURS
-from ..palettes import parse_colour
+from ..palettes import COLOURS, parse_colour
 from ..prompts import knows_attribute
 from .callbacks import Callbacks
 from .chips import swatches

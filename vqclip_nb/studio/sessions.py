@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from ..checkpoint import previous
 from ..models.pair import Pair
-from ..prompts import readable
+from ..reading import readable
 from ..run import Run
 from ..settings import Settings
 

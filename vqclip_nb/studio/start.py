@@ -6,12 +6,10 @@ import html
 
 import ipywidgets as w
 
-from ..drawings import Collage
 from ..images import to_data_url, to_pil
-from ..models.pair import Pair
-from ..models.start import Start
+from ..models.pair import Pair, Start
+from ..regions import parse_region
 from ..settings import STARTS
-from ..starts import Starts
 from .chips import in_words
 from .controls import Controls
 from .steering import Steering
@@ -75,15 +73,16 @@ class StartPicture:
         if self.found is not None:
             said = f"starts from: {html.escape(in_words(self.found.description))}"
         self.note.value = f"<span class='vq-title'>{said}</span>" if chosen else ""
-        one = self.found is not None and not isinstance(self.found, Collage)
+        one = self.found is not None and not self.controls.value("regions")
         self.ask.layout.display = "" if one else "none"
         self.drawings.layout.display = "none"
 
     def _find(self) -> Start | None:
-        starts = Starts(self.pair, (self.pair.facts.size,) * 2)
         try:
-            settings = self.controls.settings.replace(init_image="")
-            return starts.found(settings, 0, settings.seed)
+            s = self.controls.settings
+            regions = [parse_region(text) for text in s.regions]
+            reading = self.pair.read(s.include[0], s.extras, regions)
+            return self.pair.start(reading, s, (self.pair.facts.size,) * 2, s.seed)
         except ValueError:  # a prompt without a weight: said when it is used
             return None
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ..prompts import background_suffix, drawn_by, readable, strange_words
+from ..reading import Reading, describe_substitutions, read_prompt, readable
 from ..regions import parse_region
 from ..run import Run
 from ..settings import KNOBS, label
-from ..vocabulary import describe_unknown
 from .callbacks import Callbacks
 from .controls import PROMPTS, Controls
 from .messages import Messages, for_people
@@ -47,21 +46,24 @@ class Steering:
         """Say what is wrong or unusual about the controls; whether they can be used."""
         wrong = self.controls.wrong()
         self.messages.say("controls", for_people(wrong), "error")
-        pair, found = self.controls.pair, {}
+        pair, found = self.controls.pair, list[Reading]()
+        words = pair.clip.vocabulary
         include, exclude, extras = (self.controls.value(name) for name in PROMPTS)
         regions = [] if wrong else self.controls.value("regions")
-        regions = [parse_region(text).prompt for text in regions]
-        for text in (*include, exclude, extras, *regions):
-            try:
-                found.update(strange_words(pair, text))
-            except ValueError as e:
-                wrong = wrong or str(e)
-                self.messages.say("controls", for_people(wrong), "error")
-        told = describe_unknown(found, drawn_by(pair, self.controls.value("start")))
-        self.messages.say("words", told, "warning")
-        added = any(background_suffix(pair, text, extras) for text in include)
-        ground = f"Painted {pair.facts.default_background}, unless you name another."
-        self.messages.say("ground", ground if added else "")
+        regions = [parse_region(text) for text in regions]
+        try:
+            readings = [pair.read(text, extras, regions) for text in include]
+            found += [*readings, read_prompt(extras, words)]
+            found.append(read_prompt(exclude, words, stand_ins=False))
+            found += [part for reading in readings for _, part in reading.regions]
+        except ValueError as e:
+            wrong = wrong or str(e)
+            self.messages.say("controls", for_people(wrong), "error")
+        drawn = self.controls.value("start") == "library"
+        self.messages.say("words", describe_substitutions(found, from_drawing=drawn), "warning")
+        own = pair.facts.default_background
+        added = bool(own) and any(reading.ending == f" {own}" for reading in found[: len(include)])
+        self.messages.say("ground", f"Painted {own}, unless you name another." if added else "")
         return not wrong
 
     def take(self, names: tuple[str, ...]) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 # Words that carry no picture: never reported as unknown.
 SMALL_WORDS = frozenset(
@@ -108,10 +107,11 @@ class Vocabulary:
         found = "|".join(re.escape(phrase) for phrase in longest_first)
         return re.compile(rf"\b(?:{found})\b", re.IGNORECASE) if found else None
 
-    def substitute(self, text: str) -> tuple[str, dict[str, str]]:
-        """A text as it will be painted, in words that the pair knows where the table has any, and
-        what was replaced by what."""
-        text, said = self.rewrite(text)
+    def substitute(self, text: str) -> tuple[str, dict[str, str | None]]:
+        """A text in words that the pair knows where the table has any, and what was replaced by
+        what: None for a word that is not known."""
+        text, replaced = self.rewrite(text)
+        said: dict[str, str | None] = {**replaced}
         painted, words = [], text.split(" ")
         while words:
             for length in range(min(LONGEST, len(words)), 0, -1):
@@ -129,7 +129,12 @@ class Vocabulary:
                 singular = None if word in self.words else self._singular(word)
                 painted.append(singular or words[0])
             words = words[length:]
-        return " ".join(painted), said
+        known = " ".join(painted)
+        return known, said | dict.fromkeys(w for w in _words(known) if not self.knows(w))
+
+    def says_something(self, text: str) -> bool:
+        """Whether any word of a text that carries a picture is known, as it stands."""
+        return any(self.knows(word) for word in _words(spell_out(text)))
 
 
 def singulars(word: str) -> Iterator[str]:
@@ -151,53 +156,6 @@ def spell_out(text: str) -> str:
 
 def _is_symbol(character: str) -> bool:
     return unicodedata.category(character) == "So"
-
-
-class Reader(Protocol):
-    """Whoever reads texts: `vocabulary` is what it learned, None if that is no closed list."""
-
-    @property
-    def vocabulary(self) -> Vocabulary | None: ...
-
-
-def substitute(reader: Reader, text: str) -> tuple[str, dict[str, str]]:
-    """`Vocabulary.substitute`, or the text as it is for a reader of any words."""
-    return (text, {}) if reader.vocabulary is None else reader.vocabulary.substitute(text)
-
-
-def unknown_words(reader: Reader, text: str) -> dict[str, str | None]:
-    """What of a text the reader never learned, each with what is painted in its place, or None;
-    {} if it knows all."""
-    if reader.vocabulary is None:
-        return {}
-    painted, said = reader.vocabulary.substitute(text)
-    left = [w for w in _words(painted) if not reader.vocabulary.knows(w)]
-    return said | dict.fromkeys(left)
-
-
-def describe_unknown(
-    strange: Mapping[str, str | None], draws: Callable[[str], bool] = lambda word: False
-) -> str:
-    """What `unknown_words` found, for people: "tower block: painted as tower; quux: not known".
-
-    draws: whether a drawing that is begun with shows a word: "lighthouse: drawn, CLIP reads tower".
-    """
-
-    def told(word: str, thing: str | None) -> str:
-        if draws(word):
-            return f"{word}: drawn, CLIP reads {thing or 'nothing'}"
-        return f"{word}: not known" if thing is None else f"{word}: painted as {thing or 'nothing'}"
-
-    return "; ".join(told(word, thing) for word, thing in strange.items())
-
-
-def says_something(reader: Reader, text: str, *, stand_ins: bool = True) -> bool:
-    """Whether the reader knows any word of a text that carries a picture; with `stand_ins` as it is
-    painted, else as it stands."""
-    if reader.vocabulary is None:
-        return True
-    painted = reader.vocabulary.substitute(text)[0] if stand_ins else spell_out(text)
-    return any(reader.vocabulary.knows(word) for word in _words(painted))
 
 
 def _words(text: str) -> list[str]:

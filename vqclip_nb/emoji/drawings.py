@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .scene import Scene
-from .vqgan import VQGAN
+from ..models.vqgan import VQGAN
+from .caption_grammar import Scene
 
 
 @dataclass(frozen=True)
@@ -56,3 +56,15 @@ class Start:
             return vqgan.codebook_vectors(self.codes.to(vqgan.codebook.weight.device))
         with torch.no_grad():
             return vqgan.encode(self.picture.to(vqgan.codebook.weight))
+
+
+@dataclass(frozen=True, eq=False)
+class Collage(Start):
+    """A start of several: `parts` are the places and what was found for each."""
+
+    parts: tuple[tuple[str, Start], ...] = ()
+
+    @property
+    def description(self) -> str:
+        """As in "left: cat, sticker; on white; right: house, noto"."""
+        return "; ".join(f"{place}: {start.description}" for place, start in self.parts)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import lzma
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..vocabulary import Vocabulary, singulars
+from ..models.clip import ClipEnsemble, ClipModel
+from ..models.vqgan import VQGAN
 from ..weights import read_checked
-from .clip import ClipEnsemble, ClipModel
+from .caption_grammar import READ, SKIPPED, Scene, Thing, parse, split_style
 from .compose import compose
-from .packing import unpack_bits, unpack_masks
-from .scene import READ, SKIPPED, Scene, Thing, parse, split_style
-from .start import Drawing, Start
-from .vqgan import VQGAN
+from .drawings import Drawing, Start
+from .vocabulary import Vocabulary, singulars
 
 SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
 RARER = ("colourful", "simple", "comic", "line", "silhouette")  # where the usual styles have none
@@ -30,6 +31,8 @@ EASIER = {"cat": "sticker"}  # things that another style makes easier to name, a
 BESIDE = {"pineapple": "noto"}  # and beside another thing
 # Of several drawings with one name, the one that is meant.
 MEANT = {"moon": "crescent moon", "knife": "kitchen knife"}
+MASK = 64  # pixels along a mask's side
+LEVELS = 4  # of a mask
 
 
 class Library:
@@ -116,31 +119,36 @@ class Library:
             return True
         return bool(split_style(phrase, self.styles)[0])
 
-    def find(
+    def guess(
+        self, text: str, clip: ClipModel | ClipEnsemble
+    ) -> tuple[Scene | None, dict[str, str]]:
+        """The thing whose name a CLIP reads most alike to a text that names nothing; None if the
+        pair knows none of its words."""
+        if not any(map(self.vocabulary.knows, text.split())):
+            return None, {}
+        name = self._nearest_name(text, clip)
+        return Scene((Thing(name),)), {text: name}
+
+    def find(self, text: str, **how: Any) -> Start | None:
+        """The `start` for what a text names, or None if nothing in it can be drawn."""
+        scene, said = self.parse(text)
+        return None if scene is None else self.start(scene, said, **how)
+
+    def start(
         self,
-        text: str,
+        scene: Scene,
+        said: dict[str, str] | None = None,
         *,
         height: int = 128,
         width: int = 128,
         variant: int = 0,
         fill: bool = False,
-        clip: ClipModel | ClipEnsemble | None = None,
-        change: Callable[[Scene], Scene] | None = None,
-    ) -> Start | None:
-        """The start that fits a text best, or None if nothing in it can be drawn.
+    ) -> Start:
+        """The start that fits a scene best.
 
         `variant` 1, 2, ... choose other drawings of the first thing, in the order of `choices`.
-        `fill`: one thing is as large as the picture takes.
-        Where the text names nothing, `clip` chooses the thing whose name it reads most alike.
-        `change`: what becomes of the scene that was read.
+        `fill`: one thing is as large as the picture takes. said: see `Start`.
         """
-        scene, said = self.parse(text)
-        if scene is None and clip is not None and any(map(self.vocabulary.knows, text.split())):
-            name = self._nearest_name(text, clip)
-            scene, said = Scene((Thing(name),)), {text: name}
-        if scene is None:
-            return None
-        scene = change(scene) if change else scene
         choice = list(self.choices(scene))
         first = choice[variant % len(choice)]
         # A thing beside a silhouette is one only if it has no other drawing.
@@ -230,3 +238,31 @@ class Library:
         mask = self._masks[drawing.index][None, None]
         alpha = F.interpolate(mask, picture.shape[1:], mode="bilinear")[0]
         return torch.cat([(picture - (1 - alpha)).clamp(min=0).minimum(alpha), alpha])
+
+
+def pack_bits(codes: torch.Tensor, n_embed: int) -> torch.Tensor:
+    """Whole numbers below `n_embed` as bytes (uint8) of as few bits each as hold them."""
+    bits = max(1, (n_embed - 1).bit_length())
+    shifts = np.arange(bits - 1, -1, -1)
+    spread = (codes.numpy().reshape(-1, 1) >> shifts) & 1
+    return torch.from_numpy(np.packbits(spread.astype(np.uint8).reshape(-1)))
+
+
+def unpack_bits(packed: torch.Tensor, n_embed: int) -> torch.Tensor:
+    """The inverse of `pack_bits`, flat; what is left over at the end is dropped."""
+    bits = max(1, (n_embed - 1).bit_length())
+    flat = np.unpackbits(packed.numpy())
+    spread = flat[: len(flat) // bits * bits].reshape(-1, bits).astype(np.int64)
+    return torch.from_numpy(spread @ (1 << np.arange(bits - 1, -1, -1)))
+
+
+def pack_masks(masks: torch.Tensor) -> torch.Tensor:
+    """Masks (n, MASK, MASK) in [0, 1] as compressed bytes, in LEVELS steps."""
+    steps = (masks * (LEVELS - 1)).round().byte().numpy()
+    return torch.frombuffer(bytearray(lzma.compress(steps.tobytes())), dtype=torch.uint8)
+
+
+def unpack_masks(packed: torch.Tensor) -> torch.Tensor:
+    """The inverse of `pack_masks`."""
+    steps = np.frombuffer(lzma.decompress(packed.numpy().tobytes()), np.uint8)
+    return torch.from_numpy(steps.copy()).view(-1, MASK, MASK).float() / (LEVELS - 1)

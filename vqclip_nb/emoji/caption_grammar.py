@@ -10,50 +10,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-COLOURS: dict[str, tuple[int, int, int]] = {  # sRGB, 0 to 255
-    "white": (255, 255, 255),
-    "black": (12, 12, 12),
-    "gray": (128, 128, 128),
-    "grey": (128, 128, 128),
-    "red": (215, 35, 35),
-    "orange": (245, 140, 30),
-    "yellow": (250, 220, 50),
-    "green": (50, 160, 60),
-    "blue": (40, 90, 215),
-    "purple": (130, 55, 175),
-    "pink": (250, 150, 190),
-    "brown": (120, 75, 45),
-    "turquoise": (50, 200, 195),
-    "light blue": (165, 210, 250),
-    "dark blue": (20, 30, 95),
-    "light green": (170, 230, 150),
-    "dark green": (15, 75, 35),
-    "light gray": (205, 205, 205),
-    "light grey": (205, 205, 205),
-    "beige": (240, 225, 190),
-    "dark gray": (70, 70, 70),
-    "dark grey": (70, 70, 70),
-    "dark red": (120, 15, 15),
-    "dark brown": (70, 42, 22),
-    "dark purple": (70, 20, 100),
-    "light pink": (252, 205, 222),
-    "light yellow": (253, 240, 160),
-    "cyan": (60, 210, 235),
-    "teal": (0, 128, 128),
-    "navy": (15, 25, 85),
-    "sky blue": (125, 195, 245),
-    "violet": (140, 70, 215),
-    "lavender": (200, 180, 240),
-    "magenta": (220, 40, 160),
-    "crimson": (190, 15, 50),
-    "scarlet": (225, 35, 20),
-    "maroon": (115, 10, 35),
-    "golden": (225, 175, 45),
-    "gold": (225, 175, 45),
-    "silver": (190, 192, 198),
-    "cream": (252, 244, 215),
-    "tan": (210, 180, 140),
-}
+from ..palettes import COLOURS
+from ..reading import split_background
+
 SIZES = {
     **dict.fromkeys(("big", "large", "huge", "giant", "enormous"), "big"),
     **dict.fromkeys(("small", "little", "tiny", "mini"), "small"),
@@ -81,20 +40,10 @@ READ = frozenset(
 )
 OF = ("of", "of a", "of an", "of the")
 SKIPPED = frozenset("a an the some its their his her my your this that is are at to".split())
-GROUND = re.compile(
-    r"\b(?:(?:on|with|against|in front of|over)\s+)?(?:an?\s+|the\s+)?"
-    r"(?:(?:plain|solid|simple|clean|flat|bright|deep|pale|soft|vivid|pastel|neon)\s+)?"
-    r"({c})(?:\s+and\s+({c}))?\s+(?:background|backdrop)\b".replace(
-        "{c}", "|".join(sorted(COLOURS, key=len, reverse=True))
-    )
-)
 # What a picture is, and no thing in it, where it stands by itself: "a fox, oil painting".
 MEDIUM = re.compile(
     r"\bin the style of [^,]*|\s*,\s*(?:an? )?(?:photo|photograph|(?:oil |digital )?painting"
     r"|watercolou?r|pixel art|sketch|picture|image|render|illustration|drawing|art)\s*(?=,|$)"
-)
-LAST_COLOUR = re.compile(
-    r"\b(?:on|against)\s+({})$".format("|".join(sorted(COLOURS, key=len, reverse=True)))
 )
 
 
@@ -145,16 +94,6 @@ def parse(
         return None
     relation = relations[0] if len(things) > 1 else ""
     return Scene(tuple(things[:2]), relation, style, background)
-
-
-def split_background(text: str) -> tuple[tuple[str, ...], str]:
-    """The colours of the background that a caption in small letters names, and the rest of it."""
-    if found := GROUND.search(text):
-        rest = " ".join((text[: found.start()] + " " + text[found.end() :]).split())
-        return tuple(c for c in found.groups() if c), rest
-    if found := LAST_COLOUR.search(text):
-        return (found[1],), text[: found.start()].strip()
-    return (), text
 
 
 def split_style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, str]:

@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 
-from .loop import Optimization
-from .models.clip import import_clip
-from .models.pair import Pair
-from .models.prior import Prior, caption_tokens
-from .models.vqgan import VQGAN
-from .prompts import background_suffix, encode_prompt, strongest_text
-from .settings import Settings
-from .vocabulary import substitute
+from ..loop import Optimization
+from ..models.clip import import_clip
+from ..models.pair import Pair
+from ..models.vqgan import VQGAN
+from ..prompts import encode_reading
+from ..reading import Reading
+from ..settings import Settings
+from .prior import Prior, caption_tokens
 
 Caption = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # as `caption_tokens` gives it
 BEST_OF = 4  # samples of which the guide chooses
-EVERY = 5  # steps of the loop between two redraws
 REDRAW_STEPS = 4
 PUSH = 2.0  # spread of what the guide's gradient adds to the logits
 
@@ -74,14 +73,6 @@ def require_prior(pair: Pair) -> Prior:
     return pair.prior
 
 
-def caption_of(pair: Pair, prompt: str, extras: str = "") -> str:
-    """What the prior is told: the strongest text of a prompt, in words that the pair knows, and a
-    background. Empty if the prompt has no text that pulls."""
-    text = strongest_text(prompt, extras)
-    known = substitute(pair.clip, text.replace(",", ""))[0] if text else ""
-    return known + background_suffix(pair, text) if known else ""
-
-
 def conditions(pair: Pair, caption: str) -> Caption:
     """A caption as the prior takes it; an empty one counts as none."""
     tokens, keep, encoding = caption_tokens(
@@ -93,24 +84,23 @@ def conditions(pair: Pair, caption: str) -> Caption:
 @torch.no_grad()
 def draw(
     pair: Pair,
-    prompt: str,
-    extras: str = "",
+    reading: Reading,
     count: int = BEST_OF,
     *,
     size: tuple[int, int],
     generator: torch.Generator,
 ) -> list[Sample]:
-    """`count` pictures of a prompt, those that the guide finds most similar first.
+    """`count` pictures of a reading's caption, those that the guide finds most similar first.
 
     size: (height, width) in pixels. ValueError if the pair has no prior.
     """
-    prior, vqgan, caption = require_prior(pair), pair.vqgan, caption_of(pair, prompt, extras)
+    prior, vqgan, caption = require_prior(pair), pair.vqgan, reading.caption
     given = (x.expand(count, *x.shape[1:]) for x in conditions(pair, caption))
     codes = prior.sample(*given, generator=generator)
     pictures = vqgan.synthesize(vqgan.codebook_vectors(codes), quantize=False)
     side = pair.clip.resolution
     views = F.interpolate(pictures, (side, side), mode="bilinear", antialias=True)
-    wanted = encode_prompt(pair.clip, prompt, ending=background_suffix(pair, prompt, extras))
+    wanted = encode_reading(pair.clip, reading)
     alike = torch.cosine_similarity(pair.clip.encode_image(views), wanted)
     own = tuple(pictures.shape[2:]) == tuple(size)
     return [

@@ -1,0 +1,177 @@
+"""What the emoji pair has beside its two networks: its reader, its drawings, its prior."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from ..attributes import Attribute, parse_attributes
+from ..images import is_picture
+from ..loop import Optimization
+from ..models.pair import EMOJI, Pair
+from ..reading import Reading, background_ending, strongest_text
+from ..regions import Region
+from ..settings import Settings
+from ..weights import read_checked
+from .caption_grammar import Scene
+from .compose import ground
+from .drawings import Collage, Start
+from .library import Library
+from .prior import Prior, build_prior
+from .sampling import Caption, Sample, check_prior, conditions, draw, redraw_cells
+
+STYLED = 0.5  # strength of a style from which on the drawing that is begun with is of it
+
+
+class EmojiWing:
+    """The `Wing` of a pair whose CLIP is the one that ships, and its VQGAN that or another."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self._caption: tuple[str, Caption] | None = None
+
+    @cached_property
+    def library(self) -> Library | None:
+        """Drawings to start from; None unless the pair's VQGAN is the one that they were made
+        with. WeightsError if their file is corrupt."""
+        words = self.pair.clip.vocabulary
+        if words is None:
+            return None
+        state, metadata, digest = read_checked(EMOJI / "library.safetensors")
+        if metadata["vqgan"] != self.pair.vqgan_hash:
+            return None
+        return Library(self.pair.vqgan, state, metadata, words, digest)
+
+    @cached_property
+    def prior(self) -> Prior | None:
+        """What draws codes for a caption; None unless CLIP and VQGAN are those that it learned
+        from. WeightsError if its file is corrupt."""
+        if self.pair.clip.vocabulary is None:
+            return None
+        state, metadata, digest = read_checked(EMOJI / "prior.safetensors")
+        if json.loads(metadata["hashes"]) != self.pair.hashes:
+            return None
+        return build_prior(json.loads(metadata["config"]), state, digest).to(self.pair.device)
+
+    def read(self, reading: Reading, extras: str) -> Reading:
+        """A reading with caption and scene, and those of its regions."""
+        text, words = strongest_text(reading.parts, extras), self.pair.clip.vocabulary
+        caption = words.substitute(text.replace(",", ""))[0] if words and text else ""
+        if caption:
+            caption += background_ending(self.pair.facts.default_background, text)
+        regions = []
+        for region, own in reading.regions:
+            asked = f"{'' if is_picture(extras) else extras}{own.ending}"
+            regions.append((region, self._scene(own, strongest_text(own.parts, asked))))
+        found = self._scene(reading, text)
+        return dataclasses.replace(found, caption=caption, regions=tuple(regions))
+
+    def _scene(self, reading: Reading, text: str) -> Reading:
+        if self.library is None:
+            return reading
+        scene, drawn_as = self.library.parse(text) if text else (None, {})
+        shown = frozenset(filter(self.library.draws, reading.substitutions))
+        about = dict(text=text, scene=scene, drawn_as=drawn_as, in_drawing=shown)
+        return dataclasses.replace(reading, **about)
+
+    def start(
+        self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
+    ) -> Start | Sample | None:
+        """A drawing of the library, one for each region, or what the prior draws with `seed`."""
+        if settings.start == "prior":
+            generator = torch.Generator().manual_seed(seed)
+            drawn = draw(self.pair, reading, size=size, generator=generator)  # best first
+            return drawn[settings.drawing % len(drawn)]
+        if reading.regions:
+            return self._collage(reading, settings.drawing, size)
+        attributes = parse_attributes(settings.attributes)
+        return self._drawing(reading, settings.drawing, size, guess=True, attributes=attributes)
+
+    def check(self, settings: Settings, size: tuple[int, int]) -> None:
+        check_prior(self.pair, settings, size)
+
+    def redraw(self, reading: Reading, loop: Optimization, share: float) -> None:
+        if self._caption is None or self._caption[0] != reading.caption:
+            self._caption = reading.caption, conditions(self.pair, reading.caption)
+        redraw_cells(self.pair, self._caption[1], loop, share)
+
+    def _drawing(
+        self,
+        reading: Reading,
+        variant: int,
+        size: tuple[int, int],
+        *,
+        fill: bool = False,
+        guess: bool = False,
+        attributes: Sequence[Attribute] = (),
+    ) -> Start | None:
+        """The library's start for a reading; None if it shows nothing of it.
+
+        variant: which of the drawings that fit, 0 the best. fill: one thing as large as fits.
+        guess: where the text names nothing, what CLIP reads most alike. attributes: what the first
+        thing takes on.
+        """
+        library = self.library
+        if library is None or not reading.text:
+            return None
+        scene, drawn_as = reading.scene, dict(reading.drawn_as)
+        if scene is None and guess:
+            scene, drawn_as = library.guess(reading.text, self.pair.clip)
+        if scene is None:
+            return None
+        for attribute in attributes:
+            scene = taken_on(attribute, scene, library.styles)
+        shape: dict[str, Any] = dict(height=size[0], width=size[1], variant=variant, fill=fill)
+        return library.start(scene, drawn_as, **shape)
+
+    def _collage(self, reading: Reading, variant: int, size: tuple[int, int]) -> Start | None:
+        """A drawing for each region as large as its box, on the background that it or the prompt
+        names; None if the library knows nothing of any of them. A prompt that names nothing but a
+        background gives that."""
+        areas = [region.area(size) for region, _ in reading.regions]
+        everywhere = torch.stack([area.inside for area in areas]).any(0)
+        found = None
+        if not everywhere.all():
+            found = self._drawing(reading, variant, size)
+        picture = _ground(reading, size) if found is None else found.picture.clone()
+        parts: list[tuple[str, Start]] = [] if found is None else [("around", found)]
+        region: Region
+        for (region, own), area in zip(reading.regions, areas, strict=True):
+            start = self._drawing(own, variant, area.size, fill=True, guess=True)
+            left, top, right, bottom = area.box
+            shown = _ground(own, area.size) if start is None else start.picture
+            if start is not None:
+                parts.append((region.name, start))
+            box = picture[..., top:bottom, left:right]
+            inside = area.inside[..., top:bottom, left:right]
+            picture[..., top:bottom, left:right] = torch.where(inside, shown, box)
+        if not parts:
+            return None
+        drawings = tuple(d for _, start in parts for d in start.drawings)
+        drawn_as = {word: thing for _, start in parts for word, thing in start.said.items()}
+        return Collage(picture, parts[0][1].scene, drawings, drawn_as, parts=tuple(parts))
+
+
+def taken_on(attribute: Attribute, scene: Scene, styles: Mapping[str, Sequence[str]]) -> Scene:
+    """A scene whose first thing has an attribute, as far as its strength; the scene itself below 0.
+
+    styles: words of each style of the drawings, as in {"line": ["a line drawing of"]}.
+    """
+    word, strength = attribute.word, attribute.strength
+    if strength <= 0:
+        return scene
+    if attribute.kind == "style":
+        named = [name for name, words in styles.items() if f"{word} of" in words]
+        return dataclasses.replace(scene, style=named[0]) if named and strength >= STYLED else scene
+    first, *others = scene.things
+    changed = {"tint" if attribute.kind == "colour" else "zoom": (word, strength)}
+    return dataclasses.replace(scene, things=(dataclasses.replace(first, **changed), *others))
+
+
+def _ground(reading: Reading, size: tuple[int, int]) -> torch.Tensor:
+    return ground(reading.background or ("white",), size)[None]

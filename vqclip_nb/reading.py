@@ -1,0 +1,189 @@
+"""A prompt as it is read, once: its parts with their weights, and what CLIP is given of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from .images import is_picture
+from .palettes import COLOURS
+from .regions import Region
+
+MIN_WEIGHT, MAX_WEIGHT = 1e-3, 1e3  # of a prompt's parts, without their signs
+MAX_PARTS = 50
+TIME = re.compile(r"\b\d{1,2}:\d\d\s*$")
+_COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
+BACKGROUND = re.compile(
+    r"\b(?:(?:on|with|against|in front of|over)\s+)?(?:an?\s+|the\s+)?"
+    r"(?:(?:plain|solid|simple|clean|flat|bright|deep|pale|soft|vivid|pastel|neon)\s+)?"
+    rf"({_COLOUR})(?:\s+and\s+({_COLOUR}))?\s+(?:background|backdrop)\b"
+)
+LAST_COLOUR = re.compile(rf"\b(?:on|against)\s+({_COLOUR})$")
+
+
+class Vocabulary(Protocol):
+    """The closed list of words that a CLIP learned."""
+
+    def knows(self, word: str) -> bool: ...
+
+    def substitute(self, text: str) -> tuple[str, dict[str, str | None]]:
+        """A text in known words, and what was replaced by what: None for what is not known."""
+
+    def says_something(self, text: str) -> bool:
+        """Whether any word of a text that carries a picture is known, as it stands."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A text or picture of a prompt. clip_text: what CLIP is given of it; empty where CLIP knows
+    none of its words."""
+
+    text: str
+    weight: float
+    clip_text: str
+
+    @property
+    def is_picture(self) -> bool:
+        return is_picture(self.text)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a prompt asks for.
+
+    ending: what CLIP reads behind each text, the pair's own background. substitutions: words that
+    CLIP does not know, each with what it is given in their place; None where they are left out.
+    background: colours that the prompt names for it. regions: those of the picture.
+
+    What a start is made from, where the pair has drawings: text, the strongest; caption, the same
+    in words that a prior knows; scene, the things that it names, None for none; drawn_as: words
+    that were taken for a thing of another name; in_drawing: those of `substitutions` that a
+    drawing shows.
+    """
+
+    prompt: str
+    parts: tuple[Part, ...] = ()
+    ending: str = ""
+    substitutions: Mapping[str, str | None] = field(default_factory=dict)
+    background: tuple[str, ...] = ()
+    text: str = ""
+    caption: str = ""
+    scene: Any = None
+    drawn_as: Mapping[str, str] = field(default_factory=dict)
+    in_drawing: frozenset[str] = frozenset()
+    regions: tuple[tuple[Region, Reading], ...] = ()
+
+    @property
+    def known(self) -> list[Part]:
+        """The parts that say something to CLIP."""
+        return [part for part in self.parts if part.clip_text]
+
+
+def read_prompt(
+    prompt: str, vocabulary: Vocabulary | None = None, *, ending: str = "", stand_ins: bool = True
+) -> Reading:
+    """Parts, weights, and what a CLIP of that vocabulary is given; None: it takes any words.
+
+    stand_ins: words that CLIP does not know are read as the nearest that it does. An empty prompt
+    has no parts; else ValueErrors as in `parse_prompt`.
+    """
+    parts, substitutions = [], dict[str, str | None]()
+    for text, weight in parse_prompt(prompt) if prompt.strip() else ():
+        given: str = text
+        if vocabulary is not None and not is_picture(text):
+            painted, replaced = vocabulary.substitute(text)
+            substitutions |= replaced if stand_ins else dict.fromkeys(replaced)
+            given = painted if stand_ins else text
+            given = given if vocabulary.says_something(given) else ""
+        parts.append(Part(text, weight, given))
+    return Reading(prompt, tuple(parts), ending, substitutions)
+
+
+def parse_prompt(prompt: str) -> list[tuple[str, float]]:
+    """'a fox:2 | snow' to [('a fox', 2.), ('snow', 1.)]; ValueError if nothing with a weight
+    remains, or a weight is out of range."""
+    parts = []
+    for part in prompt.split("|"):
+        text, _, weight = part.rpartition(":")
+        try:
+            text, number = text.strip(), float(weight)
+        except ValueError:
+            text, number = part.strip(), 1.0
+        if TIME.search(part):  # "a clock at 10:30"
+            text, number = part.strip(), 1.0
+        if text and number and not MIN_WEIGHT <= abs(number) <= MAX_WEIGHT:
+            raise ValueError(
+                f"weight {weight.strip()} of {text[:40]!r} is out of range: allowed is "
+                f"{MIN_WEIGHT:g} to {MAX_WEIGHT:g}, either sign"
+            )
+        if text and number:
+            parts.append((text, number))
+    if not parts:
+        raise ValueError(
+            f"prompt {readable(prompt)!r}: nothing in it has a weight; give texts like "
+            "'a fox:2 | snow:1'"
+        )
+    if len(parts) > MAX_PARTS:
+        raise ValueError(f"the prompt has {len(parts)} parts: allowed are {MAX_PARTS}")
+    return parts
+
+
+def readable(prompt: str) -> str:
+    """A prompt for people: pictures inside it are named, not spelled out."""
+    return re.sub(r"data:image/[^|:]*", "picture", prompt)
+
+
+def strongest_text(parts: Sequence[Part], extras: str = "") -> str:
+    """The text with the highest weight, with `extras` behind it; empty where no text has a weight
+    above 0."""
+    texts = [part for part in parts if not part.is_picture]
+    if not texts or max(part.weight for part in texts) <= 0:
+        return ""
+    text = max(texts, key=lambda part: part.weight).text
+    return f"{text}, {extras}" if extras and not is_picture(extras) else text
+
+
+def split_background(text: str) -> tuple[tuple[str, ...], str]:
+    """The colours of the background that a text in lower case names, and the rest of it."""
+    if found := BACKGROUND.search(text):
+        rest = " ".join((text[: found.start()] + " " + text[found.end() :]).split())
+        return tuple(c for c in found.groups() if c), rest
+    if found := LAST_COLOUR.search(text):
+        return (found[1],), text[: found.start()].strip()
+    return (), text
+
+
+def background_ending(default: str, *texts: str) -> str:
+    """A pair's own background, which ends its prompts, unless one of `texts` names one."""
+    named = re.search(r"\b(background|backdrop)\b", " ".join(texts), re.IGNORECASE)
+    return "" if named or not default else f" {default}"
+
+
+def region_ending(default: str, prompt: str, *texts: str) -> str:
+    """What ends the prompt of a region: the background that the whole picture's `texts` name,
+    unless it names one itself."""
+    around, _ = split_background(" ".join(texts).lower())
+    if around and not split_background(prompt.lower())[0]:
+        return f" on a {' and '.join(dict.fromkeys(around))} background"
+    return background_ending(default, prompt, *texts)
+
+
+def describe_substitutions(readings: Iterable[Reading], *, from_drawing: bool = False) -> str:
+    """The words that CLIP does not know, for people: "tower block: painted as tower; quux: not
+    known".
+
+    from_drawing: the picture starts from the scene's drawings, which may show a word that CLIP does
+    not know: "lighthouse: drawn, CLIP reads tower".
+    """
+    told = {}
+    for reading in readings:
+        for word, thing in reading.substitutions.items():
+            if from_drawing and word in reading.in_drawing:
+                told[word] = f"{word}: drawn, CLIP reads {thing or 'nothing'}"
+            elif thing is None:
+                told[word] = f"{word}: not known"
+            else:
+                told[word] = f"{word}: painted as {thing or 'nothing'}"
+    return "; ".join(told.values())
