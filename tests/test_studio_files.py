@@ -17,7 +17,7 @@ from studio_tools import a_png, button, drop, finish, said, tick
 import vqclip_nb as vq
 from vqclip_nb.images import load_image
 from vqclip_nb.recipe import read_recipe
-from vqclip_nb.studio import sessions
+from vqclip_nb.studio import autosave
 from vqclip_nb.studio.exporter import file_name
 
 
@@ -202,21 +202,51 @@ def test_finished_pictures_are_kept_across_sessions_and_restored_by_a_click(stud
     assert len(other.gallery.paths) == 1
 
 
-def test_the_gallery_turns_pages_and_passes_over_foreign_files(studio, monkeypatch):
-    monkeypatch.setattr("vqclip_nb.studio.gallery.KEPT", 15)
+def filled(studio, count):
+    """A gallery with one picture, copies of it under older names, and files that are not ours."""
     run = studio.paint()
     (path,) = studio.gallery.paths
-    for i in range(20):
-        (path.parent / f"20200101-0000{i:02}-{i:012}.png").write_bytes(path.read_bytes())
-    (path.parent / "20990101-000000-foreign.png").write_bytes(a_png("red"))
+    for i in range(count):
+        (path.parent / f"20200101-{i:06}-{i:012}.png").write_bytes(path.read_bytes())
+    (path.parent / "20190101-000000-000000000000.png").write_bytes(a_png("red"))
+    (path.parent / "mine.png").write_bytes(path.read_bytes())
+    (path.parent / "20180101-000000-000000000000.png").mkdir()
+    (path.parent / "20180102-000000-000000000000.png").symlink_to("nowhere")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(path.parent / "20180103-000000-000000000000.png")
+    return run, path
+
+
+def test_the_gallery_turns_pages_and_removes_nothing_unasked(studio):
+    run, path = filled(studio, 20)
     studio.gallery.show()
-    assert len(studio.gallery.paths) == 11 and not studio.gallery.older.disabled
+    assert len(studio.gallery.paths) == 12 and not studio.gallery.older.disabled
     studio.gallery.older.click()
-    assert len(studio.gallery.paths) == 10 and studio.gallery.older.disabled
+    assert len(studio.gallery.paths) == 9 and studio.gallery.older.disabled
     studio.gallery.newer.click()
     assert studio.gallery.newer.disabled and studio.gallery.paths[0] == path
-    studio.gallery.keep(run, run.frames[0])
-    assert len(list(path.parent.glob("*.png"))) == 15
+    before = set(path.parent.iterdir())
+    studio.gallery.add(run, run.frames[0])
+    assert before < set(path.parent.iterdir())
+
+
+def test_a_gallery_with_a_limit_removes_only_pictures_of_ours_and_says_so(studio, monkeypatch):
+    run, path = filled(studio, 20)
+    foreign = {p for p in path.parent.iterdir() if not p.name.startswith("202")}
+    studio.gallery.keep = 15
+    monkeypatch.setattr(time, "strftime", lambda *_: "20010101000000")  # a clock set back
+    studio.painter.autosave.keep(run, run.frames[0])
+    left = set(path.parent.iterdir())
+    assert foreign < left and path in left and len(left - foreign) == 15
+    assert studio.gallery.paths[1] == path and studio.gallery.paths[0].name > path.name
+    assert "7 oldest pictures were removed" in said(studio)
+
+
+def test_a_limit_that_is_no_number_of_pictures_is_refused(pair, tmp_path, monkeypatch):
+    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path))
+    for wrong in (0, -1, True, 2.5, "all"):
+        with pytest.raises(ValueError, match="None for all"):
+            vq.Studio(pair, keep=wrong)
 
 
 # -- runs that were cut off
@@ -264,7 +294,7 @@ def test_a_run_that_is_going_on_elsewhere_is_not_offered(studio, pair, small, tm
     studio.controls["total_iter"].value = 400
     studio.buttons["Run"].click()
     tick(studio)
-    studio.painter.keeper.save(studio.run)
+    studio.painter.autosave.save(studio.run)
     other = vq.Studio(pair, small(), folder=tmp_path)
     assert not other.offers.box.children
     studio.buttons["Stop"].click()
@@ -283,7 +313,7 @@ def test_a_killed_process_leaves_its_run_to_the_next_studio(studio, pair, tmp_pa
         "studio = vq.Studio(vq.load_pair('emoji', device='cpu'), s)\n"
         "studio.buttons['Run'].click()\n"
         "studio.player.timer.clock.value += 1\n"
-        "studio.painter.keeper.save(studio.run)\n"
+        "studio.painter.autosave.save(studio.run)\n"
         "print('ready', flush=True)\n"
         "time.sleep(60)\n"
     )
@@ -301,22 +331,30 @@ def test_a_killed_process_leaves_its_run_to_the_next_studio(studio, pair, tmp_pa
     assert studio.run.settings.include == ["a fox"] and len(studio.run.history) > 0
 
 
-def test_old_runs_and_markers_of_dead_studios_are_tidied(studio, pair, tmp_path, monkeypatch):
-    monkeypatch.setattr(sessions, "KEPT", 2)
-    for prompt in ("a fox", "an owl", "a cat"):
-        begun(studio, prompt)
-    folder = studio.painter.keeper.sessions.folder
-    (folder / "session-0000.alive").touch()
-    (folder / "session-bad.safetensors").write_bytes(b"damaged")
-    other = vq.Studio(pair, folder=tmp_path)
-    assert len(list(folder.glob("*.safetensors"))) == 2 + 0
-    assert not (folder / "session-0000.alive").exists()
+def test_only_the_oldest_runs_of_ours_are_removed_and_said(studio, pair, tmp_path, monkeypatch):
+    monkeypatch.setattr(autosave, "KEPT", 2)
+    folder = studio.painter.autosave.sessions.folder
+    begun(studio, "a fox")
+    names = [f"session-{i:06}-{i:08x}.safetensors" for i in range(5)]
+    (folder / names[0]).write_bytes(b"damaged")
+    (folder / names[1]).mkdir()
+    (folder / names[2]).symlink_to("nowhere")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / names[3])
+        os.mkfifo(folder / names[4].replace("safetensors", "lock"))
+    (folder / names[4]).write_bytes(b"damaged too")
+    foreign = set(folder.glob("session-00000*-0000*"))
     old = time.time() - 31 * 86400
     for path in folder.glob("*.safetensors"):
-        os.utime(path, (old, old))
-    other.offers.look()
-    left = list(folder.glob("*.safetensors"))
-    assert not left and not other.offers.box.children
+        if path.is_file():
+            os.utime(path, (old, old))
+    begun(studio, "an owl")
+    begun(studio, "a cat")
+    begun(studio, "a dog")
+    assert foreign < set(folder.iterdir()) and "older removed" in said(studio)
+    other = vq.Studio(pair, folder=tmp_path)
+    offers = [child.description for child in other.offers.box.children]
+    assert [w in d for w, d in zip(("dog", "cat", "owl"), offers, strict=True)] == [True] * 3
 
 
 def test_a_run_that_cannot_be_saved_is_said_and_painting_goes_on(studio, monkeypatch):

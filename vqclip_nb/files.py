@@ -10,6 +10,7 @@ import platform
 import re
 import secrets
 import shutil
+import stat
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -61,6 +62,14 @@ def free_path(path: Path, *, joint: str = "-", ending: str = "") -> Path:
     numbers = itertools.chain([""], (f"{joint}{n}" for n in itertools.count(2)))
     names = (path.with_stem(path.stem + number) for number in numbers)
     return next(name for name in names if not name.with_stem(name.stem + ending).exists())
+
+
+def is_regular(path: Path) -> bool:
+    """Whether `path` is a file itself: no folder, pipe, device or link."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager

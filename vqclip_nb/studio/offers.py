@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipywidgets as w
 
+from .autosave import OFFERED, Saved
 from .callbacks import Callbacks
 from .painter import Painter
-from .sessions import OFFERED, Saved
 
 
 class Offers:
@@ -24,7 +24,7 @@ class Offers:
 
     def look(self) -> None:
         """Offer what is there now."""
-        self.found = self.painter.keeper.sessions.others(self.painter.pair)
+        self.found = self.painter.autosave.sessions.others(self.painter.pair)
         slots = self._slots[: len(self.found)]
         for slot, saved in zip(slots, self.found, strict=True):
             slot.description = saved.title

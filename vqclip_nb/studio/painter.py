@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from ..models.pair import Pair
 from ..run import Run
 from ..settings import KNOBS
+from .autosave import Autosave, Saved, going_on
 from .controls import PROMPTS, Controls
 from .drafts import Drafts, draft_settings, finished
 from .history import History, HistoryItem
-from .keeper import Keeper
 from .messages import Messages
 from .player import Player
 from .queue import Queue
-from .sessions import Saved, going_on
 from .stage import Stage
 from .steering import Steering
 
@@ -34,13 +33,13 @@ class Painter:
         history: History,
         drafts: Drafts,
         queue: Queue,
-        keeper: Keeper,
+        autosave: Autosave,
         messages: Messages,
     ) -> None:
         self.pair, self.run = pair, None
         self.controls, self.steering, self.player, self.stage = controls, steering, player, stage
         self.history, self.drafts, self.queue = history, drafts, queue
-        self.keeper, self.messages = keeper, messages
+        self.autosave, self.messages = autosave, messages
 
     def say(self, text: str) -> None:
         self.messages.say("now", text)
@@ -60,7 +59,7 @@ class Painter:
         self.steering.touched = {}
         self.stage.adopt(run)
         self.history.add(run, name)
-        self.keeper.begin(run, saved)
+        self.autosave.begin(run, saved)
         self.say("")
 
     def paint(self) -> None:
@@ -72,13 +71,13 @@ class Painter:
             self.steering.steer()
             run.step()
             self.stage.show(force=run.done)
-            self.keeper.going_on(run)
+            self.autosave.stepped(run)
             yield
         self.finish()
 
     def finish(self) -> None:
         """Keep the finished run's pictures, and turn to the next prompt of the queue."""
-        self.keeper.finished(self.run)
+        self.autosave.finished(self.run)
         self.history.show()
         self.say("Done. Look back, export, or change something and press Run.")
         self.next()
@@ -99,24 +98,24 @@ class Painter:
             self.player.play(False)
             if self.run is not None and not self.drafts.shown:
                 self.stage.show(force=True)
-                self.keeper.save(self.run)
+                self.autosave.save(self.run)
         elif self.player.job is not None:
             self.player.play(True)
         elif self.run is not None and not self.run.done:
             self.leave_drafts()
             self.paint()
-        self.keeper.sessions.resting()
+        self.autosave.sessions.rest()
 
     def stop(self) -> None:
         """End what is going on; what is made so far stays."""
         drafting = self.drafts.shown
         self.player.end()
-        self.keeper.sessions.resting()
+        self.autosave.sessions.rest()
         if drafting:
             return self.say("Stopped. Click a draft to paint it in full.")
         if self.run:
             self.stage.show(force=True)
-            self.keeper.save(self.run)
+            self.autosave.save(self.run)
             self.history.show()
             n = len(self.run.history)
             self.say(f"Stopped after {n} step{'s' * (n != 1)}. Look back, export, or press Run.")
@@ -172,7 +171,7 @@ class Painter:
         """Six cheap pictures to choose from; `like`: that start from the one that is looked at."""
         image = self.stage.frame.image if like else None
         settings = draft_settings(self.controls.settings, image)  # before anything is put away
-        self.keeper.sessions.resting()
+        self.autosave.sessions.rest()
 
         def say(done: int, text: str) -> None:
             self.stage.progress(done, len(settings), text)

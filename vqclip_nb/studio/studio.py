@@ -8,13 +8,14 @@ import tempfile
 from pathlib import Path
 
 import ipywidgets as w
-from PIL import Image
 
+from ..images import load_image, to_pil
 from ..models.pair import Pair
 from ..recipe import open_recipe, read_recipe
 from ..run import Run
 from ..settings import Settings
 from ..show import Figure, Live
+from .autosave import Autosave, Sessions, kept_folder
 from .buttons import Buttons
 from .callbacks import Callbacks
 from .chips import EXAMPLES, FIRST, Chips, shape_chooser, size_of
@@ -24,7 +25,6 @@ from .drafts import Drafts
 from .exporter import Exporter
 from .gallery import Gallery
 from .history import History
-from .keeper import Keeper, kept_folder
 from .layout import lay_out
 from .looks import Looks
 from .messages import Messages
@@ -33,7 +33,6 @@ from .painter import Painter
 from .pairs import PairChoice
 from .player import Player
 from .queue import Queue
-from .sessions import Sessions
 from .stage import Stage
 from .start import StartPicture
 from .steering import Steering
@@ -42,11 +41,17 @@ from .steering import Steering
 class Studio(w.VBox):
     """Widgets around a `Run`: type, watch, steer, go back, export.
 
-    settings: what the controls show first. folder: where exported files go.
+    settings: what the controls show first. folder: where exported files go. keep: how many
+    pictures the gallery keeps; None: all.
     """
 
     def __init__(
-        self, pair: Pair, settings: Settings | None = None, *, folder: str | Path = "."
+        self,
+        pair: Pair,
+        settings: Settings | None = None,
+        *,
+        folder: str | Path = ".",
+        keep: int | None = None,
     ) -> None:
         self.messages = Messages()
         self.calls = calls = Callbacks(self.messages)
@@ -59,7 +64,7 @@ class Studio(w.VBox):
         )
         self.exporter = Exporter(calls, Path(folder))
         kept = kept_folder(self.messages)
-        self.gallery = Gallery(calls, kept / "gallery", self._open_kept)
+        self.gallery = Gallery(calls, kept / "gallery", self._open_kept, keep)
         self.painter = Painter(
             pair,
             controls=self.controls,
@@ -69,7 +74,7 @@ class Studio(w.VBox):
             history=self.history,
             drafts=self.drafts,
             queue=self.queue,
-            keeper=Keeper(Sessions(kept / "sessions"), self.gallery, self.messages),
+            autosave=Autosave(Sessions(kept / "sessions"), self.gallery, self.messages),
             messages=self.messages,
         )
         self.chips = Chips(pair, calls, self.controls["include"], self.take_prompt)
@@ -205,7 +210,7 @@ class Studio(w.VBox):
         frame = self.stage.frame
         ticked = [item.run for item in self.history.ticked]
         self.exporter.write(self.run, frame, ticked)
-        self.gallery.keep(self.run, frame)
+        self.painter.autosave.keep(self.run, frame)
 
     def restore(self, path: Path) -> None:
         """Set every control as the recipe in a file of ours says."""
@@ -222,8 +227,7 @@ class Studio(w.VBox):
         if self.player.playing:
             self.painter.pause()
         self.painter.leave_drafts()
-        with Image.open(path) as image:
-            self.stage.show_other(image.convert("RGB"), "from the gallery")
+        self.stage.show_other(to_pil(load_image(path)[0]), "from the gallery")
 
     def _restore_upload(self) -> None:
         file = uploaded(self.upload.value)

@@ -1,0 +1,239 @@
+"""Unfinished runs saved while they are painted, finished pictures kept in the gallery."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+import secrets
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from filelock import FileLock, Timeout
+
+from ..checkpoint import previous
+from ..files import is_regular
+from ..frames import Frame
+from ..models.pair import Pair
+from ..reading import readable
+from ..run import Run
+from ..settings import Settings
+from ..weights import WeightsError, cache_folder
+from .gallery import Gallery
+from .messages import Messages
+
+log = logging.getLogger(__name__)
+OFFERED, KEPT = 3, 10  # unfinished runs offered, and kept at most
+SAVE_EVERY = 20.0  # seconds
+SHARE = 49  # wait so many times as long as saving took: at most a fiftieth of the time
+NAME = re.compile(r"session-(?:(\d+)-)?[0-9a-f]{8}\.safetensors")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """An unfinished run on disk."""
+
+    path: Path
+    prompt: str
+    steps: int
+    when: float  # seconds since 1970
+
+    @property
+    def title(self) -> str:
+        at = time.strftime("%d %b %H:%M", time.localtime(self.when))
+        return f"Continue “{self.prompt[:40]}”, step {self.steps}, {at}"
+
+
+class Sessions:
+    """The folder of unfinished runs: one file for each, numbered in the order they were begun.
+
+    While a run is being painted its Studio holds a lock on a file beside it, which the system
+    releases when the process ends. Files that are not saved runs of ours are left alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.name = folder, ""
+        self._names: WeakKeyDictionary[Run, str] = WeakKeyDictionary()
+        self._lock: FileLock | None = None
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"{self.name}.safetensors"
+
+    def begin(self, run: Run, saved: Saved | None = None) -> None:
+        """Turn to `run`; `saved`: the file that it was read from, which becomes ours."""
+        self.rest()
+        if saved:
+            self._names[run] = saved.path.stem
+        if run not in self._names:
+            number = max((_number(path) for path in self._files()), default=0) + 1
+            self._names[run] = f"session-{number:06}-{secrets.token_hex(4)}"
+        self.name = self._names[run]
+
+    def hold(self) -> None:
+        """Tell other Studios that this run is being painted."""
+        if self._lock is None and self.name:
+            with contextlib.suppress(OSError, NotImplementedError, Timeout):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                lock = _lock(self.path)
+                lock.acquire()
+                self._lock = lock
+
+    def rest(self) -> None:
+        """Tell other Studios that they may go on with this run."""
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                self._lock.release()
+            self._lock = None
+
+    def save(self, run: Run) -> None:
+        """Save `run` as it is now; a finished one needs no saving."""
+        if run.done:
+            self._forget(self.path)
+        else:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            run.save(self.path)
+
+    def others(self, pair: Pair) -> list[Saved]:
+        """Unfinished runs of `pair` that nobody is painting, newest first."""
+        found = []
+        for path in self._files():
+            if path != self.path and not going_on(path):
+                saved, hashes = _read(path)
+                if saved and hashes == pair.hashes:
+                    found.append(saved)
+        return found[:OFFERED]
+
+    def tidy(self) -> int:
+        """Remove the oldest runs beyond `KEPT`; returns how many."""
+        removed = 0
+        for path in self._files()[KEPT:]:
+            if path != self.path and not going_on(path) and _read(path)[0]:
+                self._forget(path)
+                removed += 1
+        return removed
+
+    def _files(self) -> list[Path]:
+        """Saved runs by name, the last begun first."""
+        try:
+            files = [path for path in self.folder.iterdir() if NAME.fullmatch(path.name)]
+        except OSError:
+            return []
+        return sorted(filter(is_regular, files), key=lambda p: (_number(p), p.name), reverse=True)
+
+    def _forget(self, path: Path) -> None:
+        for file in (path, previous(path), _lock_path(path)):
+            file.unlink(missing_ok=True)
+
+
+def going_on(path: Path) -> bool:
+    """Whether a Studio is painting the run that is saved at `path`."""
+    if not is_regular(_lock_path(path)):
+        return False
+    try:
+        with _lock(path).acquire():
+            return False
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):  # a file system without locks
+        return False
+
+
+def _read(path: Path) -> tuple[Saved | None, dict[str, str]]:
+    """What a saved run says of itself, and the hashes of its pair; None if it cannot be read."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            words = file.metadata()
+            steps = file.get_slice("history").get_shape()[0]
+        prompt = readable(Settings.from_json(words["settings"]).include[0])
+        return Saved(path, prompt, steps, path.stat().st_mtime), json.loads(words["hashes"])
+    except Exception as e:  # a damaged or foreign file must not keep the Studio from opening
+        log.info("%s cannot be continued: %s", path.name, e)
+        return None, {}
+
+
+def _number(path: Path) -> int:
+    found = NAME.fullmatch(path.name)
+    return int(found[1] or 0) if found else 0
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def _lock(path: Path) -> FileLock:
+    return FileLock(_lock_path(path), timeout=0, thread_local=False)
+
+
+class Autosave:
+    """Saves runs and pictures; a failure is said, and painting goes on."""
+
+    def __init__(self, sessions: Sessions, gallery: Gallery, messages: Messages) -> None:
+        self.sessions, self.gallery, self.messages = sessions, gallery, messages
+        self._due = 0.0
+
+    def begin(self, run: Run, saved: Saved | None = None) -> None:
+        """Turn to `run`; `saved`: what it was read from."""
+        self.sessions.begin(run, saved)
+        self._due = time.monotonic() + SAVE_EVERY / 4
+        if removed := self.sessions.tidy():
+            text = f"Only the {KEPT} newest unfinished runs are kept: {removed} older removed."
+            self.messages.say("tidied", text)
+
+    def stepped(self, run: Run) -> None:
+        """A step is done: save when it is time."""
+        self.sessions.hold()
+        if time.monotonic() > self._due:
+            self.save(run)
+
+    def save(self, run: Run) -> None:
+        """Save `run` as it is now."""
+        began = time.monotonic()
+        try:
+            self.sessions.save(run)
+            self.messages.clear("session")
+        except Exception as e:  # a full disk, say: safetensors has an error of its own for it
+            log.info("not saved", exc_info=True)
+            self.messages.say("session", f"This run cannot be saved for later: {e}", "warning")
+        took = time.monotonic() - began
+        self._due = time.monotonic() + max(SAVE_EVERY, SHARE * took)
+
+    def finished(self, run: Run) -> None:
+        """Put the last picture of each prompt into the gallery; the saved run is not needed any
+        more."""
+        self.sessions.rest()
+        self.save(run)
+        for frame in {f.index: f for f in run.frames}.values():
+            self.keep(run, frame)
+
+    def keep(self, run: Run, frame: Frame) -> None:
+        """Put a picture into the gallery."""
+        try:
+            removed = self.gallery.add(run, frame)
+        except OSError as e:
+            self.messages.say("session", f"The picture is not in the gallery: {e}", "warning")
+            return
+        if removed:
+            many = f"{removed} oldest pictures were" if removed > 1 else "oldest picture was"
+            text = f"The gallery keeps {self.gallery.keep} pictures: the {many} removed."
+            self.messages.say("tidied", text)
+
+
+def kept_folder(messages: Messages) -> Path:
+    """Where runs and pictures are kept: in Colab on a connected Drive, which outlives the machine;
+    else in the cache; for this session alone, and said, if that cannot be written."""
+    drive = Path("/content/drive/MyDrive")
+    if os.access(drive, os.W_OK):
+        return drive / "vqclip_nb"
+    try:
+        return cache_folder()
+    except WeightsError as e:
+        messages.say("folder", str(e), "warning")
+        return Path(tempfile.mkdtemp())
