@@ -164,14 +164,13 @@ for knob in knobs:
 # The judge's mean distance between the seeds of a prompt; 0 would be the same picture each time.
 
 # %%
-from PIL import Image
-
 from vqclip_nb.experiments.scores import diversity
+from vqclip_nb.images import open_image
 
 by = ["activation", "learning_rate"]
 judge = vq.load_judge("emoji" if PAIR == "emoji" else "RN50")
 seeds = frame[frame.error == ""].groupby([*by, "include"], sort=False).picture.agg(list)
-pictures = seeds[seeds.map(len) > 1].map(lambda paths: [Image.open(path) for path in paths])
+pictures = seeds[seeds.map(len) > 1].map(lambda paths: [open_image(path) for path in paths])
 pictures.map(lambda p: diversity(judge, p)).groupby(by, sort=False).mean().unstack(sort=False)
 
 # %% [markdown]
@@ -203,7 +202,7 @@ thing = {text: scene.things[0].name for text, scene in scenes.items() if scene}
 # %%
 def place(path, text):  # of the right name; None where there is no picture, or no name for it
     known = path and thing.get(text) in shapes.names
-    return shapes.rank(Image.open(path), thing[text]) if known else None
+    return shapes.rank(open_image(path), thing[text]) if known else None
 
 
 # %%

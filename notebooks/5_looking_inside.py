@@ -50,7 +50,7 @@ from vqclip_nb.emoji.caption_words import article
 from vqclip_nb.experiments.intervals import mean_interval
 from vqclip_nb.experiments.scores import similarity as score
 from vqclip_nb.inside import listen
-from vqclip_nb.images import to_data_url, to_pil, to_tensor
+from vqclip_nb.images import open_image, to_data_url, to_pil, to_tensor
 from vqclip_nb.show import contact_sheet
 
 # %%
@@ -839,7 +839,7 @@ path = save_png(sheet, "icons.png", vq.Run(pair, settings).recipe())
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
 for at, colour in zip(axes, ("#1b3a5c", "#f4d58d")):
-    at.imshow(Image.open(path)), at.set(facecolor=colour, xlabel="pixels")
+    at.imshow(open_image(path)), at.set(facecolor=colour, xlabel="pixels")
 _ = figure.suptitle(f"{path}: {path.stat().st_size / 1024:.0f} kB, on two backgrounds")
 
 # %% [markdown]
@@ -862,8 +862,8 @@ poster.text(
 )
 poster.text(0.5, 0.03, "every evening at eight", color="white", size=13, ha="center")
 poster.savefig(file, format="png", dpi=200)
-path = save_png(Image.open(file), "poster.png", run.recipe())
-print(f"{path}: {Image.open(path).width}×{Image.open(path).height} pixels")
+path = save_png(open_image(file), "poster.png", run.recipe())
+print(f"{path}: {open_image(path).width}×{open_image(path).height} pixels")
 
 # %% [markdown]
 # ## A story as one film

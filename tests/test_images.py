@@ -1,12 +1,127 @@
 """Pictures from outside: of every kind, none of them runs code or surprises."""
 
+import base64
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import vqclip_nb as vq
-from vqclip_nb.images import load_image
+from vqclip_nb.images import is_picture, load_image, open_image, read_info, to_data_url
+
+ROOT = Path(__file__).parents[1]
+POSTSCRIPT = b"""%%!PS-Adobe-3.0 EPSF-3.0
+%%%%BoundingBox: 0 0 8 8
+%%%%EndComments
+(%s) (w) file closefile
+showpage
+%%%%EOF
+"""
+
+
+def png(width: int, height: int) -> bytes:
+    """A PNG that says it has so many pixels, and holds none."""
+    header = struct.pack(">II5B", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
+    parts = [
+        struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_postscript_is_not_run_whatever_the_file_is_called(tmp_path, monkeypatch):
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *a: pytest.fail("run"))
+    content = POSTSCRIPT % str(tmp_path / "ran").encode()
+    (tmp_path / "cat.png").write_bytes(content)
+    url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    for source in (tmp_path / "cat.png", url, content):
+        with pytest.raises(ValueError, match="no picture that can be read: allowed are PNG, JPEG"):
+            load_image(source)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("kind", ["ICO", "ICNS", "PPM", "TGA"])
+def test_formats_that_are_not_needed_are_refused(tmp_path, kind):
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png", kind)
+    with pytest.raises(ValueError, match="allowed are PNG, JPEG"):
+        load_image(tmp_path / "a.png")
+
+
+def test_the_size_is_checked_before_anything_is_decoded():
+    with pytest.raises(ValueError, match="7000×7000 pixels; allowed are 16.8 million"):
+        open_image(png(7000, 7000))
+    with pytest.raises(ValueError, match="exceeds limit"):
+        open_image(png(60_000, 60_000))
+    with pytest.raises(ValueError, match="no picture that can be read"):
+        open_image(png(8, 8))  # nothing in it
+
+
+def test_a_large_photo_is_halved_while_it_is_decoded():
+    file = io.BytesIO()
+    Image.new("RGB", (5000, 4000), "red").save(file, "JPEG")
+    picture = open_image(file.getvalue())
+    assert picture.size == (2500, 2000) and picture.getpixel((9, 9))[0] > 250
+
+
+def test_what_is_written_in_a_picture_is_read_without_its_pixels(run_image, tmp_path, monkeypatch):
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
+    assert "made_by" in read_info(run_image)["vqclip_nb"]
+    assert vq.open_recipe(run_image).include == ["a cat"]
+
+
+@pytest.fixture
+def run_image(tmp_path):
+    from vqclip_nb.export import save_png
+
+    recipe = {"made_by": "vqclip_nb", "form": 2, "settings": {"include": ["a cat"]}}
+    return save_png(Image.new("RGB", (8, 8)), tmp_path / "cat.png", recipe)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such files there")
+def test_only_regular_files_are_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "nothing.png").touch()
+    (tmp_path / "link.png").symlink_to("/dev/zero")
+    for name, words in {"pipe": "a pipe", "folder": "a folder", "nothing": "empty"}.items():
+        with pytest.raises(ValueError, match=words):
+            load_image(tmp_path / f"{name}.png")
+    with pytest.raises(ValueError, match="a device"):
+        load_image(tmp_path / "link.png")
+    for endless in ("/proc/kmsg", "/proc/self/mem"):
+        if os.path.exists(endless):
+            with pytest.raises(ValueError, match="empty|Permission|not permitted"):
+                load_image(endless)
+
+
+def test_a_file_may_be_below_home_or_an_address_of_a_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    Image.new("RGB", (8, 8), "white").save(tmp_path / "a fox.png")
+    for source in ("~/a fox.png", (tmp_path / "a fox.png").as_uri()):
+        assert is_picture(source) and load_image(source).min() == 1
+    for source in ("https://example.org/fox.png", Path("https://example.org/fox.png")):
+        with pytest.raises(ValueError, match="download it"):
+            load_image(source)
+
+
+@pytest.mark.parametrize("ending", "tiff tif avif heic HEIC jxl jfif svg".split())
+def test_a_prompt_that_names_a_picture_is_not_painted_as_words(ending):
+    assert is_picture(f"fox.{ending}") and not is_picture(f"a fox {ending}")
+
+
+def test_heic_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "fox.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99))
+    with pytest.raises(ValueError, match="allowed are PNG.*save it as one of them"):
+        load_image(tmp_path / "fox.heic")
 
 
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "P"])
@@ -26,6 +141,31 @@ def test_sixteen_bits_keep_their_brightness(tmp_path):
     torch.testing.assert_close(
         load_image(tmp_path / "ramp.png")[0, 0], expected, atol=0.005, rtol=0
     )
+
+
+def test_floating_point_pixels_are_refused_rather_than_black(tmp_path):
+    Image.fromarray(np.full((8, 8), 0.5, np.float32)).save(tmp_path / "half.tiff")
+    with pytest.raises(ValueError, match="floating-point numbers: save it with 8 or 16 bits"):
+        load_image(tmp_path / "half.tiff")
+
+
+def test_only_a_whole_picture_is_excused_from_the_length_of_a_prompt():
+    url = to_data_url(torch.rand(1, 3, 64, 64))
+    assert len(url) > 2000 and vq.Settings(include=[f"a cat | {url}:2"])
+    for prompt in ("cat " * 2500 + "data:image/", f"{'cat ' * 600}| {url}"):
+        with pytest.raises(ValueError, match="include has .* characters: allowed are 2,000"):
+            vq.Settings(include=[prompt])
+
+
+def test_every_picture_is_opened_in_one_place():
+    opened = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for folder in ("vqclip_nb", "training", "benchmarks", "notebooks", "docs")
+        for path in (ROOT / folder).rglob("*.py")
+        for line in path.read_text("utf8").splitlines()
+        if "Image.open(" in line and "formats=[" not in line
+    ]
+    assert not opened
 
 
 @pytest.mark.parametrize("device", ["foo", "cuda:99"])

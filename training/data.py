@@ -128,7 +128,9 @@ def _draw(svg: str, size: int) -> np.ndarray:
     import resvg_py
 
     png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size))
-    rgba = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA")).astype(np.float32)
+    rgba = np.asarray(Image.open(io.BytesIO(png), formats=["PNG"]).convert("RGBA")).astype(
+        np.float32
+    )
     rgba[..., :3] *= rgba[..., 3:] / 255
     return rgba.round().astype(np.uint8)
 
@@ -148,7 +150,7 @@ def _renders(folder: Path, emoji: list[dict]) -> dict[int, Path]:
 
 def _shrunk(path: Path, size: int) -> np.ndarray:
     """As `_draw`, of a picture."""
-    premultiplied = Image.open(path).convert("RGBA").convert("RGBa")
+    premultiplied = Image.open(path, formats=["WEBP"]).convert("RGBA").convert("RGBa")
     return np.asarray(premultiplied.resize((size, size), Image.Resampling.BOX))
 
 

@@ -31,7 +31,7 @@ from PIL import Image
 from vqclip_nb.emoji.caption_words import COLOURS
 from vqclip_nb.experiments.grid import grid
 from vqclip_nb.experiments.scores import concepts, picture_encoding
-from vqclip_nb.images import norm_data, to_pil
+from vqclip_nb.images import norm_data, open_image, to_pil
 from vqclip_nb.models.clip import ClipModel
 from vqclip_nb.models.loading import load_judge, load_pair
 from vqclip_nb.models.pair import Pair
@@ -127,7 +127,7 @@ def paint_sheet(what: str, out: Path, *, workers: int, changes: dict) -> None:
     if seeds:
         titles = [f"{p}, seed {s}" for p, s in zip(frame.include, frame.seed, strict=True)]
     columns = COLUMNS.get(what, 8)
-    sheet = contact_sheet([Image.open(p) for p in frame.picture], list(titles), columns=columns)
+    sheet = contact_sheet([open_image(p) for p in frame.picture], list(titles), columns=columns)
     sheet.savefig(out / f"{what}.png", dpi=100)
     sheet.savefig(out / f"{what}.jpg", dpi=100, pil_kwargs={"quality": 85})
 
@@ -150,7 +150,7 @@ def measure_painting(out: Path, *, count: int, workers: int, changes: dict) -> d
     named = {STYLES[s].words[0]: s for s in TRAINED}
     found: dict[str, list[bool]] = {}
     for (thing, style, colour), prompt, path in zip(wanted, prompts, pictures, strict=True):
-        shown = {"": Image.open(path), " of drawings": ceiling(pair, prompt)}
+        shown = {"": open_image(path), " of drawings": ceiling(pair, prompt)}
         for what, picture in shown.items():
             right = reader.style(picture, TRAINED) == named[style]
             found.setdefault(f"style{what}", []).append(right)

@@ -23,6 +23,28 @@ HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 TEMPORARY = re.compile(r"\..*-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}-part(\.[^.]*)?")
 
 
+def read_bounded(path: str | Path, most: int) -> bytes:
+    """What is in a file of at most `most` bytes.
+
+    Only regular files are read, for pipes and devices may never end. FileNotFoundError,
+    PermissionError; ValueError if it is empty, too large or no regular file.
+    """
+    # Without waiting, for opening a pipe waits for its writer.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if os.path.isdir(path):
+        raise ValueError("it is a folder")
+    with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is a pipe or a device, no file")
+        if not status.st_size:  # as what a kernel makes up, which may never end either
+            raise ValueError("the file is empty")
+        content = file.read(most + 1) if status.st_size <= most else b""
+    if not 0 < len(content) <= most:
+        raise ValueError(f"it has over {most / 1e6:,.0f} MB")
+    return content
+
+
 def write_atomically(path: str | Path, save: Callable[[Path], object]) -> Path:
     """Let `save` write to a temporary name beside `path`, then rename; returns `path`.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from PIL import Image
 
-from .images import to_pil
+from .images import open_image, to_pil
 from .loop import State
 
 
@@ -34,7 +34,7 @@ class Frame:
     def image(self) -> Image.Image:
         """The picture, RGB."""
         if isinstance(self.pixels, bytes):
-            return Image.open(io.BytesIO(self.pixels)).convert("RGB")
+            return open_image(self.pixels, ("PNG",))
         return to_pil(self.pixels()[0])
 
     @property

@@ -1,19 +1,36 @@
-"""The one place where pictures become tensors and tensors pictures."""
+"""The one place where pictures become tensors and tensors pictures, and where picture files are
+opened."""
 
 from __future__ import annotations
 
 import base64
-import binascii
+import contextlib
 import io
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
-MAX_PIXELS = 50_000_000  # more would take gigabytes to decode
+from .files import read_bounded
+
+# Only these are opened, whatever a file's name says: Pillow hands EPS to Ghostscript, which runs
+# it, and decodes ICO and ICNS before their size is known.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO")
+ENDINGS = tuple(
+    ".png .apng .jpg .jpeg .jfif .webp .gif .bmp .tif .tiff .avif .mpo "
+    # These are pictures too, which are refused in words rather than painted as words.
+    ".heic .heif .jxl .jp2 .svg .psd .eps .ico .icns .tga .ppm".split()
+)
+MAX_PIXELS = 4096 * 4096  # the largest that we paint
 MAX_BYTES = 100_000_000
+KNOWN = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # say what is wrong
+Source = str | Path | bytes  # a file, a data URL or "file://", or what is in a file
 
 
 def norm_data(data: torch.Tensor) -> torch.Tensor:
@@ -33,59 +50,106 @@ def to_tensor(image: Image.Image) -> torch.Tensor:
     return pixels.permute(2, 0, 1)[None].float() / 255
 
 
+def to_data_url(picture: torch.Tensor) -> str:
+    """A picture (1, 3, h, w) in [0, 1] as text that `load_image` gives back pixel by pixel."""
+    file = io.BytesIO()
+    to_pil(picture[0]).save(file, "png")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
 def is_picture(text: str) -> bool:
     """Whether a prompt's text names a picture file or holds one (`to_data_url`)."""
-    return text.startswith("data:image/") or text.lower().endswith(ENDINGS)
+    starts = ("data:image/", "file://", "http://", "https://")
+    return text.lower().startswith(starts) or text.lower().endswith(ENDINGS)
 
 
-def load_image(source: str | Path, size: tuple[int, int] | None = None) -> torch.Tensor:
-    """A picture file, or a data URL, as (1, 3, height, width) in [0, 1].
+def load_image(source: Source, size: tuple[int, int] | None = None) -> torch.Tensor:
+    """A picture as (1, 3, height, width) in [0, 1]; errors as in `open_image`.
 
-    With `size` = (height, width) it is filled to that and cropped. FileNotFoundError if there is no
-    such file, ValueError if no picture of at most 50 million pixels is in it.
+    With `size` = (height, width) it is filled to that and cropped.
     """
-    source = str(source)
-    name = f"{source[:40]}…" if source.startswith("data:") else source
-    try:
-        if source.startswith("data:"):
-            file = io.BytesIO(base64.b64decode(source.partition("base64,")[2], validate=True))
-        elif not Path(source).exists():
-            raise FileNotFoundError(f"no picture at {name!r}")
-        elif not Path(source).is_file():  # reading a pipe or a device may never end
-            raise ValueError("not a file")
-        elif Path(source).stat().st_size > MAX_BYTES:
-            raise ValueError(f"more than {MAX_BYTES // 10**6} MB")
-        else:
-            file = io.BytesIO(Path(source).read_bytes())
-        with Image.open(file) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                raise ValueError(f"{opened.width}×{opened.height} is over 50 million pixels")
-            picture = on_white(ImageOps.exif_transpose(opened))
-    except FileNotFoundError:
-        raise
-    except MemoryError:
-        raise
-    except (OSError, ValueError, SyntaxError, binascii.Error, Image.DecompressionBombError) as e:
-        raise ValueError(f"{name!r} is no picture that can be read: {e}") from e
-    except Exception as e:  # a decoder's own error on a damaged file: Pillow has many kinds
-        raise ValueError(f"{name!r} is no picture that can be read: {type(e).__name__}") from e
+    picture = open_image(source)
     if size:
         picture = ImageOps.fit(picture, (size[1], size[0]), Image.Resampling.LANCZOS)
     return to_tensor(picture)
 
 
+def open_image(source: Source, formats: Sequence[str] = FORMATS) -> Image.Image:
+    """A picture, its first frame, as RGB, with white where it is transparent.
+
+    FileNotFoundError if there is no such file; ValueError if it is none of `formats`, damaged, or
+    over 4096×4096 pixels (of a JPEG four times as many, which is halved while it is decoded).
+    """
+    with _opened(source, formats) as image:
+        return on_white(ImageOps.exif_transpose(image))
+
+
+def read_info(source: Source, formats: Sequence[str] = FORMATS) -> dict[str, Any]:
+    """What is written before the pixels of a picture, which are not decoded: texts, comments.
+    Errors as in `open_image`."""
+    with _opened(source, formats) as image:
+        return dict(image.info)
+
+
+@contextlib.contextmanager
+def _opened(source: Source, formats: Sequence[str]) -> Iterator[Image.Image]:
+    """An open picture not yet decoded, of a size that can be; ValueError also for what fails in
+    decoding it."""
+    name = "this" if isinstance(source, bytes) else repr(_short(str(source)))
+    try:
+        file = io.BytesIO(_content(source))
+        Image.init()  # this Pillow may lack some
+        with Image.open(file, formats=[f for f in formats if f in Image.OPEN]) as image:
+            if image.format in ("JPEG", "MPO") and MAX_PIXELS < image.width * image.height:
+                image.draft(None, (image.width // 2, image.height // 2))
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(
+                    f"{image.width}×{image.height} pixels; allowed are {MAX_PIXELS / 1e6:.1f} "
+                    "million, as 4096×4096: make it smaller"
+                )
+            yield image
+    except (FileNotFoundError, MemoryError):
+        raise
+    except Image.UnidentifiedImageError as e:
+        allowed = ", ".join(f for f in formats if f in Image.OPEN)
+        raise ValueError(
+            f"{name} is no picture that can be read: allowed are {allowed}; save it as one of them"
+        ) from e
+    except Exception as e:  # a decoder's own error on a damaged file: Pillow has many kinds
+        why = e if isinstance(e, KNOWN) else type(e).__name__
+        raise ValueError(f"{name} is no picture that can be read: {why}") from e
+
+
+def _content(source: Source) -> bytes:
+    """The bytes of a picture file, which may be given as a data URL."""
+    if isinstance(source, bytes):
+        return source
+    text = str(source)
+    if text.startswith("data:"):
+        return base64.b64decode(text.partition("base64,")[2], validate=True)
+    if re.match(r"https?:[/\\]+", text):  # a `Path` leaves one slash
+        raise ValueError("it is an address on the web: download it, then give the file's name")
+    if text.startswith("file://"):
+        path = Path(url2pathname(urlsplit(text).path))
+    else:
+        path = Path(text).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"no picture at {_short(text)!r}")
+    return read_bounded(path, MAX_BYTES)
+
+
+def _short(text: str) -> str:
+    return f"{text[:40]}…" if text.startswith("data:") else text
+
+
 def on_white(picture: Image.Image) -> Image.Image:
-    """A picture of any mode as RGB: what is transparent on white, 16 bits as 8."""
+    """A picture of any mode as RGB: what is transparent on white, 16 bits as 8; ValueError for
+    pixels that are floating-point numbers, whose white nobody knows."""
+    if picture.mode == "F":
+        raise ValueError("its pixels are floating-point numbers: save it with 8 or 16 bits")
     if picture.mode.startswith("I"):  # "I" before Pillow had a mode for it
         picture = Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
     return picture.convert("RGB")
-
-
-def to_data_url(picture: torch.Tensor) -> str:
-    """A picture (1, 3, h, w) in [0, 1] as text that `load_image` gives back pixel by pixel."""
-    file = io.BytesIO()
-    to_pil(picture[0]).save(file, "png")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ LISTS = {
     "palette": (0, 6, "navy"),
 }
 MAX_PICTURE = 40_000_000  # characters of a picture inside a prompt or as the start
+PICTURE = re.compile(r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/=]*")
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,9 @@ def shown(value: Any) -> str:
 def text_of(name: str, text: str) -> str:
     """`text` without the space around it; ValueError if it is too long or can't be written."""
     text = text.strip()
-    allowed = MAX_PICTURE if "data:image/" in text else MAX_TEXT
-    if len(text) > allowed:
-        raise ValueError(f"{name} has {len(text):,} characters: allowed are {allowed:,}")
+    for length, allowed in ((len(PICTURE.sub("", text)), MAX_TEXT), (len(text), MAX_PICTURE)):
+        if length > allowed:
+            raise ValueError(f"{name} has {length:,} characters: allowed are {allowed:,}")
     try:
         text.encode()
     except UnicodeEncodeError as e:

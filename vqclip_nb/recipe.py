@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from PIL import Image
 
-from .images import is_picture
+from .images import is_picture, read_info
 from .reading import parse_prompt
 from .regions import Region, parse_region
 from .settings import KNOBS, Settings
@@ -91,9 +90,8 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
         if path.suffix.lower() == ".mp4":
             text = _film_comment(path)
         else:
-            with Image.open(path) as image:
-                texts = getattr(image, "text", {}) if image.format == "PNG" else {}
-                text = texts.get(KEY) or image.info.get("comment")
+            info = read_info(path)
+            text = info.get(KEY) or info.get("comment")
         if text is not None and len(text) > MAX_RECIPE:
             raise ValueError(f"it is longer than {MAX_RECIPE // 10**6} MB")
         found = json.loads(text) if text else None
@@ -113,10 +111,11 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
 def _film_comment(path: Path) -> str | None:
     import imageio_ffmpeg
 
-    # Absolute: in a relative name ffmpeg takes what stands before a colon for a protocol.
-    source = str(path.resolve())
+    # Absolute: in a relative name ffmpeg takes what stands before a colon for a protocol. Only as
+    # a film: other formats, as lists of files, make it open what they name.
+    source = ["-protocol_whitelist", "file", "-f", "mp4", "-i", str(path.resolve())]
     ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
-    command = [ffmpeg, "-v", "error", "-i", source, "-f", "ffmetadata", "-"]
+    command = [ffmpeg, "-v", "error", *source, "-f", "ffmetadata", "-"]
     how = dict(capture_output=True, encoding="utf8", timeout=60, stdin=subprocess.DEVNULL)
     done = subprocess.run(command, **how)
     found = re.search(r"^comment=(.*?)(?=^\w+=|\Z)", done.stdout, re.M | re.S)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 
-from .images import ENDINGS, load_image
+from .images import ENDINGS, is_picture, load_image
 from .knobs import shown
 
 PLACES: dict[str, tuple[float, float, float, float]] = {  # left, top, right, bottom, of 1
@@ -47,7 +47,7 @@ class Region:
 
     @property
     def is_mask(self) -> bool:
-        return self.place not in PLACES and not re.match(rf"{NUMBER}[\s,]", self.place)
+        return is_picture(self.place)
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from ..images import open_image
 from ..show import Figure, contact_sheet
 from .intervals import over_seeds, plus_minus
 
@@ -30,7 +31,7 @@ def table(
     for row, column in itertools.product(frame[rows].unique(), levels):
         cell = frame[(frame[rows] == row) & (frame[columns] == column)]
         pictures = [p for p in cell.get("picture", ()) if p and Path(p).is_file()]
-        images.append(Image.open(pictures[0]) if pictures else Image.new("RGB", (8, 8), "white"))
+        images.append(open_image(pictures[0]) if pictures else Image.new("RGB", (8, 8), "white"))
         lines = [f"{row}, {column:g}" if isinstance(column, float) else f"{row}, {column}"]
         for score, digits in (("similarity", 3), ("judge", 3), ("rank", 0)):
             found = values[score].loc[(row, column)] if len(cell) else None

@@ -3,16 +3,14 @@ trusted: a file may be damaged, or not ours."""
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from ..export import save_png
-from ..files import write_atomically
+from ..files import read_bounded, write_atomically
+from ..images import open_image
 from ..weights import sha256_of
 
 RANGES = {  # of the scores; None stands for one that was not asked for
@@ -21,7 +19,6 @@ RANGES = {  # of the scores; None stands for one that was not asked for
     "rank": (1, 10**9),
     "seconds": (0.0, 10.0**9),
 }
-MAX_SIDE = 4096  # pixels; `Settings` allows no more
 MAX_PICTURE, MAX_SCORES = 200_000_000, 20_000  # bytes; a picture's recipe may hold others
 ROUNDING = 1e-4  # by which a cosine may leave [-1, 1]
 
@@ -34,7 +31,9 @@ def keep(path: Path, answer: Any) -> dict[str, Any]:
     """
     try:
         scores = _scores(answer)
-        picture = save_png(_png(answer["png"]), path.with_suffix(".png"), dict(answer["recipe"]))
+        picture = save_png(
+            open_image(answer["png"], ("PNG",)), path.with_suffix(".png"), dict(answer["recipe"])
+        )
     except (KeyError, TypeError, RecursionError) as e:
         raise ValueError(f"the worker's answer is none: {type(e).__name__}: {e}") from e
     text = json.dumps({**scores, "sha256": sha256_of(picture)}, ensure_ascii=False, indent=1)
@@ -46,12 +45,12 @@ def read(path: Path) -> dict[str, Any] | None:
     """What `keep` wrote; None where it is missing, damaged or forged."""
     picture = path.with_suffix(".png")
     try:
-        text = _bytes(path, MAX_SCORES)
+        text = read_bounded(path, MAX_SCORES)
         found = json.loads(text)
-        scores, png = _scores(found), _bytes(picture, MAX_PICTURE)
+        scores, png = _scores(found), read_bounded(picture, MAX_PICTURE)
         if found["sha256"] != sha256_of(picture):
             return None
-        _png(png)
+        open_image(png, ("PNG",))
         return scores | {"picture": picture}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -73,26 +72,3 @@ def _scores(found: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(found["note"], str):
         raise TypeError("note is no text")
     return scores | {"note": found["note"]}
-
-
-def _bytes(path: Path, most: int) -> bytes:
-    if not path.is_file():  # reading a pipe may never end
-        raise FileNotFoundError(str(path))
-    with open(path, "rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise ValueError(f"{path} is too large")
-    return content
-
-
-def _png(content: bytes) -> Image.Image:
-    """The picture in a PNG; ValueError if there is none, or it is larger than we paint."""
-    try:
-        image = Image.open(io.BytesIO(content), formats=["PNG"])
-        if max(image.size) > MAX_SIDE:
-            raise ValueError(f"{image.width}×{image.height} pixels")
-        return image.convert("RGB")
-    except MemoryError:
-        raise
-    except Exception as e:  # Pillow's decoders fail in many ways
-        raise ValueError(f"not a PNG of ours: {type(e).__name__}: {e}") from e

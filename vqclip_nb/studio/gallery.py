@@ -14,7 +14,7 @@ import ipywidgets as w
 from ..export import save_png
 from ..files import is_regular
 from ..frames import Frame
-from ..images import load_image, to_pil
+from ..images import open_image
 from ..reading import readable
 from ..recipe import read_recipe
 from ..run import Run
@@ -100,7 +100,7 @@ class Gallery:
             path = self.paths[i] if i < len(self.paths) else None
             tile.box.layout.display = "" if path else "none"
             if path and path != self._shown[i]:
-                picture = to_pil(load_image(path)[0])
+                picture = open_image(path, ("PNG",))
                 tile.show(picture, captions[i], f"{captions[i]}: use its settings again")
             self._shown[i] = path
         self.newer.disabled = self._first == 0

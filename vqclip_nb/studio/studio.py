@@ -9,7 +9,7 @@ from pathlib import Path
 
 import ipywidgets as w
 
-from ..images import load_image, to_pil
+from ..images import open_image
 from ..models.pair import Pair
 from ..recipe import open_recipe, read_recipe
 from ..run import Run
@@ -227,7 +227,7 @@ class Studio(w.VBox):
         if self.player.playing:
             self.painter.pause()
         self.painter.leave_drafts()
-        self.stage.show_other(to_pil(load_image(path)[0]), "from the gallery")
+        self.stage.show_other(open_image(path), "from the gallery")
 
     def _restore_upload(self) -> None:
         file = uploaded(self.upload.value)

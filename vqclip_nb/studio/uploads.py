@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-
 import ipywidgets as w
 
-from ..images import load_image, to_data_url, to_pil, to_tensor
+from ..images import open_image, to_data_url, to_tensor
 from ..settings import label
 from .callbacks import Callbacks
 from .compat import tip, uploaded
@@ -45,8 +43,7 @@ class PictureUpload:
         source = self.controls[self.name].value
         self.tile.box.layout.display = "" if source else "none"
         if source:
-            picture = to_pil(load_image(source)[0])
-            self.tile.show(picture, self.drop, f"do not {self.use} this picture")
+            self.tile.show(open_image(source), self.drop, f"do not {self.use} this picture")
 
     def set(self, source: str) -> None:
         """Another picture, as a data URL, or none."""
@@ -58,12 +55,10 @@ class PictureUpload:
         if file is None:  # the front-end emptied it
             return
         name, content = file
-        data = f"data:image/any;base64,{base64.b64encode(content).decode()}"
         try:
-            picture = load_image(data)
+            image = open_image(content)
         except ValueError as e:
-            raise ValueError(f"{name} is no picture that can be read") from e
-        image = to_pil(picture[0])
+            raise ValueError(f"{name}: {e}") from e
         image.thumbnail((MOST, MOST))
         self.set(to_data_url(to_tensor(image)))
         if not self.steering.touched:
