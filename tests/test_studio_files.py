@@ -103,7 +103,7 @@ def test_colab_downloads_through_its_own_call(studio, monkeypatch):
 
 def test_start_from_an_uploaded_picture(studio):
     drop(studio.start_picture.own.upload, "notes.txt", b"no picture")
-    assert "notes.txt is no picture" in said(studio, "error")
+    assert "notes.txt: this is no picture" in said(studio, "error")
     drop(studio.start_picture.own.upload, "red.png", a_png("red"))
     assert not studio.controls["start_strength"].disabled
     assert "red.png" in said(studio) and studio.start_picture.own.tile.box.layout.display == ""

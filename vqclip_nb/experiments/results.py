@@ -30,10 +30,11 @@ def keep(path: Path, answer: Any) -> dict[str, Any]:
     ValueError for an answer that is none, or whose scores are no numbers; OSError.
     """
     try:
-        scores = _scores(answer)
-        picture = save_png(
-            open_image(answer["png"], ("PNG",)), path.with_suffix(".png"), dict(answer["recipe"])
-        )
+        scores, png = _scores(answer), answer["png"]
+        if not isinstance(png, bytes):  # a path would be opened
+            raise TypeError("png is no bytes")
+        image = open_image(png, ("PNG",))
+        picture = save_png(image, path.with_suffix(".png"), dict(answer["recipe"]))
     except (KeyError, TypeError, RecursionError) as e:
         raise ValueError(f"the worker's answer is none: {type(e).__name__}: {e}") from e
     text = json.dumps({**scores, "sha256": sha256_of(picture)}, ensure_ascii=False, indent=1)
