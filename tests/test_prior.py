@@ -1,13 +1,10 @@
 """The prior over codes: who sees whom, what sampling keeps, and that it learns what it is shown."""
 
-import dataclasses
-
 import pytest
 import torch
-from safetensors.torch import load_file
 
-from training.train_prior import PriorOptions, masked, masked_loss, train_prior
-from vqclip_nb.emoji.prior import Prior, build_prior, caption_tokens
+from training.train_prior import masked, masked_loss
+from vqclip_nb.emoji.prior import Prior, caption_tokens
 from vqclip_nb.emoji.transformer import ATTENTION, attention_mask
 from vqclip_nb.models.clip import import_clip
 
@@ -130,19 +127,3 @@ def test_captions_are_read_as_the_guide_reads_them(pair):
     expected = torch.nn.functional.normalize(pair.clip.encode_text(texts), dim=-1)
     torch.testing.assert_close(encoding, expected, atol=1e-5, rtol=1e-5)
     assert keep.sum(1).tolist() == [4, 12] and tokens.shape == (2, 12, 128)
-
-
-def test_an_interrupted_training_goes_on_and_its_weights_load(sprites, tmp_path):
-    options = PriorOptions(
-        data=sprites, out=tmp_path / "whole", steps=4, every=2, batch=6, width=64, layers=1,
-        colours=1, device="cpu",
-    )  # fmt: skip
-    *_, whole = train_prior(options)
-    parts = dataclasses.replace(options, out=tmp_path / "parts")
-    assert next(train_prior(parts)).step == 2
-    torch.manual_seed(5)
-    *_, second = train_prior(parts)
-    for key, value in whole.model.state_dict().items():
-        assert torch.equal(value, second.model.state_dict()[key]), key
-    prior = build_prior(whole.model.config, load_file(tmp_path / "whole" / "prior.safetensors"))
-    assert prior.codes == 2048 and not any(p.requires_grad for p in prior.parameters())

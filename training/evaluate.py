@@ -60,8 +60,8 @@ def reconstruction(
     `rebuild` maps pictures in [0, 1] to what comes back and to the codes in between.
     """
     rng, squares, used = np.random.default_rng(10**9), [], set()
-    for _ in range(count // 20):
-        x = scenes.batch(20, rng).pictures
+    for start in range(0, count, 20):
+        x = scenes.batch(min(20, count - start), rng).pictures
         y, indices = rebuild(x)
         squares += (y.cpu() - x).square().flatten(1).mean(1).tolist()
         used |= set(indices.flatten().tolist())

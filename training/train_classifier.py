@@ -9,7 +9,6 @@ learns the names of single things, and the loop's own paintings as a class of th
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ from .options import Options, option, parse
 from .scenes import Scenes
 from .sets import HELD_OUT
 from .things import CodedThings, shaken, things
-from .trainer import Trainer, autocast
+from .trainer import Trainer, autocast, run
 
 HELD_BACK = 72  # paintings that training does not see
 
@@ -44,6 +43,7 @@ class ClassifierOptions(Options):
     paintings: Path | None = option(None, "what `paintings` wrote; left out: no such class")
     imagenet: Path | None = option(None, "EfficientNet-Lite0's weights; left out: begin at random")
     start: Path | None = option(None, "a classifier's weights to go on from")
+    measured: int = option(200, "drawings through the codes that each measurement looks at")
     coded: int = option(1200, "pictures through the VQGAN's codes that are kept at a time")
 
 
@@ -75,11 +75,16 @@ def places(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def measure(
-    model: nn.Module, held_out: Scenes, scenes: Scenes, vqgan: VQGAN, paintings: torch.Tensor
+    model: nn.Module,
+    held_out: Scenes,
+    scenes: Scenes,
+    vqgan: VQGAN,
+    paintings: torch.Tensor,
+    count: int,
 ) -> dict[str, float]:
     """Held-out drawings on white: top1, top5 among their own names, all1, all5 among all names.
 
-    coded1, coded5: 200 drawings of the trained styles through the codes, among all names. caught:
+    coded1, coded5: `count` drawings through the codes, among all names. caught:
     paintings that training did not see, taken for paintings; false: drawings through the codes so
     taken.
     """
@@ -90,7 +95,7 @@ def measure(
     known = torch.zeros(logits.shape[1], dtype=torch.bool)
     known[truth] = True
     few, every = places(logits.masked_fill(~known, -1e9), truth), places(logits[:, :names], truth)
-    pick = torch.from_numpy(np.random.default_rng(0).permutation(len(scenes.pairs))[:200])
+    pick = torch.from_numpy(np.random.default_rng(0).permutation(len(scenes.pairs))[:count])
     rows = scenes.pairs[pick]
     with autocast():
         coded = vqgan.synthesize(vqgan.encode(scenes.upright(rows)))
@@ -154,16 +159,10 @@ def train_classifier(options: ClassifierOptions) -> Iterator[Trainer]:
         trainer.optimizer_step(loss, loss=loss.item(), right=right.mean().item())
         if trainer.due:
             average = trainer.average.module
-            trainer.report(**measure(average, held_out, scenes, vqgan, held_back))
+            trainer.report(**measure(average, held_out, scenes, vqgan, held_back, options.measured))
             trainer.export(weights(average), {"names": json.dumps(names, ensure_ascii=False)})
             yield trainer
 
 
-def main(argv: list[str] | None = None) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for _ in train_classifier(parse(ClassifierOptions, __doc__, argv)):
-        pass
-
-
 if __name__ == "__main__":
-    main()
+    run(train_classifier, parse(ClassifierOptions, __doc__))

@@ -9,7 +9,6 @@ NAME.jsonl, a line per measurement, and NAME.safetensors.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +36,7 @@ from .networks import (
 )
 from .options import Options, option, parse
 from .scenes import Scenes
-from .trainer import Trainer, autocast
+from .trainer import Trainer, autocast, run
 
 
 @dataclass(kw_only=True)
@@ -163,11 +162,5 @@ def train_clip(options: ClipOptions) -> Iterator[Trainer]:
             yield trainer
 
 
-def main(argv: list[str] | None = None) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for _ in train_clip(parse(ClipOptions, __doc__, argv)):
-        pass
-
-
 if __name__ == "__main__":
-    main()
+    run(train_clip, parse(ClipOptions, __doc__))

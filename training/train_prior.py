@@ -37,10 +37,9 @@ from .networks import half
 from .options import Options, option, parse
 from .scenes import Scenes
 from .sets import STYLES, TRAINED
-from .trainer import Trainer, autocast
+from .trainer import Trainer, autocast, run
 
 log = logging.getLogger(__name__)
-SHOWN = 32  # captions of the sheet of samples that each measurement leaves
 
 
 @dataclass(kw_only=True)
@@ -56,6 +55,7 @@ class PriorOptions(Options):
     styles: str = option(",".join(TRAINED), "which of them, with commas between")
     colours: int = option(3, "backgrounds of each drawing besides white")
     white: float = option(0.8, "share of the drawings that are shown on white")
+    measured: int = option(32, "captions that each measurement looks at")
     clip: Path | None = option(None, "the guide whose text side is used; left out: the pair's")
     vqgan: Path | None = option(None, "the VQGAN whose codes are learned; left out: the pair's")
 
@@ -162,7 +162,7 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
     trainer = Trainer("prior", prior, options, weight_decay=0.03)
     facts = {"config": json.dumps(prior.config), "hashes": json.dumps(pair.hashes)}
     names = [scenes.names[i] for i in np.random.default_rng(1).permutation(len(scenes.names))]
-    names = names[:SHOWN]
+    names = names[: options.measured]
     captions_shown = [f"{article(name)} on a white background" for name in names]
     judge = load_shape_judge(device="cpu")
     while not trainer.done:
@@ -206,11 +206,5 @@ def samples(
     return [to_pil(picture) for picture in pair.vqgan.synthesize(z, quantize=False)]
 
 
-def main(argv: list[str] | None = None) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for _ in train_prior(parse(PriorOptions, __doc__, argv)):
-        pass
-
-
 if __name__ == "__main__":
-    main()
+    run(train_prior, parse(PriorOptions, __doc__))

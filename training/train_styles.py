@@ -10,7 +10,6 @@ SHAPES: the judge of shapes' weights, whose first layers it begins with.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from .scenes import Scenes
 from .sets import DRAWN, TRAINED
 from .things import CodedThings
 from .train_classifier import begin, logits_of, weights
-from .trainer import Trainer, autocast
+from .trainer import Trainer, autocast, run
 
 HELD_BACK = 20  # one of so many things is not trained on
 
@@ -39,6 +38,7 @@ class StyleOptions(Options):
     batch: int = option(64, "pictures in a step")
     lr: float = option(5e-4, "highest learning rate")
     start: Path | None = option(None, "the judge of shapes' weights; left out: begin at random")
+    measured: int = option(320, "pictures that each measurement looks at")
     coded: int = option(2400, "pictures through the VQGAN's codes that are kept at a time")
 
 
@@ -63,7 +63,7 @@ def train_styles(options: StyleOptions) -> Iterator[Trainer]:
     back = scenes.pairs[:, 1] % HELD_BACK == 0
     asked = dict(noise=0.2, flat=0, scale=(0.7, 1.05))  # nearly as the loop leaves them
     kept = CodedThings(scenes, vqgan, options.coded, pairs=scenes.pairs[~back], **asked)
-    unseen = CodedThings(scenes, vqgan, 320, pairs=scenes.pairs[back], **asked)
+    unseen = CodedThings(scenes, vqgan, options.measured, pairs=scenes.pairs[back], **asked)
     model = Classifier(len(DRAWN), STYLE_STAGES)
     if options.start:
         begin(model, options.start)
@@ -89,11 +89,5 @@ def train_styles(options: StyleOptions) -> Iterator[Trainer]:
             yield trainer
 
 
-def main(argv: list[str] | None = None) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for _ in train_styles(parse(StyleOptions, __doc__, argv)):
-        pass
-
-
 if __name__ == "__main__":
-    main()
+    run(train_styles, parse(StyleOptions, __doc__))

@@ -8,7 +8,6 @@ vqgan.jsonl, a line per measurement, and vqgan.safetensors.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +25,7 @@ from .networks import VQGANS, Autoencoder, vqgan_metadata, vqgan_tensors
 from .options import Options, option, parse
 from .scenes import Scenes
 from .sets import DRAWN
-from .trainer import Trainer, autocast
+from .trainer import Trainer, autocast, run
 
 
 @dataclass(kw_only=True)
@@ -42,6 +41,7 @@ class VqganOptions(Options):
     perceptual: float = option(0.5, "weight of the perceptual loss; with ImageNet's try .1")
     gan_from: int = option(10**9, "step at which the discriminator begins")
     gan: float = option(0.02, "weight of the discriminator's word")
+    measured: int = option(100, "pictures that each measurement looks at")
     compiled: bool = option(False, "its blocks with torch.compile: faster where the CPU has AMX")
 
     def __post_init__(self) -> None:
@@ -105,17 +105,15 @@ def train_vqgan(options: VqganOptions) -> Iterator[Trainer]:
         if trainer.due:
             average, coded = trainer.average.module, trainer.step > options.codes_from
             codes = model.config["n_embed"]
-            figures = reconstruction(average.rebuild, taught, codes=codes) if coded else {}
+            figures = (
+                reconstruction(average.rebuild, taught, codes=codes, count=options.measured)
+                if coded
+                else {}
+            )
             trainer.report(**figures)
             trainer.export(vqgan_tensors(average), vqgan_metadata(model.config))
             yield trainer
 
 
-def main(argv: list[str] | None = None) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for _ in train_vqgan(parse(VqganOptions, __doc__, argv)):
-        pass
-
-
 if __name__ == "__main__":
-    main()
+    run(train_vqgan, parse(VqganOptions, __doc__))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -45,6 +45,16 @@ def _ema(average: torch.Tensor, value: torch.Tensor, count: torch.Tensor) -> tor
     if not average.is_floating_point():
         return value
     return average.lerp(value, 1 - warmed_up(0.998, int(count) + 1))
+
+
+T = TypeVar("T", bound=Options)
+
+
+def run(train: Callable[[T], Iterator[Trainer]], options: T) -> None:
+    """Train to the end and log what is measured: what the training scripts do on a command line."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for _ in train(options):
+        pass
 
 
 class Trainer:

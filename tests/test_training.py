@@ -1,4 +1,4 @@
-"""The code that made the pair, on made-up sprites: scenes, attacks, negatives, resumed training."""
+"""The training code on made-up drawings: scenes, attacks, negatives, every training resumed."""
 
 import dataclasses
 import json
@@ -9,22 +9,46 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from training import data, export, train_clip, train_decoder, train_vqgan
+from training import (
+    data,
+    export,
+    train_classifier,
+    train_clip,
+    train_decoder,
+    train_prior,
+    train_styles,
+    train_vqgan,
+)
 from training.augmentations import only_shape_counts, pgd_step
-from training.classifier import Classifier
-from training.evaluate import reconstruction
+from training.classifier import (
+    Classifier,
+    ShapeJudge,
+    build_shape_judge,
+    build_style_judge,
+    load_shape_judge,
+    load_style_judge,
+)
 from training.negatives import GeneratedNegatives
 from training.networks import VQGANS, new_clip, text_features, vqgan_metadata
 from training.options import Options, parse
 from training.scenes import Scenes
 from training.sets import STYLES, merged_name
+from training.things import CodedThings
+from training.train_classifier import ClassifierOptions, begin
 from training.train_clip import ClipOptions, clip_losses
 from training.train_decoder import DecoderOptions
+from training.train_prior import PriorOptions
+from training.train_styles import StyleOptions
 from training.train_vqgan import VqganOptions
+from vqclip_nb.emoji.caption_grammar import Scene, Thing
 from vqclip_nb.emoji.caption_words import COLOURS, article
+from vqclip_nb.emoji.prior import build_prior
+from vqclip_nb.experiments.scores import concepts
+from vqclip_nb.images import to_pil
 from vqclip_nb.latents import noise
 from vqclip_nb.models.clip import build_clip
 from vqclip_nb.models.fast import encode_image
@@ -183,39 +207,57 @@ def test_negatives_are_painted_by_the_vqgan_they_are_given(sprites, guide):
     assert (small[order] - painted).abs().mean() < 0.02
 
 
+def paintings(folder):
+    """76 black pictures in a file: what the judge of shapes takes for paintings."""
+    path = folder / "paintings.pt"
+    torch.save({"pictures": torch.zeros(76, 3, 128, 128, dtype=torch.uint8)}, path)
+    return path
+
+
+def imagenet(folder):
+    """Random weights in a file, of the shapes of EfficientNet-Lite0's."""
+    torch.save(Classifier(1).state_dict(), folder / "imagenet.pth")
+    return folder / "imagenet.pth"
+
+
+TRAININGS = {  # script: what is asked of it, for four small steps
+    "clip": (train_clip.train_clip, ClipOptions, dict(adv_eps=1.0, generated=2)),
+    "vqgan": (train_vqgan.train_vqgan, VqganOptions, dict(gan_from=1, codes_from=0)),
+    "decoder": (train_decoder.train_decoder, DecoderOptions, dict(gan_from=1)),
+    "classifier": (train_classifier.train_classifier, ClassifierOptions, dict(coded=6, batch=8)),
+    "styles": (train_styles.train_styles, StyleOptions, dict(coded=8)),
+    "prior": (train_prior.train_prior, PriorOptions, dict(width=64, layers=1, colours=1)),
+}
+
+
+def asked(name, data, out, **changes):
+    """Options of a training at toy size."""
+    _, options, own = TRAININGS[name]
+    few = {} if name == "clip" else dict(measured=4)
+    return options(data=data, out=out, **{**TOY, **few, **own, **changes})
+
+
 @pytest.mark.parametrize(
-    ("train", "options"),
-    [
-        (train_clip.train_clip, ClipOptions(adv_eps=1.0, generated=2, **TOY)),
-        (train_vqgan.train_vqgan, VqganOptions(gan_from=1, codes_from=0, **TOY)),
-        (train_decoder.train_decoder, DecoderOptions(gan_from=1, **TOY)),
-    ],
-    ids=["clip", "vqgan", "decoder"],
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n != "clip")) for n in TRAININGS]
 )
-def test_an_interrupted_training_that_goes_on_equals_one_that_was_not(
-    sprites, tmp_path, monkeypatch, train, options
-):
-    few = partial(reconstruction, count=20)
-    for module in (train_vqgan, train_decoder):
-        monkeypatch.setattr(module, "reconstruction", few)
-
-    def at(folder):
-        return dataclasses.replace(options, data=sprites, out=tmp_path / folder)
-
-    whole = finish(train(at("whole")))
-    first = next(train(at("parts")))
-    assert first.step == 2
+def test_an_interrupted_training_ends_as_one_that_was_not(sprites, tmp_path, name):
+    train, options = TRAININGS[name][0], asked(name, sprites, tmp_path / "whole")
+    if name == "classifier":
+        options.paintings = paintings(tmp_path)
+    whole = finish(train(options))
+    options.out = tmp_path / "parts"
+    assert next(train(options)).step == 2
     torch.manual_seed(123)  # what another process would have done
-    second = finish(train(at("parts")))
+    second = finish(train(options))
     assert second.step == whole.step == 4
     for key, part in whole.parts.items():
         a, b = (dict(_flat(p.state_dict())) for p in (part, second.parts[key]))
         assert a.keys() == b.keys()
-        for name in a:
-            same = torch.equal(a[name], b[name]) if torch.is_tensor(a[name]) else a[name] == b[name]
-            assert same, f"{key}: {name}"
-    rows = [json.loads(line) for line in open(tmp_path / "parts" / f"{whole.name}.jsonl")]
-    assert [r["step"] for r in rows] == [2, 4]
+        for leaf in a:
+            same = torch.equal(a[leaf], b[leaf]) if torch.is_tensor(a[leaf]) else a[leaf] == b[leaf]
+            assert same, f"{key}: {leaf}"
+    rows = [json.loads(line) for line in open(options.out / f"{whole.name}.jsonl")]
+    assert [r["step"] for r in rows] == [2, 4] and len(whole.curves().axes) >= 2
 
 
 def _flat(state, prefix=""):
@@ -229,17 +271,15 @@ def _flat(state, prefix=""):
         yield prefix, state
 
 
-def test_a_checkpoint_of_another_training_is_refused(sprites, tmp_path):
-    options = ClipOptions(data=sprites, out=tmp_path, adv_eps=0, **TOY)
-    next(train_clip.train_clip(options))
+def test_a_checkpoint_of_another_training_is_refused_and_weights_are_exported_centred(
+    sprites, tmp_path
+):
+    options = asked("clip", sprites, tmp_path, adv_eps=0, generated=0)
+    finish(train_clip.train_clip(options))
     with pytest.raises(ValueError, match="holds no negatives: it is from a training with other"):
         next(train_clip.train_clip(dataclasses.replace(options, generated=2)))
 
-
-def test_weights_are_exported_centred(sprites, tmp_path):
-    finish(train_clip.train_clip(ClipOptions(data=sprites, out=tmp_path, adv_eps=0, **TOY)))
-    scenes = Scenes(sprites, size=64)
-    texts = scenes.batch(60, np.random.default_rng(5)).captions
+    texts = Scenes(sprites, size=64).batch(60, np.random.default_rng(5)).captions
     package = tmp_path / "package"
     package.mkdir()
     assert export.export_weights(sprites, tmp_path, package) == [package / "clip.safetensors"]
@@ -274,16 +314,12 @@ def test_a_loaded_resnet_answers_as_openais_class():
     torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("shape", VQGANS)
-def test_vqgan_trains_and_its_tensors_load(sprites, tmp_path, monkeypatch, shape):
-    monkeypatch.setattr(train_vqgan, "reconstruction", partial(reconstruction, count=20))
-    torch.save(Classifier(1).state_dict(), tmp_path / "imagenet.pth")  # of the same shapes
-    options = VqganOptions(data=sprites, out=tmp_path, gan_from=1, codes_from=0, **TOY)
-    options.shape, options.imagenet = shape, tmp_path / "imagenet.pth"
-    trainer = finish(train_vqgan.train_vqgan(options))
+@pytest.mark.parametrize("shape", ["f8", pytest.param("f16", marks=pytest.mark.slow)])
+def test_vqgan_trains_and_its_tensors_load(sprites, tmp_path, shape):
+    options = asked("vqgan", sprites, tmp_path, shape=shape, steps=2, imagenet=imagenet(tmp_path))
+    finish(train_vqgan.train_vqgan(options))
     row = json.loads(open(tmp_path / "vqgan.jsonl").readline())
     assert row["step"] == 2 and min(row[k] for k in ("d_loss", "perceptual", "psnr")) > 0
-    assert len(trainer.curves().axes) == len(row) - 2
     with safe_open(tmp_path / "vqgan.safetensors", "pt") as file:
         config = json.loads(file.metadata()["config"])
     network = VQGAN.from_state(config, load_file(tmp_path / "vqgan.safetensors"))
@@ -293,9 +329,8 @@ def test_vqgan_trains_and_its_tensors_load(sprites, tmp_path, monkeypatch, shape
     assert network.codebook.weight.std() == pytest.approx(0.5, rel=0.02)
 
 
-def test_a_decoder_that_goes_on_leaves_the_codes_as_they_are(sprites, tmp_path, monkeypatch):
-    monkeypatch.setattr(train_decoder, "reconstruction", partial(reconstruction, count=20))
-    finish(train_decoder.train_decoder(DecoderOptions(data=sprites, out=tmp_path, **TOY)))
+def test_a_decoder_that_goes_on_leaves_the_codes_as_they_are(sprites, tmp_path):
+    finish(train_decoder.train_decoder(asked("decoder", sprites, tmp_path, steps=2)))
     before, after = (load_file(d / "vqgan.safetensors") for d in (EMOJI, tmp_path))
     moved = {k for k, v in before.items() if not torch.equal(v, after[k])}
     assert before.keys() == after.keys()
@@ -317,3 +352,121 @@ def test_a_decoder_that_goes_on_leaves_the_codes_as_they_are(sprites, tmp_path, 
     save_file(after, tmp_path / "vqgan.safetensors", vqgan_metadata(VQGANS["f8"]))
     export.export_weights(sprites, tmp_path, package)
     assert read_checked(package / "library.safetensors")[1]["vqgan"] == digest
+
+
+def test_the_classifiers_that_are_trained_judge(sprites, tmp_path, picture):
+    options = asked("classifier", sprites, tmp_path, steps=1, paintings=paintings(tmp_path))
+    finish(train_classifier.train_classifier(options))
+    row = json.loads(open(tmp_path / "shapes.jsonl").readline())
+    assert 0 <= row["coded5"] <= 1 and "caught" in row
+    file, cpu = tmp_path / "shapes.safetensors", torch.device("cpu")
+    with safe_open(file, "pt") as opened:
+        names = json.loads(opened.metadata()["names"])
+    judge = build_shape_judge(load_file(file), names, cpu, "abc")
+    assert judge.hashes == {"classifier": "abc"} and len(names) == 11
+    assert judge.probabilities(picture).sum() == pytest.approx(1, abs=1e-4)
+    further = Classifier(12).eval()
+    begin(further, file)
+    with torch.no_grad():
+        x = torch.rand(2, 3, 96, 96)
+        assert torch.equal(further(x), judge.classifier(x))
+    # another head, fewer layers: what is alike is taken
+    options = asked("styles", sprites, tmp_path, steps=1, start=file)
+    finish(train_styles.train_styles(options))
+    with safe_open(tmp_path / "styles.safetensors", "pt") as opened:
+        names = json.loads(opened.metadata()["names"])
+    judge = build_style_judge(load_file(tmp_path / "styles.safetensors"), names, cpu, "abc")
+    assert judge.style(picture) in names and judge.style(picture, ["line"]) == "line"
+    with pytest.raises(KeyError):
+        judge.style(picture, ["oil"])
+
+
+def test_a_prior_that_is_trained_loads(sprites, tmp_path):
+    trained = finish(train_prior.train_prior(asked("prior", sprites, tmp_path, steps=1)))
+    prior = build_prior(trained.model.config, load_file(tmp_path / "prior.safetensors"))
+    assert prior.codes == 2048 and not any(p.requires_grad for p in prior.parameters())
+
+
+@pytest.fixture
+def picture():
+    return Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+
+
+@pytest.fixture
+def judge():
+    """One whose answer is known: fox .5, owl .3, cat 0, painting .2."""
+    classifier = Classifier(4)
+    torch.nn.init.zeros_(classifier.head.weight)
+    classifier.head.bias.data = torch.tensor([0.5, 0.3, 1e-9, 0.2]).log()
+    return ShapeJudge(
+        classifier=classifier,
+        names=["fox", "owl", "cat"],
+        device=torch.device("cpu"),
+        name="shapes",
+    )
+
+
+def test_it_ranks_names_and_says_how_much_of_a_painting_it_sees(judge, picture):
+    assert judge.probabilities(picture).tolist() == pytest.approx([0.5, 0.3, 0, 0.2], abs=1e-6)
+    assert [judge.rank(picture, n) for n in ("fox", "an owl", "the cat")] == [1, 2, 3]
+    assert judge.painting_share(picture) == pytest.approx(0.2)
+    assert judge.probability(picture, "an owl") == pytest.approx(0.3)
+    assert [n for n, _ in judge.top(picture, 2)] == ["fox", "owl"]
+    with pytest.raises(ValueError, match="'a foxx' is not among the names .* did you mean fox"):
+        judge.rank(picture, "a foxx")
+
+
+def test_it_takes_over_imagenets_layers_and_freezes_the_first(judge):
+    ours = Classifier(4)
+    theirs = {f"their.{k}": torch.rand_like(v.float()) for k, v in ours.state_dict().items()}
+    theirs = {k: v for k, v in theirs.items() if ".head." not in k}
+    ours.start_from_imagenet(theirs)
+    for key, value in ours.state_dict().items():
+        if not key.startswith("head.") and not key.endswith("batches_tracked"):
+            assert torch.equal(value, theirs[f"their.{key}"])
+    norm, late = ours.stem[1], ours.blocks[-1].layers[0][1]
+    before = [norm.running_mean.clone(), late.running_mean.clone()]
+    ours.train()(torch.rand(2, 3, 96, 96)).sum().backward()
+    assert torch.equal(norm.running_mean, before[0])
+    assert not torch.equal(late.running_mean, before[1])
+    assert ours.stem[0].weight.grad is None and ours.blocks[-1].layers[0][0].weight.grad is not None
+    with pytest.raises(ValueError, match="no EfficientNet-Lite0: stem.0.weight is"):
+        ours.start_from_imagenet({"a": torch.zeros(3)})
+
+
+def test_things_that_were_small_when_they_were_coded_are_shown_as_large(sprites, pair):
+    scenes, vqgan = Scenes(sprites), pair.vqgan
+    covered = []
+    for near in (1, 3):
+        asked = dict(flat=0, scale=(1.0, 1.0), nearest=near, noise=0)
+        coded = CodedThings(scenes, vqgan, 24, pairs=scenes.pairs, **asked)
+        coded.fill(torch.Generator().manual_seed(2))
+        x = coded.pictures.float()
+        covered.append((x - x[:, :, :2, :2].mean((2, 3), keepdim=True)).abs().mean().item())
+    assert covered[1] == pytest.approx(covered[0], rel=0.35)
+
+
+def test_the_one_that_ships_names_plain_shapes():
+    judge = load_shape_judge(device="cpu")
+    assert [name.removeprefix("a ").removeprefix("an ") for name in concepts()] == judge.names
+    night, day = Image.new("RGB", (128, 128), (20, 30, 95)), Image.new("RGB", (128, 128), "white")
+    moon, face = ImageDraw.Draw(night), ImageDraw.Draw(day)
+    moon.ellipse((24, 24, 104, 104), fill=(250, 220, 90))
+    moon.ellipse((48, 14, 124, 94), fill=(20, 30, 95))
+    face.ellipse((14, 14, 114, 114), fill=(250, 205, 50))
+    face.ellipse((42, 44, 54, 60), fill="brown")
+    face.ellipse((74, 44, 86, 60), fill="brown")
+    face.arc((40, 50, 88, 92), 20, 160, fill="brown", width=6)
+    assert judge.rank(night, "a moon") == 1 and judge.rank(day, "slightly smiling face") == 1
+    assert judge.painting_share(night) < 0.1 and judge.painting_share(day) < 0.1
+
+
+def test_the_judge_of_styles_that_ships_tells_styles_apart(pair):
+    judge, library = load_style_judge(device="cpu"), pair.library
+    assert list(judge.names) == list(library.styles)
+    right = []
+    for drawing in library.drawings[::193]:
+        scene = Scene((Thing(drawing.label),))
+        picture = library.compose(scene, (drawing,), height=128, width=128).picture
+        right.append(judge.style(to_pil(picture[0])) == drawing.style)
+    assert len(right) > 40 and np.mean(right) > 0.55  # by chance 1 of 9
