@@ -7,7 +7,7 @@ override PROMPT := $(value PROMPT)
 override PAIR := $(value PAIR)
 export PROMPT PAIR
 
-.PHONY: demo test browser quick studio lint venv venv-test docs clean
+.PHONY: demo test test-all browser studio lint venv venv-test docs clean
 
 demo: venv  ## make demo PROMPT="a fox": outputs/picture.png and outputs/picture.gif
 	@mkdir -p outputs
@@ -16,14 +16,14 @@ demo: venv  ## make demo PROMPT="a fox": outputs/picture.png and outputs/picture
 studio: venv  ## JupyterLab on the Studio
 	@$(BIN)/python -m vqclip_nb studio --folder notebooks
 
-test: venv-test lint  ## everything but the browser, the slow tests too
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser"
+test: venv-test lint  ## style, types, and the tests of every part: minutes
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not browser"
+
+test-all: test  ## the slow tests too: all notebooks, killed processes, a fresh clone
+	$(BIN)/python -m pytest -q -n 2 --dist load -m "slow and not browser"
 
 browser: venv-test  ## the Studio in a real Chromium, on JupyterLab and Voila: a few minutes
 	$(BIN)/python -m pytest -q -m browser
-
-quick: venv-test  ## what a minute or two can tell
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not browser"
 
 lint: venv-test
 	$(BIN)/python -m ruff check .

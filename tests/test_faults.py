@@ -69,6 +69,7 @@ def others(folder) -> set[str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["png", "mp4", "run", "weights"])
 def test_killed_in_the_middle(run, pair, tmp_path, kind):
     path = tmp_path / f"made{SUFFIX[kind]}"
@@ -85,6 +86,7 @@ def test_killed_in_the_middle(run, pair, tmp_path, kind):
     assert is_whole(kind, path, pair) and not others(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of a file there")
 @pytest.mark.parametrize("kind", ["gif", "mp4", "run"])
 def test_no_room_on_the_disk(run, pair, tmp_path, kind):
