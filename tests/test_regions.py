@@ -9,7 +9,7 @@ from PIL import Image
 
 import vqclip_nb as vq
 from training.eval_two_objects import pairs_of_things, part, summary
-from vqclip_nb.objectives import Step, among, as_objective
+from vqclip_nb.objectives import Step, as_objective, on_crops
 from vqclip_nb.recipe import read_recipe
 from vqclip_nb.regions import outside, parse_region
 from vqclip_nb.wanted import numbers_of_views
@@ -85,7 +85,7 @@ def test_each_term_sees_its_own_views_however_they_are_cut_into_lots():
     encodings = torch.arange(10.0)[:, None].requires_grad_()
     whole, own = numbers_of_views(6, 1)
     assert (whole, own) == (range(6), range(6, 9))
-    objective = among(own, as_objective(lambda step: step.encodings.mean()))
+    objective = on_crops(own, as_objective(lambda step: step.encodings.mean()))
     picture, total = torch.zeros(1, 3, 2, 2), 0.0
     for lot in torch.arange(9).split(4):
         share = len(lot) / 9

@@ -23,12 +23,11 @@ from vqclip_nb.files import write_atomically
 from vqclip_nb.images import to_data_url, to_tensor
 from vqclip_nb.models.fast import resnet_stem
 from vqclip_nb.models.loading import load_judge, load_pair
-from vqclip_nb.objectives import Step
+from vqclip_nb.objectives import Step, style
 from vqclip_nb.palettes import parse_colour
 from vqclip_nb.run import Run
 from vqclip_nb.settings import Settings
 from vqclip_nb.show import contact_sheet
-from vqclip_nb.terms import style
 
 from .classifier import load_shape_judge, load_style_judge
 from .sets import TRAINED

@@ -1,10 +1,9 @@
-"""What is wanted of a picture: terms that add and scale like numbers, and are minimised.
+"""Objectives: loss terms that are added and scaled like numbers; their sum is minimised.
 
     objective = prompt("a fox") - 0.5 * prompt("snow") + 0.1 * smoothness()
 
-A term is any function of a `Step` that returns a scalar; those of the picture itself are in
-`terms`, and found here too. CLIP may see the crops a few at a time
-(`loop.CLIP_BATCH`); a term is then asked once for each lot and the answers are averaged.
+A term is any function of a `Step` that returns a scalar. CLIP encodes the crops in batches
+(`loop.CLIP_BATCH`); a term is called once for each batch and the results are averaged.
 """
 
 from __future__ import annotations
@@ -20,15 +19,17 @@ import torch
 import torch.nn.functional as F
 
 Term = Callable[["Step"], torch.Tensor]
+MIN_SHARE = 0.05  # of the pixels, for every colour of a palette
+MIN_GRAM = 0.05  # smallest scale of the style term, relative to white's Gram matrix
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a step of the loop has made, for terms to judge.
+    """The tensors of one optimisation step, as terms get them.
 
-    z: the latent (1, c, h, w). codes: what the decoder was fed, of the same shape. picture: (1, 3,
-    H, W) in [0, 1]. crops: (n, 3, s, s). encodings: CLIP's, of the crops, (n, d). first, share:
-    where these crops are a lot of the step's, the number of their first, and their part of all.
+    z: the latent (1, c, h, w). codes: the decoder's input, same shape. picture: (1, 3, H, W) in
+    [0, 1]. crops: (n, 3, s, s), one batch of the step's. encodings: CLIP's, of these crops, (n, d).
+    first: index of the first of these crops. share: their part of all crops of the step.
     """
 
     z: torch.Tensor
@@ -41,7 +42,7 @@ class Step:
 
 
 class Objective:
-    """A weighted sum of terms; the sum and the multiple of objectives are objectives."""
+    """A weighted sum of terms; sums and multiples of objectives are objectives."""
 
     def __init__(self, *terms: tuple[float, Term]) -> None:
         self.terms = terms
@@ -55,7 +56,7 @@ class Objective:
         return Objective(*self.terms, *as_objective(other).terms)
 
     def __radd__(self, other: Any) -> Objective:
-        return self if other == 0 else as_objective(other) + self  # 0: where `sum` begins
+        return self if other == 0 else as_objective(other) + self  # `sum` starts with 0
 
     def __mul__(self, factor: float) -> Objective:
         if not isinstance(factor, numbers.Real) or not math.isfinite(factor):
@@ -74,14 +75,14 @@ class Objective:
     __rmul__ = __mul__
 
     def bind(self, encode: Callable[[str], torch.Tensor]) -> Objective:
-        """The same with every text encoded: `encode` maps a prompt to (1, d)."""
+        """The same objective with every prompt encoded: `encode` maps a text to (1, d)."""
         return Objective(
-            *((w, t.bind(encode) if isinstance(t, Prompt | Among) else t) for w, t in self.terms)
+            *((w, t.bind(encode) if isinstance(t, Prompt | OnCrops) else t) for w, t in self.terms)
         )
 
 
 def as_objective(of: Objective | Term) -> Objective:
-    """A plain function of a `Step` as an objective; TypeError for what is no function."""
+    """An objective, also from a plain function of a `Step`; TypeError for anything else."""
     if isinstance(of, Objective):
         return of
     if not callable(of):
@@ -90,7 +91,7 @@ def as_objective(of: Objective | Term) -> Objective:
 
 
 def term(make: Callable[..., Term]) -> Callable[..., Objective]:
-    """Decorator: what `make` returns becomes an objective of that one term."""
+    """Decorator: wraps the term that `make` returns in an `Objective`."""
 
     @functools.wraps(make)
     def made(*args: Any, **options: Any) -> Objective:
@@ -99,7 +100,7 @@ def term(make: Callable[..., Term]) -> Callable[..., Objective]:
     return made
 
 
-# -- what CLIP sees
+# -- terms of CLIP's encodings
 
 
 @term
@@ -115,8 +116,8 @@ def report(
 ) -> Term:
     """The report's loss (figure 14) from encodings (1, d), averaged over the crops.
 
-    -alpha · cos(w1·include + w2·extras, crop) + beta · cos(exclude, crop). Without extras or
-    exclude their terms drop out. The report prints w1 for extras too; w2 is what its text means.
+    -alpha · cos(w1·include + w2·extras, crop) + beta · cos(exclude, crop). extras and exclude are
+    optional. The report's code has w1 for extras too; its text means w2.
     """
     wanted = w1 * include if extras is None else w1 * include + w2 * extras
 
@@ -139,11 +140,10 @@ def cosine(wanted: torch.Tensor, encodings: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Prompt:
-    """Distance of the crops from a prompt (text, picture file, weights as in `include`), or from
-    its encoding (1, d).
+    """Mean distance of the crops from a prompt, as in `include`, or from an encoding (1, d).
 
-    cosine: minus the similarity, in [-1, 1]. spherical: half the squared angle, which pulls harder
-    the further away.
+    distance: "cosine" is minus the similarity, in [-1, 1]; "spherical" is half the squared angle,
+    whose gradient grows with the distance.
     """
 
     wanted: str | torch.Tensor
@@ -166,28 +166,139 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Among:
-    """An objective that is shown some of a step's crops alone, by their numbers."""
+class OnCrops:
+    """An objective that is given only the crops whose indices are in `indices`."""
 
-    numbers: range
+    indices: range
     objective: Objective
 
-    def bind(self, encode: Callable[[str], torch.Tensor]) -> Among:
-        return Among(self.numbers, self.objective.bind(encode))
+    def bind(self, encode: Callable[[str], torch.Tensor]) -> OnCrops:
+        return OnCrops(self.indices, self.objective.bind(encode))
 
     def __call__(self, step: Step) -> torch.Tensor:
-        here = [i for i in range(len(step.crops)) if step.first + i in self.numbers]
+        here = [i for i in range(len(step.crops)) if step.first + i in self.indices]
         if not here:
             return step.encodings.sum() * 0
         own = replace(step, crops=step.crops[here], encodings=step.encodings[here], first=0)
-        # Lots are averaged by their share of all crops; what counts here is that of these.
-        return self.objective(own) * (len(here) / len(self.numbers) / step.share)
+        # Batches are weighted by their share of all crops; here it must be that of `indices`.
+        return self.objective(own) * (len(here) / len(self.indices) / step.share)
 
 
-prompt, among = term(Prompt), term(Among)
+prompt, on_crops = term(Prompt), term(OnCrops)
 
 
-def __getattr__(name: str) -> Any:
-    from . import terms
+# -- terms of the picture or the latent
 
-    return getattr(terms, name)
+
+@term
+def smoothness() -> Term:
+    """Total variation: mean difference between neighbouring pixels; 0 for one flat colour."""
+
+    def total_variation(step: Step) -> torch.Tensor:
+        p = step.picture
+        down, right = p[:, :, 1:] - p[:, :, :-1], p[..., 1:] - p[..., :-1]
+        return down.abs().mean() + right.abs().mean()
+
+    return total_variation
+
+
+@term
+def symmetry() -> Term:
+    """Mean difference between the picture and its mirror image; 0 if left and right agree."""
+    return lambda step: (step.picture - step.picture.flip(-1)).abs().mean()
+
+
+@term
+def palette(*colours: tuple[float, float, float]) -> Term:
+    """Mean squared distance of each pixel from the nearest of `colours`, RGB in [0, 1], plus that
+    of each colour from the nearest `MIN_SHARE` of the pixels, so that every colour is used."""
+    if not colours:
+        raise ValueError("palette() without colours: give at least one, as (1, 0, 0) for red")
+
+    def distance(step: Step) -> torch.Tensor:
+        wanted = torch.tensor(colours, dtype=torch.float32).to(step.picture)[:, :, None, None]
+        away = (step.picture - wanted).square().sum(1).flatten(1)  # (colours, pixels)
+        nearest = away.topk(max(1, round(MIN_SHARE * away.shape[1])), largest=False).values
+        return away.amin(0).mean() + nearest.mean()
+
+    return distance
+
+
+@term
+def style(picture: torch.Tensor, features: Callable[[torch.Tensor], list[torch.Tensor]]) -> Term:
+    """Mean squared difference of Gram matrices from those of a `picture` (1, 3, h, w) in [0, 1],
+    relative to these (Gatys et al. 2016).
+
+    features: maps a picture to feature maps (1, c, h, w), as `VQGAN.features` does. A constant
+    channel is added, so that the features' means count too.
+    """
+
+    def grams(x: torch.Tensor) -> list[torch.Tensor]:
+        flat = [f.flatten(2) for f in features(x)]
+        flat = [torch.cat([f, torch.ones_like(f[:, :1])], 1) for f in flat]
+        return [f @ f.transpose(1, 2) / f.shape[2] for f in flat]
+
+    with torch.no_grad():
+        wanted, white = grams(picture), grams(torch.ones_like(picture))
+    # A plain grey picture has tiny Gram matrices, which would make the term huge.
+    sizes = [
+        float(b.square().mean().clamp(min=MIN_GRAM * w.square().mean()))
+        for b, w in zip(wanted, white, strict=True)
+    ]
+
+    def distance(step: Step) -> torch.Tensor:
+        found = zip(grams(step.picture), wanted, sizes, strict=True)
+        return torch.stack([F.mse_loss(a, b.to(a)) / size for a, b, size in found]).mean()
+
+    return distance
+
+
+@term
+def pull(start: torch.Tensor) -> Term:
+    """Mean squared distance of the latent from a `start` (1, c, h, w)."""
+
+    def distance(step: Step) -> torch.Tensor:
+        if step.z.shape != start.shape:
+            shapes = f"{tuple(start.shape)}, the latent is {tuple(step.z.shape)}"
+            raise ValueError(f"pull: the start is {shapes}")
+        return (step.z - start.to(step.z)).square().mean()
+
+    return distance
+
+
+@term
+def edges(picture: torch.Tensor) -> Term:
+    """Mean difference of edges from those of a `picture` (1, 3, H, W) in [0, 1]; flat areas may
+    take any colour.
+
+    Edges are the picture minus its local mean over 5×5 and 9×9 pixels, and over 9×9 pixels at half
+    its size.
+    """
+
+    def high_pass(x: torch.Tensor, side: int) -> torch.Tensor:
+        around = F.pad(x, (side // 2,) * 4, mode="replicate")
+        return x - F.avg_pool2d(around, side, 1)
+
+    def found(x: torch.Tensor) -> list[torch.Tensor]:
+        half = F.avg_pool2d(x, 2, ceil_mode=True)
+        return [high_pass(x, 5), high_pass(x, 9), high_pass(half, 9)]
+
+    kept = found(picture.detach())
+
+    def distance(step: Step) -> torch.Tensor:
+        pairs = zip(found(step.picture), kept, strict=True)
+        return torch.stack([F.l1_loss(a, b.to(a)) for a, b in pairs]).mean()
+
+    return distance
+
+
+@term
+def areas(picture: torch.Tensor, *, block: int = 16) -> Term:
+    """Mean difference of colours from those of a `picture` (1, 3, H, W) in [0, 1], both averaged
+    over blocks of `block` pixels a side."""
+
+    def averaged(x: torch.Tensor) -> torch.Tensor:
+        return F.avg_pool2d(x, min(block, *x.shape[2:]))
+
+    kept = averaged(picture.detach())
+    return lambda step: F.l1_loss(averaged(step.picture), kept.to(step.picture))

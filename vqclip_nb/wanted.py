@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from . import objectives, terms
+from . import objectives
 from .images import load_image
 from .models.vqgan import VQGAN
 from .objectives import Objective
@@ -40,17 +40,17 @@ def make_objective(
     wanted = asked(enc.include[index])
     if s.regions:
         whole, *parts = numbers_of_views(s.crops, len(s.regions))
-        wanted = objectives.among(whole, wanted)
+        wanted = objectives.on_crops(whole, wanted)
         for numbers, encoding in zip(parts, enc.regions[index], strict=True):
-            wanted = wanted + s.region_weight * objectives.among(numbers, asked(encoding))
+            wanted = wanted + s.region_weight * objectives.on_crops(numbers, asked(encoding))
     if s.palette and s.palette_weight:
-        wanted = wanted + s.palette_weight * terms.palette(*map(parse_colour, s.palette))
+        wanted = wanted + s.palette_weight * objectives.palette(*map(parse_colour, s.palette))
     styled = bool(s.style_image and s.style_image_weight)
     if styled:
         picture = load_image(s.style_image).to(vqgan.codebook.weight)
-        wanted = wanted + s.style_image_weight * terms.style(picture, vqgan.features)
+        wanted = wanted + s.style_image_weight * objectives.style(picture, vqgan.features)
     # A style picture brings colours of its own.
-    kept = {terms.edges: s.keep_edges, terms.areas: 0.0 if styled else s.keep_colours}
+    kept = {objectives.edges: s.keep_edges, objectives.areas: 0.0 if styled else s.keep_colours}
     begun = start() if any(kept.values()) else None
     for term, weight in kept.items():
         if begun is not None and weight:
