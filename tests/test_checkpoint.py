@@ -113,7 +113,7 @@ def test_an_interrupt_at_any_line_changes_nothing(pair, small, monkeypatch, ema_
         (vq.Frame, "keep"),
         (type(whole.painting), "take"),
         (type(whole.painting), "pixels"),
-        (type(whole.painting), "similarity"),
+        (type(whole.painting), "_similarity"),
         (type(whole.painting.optimization), "_average"),
     ]
     run, cuts = vq.Run(pair, small(["a fox", "an owl"], **quick)), 0

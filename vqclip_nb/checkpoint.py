@@ -76,9 +76,11 @@ class Checkpoints:
         from safetensors.torch import save
 
         path = Path(path)
-        tensors = {} if self.done else {f"now.{k}": v for k, v in self.painting.state().items()}
+        tensors = (
+            {} if self.done else {f"now.{k}": v.cpu() for k, v in self.painting.state().items()}
+        )
         if not self.done:
-            tensors |= {f"good.{k}": v.clone() for k, v in self.painting.good.items()}
+            tensors |= {f"good.{k}": v.cpu().clone() for k, v in self.painting.good.items()}
         tensors["history"] = torch.tensor(self.history, dtype=torch.float64).view(-1, 4)
         kept = [*self.frames, *([self.last] if self.last and self.last not in self.frames else [])]
         for i, frame in enumerate(kept):

@@ -20,6 +20,7 @@ FAR = 1e4  # no decoder was ever fed a latent of that size
 Synthesize = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 Crops = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 Encode = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+Measure = Callable[[torch.Tensor], torch.Tensor]
 State = dict[str, torch.Tensor]
 
 
@@ -29,10 +30,11 @@ class Diverged(ArithmeticError):
 
 @dataclass(frozen=True)
 class Taken:
-    """What a step found: its loss, the picture (1, 3, H, W) in [0, 1] that was judged, and the
-    encodings (n, d) of its crops."""
+    """What a step found: its loss, what `measure` made of it, the picture (1, 3, H, W) in [0, 1]
+    that was judged, and the encodings (n, d) of its crops."""
 
     loss: float
+    similarity: float
     picture: torch.Tensor
     encodings: torch.Tensor
 
@@ -49,10 +51,12 @@ class Optimization:
     latent: the parameter. synthesize: latent (1, c, h, w) to picture (1, 3, H, W) in [0, 1] and the
     codes behind it. crops: picture to views (n, 3, s, s). encode: views to encodings (n, d).
     objective: a `Step` to a scalar that is minimised. optimizer: one that holds `latent.data`.
-    generator: where crops and encode draw from. ema_decay: of the running average of the latent; 0
-    is none.
+    measure: encodings of all views to a scalar that is told beside the loss. generator: on the CPU;
+    where crops and encode draw from, or with `on_device` what seeds their own on the latent's
+    device in each step. ema_decay: of the running average of the latent; 0 is none. scale: of the
+    loss while gradients are computed, which float16 needs.
 
-    All parts but the latent may be replaced between two steps.
+    All parts but the latent may be replaced between two steps. A step waits for its device once.
     """
 
     def __init__(
@@ -64,12 +68,18 @@ class Optimization:
         objective: Callable[[Step], torch.Tensor],
         optimizer: torch.optim.Optimizer,
         *,
+        measure: Measure | None = None,
         generator: torch.Generator | None = None,
+        on_device: bool = False,
         ema_decay: float = 0.0,
+        scale: float = 1.0,
     ) -> None:
         self.latent, self.synthesize, self.crops, self.encode = latent, synthesize, crops, encode
         self.objective, self.optimizer, self.ema_decay = objective, optimizer, ema_decay
+        self.measure, self.scale = measure, scale
         self.generator = generator or torch.Generator().manual_seed(0)
+        device = latent.data.device
+        self.own = torch.Generator(device) if on_device and device.type == "cuda" else None
         self.iteration = 0
         self.average: torch.Tensor | None = None
 
@@ -89,35 +99,51 @@ class Optimization:
     @torch.enable_grad()  # an interrupt at the edge of torch.no_grad() leaves gradients off
     def _step(self, z_before: torch.Tensor) -> Taken:
         self.optimizer.zero_grad()
+        random = self._random()
         z = self.latent()
         picture, codes = self.synthesize(z)
-        crops = _shaped("crops", self.crops(picture, self.generator), (None, 3, None, None))
+        crops = _shaped("crops", self.crops(picture, random), (None, 3, None, None))
         # Terms get leaves of their own, and hand back their gradients; what made z, codes, picture
         # and crops then gets all of them at once.
         made = (z, codes, picture, crops)
         leaves = [t.detach().requires_grad_() for t in made]
-        loss, encodings, first = 0.0, [], 0
+        values, encodings, first = [], [], 0
         z, codes, picture, views = leaves
         for chunk in views.split(CLIP_BATCH):
-            seen = _shaped("encode", self.encode(chunk, self.generator), (len(chunk), None))
+            seen = _shaped("encode", self.encode(chunk, random), (len(chunk), None))
             weight = len(chunk) / len(crops)
             value = self.objective(Step(z, codes, picture, chunk, seen, first, weight))
             if not _shaped("objective", value, ()).requires_grad:
                 raise ValueError("the objective does not depend on what the step made")
-            (value * weight).backward()
-            loss += value.item() * weight
+            (value * (weight * self.scale)).backward()
+            values.append((value.detach(), weight))
             encodings.append(seen.detach())
             first += len(chunk)
         wanted = [(t, s.grad) for t, s in zip(made, leaves, strict=True) if s.grad is not None]
         torch.autograd.backward([t for t, _ in wanted], [g for _, g in wanted])
+        data = self.latent.data
+        if self.scale != 1:
+            data.grad /= self.scale
+        self.optimizer.step()
+        seen = torch.cat(encodings)
+        told = [value for value, _ in values] + [data.detach().abs().max()]
+        told += [self.measure(seen)] if self.measure else []
+        numbers = torch.stack([n.float() for n in told]).tolist()  # the one wait for the device
+        loss = sum(n * weight for n, (_, weight) in zip(numbers, values, strict=False))
         if not math.isfinite(loss):
             raise Diverged(f"the objective gave {loss} in step {self.iteration}")
-        self.optimizer.step()
-        if not self.latent.data.abs().max() < FAR:  # no number is not below it either
+        if not numbers[len(values)] < FAR:  # NaN is not below it either
             raise Diverged(f"the latent ran away in step {self.iteration}")
         self._average(z_before)
         self.iteration += 1
-        return Taken(loss, picture.detach(), torch.cat(encodings))
+        similarity = numbers[-1] if self.measure else math.nan
+        return Taken(loss, similarity, picture.detach(), seen)
+
+    def _random(self) -> torch.Generator:
+        """Where this step draws from."""
+        if self.own is None:
+            return self.generator
+        return self.own.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
 
     def _average(self, z: torch.Tensor) -> None:
         """Move the running average towards the latent that made the picture."""
@@ -125,7 +151,6 @@ class Optimization:
             self.average = None
             return
         keep = warmed_up(self.ema_decay, self.iteration)
-        z = z.to(self.latent.data.device)
         self.average = z.clone() if self.average is None else self.average.lerp(z, 1 - keep)
 
     def picture(self, z: torch.Tensor | None = None) -> torch.Tensor:
@@ -134,17 +159,17 @@ class Optimization:
             return self.synthesize(self.latent(z))[0]
 
     def state_dict(self) -> State:
-        """What it takes to go on bit for bit, as tensors on the CPU."""
+        """What it takes to go on bit for bit; the tensors stay on the latent's device."""
         state = {
-            "z": self.latent.data.detach().cpu().clone(),
+            "z": self.latent.data.detach().clone(),
             "random": self.generator.get_state(),
             "iteration": torch.tensor(self.iteration),
         }
         if self.average is not None:
-            state["average"] = self.average.cpu().clone()
+            state["average"] = self.average.clone()
         for key, value in self.optimizer.state.get(self.latent.data, {}).items():
             if isinstance(value, torch.Tensor):
-                state[f"optimizer.{key}"] = value.cpu().clone()
+                state[f"optimizer.{key}"] = value.clone()
         return state
 
     def load_state_dict(self, state: State) -> None:

@@ -12,7 +12,7 @@ import torch
 from . import latents, objectives
 from .crops import create_crops
 from .latents import Latent
-from .loop import Diverged, Optimization, State, Taken
+from .loop import Diverged, Encode, Optimization, State, Taken
 from .models.pair import Start
 from .prompts import Encodings, encode_prompt
 from .reading import Reading
@@ -22,7 +22,15 @@ from .starts import Starts
 from .wanted import make_objective, numbers_of_views, similarity
 
 REDRAW_EVERY = 5  # steps between two redraws by the prior
+SCALE = 1024.0  # of the loss where gradients are float16, so that small ones are not lost
 SLOWED = 3  # times that a picture which left the numbers is tried again at half the rate
+
+
+def half_precision(precision: str, device: torch.device) -> torch.dtype | None:
+    """What both networks compute in where it is not float32: float16, whose gradients agree better
+    with float32's than bfloat16's do. "auto" takes it on CUDA alone."""
+    half = precision == "half" or (precision == "auto" and device.type == "cuda")
+    return torch.float16 if half else None
 
 
 class Painting:
@@ -47,6 +55,7 @@ class Painting:
         self.settings, self.encodings = settings, encodings
         self.areas = self.areas_of(settings)
         self.slowed = 0
+        self.half = half_precision(settings.precision, self.pair.device)
         # Seeded before the latent is drawn, and apart from the global generator.
         generator = torch.Generator().manual_seed(self.seed)
         at_every_step = dict(activation=settings.activation, at=settings.activation_at)
@@ -56,11 +65,14 @@ class Painting:
             latent,
             self._synthesize,
             parts.get("crops") or self._crops,
-            self.pair.clip.encode_crops,
+            self._encode(),
             self._objective(),
             make([latent.data]),
+            measure=self._similarity,
             generator=generator,
+            on_device=settings.random == "device" and "crops" not in parts,
             ema_decay=settings.ema_decay,
+            scale=SCALE if self.half else 1.0,
         )
         own = self.optimization.optimizer.param_groups if parts.get("optimizer") else []
         self.rates = [group["lr"] for group in own]  # of an optimizer of one's own
@@ -98,9 +110,16 @@ class Painting:
         """What library or prior have for the prompt of now, if the start is to be from there."""
         return self.starts.found(self.settings, self.reading, self.seed)
 
+    def _encode(self) -> Encode:
+        encode = self.pair.clip.encode_crops
+        return functools.partial(encode, dtype=self.half) if self.half else encode
+
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
-        return self.pair.vqgan.synthesize(codes, quantize=False), codes
+        picture = self.pair.vqgan.synthesize(
+            codes, quantize=False, dtype=self.half or torch.float32
+        )
+        return picture, codes
 
     def _crops(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         s, side = self.settings, self.pair.clip.resolution
@@ -139,9 +158,9 @@ class Painting:
 
     # -- on the way
 
-    def similarity(self, taken: Taken) -> float:
+    def _similarity(self, views: torch.Tensor) -> torch.Tensor:
         """Mean cosine of the crops with what they are asked to show, in [-1, 1]."""
-        return similarity(self.settings, self.encodings, self.index, taken.encodings)
+        return similarity(self.settings, self.encodings, self.index, views)
 
     def pixels(self, taken: Taken) -> Callable[[], torch.Tensor]:
         """How to make the picture to show: that of the running average where there is one."""
@@ -202,6 +221,11 @@ class Painting:
             try:
                 taken = loop.step(before)
             except Diverged as e:
+                if self.half:  # float16 ends at 65,504: some decoders go beyond
+                    self.half, loop.scale = None, 1.0
+                    loop.encode = self._encode()
+                    warnings.warn(f"{e} in half precision: on in float32", stacklevel=5)
+                    continue
                 if at == 0:
                     raise
                 slowed, good = self.slowed + 1, self.good

@@ -38,6 +38,8 @@ BEFORE = {
     "keep_colours": 0.0,
     "loosen": 0.0,
 }
+# What recipes of before these were settings did.
+ALWAYS = {"precision": "float32", "random": "cpu"}
 MAX_RECIPE = 200_000_000  # bytes
 
 
@@ -136,6 +138,7 @@ def recipe_settings(recipe: dict[str, Any]) -> Settings:
     values = dict(recipe["settings"])
     if recipe.get("form") != FORM:
         values = BEFORE | {RENAMED.get(k, k): v for k, v in values.items()}
+    values = ALWAYS | values
     settings = Settings(**{k: v for k, v in values.items() if k in KNOBS})
     kept = _without_pictures(dataclasses.asdict(settings))
     if not kept:

@@ -163,11 +163,11 @@ class Run(Exports, Checkpoints):
             frame.shown = True
         else:
             new = last or (at >= s.show_from and at % s.show_step == 0)
-            similarity = painting.similarity(taken)
-            frame = Frame(at, self.index, taken.loss, similarity, new, painting.pixels(taken))
-            self.history.append((self.index, at, taken.loss, similarity))
+            told = taken.loss, taken.similarity
+            frame = Frame(at, self.index, *told, new, painting.pixels(taken))
+            self.history.append((self.index, at, *told))
         if new:
-            frame.state = before
+            frame.state = {k: v.cpu() for k, v in before.items()}
             frame.keep()
             self.frames.append(frame)
             self._thin_states()

@@ -272,6 +272,20 @@ class Settings:
         low=0.0,
         high=1.0,
     )
+    precision: str = knob(
+        "auto",
+        "what the networks compute in; auto: half on CUDA, float32 elsewhere",
+        choices=("auto", "float32", "half"),
+        live=False,
+    )
+    random: str = knob(
+        "device",
+        "where random numbers are drawn: device is faster on a GPU; cpu gives the same picture on "
+        "every device",
+        label="random numbers",
+        choices=("device", "cpu"),
+        live=False,
+    )
     show_step: int = knob(
         5, "keep and show every so many steps", label="keep every", low=1, high=10_000, unit="steps"
     )
@@ -374,6 +388,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         keep_colours=0.0,
         prior=0.0,
         loosen=0.0,
+        precision="float32",
     ),
     "draft": dict(total_iter=40, crops=8),
     "fine": dict(total_iter=300, crops=32, learning_rate=0.1),

@@ -31,7 +31,7 @@ def try_out(painting: Painting) -> float:
             return -1.0
         if taken is None:
             return -1.0
-        found.append(painting.similarity(taken))
+        found.append(taken.similarity)
     return sum(found[-JUDGED:]) / JUDGED
 
 

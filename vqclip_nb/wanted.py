@@ -58,14 +58,16 @@ def make_objective(
     return wanted
 
 
-def similarity(settings: Settings, encodings: Encodings, index: int, views: torch.Tensor) -> float:
-    """Mean cosine in [-1, 1] of the encodings (n, d) of a step's views with what is asked of each:
-    include or their region's prompt, and extras."""
+def similarity(
+    settings: Settings, encodings: Encodings, index: int, views: torch.Tensor
+) -> torch.Tensor:
+    """Mean cosine in [-1, 1], a scalar, of the encodings (n, d) of a step's views with what is
+    asked of each: include or their region's prompt, and extras."""
     s, enc = settings, encodings
 
-    def cosine(asked: torch.Tensor, seen: torch.Tensor) -> float:
+    def cosine(asked: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         wanted = s.w1 * asked if enc.extras is None else s.w1 * asked + s.w2 * enc.extras
-        return objectives.cosine(wanted, seen).item()
+        return objectives.cosine(wanted, seen)
 
     include, *parts = enc.include[index], *(enc.regions[index] if s.regions else ())
     if not parts:
@@ -75,4 +77,4 @@ def similarity(settings: Settings, encodings: Encodings, index: int, views: torc
         cosine(asked, views[own.start : own.stop])
         for asked, own in zip([include, *parts], lots, strict=True)
     ]
-    return sum(found) / len(found)
+    return torch.stack(found).mean()
