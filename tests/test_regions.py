@@ -67,8 +67,9 @@ def test_places_are_boxes_of_the_picture_and_a_mask_is_where_it_is_white(tmp_pat
     Image.new("L", (20, 10)).save(tmp_path / "black.png")
     with pytest.raises(ValueError, match="has no white"):
         parse_region(f"{tmp_path / 'black.png'}: a cat").area((10, 20))
-    with pytest.raises(FileNotFoundError):
-        parse_region("nothing.png: a cat").area((10, 20))
+    for name in ("nothing.png", "0 cat.png"):
+        with pytest.raises(FileNotFoundError):
+            parse_region(f"{name}: a cat").area((10, 20))
 
 
 def test_a_region_pulls_at_its_own_pixels_only():

@@ -199,7 +199,8 @@ HOSTILE = [
     {"settings": OLD, "changes": [[1]], "steps": 2, "form": 2}, {"settings": OLD, "steps": "two"},
     {"settings": OLD | {"include": ["a" * 5000]}}, {"settings": OLD | {"include": ["\ud800 fox"]}},
     {"settings": OLD | {"include": ["x"] * 5000}},
-    {"settings": OLD | {"init_image": "data:image/"}},
+    {"settings": OLD | {"init_image": "data:image/"}}, {"settings": OLD, "steps": 1, "parts": 5},
+    {"settings": OLD | {"total_iter": 10_000, "height": 4096, "width": 4096}, "steps": 9_000},
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import logging
@@ -16,6 +17,7 @@ from .files import write_atomically
 from .frames import Frame
 from .loop import State
 from .prompts import create_encodings
+from .recipe import without_pictures
 from .settings import KNOBS, Settings
 from .weights import WeightsError
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from .run import Run
 
 log = logging.getLogger(__name__)
+PARTS = ("objective", "crops", "latent", "optimizer")  # what `Run` takes in place of its own
 NEEDED = ("settings", "pair", "hashes", "parts", "place", "changes", "frames")
 
 
@@ -114,8 +117,14 @@ class Checkpoints:
 
         A damaged file is passed over for the copy before it, with a warning. parts: those of `Run`
         that replaced a part of the loop. FileNotFoundError; WeightsError if the file and its
-        copy are damaged or no saved run; ValueError if it was made with other networks or parts.
+        copy are damaged or no saved run; ValueError if it was made with other networks or parts;
+        TypeError for an option that is no part. A picture that it names by path is never opened.
         """
+        if wrong := parts.keys() - PARTS:
+            raise TypeError(
+                f"{', '.join(sorted(wrong))}: a saved run keeps its settings; give only parts "
+                f"({', '.join(PARTS)}), and change settings afterwards with run.change"
+            )
         path = Path(path)
         if not path.is_file() and not previous(path).is_file():
             raise FileNotFoundError(f"no saved run at {str(path)!r}")
@@ -144,14 +153,18 @@ class Checkpoints:
 
 
 def _restored(cls: type[Run], tensors: dict, metadata: dict, pair: Pair, parts: dict) -> Run:
-    run = cls(pair, Settings.from_json(metadata["settings"]), **parts)
+    settings = Settings.from_json(metadata["settings"])
+    changes = [(int(at), dict(change)) for at, change in json.loads(metadata["changes"])]
+    for values in (dataclasses.asdict(settings), *(change for _, change in changes)):
+        if named := without_pictures(values):
+            raise ValueError(f"{', '.join(named)} name pictures by path, which are never opened")
+    run = cls(pair, settings, **parts)
     index, run.seconds, last_is_kept = json.loads(metadata["place"])
     run.history = [(int(a), int(b), c, d) for a, b, c, d in tensors["history"].tolist()]
     for i, (iteration, at, loss, similarity, shown) in enumerate(json.loads(metadata["frames"])):
         state = part(tensors, f"frame.{i}.")
         png = state.pop("png").numpy().tobytes()
         run.frames.append(Frame(iteration, at, loss, similarity, shown, png, state))
-    changes = [(int(at), dict(change)) for at, change in json.loads(metadata["changes"])]
     run.go_to(index, changes, part(tensors, "now."))
     if not run.done:
         run.painting.good = part(tensors, "good.")

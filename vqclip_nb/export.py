@@ -23,6 +23,7 @@ from .recipe import (
     recipe_changes,
     recipe_settings,
 )
+from .tries import steps_ahead
 
 if TYPE_CHECKING:
     from .frames import Frame
@@ -34,6 +35,7 @@ XMP = (
     '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
     f'Iptc4xmpExt:DigitalSourceType="{IPTC}"/></rdf:RDF></x:xmpmeta>'
 )
+MAX_REPLAY = 2e9  # pixels that a replay paints unasked: 7,600 steps of 512×512
 Progress = Callable[[int, int], None] | None  # called with frames done, of how many
 
 
@@ -163,24 +165,44 @@ class Exports:
         return save_mp4(self._images(), path, self.recipe(), fps=fps, boomerang=boomerang)
 
     @classmethod
-    def replay(cls: type[Run], path: str | Path, pair: Pair, **parts: Any) -> Run:
+    def replay(
+        cls: type[Run],
+        path: str | Path,
+        pair: Pair,
+        *,
+        limit: float | None = MAX_REPLAY,
+        **parts: Any,
+    ) -> Run:
         """Paint the picture of a PNG, GIF or MP4 of ours again, steered or not: the same bytes on
         the same machine.
 
-        parts: those of `Run` that replaced a part of the loop. ValueError if the file holds no
-        recipe, if `pair` has other weights, or if a part is missing; a warning says what else may
-        change the bytes.
+        limit: pixels painted in all steps together; None for any number. parts: those of `Run`
+        that replaced a part of the loop. ValueError if the file holds no recipe, if `pair` has
+        other weights, if a part is missing, or if it would paint more than `limit`; a warning
+        says what else may change the bytes.
         """
         recipe = read_recipe(path)
         check_recipe(recipe, pair)
-        if missing := set(recipe.get("parts", [])) - parts.keys():
+        needed = recipe.get("parts", [])
+        if not isinstance(needed, list) or not all(isinstance(name, str) for name in needed):
+            raise ValueError(f"{path} holds a recipe whose parts cannot be read: {needed!r}")
+        if missing := set(needed) - parts.keys():
             raise ValueError(
                 f"{path} was painted with parts of its own: give {', '.join(sorted(missing))}"
             )
         changes, steps = recipe_changes(recipe), recipe.get("steps")
         if not isinstance(steps, int):
             raise ValueError(f"{path} does not say after how many steps the picture was taken")
-        run = cls(pair, recipe_settings(recipe), **parts)
+        asked = recipe_settings(recipe)
+        settings = asked.for_pair(pair.defaults)
+        ahead = steps_ahead(settings) * len(settings.include)
+        total = ahead + min(steps, settings.total_iter * len(settings.include))
+        if limit is not None and total * settings.height * settings.width > limit:
+            raise ValueError(
+                f"{path} takes {total:,} steps of {settings.width}×{settings.height} pixels, more "
+                f"than {limit:.3g} pixels in all: give limit=None to paint it all the same"
+            )
+        run = cls(pair, asked, **parts)
         while len(run.history) < steps:
             while changes and changes[0][0] == len(run.history):
                 with warnings.catch_warnings():

@@ -159,17 +159,18 @@ class Optimization:
             return self.synthesize(self.latent(z))[0]
 
     def state_dict(self) -> State:
-        """What it takes to go on bit for bit; the tensors stay on the latent's device."""
+        """What it takes to go on bit for bit: contiguous tensors, on the latent's device."""
+        whole = torch.contiguous_format
         state = {
-            "z": self.latent.data.detach().clone(),
+            "z": self.latent.data.detach().clone(memory_format=whole),
             "random": self.generator.get_state(),
             "iteration": torch.tensor(self.iteration),
         }
         if self.average is not None:
-            state["average"] = self.average.clone()
+            state["average"] = self.average.clone(memory_format=whole)
         for key, value in self.optimizer.state.get(self.latent.data, {}).items():
             if isinstance(value, torch.Tensor):
-                state[f"optimizer.{key}"] = value.clone()
+                state[f"optimizer.{key}"] = value.clone(memory_format=whole)
         return state
 
     def load_state_dict(self, state: State) -> None:

@@ -140,7 +140,7 @@ def recipe_settings(recipe: dict[str, Any]) -> Settings:
         values = BEFORE | {RENAMED.get(k, k): v for k, v in values.items()}
     values = ALWAYS | values
     settings = Settings(**{k: v for k, v in values.items() if k in KNOBS})
-    kept = _without_pictures(dataclasses.asdict(settings))
+    kept = without_pictures(dataclasses.asdict(settings))
     if not kept:
         return settings
     warnings.warn(
@@ -152,7 +152,7 @@ def recipe_settings(recipe: dict[str, Any]) -> Settings:
     return settings.replace(**kept)
 
 
-def _without_pictures(values: Mapping[str, Any]) -> dict[str, Any]:
+def without_pictures(values: Mapping[str, Any]) -> dict[str, Any]:
     """What to put in place of settings that name a picture by its path, which is never opened."""
     kept: dict[str, Any] = {}
     for name in (n for n in ("include", "exclude", "extras") if n in values):
@@ -189,7 +189,7 @@ def recipe_changes(recipe: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
         )
     try:
         found = [(int(at), {str(k): v for k, v in change.items()}) for at, change in changes]
-        named = {name for _, change in found for name in _without_pictures(change)}
+        named = {name for _, change in found for name in without_pictures(change)}
     except (TypeError, ValueError, AttributeError, OverflowError) as e:
         raise ValueError(f"the recipe's changes cannot be read: {e}") from e
     if named:

@@ -6,6 +6,7 @@ No print, no widget.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -224,6 +225,12 @@ class Run(Exports, Checkpoints):
             self.changes.append((len(self.history), changed))
         if was_done:
             self._begin(self.index)  # there may be one more prompt now
+            if self.done and changed:
+                warnings.warn(
+                    "every picture is finished: this change has no effect; start a new run, or "
+                    "add a prompt to include",
+                    stacklevel=2,
+                )
             return
         if "learning_rate" in changed:
             self.painting.slowed = 0

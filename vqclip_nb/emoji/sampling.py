@@ -159,7 +159,7 @@ def redraw_cells(pair: Pair, caption: Caption, loop: Optimization, share: float)
     new, anew = redraw(pair, caption, z, z.grad, share, loop.generator)
     z.copy_(new)
     if loop.average is not None:
-        loop.average = torch.where(anew, new, loop.average)
+        loop.average = torch.where(anew, new, loop.average).contiguous()
     for key in ("exp_avg", "momentum_buffer"):
         if key in (held := loop.optimizer.state.get(z, {})):
             held[key].masked_fill_(anew, 0)
