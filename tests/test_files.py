@@ -85,6 +85,7 @@ def test_a_full_disk_is_said_whoever_wrapped_it(tmp_path, error):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_device_without_room(tmp_path):
     def save(part: Path) -> None:
+        part.unlink()
         part.symlink_to("/dev/full")
         part.write_bytes(b"x" * 100)
 
@@ -167,23 +168,48 @@ def kill_while_writing(path: Path) -> None:
     process.stdout.close()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="who lives is not asked there")
+@pytest.mark.skipif(os.name == "nt", reason="files are not locked there")
 def test_what_killed_writers_left_goes_with_the_next_write(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     alive = writer(path, "y", "slow")
     alive.stdout.readline()
+    (live,) = set(tmp_path.iterdir()) - {path}
     kill_while_writing(path)
     kill_while_writing(tmp_path / "other.png")
     assert path.read_text() == "old" and len(list(tmp_path.iterdir())) == 4
     own = tmp_path / ".mine.part.txt"  # not of our form: not ours to remove
     own.write_text("")
     write_atomically(path, lambda part: part.write_text("new"))
-    left = {p.name for p in tmp_path.iterdir()} - {"a.txt", own.name}
-    assert len(left) == 1 and f"-{alive.pid}-" in left.pop()  # that one still writes
+    assert set(tmp_path.iterdir()) == {path, own, live}
     alive.kill()
     alive.wait(10)
     alive.stdout.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files are not locked there")
+def test_a_writer_whose_process_is_unknown_here_is_left_alone(tmp_path, monkeypatch):
+    """As one in another container of the same host name, which shares the folder."""
+    alive = writer(tmp_path / "a.txt", "y", "slow")
+    alive.stdout.readline()
+    before = set(tmp_path.iterdir())
+    monkeypatch.setattr(os, "kill", lambda *a: pytest.fail("asked for a process"))
+    write_atomically(tmp_path / "b.txt", lambda part: part.write_text("new"))
+    assert set(tmp_path.iterdir()) == before | {tmp_path / "b.txt"}
+    monkeypatch.undo()
+    alive.kill()
+    alive.wait(10)
+    alive.stdout.close()
+
+
+def test_what_an_encoder_keeps_beside_its_file_is_left_alone(tmp_path):
+    def save(part: Path) -> None:
+        part.with_suffix(".mov").write_text("half")
+        write_atomically(tmp_path / "b.txt", lambda other: other.write_text("new"))
+        assert part.with_suffix(".mov").exists()
+        part.with_suffix(".mov").replace(part)
+
+    assert write_atomically(tmp_path / "a.mp4", save).read_text() == "half"
 
 
 def test_what_other_machines_left_goes_after_a_day(tmp_path):

@@ -16,11 +16,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 STALE = 24 * 3600  # seconds; a temporary file of another machine is left alone for that long
 HOST = f"{zlib.crc32(platform.node().encode()):08x}"
-TEMPORARY = re.compile(r"\..*-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}-part(\.[^.]*)?")
+TEMPORARY = re.compile(r"\..*-([0-9a-f]{8}-(?:\d{1,10}-)?[0-9a-f]{8})-part(\.[^.]*)?")
 
 
 def read_bounded(path: str | Path, most: int) -> bytes:
@@ -61,19 +66,47 @@ def write_atomically(path: str | Path, save: Callable[[Path], object]) -> Path:
         raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name} in")
     if path.is_dir():
         raise IsADirectoryError(f"{str(path)!r} is a folder: give the name of a file")
-    token = f"{HOST}-{os.getpid()}-{secrets.token_hex(4)}"
-    part = path.with_name(f".{path.stem.lstrip('.')[:40]}-{token}-part{path.suffix}")
+    with plain_errors(path), _temporary(path) as part:
+        save(part)
+        if not part.is_file() or not part.stat().st_size:
+            raise OSError(f"nothing was written to {path}")
+        part.replace(path)
+    remove_stale(path.parent)
+    return path
+
+
+@contextlib.contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """An empty file of a new name beside `path`, removed at the end. While it is used it is locked,
+    which tells other processes, and the system unlocks it when this one is killed."""
+    while True:
+        token = f"{HOST}-{secrets.token_hex(4)}"
+        part = path.with_name(f".{path.stem.lstrip('.')[:40]}-{token}-part{path.suffix}")
+        file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        locked = _lock(file, wait=True)
+        if part.exists():
+            break
+        os.close(file)  # taken for an orphan before it was locked
+    if not locked:  # Windows renames no open file
+        os.close(file)
     try:
-        with plain_errors(path):
-            save(part)
-            if not part.is_file():
-                raise OSError(f"nothing was written to {path}")
-            part.replace(path)
+        yield part
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-    remove_stale(path.parent)
-    return path
+        if locked:
+            os.close(file)
+
+
+def _lock(file: int, *, wait: bool = False) -> bool:
+    """Lock an open file until it is closed; False where another has it, or none can have it."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
 
 
 def free_path(path: Path, *, joint: str = "-", ending: str = "") -> Path:
@@ -128,25 +161,25 @@ def errno_of(error: BaseException | None) -> int | None:
 
 
 def remove_stale(folder: Path) -> None:
-    """Remove temporary files of ours in `folder` whose writers were killed."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            named = TEMPORARY.fullmatch(entry.name)
-            if named and (
-                (named[1] == HOST and not _alive(int(named[2])))
-                or time.time() - entry.stat(follow_symlinks=False).st_mtime > STALE
-            ):
-                with contextlib.suppress(OSError):
-                    os.unlink(entry.path)
+    """Remove temporary files of ours in `folder` whose writers were killed: those of this machine
+    that nobody has locked, and whatever is older than `STALE`."""
+    found: dict[str, list[Path]] = {}
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if (named := TEMPORARY.fullmatch(path.name)) and is_regular(path):
+                found.setdefault(named[1], []).append(path)  # an encoder may need several
+    for token, paths in found.items():
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+            if token.startswith(HOST) and all(_locked_until(held, path) for path in paths):
+                orphans = paths
+            else:
+                orphans = [p for p in paths if time.time() - p.lstat().st_mtime > STALE]
+            for path in orphans:
+                path.unlink(missing_ok=True)
 
 
-def _alive(pid: int) -> bool:
-    if os.name == "nt":  # there `os.kill` ends the process that it asks about
-        return True
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True
+def _locked_until(end: contextlib.ExitStack, path: Path) -> bool:
+    """Lock a file until `end`; False if another process has it."""
+    file = os.open(path, os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
+    end.callback(os.close, file)
+    return _lock(file)
