@@ -99,3 +99,5 @@ def test_members_of_other_sizes_and_bad_weights(pair, judge):
         pair.clip.encode_image(torch.rand(2, 3, 32, 32))
     with pytest.raises(ValueError, match="clip 'ViT-Z' is not known"):
         vq.load_pair("imagenet", clip=["ViT-B/32", "ViT-Z"])
+    with pytest.raises(ValueError, match="the emoji pair has a CLIP of its own"):
+        vq.load_pair("emoji", clip="ViT-L/14")

@@ -4,6 +4,7 @@ nothing."""
 import _thread
 import dataclasses
 import importlib.util
+import os
 import signal
 import subprocess
 import sys
@@ -89,6 +90,33 @@ def test_says_what_is_wrong_and_paints_nothing(words, told, capsys, tmp_path):
         status = stop.code
     assert status in (1, 2) and told in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        (dict(PYTHONIOENCODING="cp1252"), "a_fox_狐.png"),
+        (dict(LC_ALL="POSIX", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0"), "a_fox.png"),
+    ],
+    ids=["a console without the letters", "a locale of ASCII"],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no such locale")
+def test_a_prompt_outside_ascii_is_painted_and_written(tmp_path, environment, named):
+    command = [sys.executable, "-m", "vqclip_nb", "a fox 狐", *QUICK, "--start-from", "noise"]
+    done = subprocess.run(
+        command,
+        env=os.environ | environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert vq.open_recipe(tmp_path / named).include == ["a fox 狐"]
+
+
+def test_the_same_prompt_twice_is_painted_once_and_that_is_said(capsys):
+    assert main(["a cat", "a cat", *QUICK, "--seed", "-1", "--out", "cat.png"]) == 0
+    assert "painted once" in capsys.readouterr().err
+    assert sorted(p.name for p in Path().iterdir()) == ["cat.png"]
 
 
 def test_ctrl_c_keeps_the_picture_so_far(capsys, monkeypatch, pair, request):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import vqclip_nb as vq
-from vqclip_nb.export import save_mp4
+from vqclip_nb.export import save_gif, save_mp4
 from vqclip_nb.recipe import IPTC, read_recipe
 
 
@@ -57,6 +57,27 @@ def test_gif_has_every_frame_and_loops(run, tmp_path):
         assert gif.n_frames == 18
 
 
+@pytest.mark.parametrize("fps", [12, 15, 24, 30, 40, 50])
+def test_a_gif_takes_as_long_as_was_asked(tmp_path, fps):
+    frames = [Image.new("RGB", (8, 8), (i, 0, 0)) for i in range(60)]
+    with Image.open(save_gif(frames, tmp_path / "a.gif", {}, fps=fps)) as gif:
+        took = [gif.seek(i) or gif.info["duration"] for i in range(gif.n_frames)]
+    assert sum(took) - 1000 == pytest.approx(1000 * 60 / fps, rel=0.01)
+    assert min(took) >= 20  # players slow down what is faster
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.gif", "a", "a.png.mp4"])
+def test_a_name_that_ends_otherwise_is_refused(run, tmp_path, name):
+    with pytest.raises(ValueError, match=r"a PNG, so the name must end in \.png"):
+        run.save_png(tmp_path / name)
+    other = "a.png" if name == "a.gif" else name
+    with pytest.raises(ValueError, match=r"must end in \.gif"):
+        run.save_gif(tmp_path / other)
+    with pytest.raises(ValueError, match=r"must end in \.mp4"):
+        run.save_mp4(tmp_path / other.replace("mp4", "mov"))
+    assert not os.listdir(tmp_path) and run.save_png(tmp_path / "a.PNG").exists()
+
+
 def test_mp4_has_every_frame(run, tmp_path):
     film = iio.imread(run.save_mp4(tmp_path / "a.mp4"))
     assert film.shape == (10, 32, 48, 3)
@@ -68,7 +89,9 @@ def test_files_without_a_recipe_say_so(tmp_path, run):
         Image.new("RGB", (8, 8)).save(tmp_path / name)
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "text.mp4").write_text("no film")
-    for name in ("plain.png", "plain.gif", "text.png", "text.mp4"):
+    run.save_mp4(tmp_path / "film.mp4")
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile film.mp4\n")
+    for name in ("plain.png", "plain.gif", "text.png", "text.mp4", "list.mp4"):
         with pytest.raises(ValueError, match="no recipe"):
             vq.open_recipe(tmp_path / name)
     with pytest.raises(FileNotFoundError, match="gone.png"):
@@ -96,7 +119,7 @@ def test_a_film_on_a_full_disk_is_no_film(run, tmp_path):
     before = path.read_bytes()
     code = (
         "import resource, sys, numpy as np; from PIL import Image;"
-        "from vqclip_nb.export import save_mp4;"
+        "from vqclip_nb.export import save_gif, save_mp4;"
         "images = [Image.fromarray(np.random.default_rng(i).integers(0, 255, (256, 256, 3),"
         " np.uint8)) for i in range(30)];"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000));"

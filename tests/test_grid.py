@@ -285,6 +285,13 @@ HOSTILE = {
 }
 
 
+def test_a_list_of_regions_is_one_value_and_a_list_of_lists_several():
+    (one,) = module.combinations(include="a fox", regions=["left: a cat", "right: a dog"])
+    assert one.regions == ["left: a cat", "right: a dog"]
+    two = module.combinations(include="a fox", palette=[["navy", "red"], []])
+    assert [s.palette for s in two] == [["navy", "red"], []]
+
+
 def test_answers_of_hostile_workers_are_rows_with_an_error(run, monkeypatch):
     real, hostile = module._paint, list(HOSTILE.values())
 

@@ -83,6 +83,21 @@ def test_report_preset_runs_as_described(pair):
     assert all(f.z.shape == (1, pair.vqgan.latent_channels, 7, 8) for f in run.frames)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "words"),
+    [
+        ("AdamW", "optimizer='AdamW': give a function"),
+        (torch.optim.SGD([torch.zeros(1)], lr=1), "give a function that makes one"),
+        (torch.optim.LBFGS, "LBFGS needs several losses a step"),
+        (lambda parameters: "AdamW", "str is no optimizer of torch's"),
+    ],
+    ids=["name", "instance", "LBFGS", "no optimizer"],
+)
+def test_optimizers_that_cannot_be_used_are_refused_at_once(pair, small, optimizer, words):
+    with pytest.raises(ValueError, match=words):
+        vq.Run(pair, small(), optimizer=optimizer)
+
+
 def test_exclude_and_extras_move_the_picture(pair, small):
     plain = vq.Run(pair, small())
     frames = {"plain": list(plain)[-1]}

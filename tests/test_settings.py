@@ -1,7 +1,9 @@
 """Settings refuse what makes no sense, in words, and are the one source of each fact."""
 
 import dataclasses
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vqclip_nb.settings import KNOBS, PRESETS, Settings
@@ -25,7 +27,7 @@ from vqclip_nb.settings import KNOBS, PRESETS, Settings
         (dict(activation_at="end"), "start, every step"),
         (dict(crops=0), "1 to 256"),
         (dict(noise_factor=-0.1), "0 to 2"),
-        (dict(seed=-1), "0 to 4294967295"),
+        (dict(seed=-2), "0 to 4294967295"),
         (dict(quantize="yes"), "True or False"),
         (dict(exclude=None), "give a text"),
     ],
@@ -56,6 +58,28 @@ def test_one_text_is_a_list_and_json_brings_everything_back():
     s = Settings(include="a fox", learning_rate=1, seed=7, exclude=" snow ")
     assert s.include == ["a fox"] and s.exclude == "snow"
     assert Settings.from_json(s.to_json()) == s
+
+
+def test_numbers_of_numpy_and_paths_are_taken():
+    s = Settings(
+        include=Path("fox.png"),
+        regions=(f"{Path('mask.png')}: a cat",),
+        init_image=Path("a") / "b.png",
+        seed=np.int64(7),
+        learning_rate=np.float32(0.5),
+        crops=np.float64(8),
+        quantize=np.bool_(False),
+    )
+    assert s.include == ["fox.png"] and s.init_image == str(Path("a/b.png"))
+    assert (s.seed, s.learning_rate, s.crops, s.quantize) == (7, 0.5, 8, False)
+    assert Settings.from_json(s.to_json()) == s and type(s.seed) is int
+    assert Settings(include=[Path("fox.png"), "a fox"]).include == ["fox.png", "a fox"]
+
+
+def test_minus_one_is_a_random_seed_that_is_recorded():
+    asked = [Settings(include="a fox", seed=-1) for _ in range(3)]
+    assert len({s.seed for s in asked}) == 3 and min(s.seed for s in asked) >= 0
+    assert Settings.from_json(asked[0].to_json()) == asked[0] == asked[0].replace(crops=None)
 
 
 def test_every_preset_and_every_knob_is_sound():

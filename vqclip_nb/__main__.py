@@ -37,6 +37,9 @@ class Problem(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 failed, 2 not understood, 130 interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):  # a console may lack letters of a prompt or a path
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return studio(arguments[1:]) if arguments[:1] == ["studio"] else paint(arguments)
     except KeyboardInterrupt:
@@ -111,6 +114,16 @@ def read_settings(parser: argparse.ArgumentParser, given: dict[str, Any]) -> vq.
         parser.error(f"{option(label(name))}={rest}" if name in KNOBS else str(e))
 
 
+def as_utf8(value: Any) -> Any:
+    """What was typed, also where Python takes the locale to have nothing but ASCII."""
+    if isinstance(value, list):
+        return [as_utf8(text) for text in value]
+    try:
+        return os.fsencode(value).decode() if isinstance(value, str) else value
+    except UnicodeError:
+        return value
+
+
 def number(text: str) -> Any:
     """A number, or the text as it is, for `Settings` to refuse by its name."""
     for kind in (int, float):
@@ -126,7 +139,14 @@ def paint(arguments: Sequence[str]) -> int:
     parser = make_parser()
     given = vars(parser.parse_args(arguments))
     out, pair_name, device = (given.pop(name) for name in ("out", "pair", "device"))
-    settings = read_settings(parser, given)
+    settings = read_settings(parser, {name: as_utf8(value) for name, value in given.items()})
+    if len(once := list(dict.fromkeys(settings.include))) < len(settings.include):
+        settings = settings.replace(include=once)
+        print(
+            "vqclip: the same prompt with the same seed gives the same picture, so each is painted "
+            "once; for another picture give another --seed, or --seed -1",
+            file=sys.stderr,
+        )
     paths = checked(out or [unused(settings.include[0], numbered=len(settings.include) > 1)])
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
@@ -196,7 +216,9 @@ def checked(paths: Sequence[Path]) -> list[Path]:
 
 def unused(prompt: str, *, numbered: bool = False) -> Path:
     """A name made from the prompt that no file has yet, nor, if `numbered`, its first number."""
-    stem = "_".join(re.findall(r"\w+", prompt.lower()))[:60].strip("_") or "picture"
+    names = sys.getfilesystemencoding()
+    allowed = prompt.encode(names, "ignore").decode(names)
+    stem = "_".join(re.findall(r"\w+", allowed.lower()))[:60].strip("_") or "picture"
     return free_path(Path(f"{stem}.png"), joint="_", ending="-1" if numbered else "")
 
 

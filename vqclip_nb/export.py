@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import warnings
@@ -39,8 +40,19 @@ MAX_REPLAY = 2e9  # pixels that a replay paints unasked: 7,600 steps of 512×512
 Progress = Callable[[int, int], None] | None  # called with frames done, of how many
 
 
+def _ending(path: str | Path, ending: str) -> Path:
+    """`path`, if it ends as what is written there; else ValueError."""
+    if Path(path).suffix.lower() != ending:
+        raise ValueError(
+            f"{str(path)!r}: what is written is a {ending[1:].upper()}, so the name "
+            f"must end in {ending}; save_png, save_gif and save_mp4 write one kind each"
+        )
+    return Path(path)
+
+
 def save_png(image: Image.Image, path: str | Path, recipe: dict[str, Any]) -> Path:
-    """Write one picture with its recipe."""
+    """Write one picture with its recipe; ValueError if `path` does not end in .png."""
+    path = _ending(path, ".png")
     info = PngImagePlugin.PngInfo()
     info.add_itxt(KEY, json.dumps(recipe, ensure_ascii=False))
     info.add_itxt("XML:com.adobe.xmp", XMP)
@@ -71,11 +83,17 @@ def save_gif(
     boomerang: bool = False,
     progress: Progress = None,
 ) -> Path:
-    """Write an endless animation with its recipe; the last frame stays a second longer."""
+    """Write an endless animation with its recipe; the last frame stays a second longer.
+
+    The format counts hundredths of a second: where a frame takes no whole number of them, unlike
+    durations add up. ValueError if `path` does not end in .gif.
+    """
+    path = _ending(path, ".gif")
     images = _sequence(images, fps, boomerang)
     # Quantized one by one first: Pillow's own palette step is many times slower.
     frames = [image.quantize(256) for image in _counted(images, progress)]
-    durations = [round(1000 / fps)] * len(frames)
+    ends = [10 * round(100 * i / fps) for i in range(len(frames) + 1)]  # in milliseconds
+    durations = [end - begin for begin, end in itertools.pairwise(ends)]
     if not boomerang:
         durations[-1] += 1000
     options = dict(save_all=True, append_images=frames[1:], loop=0, duration=durations)
@@ -94,11 +112,13 @@ def save_mp4(
     boomerang: bool = False,
     progress: Progress = None,
 ) -> Path:
-    """Write an H.264 film with its recipe; OSError if the encoder did not write all of it."""
+    """Write an H.264 film with its recipe; ValueError if `path` does not end in .mp4, OSError if
+    the encoder did not write all of it."""
     import imageio.v2 as imageio
     import imageio_ffmpeg
     import numpy as np
 
+    path = _ending(path, ".mp4")
     images = _sequence(images, fps, boomerang)
     escaped = json.dumps(recipe)
     for sign in "\\=;#":
@@ -120,7 +140,8 @@ def save_mp4(
                 + ["-i", words.resolve(), "-map_metadata", "1", "-codec", "copy"]
                 + ["-movflags", "use_metadata_tags", part.resolve()],
                 capture_output=True,
-                text=True,
+                encoding="utf8",
+                errors="replace",
                 stdin=subprocess.DEVNULL,
             )
             # The encoder's own end is not told: a film cut short by a full disk has fewer frames.

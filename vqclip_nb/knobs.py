@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 MAX_TEXT = 2000  # characters of a prompt: CLIP reads 75 words at most
 # How many texts a list takes, at least and at most, and what one looks like.
@@ -49,6 +53,8 @@ def checked(name: str, value: Any, k: Knob, kind: str) -> Any:
         return None
     if kind == "list[str]":
         least, most, example = LISTS[name]
+        if isinstance(value, list | tuple):
+            value = [os.fspath(v) if isinstance(v, os.PathLike) else v for v in value]
         if (
             not isinstance(value, list | tuple)
             or len(value) < least
@@ -63,8 +69,8 @@ def checked(name: str, value: Any, k: Knob, kind: str) -> Any:
             raise ValueError(f"{name} has {len(value):,} texts: allowed are {most:,}")
         return [text_of(name, v) for v in value]
     if kind in ("int", "float"):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        whole = number and kind == "int" and (isinstance(value, int) or value.is_integer())
+        number = isinstance(value, Real) and not isinstance(value, bool)  # numpy's too
+        whole = number and (isinstance(value, Integral) or float(value).is_integer())
         if not number or not (whole or kind == "float") or value != value:
             raise ValueError(
                 f"{name}={shown(value)}: give a {'whole ' * (kind == 'int')}number "
@@ -77,9 +83,11 @@ def checked(name: str, value: Any, k: Knob, kind: str) -> Any:
             )
         return int(value) if kind == "int" else float(value)
     if kind == "bool":
-        if not isinstance(value, bool):
+        if not isinstance(value, bool | np.bool_):
             raise ValueError(f"{name}={shown(value)}: give True or False")
-        return value
+        return bool(value)
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if not isinstance(value, str):
         raise ValueError(f"{name}={shown(value)}: give a text")
     value = text_of(name, value)

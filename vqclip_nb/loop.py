@@ -75,6 +75,12 @@ class Optimization:
         scale: float = 1.0,
     ) -> None:
         self.latent, self.synthesize, self.crops, self.encode = latent, synthesize, crops, encode
+        closure = isinstance(optimizer, torch.optim.LBFGS)
+        if closure or not isinstance(optimizer, torch.optim.Optimizer):
+            why = "needs several losses a step" if closure else "is no optimizer of torch's"
+            raise ValueError(
+                f"{type(optimizer).__name__} {why}: use one as torch.optim.AdamW, Adam or SGD"
+            )
         self.objective, self.optimizer, self.ema_decay = objective, optimizer, ema_decay
         self.measure, self.scale = measure, scale
         self.generator = generator or torch.Generator().manual_seed(0)

@@ -17,6 +17,7 @@ from PIL import Image
 from .checkpoint import Checkpoints
 from .export import Exports
 from .frames import Frame
+from .knobs import shown
 from .latents import fitting_size
 from .loop import Crops, State
 from .models.pair import Pair, Start
@@ -55,6 +56,11 @@ class Run(Exports, Checkpoints):
         latent: torch.Tensor | None = None,
         optimizer: Callable[[list[torch.Tensor]], torch.optim.Optimizer] | None = None,
     ) -> None:
+        if optimizer is not None and not callable(optimizer):
+            raise ValueError(
+                f"optimizer={shown(optimizer)}: give a function that makes one from a list of "
+                "parameters, as lambda p: torch.optim.SGD(p, lr=1)"
+            )
         self.pair = pair
         parts = dict(objective=objective, crops=crops, latent=latent, optimizer=optimizer)
         self.parts: dict[str, Any] = {k: v for k, v in parts.items() if v is not None}

@@ -6,8 +6,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from .attributes import parse_attributes
@@ -154,7 +157,11 @@ class Settings:
         empty=True,
     )
     seed: int = knob(
-        0, "same seed, settings and machine: same bytes", low=0, high=2**32 - 1, live=False
+        0,
+        "same seed, settings and machine: same bytes; -1: a random seed, which the recipe holds",
+        low=0,
+        high=2**32 - 1,
+        live=False,
     )
     tries: int = knob(
         1,
@@ -294,8 +301,10 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        if isinstance(self.include, str):
+        if isinstance(self.include, str | os.PathLike):
             object.__setattr__(self, "include", [self.include])
+        if isinstance(self.seed, Real) and self.seed == -1:
+            object.__setattr__(self, "seed", secrets.randbelow(2**32))
         for f in dataclasses.fields(self):
             value = checked(f.name, getattr(self, f.name), KNOBS[f.name], TYPES[f.name])
             object.__setattr__(self, f.name, value)

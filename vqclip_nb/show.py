@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .run import Run
 
 
+PLAIN = {"parse_math": False}  # of people's words, in which "$" is no formula
+
+
 class Figure(figure.Figure):
     """A matplotlib figure that notebooks show whether or not pyplot's inline backend is active."""
 
@@ -58,7 +61,7 @@ def contact_sheet(
         if i < len(images):
             axes.imshow(images[i])
             if i < len(titles):
-                axes.set_title(titles[i], fontsize=4.5 * inches, y=-0.03, pad=0, va="top")
+                axes.set_title(titles[i], fontsize=4.5 * inches, y=-0.03, pad=0, va="top", **PLAIN)
     return figure
 
 
@@ -73,7 +76,7 @@ class Live:
         self.figure = Figure(figsize=(8, 3.6), layout="constrained")
         left, right = self.figure.subplots(1, 2, width_ratios=(1, 1.2))
         left.axis("off")
-        self._title = left.set_title("")
+        self._title = left.set_title("", **PLAIN)
         self._image = left.imshow(Image.new("RGB", (run.size[1], run.size[0]), "lightgray"))
         (self._loss,) = right.plot([], [], color="tab:red", label="loss")
         (self._similarity,) = right.plot([], [], color="tab:blue", label="similarity")

@@ -21,7 +21,7 @@ from ..models.clip import ClipModel
 from ..models.loading import load_judge, load_pair
 from ..models.pair import Pair
 from ..run import Run
-from ..settings import Settings
+from ..settings import TYPES, Settings
 from ..weights import CLIPS
 from . import results, workers
 from .scores import concepts, rank, similarity
@@ -39,13 +39,16 @@ _lock = threading.RLock()
 def combinations(**settings: Any) -> list[Settings]:
     """Every combination of the lists among `settings`, the last one varying fastest.
 
-    Lists, tuples, ranges and arrays count as lists; `include` gives one cell for each prompt.
+    Lists, tuples, ranges and arrays count as lists; `include` gives one cell for each prompt. Of
+    regions, attributes and palette a list of texts is one value, and several are a list of lists.
     Raises what `Settings` raises, and ValueError for an empty list.
     """
     choices = []
     for name, value in settings.items():
         value = _plain(value)
         values = list(value) if isinstance(value, list | tuple | range) else [value]
+        if TYPES.get(name) == "list[str]" and name != "include":
+            values = [values] if all(isinstance(v, str) for v in values) else values
         if not values:
             raise ValueError(f"{name}={value!r}: give at least one value")
         choices.append([[v] if name == "include" else _plain(v) for v in values])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from ..images import open_image
-from ..show import Figure, contact_sheet
+from ..show import PLAIN, Figure, contact_sheet
 from .intervals import over_seeds, plus_minus
 
 if TYPE_CHECKING:
@@ -54,11 +54,13 @@ def intervals(
         found = over_seeds(part, [by], score).reindex(values)
         places = [place + 0.08 * i for place in range(len(values))]
         axes.errorbar(places, found["mean"], found["interval"], fmt="o", capsize=3, label=str(name))
-    axes.set_xticks(range(len(values)), [str(v) for v in values])
+    axes.set_xticks(range(len(values)), [str(v) for v in values], **PLAIN)
     axes.set(xlabel=by.replace("_", " "), ylabel=score)
     axes.grid(alpha=0.3)
     if lines:
-        axes.legend(
+        legend = axes.legend(
             title=lines.replace("_", " "), fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5)
         )
+        for text in legend.get_texts():
+            text.set(**PLAIN)
     return figure

@@ -63,21 +63,27 @@ def chosen_device(device: str | torch.device | None) -> torch.device:
 def load_pair(
     name: str = "emoji",
     *,
-    clip: str | Sequence[str] | Mapping[str, float] = "ViT-B/32",
+    clip: str | Sequence[str] | Mapping[str, float] | None = None,
     device: str | torch.device | None = None,
     accept_unknown: bool = False,
 ) -> Pair:
     """One of `available_pairs()` on `device` (None: CUDA, else MPS, else CPU).
 
-    `clip` names one of OpenAI's for the downloaded pairs, or several that guide together:
-    ["ViT-B/32", "ViT-B/16"], or with weights {"ViT-B/32": 1, "ViT-L/14": .5}. ValueError for an
-    unknown name; WeightsError if a file cannot be fetched, is corrupt, or has no known hash and
-    `accept_unknown` is False.
+    `clip` names one of OpenAI's for the downloaded pairs (None: "ViT-B/32"), or several that guide
+    together: ["ViT-B/32", "ViT-B/16"], or with weights {"ViT-B/32": 1, "ViT-L/14": .5}. ValueError
+    for an unknown name, or a `clip` for "emoji", which has its own; WeightsError if a file cannot
+    be fetched, is corrupt, or has no known hash and `accept_unknown` is False.
     """
     if name not in available_pairs():
         raise ValueError(
             f"pair {name!r} is not known: choose one of {', '.join(available_pairs())}"
         )
+    if name == "emoji" and clip is not None:
+        raise ValueError(
+            f"clip={clip!r}: the emoji pair has a CLIP of its own; choose one for "
+            f"{', '.join(VQGANS)}"
+        )
+    clip = "ViT-B/32" if clip is None else clip
     weights = {clip: 1.0} if isinstance(clip, str) else dict.fromkeys(clip, 1.0)
     weights |= clip if isinstance(clip, Mapping) else {}
     for one in weights:
