@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from tqdm.auto import tqdm
 
 from vqclip_nb.emoji.library import MASK, SCALE, pack_bits, pack_masks, unpack_bits, unpack_masks
-from vqclip_nb.models.loading import load_pair
+from vqclip_nb.loading import load_pair
 from vqclip_nb.models.pair import EMOJI, Pair
 from vqclip_nb.models.vqgan import VQGAN
 from vqclip_nb.weights import read_checked, write_state

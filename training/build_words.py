@@ -26,7 +26,7 @@ from vqclip_nb.emoji.caption_grammar import COUNTS, RELATIONS, SIZES
 from vqclip_nb.emoji.library import Library
 from vqclip_nb.emoji.vocabulary import SMALL_WORDS, Vocabulary, singulars
 from vqclip_nb.files import write_atomically
-from vqclip_nb.models.loading import load_pair
+from vqclip_nb.loading import load_pair
 from vqclip_nb.models.pair import EMOJI
 from vqclip_nb.palettes import COLOURS
 

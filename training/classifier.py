@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from vqclip_nb.models.loading import chosen_device
+from vqclip_nb.loading import chosen_device
 from vqclip_nb.weights import read_checked
 
 JUDGES = Path(__file__).with_name("judges")  # their weights

@@ -21,8 +21,8 @@ from tqdm.auto import tqdm
 from vqclip_nb.experiments.scores import similarity
 from vqclip_nb.files import write_atomically
 from vqclip_nb.images import to_data_url, to_tensor
+from vqclip_nb.loading import load_judge, load_pair
 from vqclip_nb.models.fast import resnet_stem
-from vqclip_nb.models.loading import load_judge, load_pair
 from vqclip_nb.objectives import Step, style
 from vqclip_nb.palettes import parse_colour
 from vqclip_nb.run import Run

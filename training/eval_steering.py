@@ -22,8 +22,8 @@ from tqdm.auto import tqdm
 from vqclip_nb.emoji.caption_words import COLOURS
 from vqclip_nb.experiments.scores import picture_encoding, similarity
 from vqclip_nb.images import to_pil
+from vqclip_nb.loading import load_judge, load_pair
 from vqclip_nb.models.clip import ClipModel
-from vqclip_nb.models.loading import load_judge, load_pair
 from vqclip_nb.models.pair import Pair
 from vqclip_nb.run import Run
 from vqclip_nb.settings import Settings

@@ -25,8 +25,8 @@ from vqclip_nb.emoji.library import Library
 from vqclip_nb.experiments.scores import concepts, rank, similarity
 from vqclip_nb.files import write_atomically
 from vqclip_nb.images import to_pil
+from vqclip_nb.loading import load_judge, load_pair
 from vqclip_nb.models.clip import ClipModel
-from vqclip_nb.models.loading import load_judge, load_pair
 from vqclip_nb.models.pair import Pair
 from vqclip_nb.run import Run
 from vqclip_nb.settings import Settings

@@ -28,8 +28,8 @@ from vqclip_nb.emoji.library import Library
 from vqclip_nb.emoji.vocabulary import singulars
 from vqclip_nb.experiments.scores import concepts, picture_encoding
 from vqclip_nb.files import write_atomically
+from vqclip_nb.loading import load_judge, load_pair
 from vqclip_nb.models.clip import ClipModel
-from vqclip_nb.models.loading import load_judge, load_pair
 from vqclip_nb.models.pair import Pair
 from vqclip_nb.prompts import encode_reading
 from vqclip_nb.run import Run

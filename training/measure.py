@@ -32,8 +32,8 @@ from vqclip_nb.emoji.caption_words import COLOURS
 from vqclip_nb.experiments.grid import grid
 from vqclip_nb.experiments.scores import concepts, picture_encoding
 from vqclip_nb.images import norm_data, open_image, to_pil
+from vqclip_nb.loading import load_judge, load_pair
 from vqclip_nb.models.clip import ClipModel
-from vqclip_nb.models.loading import load_judge, load_pair
 from vqclip_nb.models.pair import Pair
 from vqclip_nb.show import contact_sheet
 

@@ -19,7 +19,7 @@ from vqclip_nb.crops import create_crops
 from vqclip_nb.emoji.caption_words import COLOURS
 from vqclip_nb.files import write_atomically
 from vqclip_nb.latents import noise
-from vqclip_nb.models.loading import load_pair
+from vqclip_nb.loading import load_pair
 from vqclip_nb.models.pair import Pair
 
 from .captions import CaptionSpec

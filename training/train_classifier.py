@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 
-from vqclip_nb.models.loading import load_pair
+from vqclip_nb.loading import load_pair
 from vqclip_nb.models.vqgan import VQGAN
 
 from .augmentations import only_shape_counts

@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 
+from vqclip_nb.loading import load_pair, open_pair
 from vqclip_nb.models.clip import clip_state
-from vqclip_nb.models.loading import load_pair, open_pair
 from vqclip_nb.models.pair import EMOJI
 
 from .augmentations import pgd_step, soft_crops

@@ -26,8 +26,8 @@ from vqclip_nb.emoji.caption_words import COLOURS, article
 from vqclip_nb.emoji.prior import Prior, caption_tokens
 from vqclip_nb.files import write_atomically
 from vqclip_nb.images import to_pil
+from vqclip_nb.loading import load_pair, open_pair
 from vqclip_nb.models.clip import import_clip
-from vqclip_nb.models.loading import load_pair, open_pair
 from vqclip_nb.models.pair import Pair
 from vqclip_nb.models.vqgan import VQGAN
 from vqclip_nb.show import contact_sheet

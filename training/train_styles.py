@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from vqclip_nb.models.loading import load_pair
+from vqclip_nb.loading import load_pair
 
 from .classifier import SIZE, STYLE_STAGES, Classifier
 from .options import Options, option, parse

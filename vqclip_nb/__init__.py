@@ -4,8 +4,8 @@ of CLIP."""
 from importlib import import_module
 
 from .frames import Frame
+from .loading import available_pairs, load_judge, load_pair, open_pair
 from .models.clip import ClipEnsemble, ClipModel
-from .models.loading import available_pairs, load_judge, load_pair, open_pair
 from .models.pair import Pair
 from .prompts import create_encodings, unknown_words
 from .recipe import open_recipe

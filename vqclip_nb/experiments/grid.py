@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..files import FORBIDDEN, FULL
+from ..loading import load_judge, load_pair
 from ..models.clip import ClipModel
-from ..models.loading import load_judge, load_pair
 from ..models.pair import Pair
 from ..run import Run
 from ..settings import TYPES, Settings

@@ -6,7 +6,7 @@ import logging
 
 import ipywidgets as w
 
-from ..models.loading import available_pairs, load_pair
+from ..loading import available_pairs, load_pair
 from ..models.pair import Pair
 from ..weights import WeightsError
 from .callbacks import Callbacks

@@ -9,8 +9,11 @@ from typing import Any
 
 import torch
 
-from ..reading import Vocabulary
-from ..weights import (
+from .models.clip import NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
+from .models.pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Facts, Pair, Wing
+from .models.vqgan import VQGAN
+from .reading import Vocabulary
+from .weights import (
     CLIPS,
     VQGANS,
     WeightsError,
@@ -22,9 +25,6 @@ from ..weights import (
     sha256_of,
     slim_cache,
 )
-from .clip import NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
-from .pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Facts, Pair, Wing
-from .vqgan import VQGAN
 
 VQGAN_PARTS = (  # what painting needs of a checkpoint; the rest is losses and running averages
     "encoder.",
@@ -199,7 +199,7 @@ HAS_EMOJI = (EMOJI / "wing.py").exists()
 def _vocabulary(words: frozenset[str]) -> Vocabulary | None:
     if not HAS_EMOJI:
         return None
-    from ..emoji.vocabulary import Vocabulary
+    from .emoji.vocabulary import Vocabulary
 
     return Vocabulary.read(words, EMOJI / "words.txt")
 
@@ -207,7 +207,7 @@ def _vocabulary(words: frozenset[str]) -> Vocabulary | None:
 def _wing_for(clip: ClipModel | ClipEnsemble) -> Callable[[Pair], Wing] | None:
     if not HAS_EMOJI or clip.vocabulary is None:
         return None
-    from ..emoji.wing import EmojiWing
+    from .emoji.wing import EmojiWing
 
     return EmojiWing
 
