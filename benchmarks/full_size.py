@@ -27,6 +27,7 @@ from vqclip_nb.models.pair import Facts
 from vqclip_nb.models.vqgan import VQGAN
 
 SIDE, CROPS = 224, 30
+CPU = torch.device("cpu")
 TEXTS = dict(include="Pineapple in a bowl", exclude="watermark", extras="on a wooden table")
 F16_16384 = {
     "embed_dim": 256,
@@ -46,22 +47,42 @@ F16_16384 = {
 }
 
 
-def full_size_clip() -> nn.Module:
-    """CLIP of ViT-B/32's shape with random weights."""
+TOY = {  # the same classes at toy size
+    "embed_dim": 16,
+    "n_embed": 64,
+    "ddconfig": F16_16384["ddconfig"] | {"z_channels": 32, "ch": 32, "ch_mult": [1, 1, 2]},
+}
+
+
+def random_clip(*, toy: bool = False) -> nn.Module:
+    """CLIP of ViT-B/32's shape, or a toy, with random weights."""
     import_clip()
     from clip.model import CLIP
 
+    if toy:
+        return CLIP(32, 64, 2, 64, 32, 77, 49408, 64, 1, 1).float()
     return CLIP(512, 224, 12, 768, 32, 77, 49408, 512, 8, 12).float()
 
 
-def reports_loop() -> Callable[[], float]:
+def random_pair(device: torch.device, *, toy: bool = False) -> Pair:
+    """A pair of the published networks' shapes, or toys, with random weights."""
+    vqgan = VQGAN(TOY if toy else F16_16384).requires_grad_(False)
+    clip = ClipModel(
+        name="random", model=build_clip(random_clip(toy=toy).state_dict()), device=device
+    )
+    return Pair(name="random", clip=clip, vqgan=vqgan, facts=Facts(size=SIDE))
+
+
+def reports_loop(device: torch.device = CPU) -> Callable[[], float]:
     """A step of the report's loop (chapter 4): gradients of all weights, crops cut one by one."""
     from taming.modules.diffusionmodules.model import Decoder, Encoder
     from torchvision import transforms
 
     with contextlib.redirect_stdout(None):  # taming prints its shapes
-        encoder, decoder = (part(**F16_16384["ddconfig"]).eval() for part in (Encoder, Decoder))
-    post_quant_conv, guide = nn.Conv2d(256, 256, 1), full_size_clip().eval()
+        encoder, decoder = (
+            part(**F16_16384["ddconfig"]).eval().to(device) for part in (Encoder, Decoder)
+        )
+    post_quant_conv, guide = nn.Conv2d(256, 256, 1).to(device), random_clip().eval().to(device)
     learning_rate, weight_decay, noise_factor, alpha, beta, w1 = 0.5, 0.1, 0.22, 1, 0.5, 1
     normalize = transforms.Normalize(CLIP_MEAN, CLIP_STD)
     shake = nn.Sequential(
@@ -69,10 +90,11 @@ def reports_loop() -> Callable[[], float]:
     )
 
     def encode_text(text: str) -> torch.Tensor:
-        return guide.encode_text(import_clip().tokenize(text)).detach().clone()
+        return guide.encode_text(import_clip().tokenize(text).to(device)).detach().clone()
 
     include, exclude, extras = (encode_text(TEXTS[k]) for k in ("include", "exclude", "extras"))
-    latent = nn.Parameter(torch.sin(0.5 * torch.randn(1, 256, SIDE // 16, SIDE // 16)))
+    z = 0.5 * torch.randn(1, 256, SIDE // 16, SIDE // 16, device=device)
+    latent = nn.Parameter(torch.sin(z))
     optimizer = torch.optim.AdamW([latent], lr=learning_rate, weight_decay=weight_decay)
 
     def cut(picture: torch.Tensor) -> torch.Tensor:
@@ -84,7 +106,7 @@ def reports_loop() -> Callable[[], float]:
             view = shaken[:, :, top : top + side, left : left + side]
             views.append(F.interpolate(view, (224, 224), mode="bilinear"))
         views = torch.cat(views)
-        strength = noise_factor * torch.rand(CROPS, 1, 1, 1)
+        strength = noise_factor * torch.rand(CROPS, 1, 1, 1, device=device)
         return views + strength * torch.randn_like(views)
 
     def step() -> float:
@@ -106,10 +128,7 @@ def reports_loop() -> Callable[[], float]:
 
 def our_loop() -> Callable[[], float]:
     """A step of ours with the report's settings."""
-    vqgan = VQGAN(F16_16384).requires_grad_(False)
-    model, cpu = build_clip(full_size_clip().state_dict()), torch.device("cpu")
-    clip = ClipModel(name="random", model=model, device=cpu)
-    pair = Pair(name="random", clip=clip, vqgan=vqgan, facts=Facts(size=SIDE))
+    pair = random_pair(CPU)
     settings = Settings.preset("report", **TEXTS, height=SIDE, width=SIDE, crops=CROPS)
     run = Run(pair, settings)
     return lambda: run.step().loss
