@@ -14,8 +14,8 @@ from published import write
 from served import CKPT, CLIP, YAML, assert_same_networks, cached, load, nobody
 
 import vqclip_nb as vq
+from vqclip_nb import loading as pairs
 from vqclip_nb import weights
-from vqclip_nb.models import loading as pairs
 
 
 def test_a_corrupt_original_is_fetched_again(made, shelf, publish, caplog):

@@ -15,8 +15,8 @@ from served import assert_same_networks, load
 from torch import nn
 
 import vqclip_nb as vq
+from vqclip_nb import loading as pairs
 from vqclip_nb import weights
-from vqclip_nb.models import loading as pairs
 
 
 def test_the_checkpoint_is_of_the_kind_that_torch_refuses_by_itself(made, tmp_path):
