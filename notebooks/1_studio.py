@@ -57,16 +57,18 @@ studio = vq.Studio(pair, settings)
 studio
 
 # %% [markdown]
-# The next cell paints what the Studio shows, without a click. From then on press Run, or Enter in the prompt; move
-# sliders while it paints, go back, branch, export.
+# The next cell presses Run. Move sliders while it paints, press Run or Enter in the prompt for another picture, go
+# back, branch, export.
 
 # %%
-run = studio.paint()
+if not OUTPUT:
+    studio.start()
 
 # %%
-if OUTPUT:
+if OUTPUT:  # nobody watches: paint to the end and write the files
+    run = studio.paint()
     os.makedirs(OUTPUT, exist_ok=True)
     print(run.save_png(f"{OUTPUT}/picture.png").resolve())
     print(run.save_gif(f"{OUTPUT}/picture.gif").resolve())
-print(f"similarity {run.similarity:.3f}, {run.seconds:.1f} s")
+    print(f"similarity {run.similarity:.3f}, {run.seconds:.1f} s")
 studio.figure if OUTPUT else None

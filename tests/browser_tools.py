@@ -29,7 +29,7 @@ MEASURE = """() => {
     uploads: all('.vq-upload').map(e => [e.textContent.replace(/ \\(\\d+\\)/, '').trim(),
       getComputedStyle(e, '::after').content.split('"')[1], getComputedStyle(e).fontSize]),
     disabled: all('button').filter(e => e.disabled).map(words),
-    errors: all('.vq-error').map(words),
+    errors: all('.vq-error, .vq-field-error').map(words),
     row: box(studio.querySelector('.vq-stage > .vq-buttons')),
     ...Object.fromEntries(['picture', 'stage', 'side', 'ask', 'run', 'status', 'link'].map(
       name => [name, box(studio.querySelector('.vq-' + name))])),
@@ -44,7 +44,7 @@ CONTRASTS = """() => {
     const c = getComputedStyle(e).backgroundColor, p = parts(c);
     if (p.length < 4 || p[3] > .99) return c } return 'rgb(255, 255, 255)' };
   const what = ':is(button:not(.vq-swatch), input:not([type=checkbox]), select, textarea, ' +
-    'label, a, .vq-line, .vq-status div, .vq-title, .vq-curves span, ' +
+    'label, a, .vq-line, .vq-status div, .vq-title, ' +
     '.jupyter-widget-Collapse-header)';
   return [...document.querySelectorAll('.vq-studio ' + what)]
     .filter(e => e.offsetParent && (e.innerText || e.value) && !e.disabled)
@@ -63,7 +63,7 @@ def button(page, name: str):
 
 
 def number(page, name: str):
-    return page.get_by_role("spinbutton", name=name, exact=True)
+    return page.get_by_role("textbox", name=name, exact=True)
 
 
 def set_number(page, name: str, value: str) -> None:
@@ -73,6 +73,15 @@ def set_number(page, name: str, value: str) -> None:
 
 def prompt(page):
     return page.get_by_role("textbox", name="prompt", exact=True)
+
+
+def the_card_comes_first(page) -> None:
+    """Its four sliders are in sight, in its order and by its names, before all other controls."""
+    labels = page.locator(".vq-side label").all_inner_texts()
+    assert labels[:4] == ["learning rate", "iterations", "activation", "noise factor"]
+    for name in labels[:4]:
+        box = page.get_by_role("slider", name=name, exact=True).bounding_box()
+        assert 0 < box["y"] < page.viewport_size["height"] - 20
 
 
 def painting(page, total: int) -> None:
@@ -86,7 +95,9 @@ def done(page) -> None:
 
 def errors_become(page, count: int) -> None:
     page.wait_for_function(
-        "count => document.querySelectorAll('.vq-error').length === count", arg=count
+        """count => [...document.querySelectorAll('.vq-error, .vq-field-error')].filter(
+          e => e.offsetParent).length === count""",
+        arg=count,
     )
 
 
@@ -137,10 +148,10 @@ def one_large_picture(page, device: str) -> None:
     assert page.locator(".vq-studio .mod-primary").count() == 1
 
 
-def keys_reach_all(page, example: str) -> None:
-    """From the prompt to Run to the first example; drawers open and close."""
+def keys_reach_all(page) -> None:
+    """From the prompt to Run to the buttons below the picture; drawers open and close."""
     prompt(page).focus()
-    for wanted in ("Run", example):
+    for wanted in ("Run", "Drafts"):
         page.keyboard.press("Tab")
         assert page.evaluate("() => document.activeElement.innerText") == wanted
     drawers = page.locator(".jupyter-widget-Collapse-header").all()
@@ -157,17 +168,17 @@ def keys_reach_all(page, example: str) -> None:
 
 def wrong_values_are_said(page) -> None:
     """Once, in one place, until they are mended; and they stay as they were typed."""
-    for name, wrong, right in (
-        ("steps", "20000", "40"),
-        ("look back", "999", "5"),
-        ("pixels", "7", "0"),
+    for name, wrong, right, lines in (
+        ("iterations", "20000", "40", 2),  # beside the field, and that Run waits for it
+        ("look back", "999", "5", 1),
+        ("pixels", "7", "512", 1),
     ):
         set_number(page, name, wrong)
         page.get_by_text(f"{name}: {wrong} is out of range; allowed is").wait_for()
         found = page.evaluate(MEASURE)
-        assert len(found["errors"]) == 1 and number(page, name).input_value() == wrong
+        assert len(found["errors"]) == lines and number(page, name).input_value() == wrong
         assert page.inner_text("body").count("is out of range") == 1
-        assert ("Run" in found["disabled"]) == (name == "steps")
+        assert ("Run" in found["disabled"]) == (name == "iterations")
         assert ("Export" in found["disabled"]) == (name == "pixels")
         set_number(page, name, right)
         errors_become(page, 0)

@@ -1,6 +1,8 @@
 """What the Studio's tests share: the clicks of a person, without a browser."""
 
+import html
 import io
+import re
 from datetime import datetime
 
 import ipywidgets
@@ -10,12 +12,12 @@ from PIL import Image
 def tick(studio, times: int = 1) -> None:
     """What the front-end's timer does."""
     for _ in range(times):
-        studio.player.timer.clock.value += 1
+        studio.calls.guard(studio.ticker.tick)
 
 
 def finish(studio) -> None:
     for _ in range(400):
-        if not studio.player.playing:
+        if not studio.ticker.playing:
             return
         tick(studio)
     raise AssertionError("the run did not end")
@@ -23,8 +25,10 @@ def finish(studio) -> None:
 
 def said(studio, kind: str = "") -> str:
     """All that the Studio says, or what it says of one kind."""
-    lines = studio.messages.lines.values()
-    return "\n".join(text for k, text in lines if kind in ("", k))
+    lines = [text for k, text in studio.messages.lines.values() if kind in ("", k)]
+    notes = (studio.controls.note(name).value for name in studio.controls)
+    lines += [re.sub("<.*?>", "", note) for note in notes if note and kind in ("", "error")]
+    return html.unescape("\n".join(lines))
 
 
 def widgets(box):

@@ -37,7 +37,7 @@ def test_every_setting_is_an_option():
 
 def test_paints_what_was_asked_for(capsys, pair):
     words = ["a fox", *QUICK, "--avoid", "snow", "--no-quantize", "--seed", "7", "--out", "fox.gif"]
-    assert main([*words, "--out", "fox.png", "--speed=.1"]) == 0
+    assert main([*words, "--out", "fox.png", "--learning-rate=.1"]) == 0
     assert capsys.readouterr().out.split() == ["fox.gif", "fox.png"]
     assert Image.open("fox.gif").n_frames == 3 and Image.open("fox.png").size == (64, 64)
     asked = vq.Settings(

@@ -45,10 +45,11 @@ def test_export_and_restore(studio, pair, tmp_path, kind):
 
 def test_png_of_the_frame_one_went_back_to(studio, tmp_path):
     studio.paint()
-    studio.exporter.kind.value, studio.stage.back.value = "PNG", 3
+    studio.exporter.kind.value, studio.preview.back.value = "PNG", 3
+    studio.exporter.side.value = 64
     assert studio.exporter.fps.disabled and studio.exporter.motion.disabled
     studio.buttons["Export"].click()
-    frame, path = studio.stage.frame, tmp_path / "a-red-apple.png"
+    frame, path = studio.preview.frame, tmp_path / "a-red-apple.png"
     assert Image.open(path).tobytes() == frame.image.tobytes()
     assert read_recipe(path)["steps"] == frame.iteration + 1 == 3
 
@@ -79,7 +80,7 @@ def test_export_has_the_chosen_size_counts_and_overwrites_nothing(studio, tmp_pa
     studio.exporter.side.value = 9
     studio.buttons["Export"].click()
     assert "pixels: 9 is out of range" in said(studio, "error")
-    studio.exporter.side.value, studio.exporter.fps.value = 0, 90
+    studio.exporter.side.value, studio.exporter.fps.value = 64, 90
     studio.buttons["Export"].click()
     assert "frames/s: 90 is out of range" in said(studio, "error")
 
@@ -102,21 +103,21 @@ def test_colab_downloads_through_its_own_call(studio, monkeypatch):
 
 
 def test_start_from_an_uploaded_picture(studio):
-    drop(studio.start_picture.own.upload, "notes.txt", b"no picture")
+    drop(studio.start_picker.own.upload, "notes.txt", b"no picture")
     assert "notes.txt: this is no picture" in said(studio, "error")
-    drop(studio.start_picture.own.upload, "red.png", a_png("red"))
+    drop(studio.start_picker.own.upload, "red.png", a_png("red"))
     assert not studio.controls["start_strength"].disabled
-    assert "red.png" in said(studio) and studio.start_picture.own.tile.box.layout.display == ""
+    assert "red.png" in said(studio) and studio.start_picker.own.tile.box.layout.display == ""
     studio.controls["learning_rate"].value = 0.001
     studio.controls["total_iter"].value = 1
     run = studio.paint()
     red, green, blue = run.image.resize((1, 1)).getpixel((0, 0))
     assert red > green + 40 and red > blue + 40
     button(studio, "✕ remove start picture").click()
-    assert studio.start_picture.own.tile.box.layout.display == "none"
+    assert studio.start_picker.own.tile.box.layout.display == "none"
 
 
-def test_a_start_picture_that_is_gone_is_said_and_the_studio_opens(
+def test_a_start_picker_that_is_gone_is_said_and_the_studio_opens(
     pair, small, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path))
@@ -148,7 +149,7 @@ class Drawings:
 
 
 def test_the_studio_says_what_a_picture_will_start_from(studio):
-    note, controls = studio.start_picture.note, studio.controls
+    note, controls = studio.start_picker.note, studio.controls
     controls.set(start="library", include="a fox")
     assert "starts from: fox, cartoon" in note.value
     controls["extras"].value = "a line drawing"
@@ -156,30 +157,31 @@ def test_the_studio_says_what_a_picture_will_start_from(studio):
     controls["extras"].value = ""
     controls.set(regions=["left: a cat", "right: a dog"])
     assert "left: cat" in note.value and "right: dog" in note.value
-    assert studio.start_picture.ask.layout.display == "none"
+    assert studio.start_picker.ask.layout.display == "none"
 
 
 def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio, pair):
     pair = dataclasses.replace(pair, make_wing=lambda pair: Drawings())
-    studio.start_picture.follow(pair)
+    studio.start_picker.follow(pair)
     start = studio.controls["start"]
     assert start.options == ("noise", "library", "prior")
-    assert not studio.start_picture.note.value
+    assert not studio.start_picker.note.value
     start.value = "library"
-    assert "starts from: apple, cartoon" in studio.start_picture.note.value
+    assert "starts from: apple, cartoon" in studio.start_picker.note.value
     assert not studio.controls["start_strength"].disabled
     button(studio, "Other drawings").click()
     button(studio, "apple, flat icon").click()
     source = studio.controls["init_image"].value
     assert load_image(source).min() == 1 and "start from this drawing" in said(studio)
-    studio.controls["include"].value = "a fox"
-    assert "no drawing" in studio.start_picture.note.value
+    assert not studio.start_picker.note.value  # it starts from the chosen one
+    studio.controls.set(init_image="", include="a fox")
+    assert "no drawing" in studio.start_picker.note.value
 
 
 def test_only_starts_that_the_pair_has_are_offered(studio, pair):
     start = studio.controls["start"]
     assert start.options == ("noise", "library", "prior")
-    studio.start_picture.follow(dataclasses.replace(pair, vqgan_hash="0"))
+    studio.start_picker.follow(dataclasses.replace(pair, vqgan_hash="0"))
     assert start.options == ("noise",) and start.layout.display == "none"
     assert studio.controls["start_strength"].disabled and studio.controls["keep_edges"].disabled
 
@@ -196,7 +198,7 @@ def test_finished_pictures_are_kept_across_sessions_and_restored_by_a_click(stud
     assert vq.replay(path, pair).image.tobytes() == run.image.tobytes()
     button(other, "a red apple").click()
     assert other.settings == wanted and "as they were" in said(other)
-    assert other.stage.picture.value == studio.stage.picture.value
+    assert other.preview.picture.value == studio.preview.picture.value
     studio.buttons["Export"].click()  # the same picture: not kept twice
     other.gallery.show()
     assert len(other.gallery.paths) == 1
@@ -235,7 +237,7 @@ def test_a_gallery_with_a_limit_removes_only_pictures_of_ours_and_says_so(studio
     foreign = {p for p in path.parent.iterdir() if not p.name.startswith("202")}
     studio.gallery.keep = 15
     monkeypatch.setattr(time, "strftime", lambda *_: "20010101000000")  # a clock set back
-    studio.painter.autosave.keep(run, run.frames[0])
+    studio.controller.autosave.keep(run, run.frames[0])
     left = set(path.parent.iterdir())
     assert foreign < left and path in left and len(left - foreign) == 15
     assert studio.gallery.paths[1] == path and studio.gallery.paths[0].name > path.name
@@ -267,13 +269,13 @@ def test_a_run_that_was_cut_off_can_go_on(studio, pair, tmp_path):
     done = len(run.history)
     assert 0 < done < 60
     again = vq.Studio(pair, folder=tmp_path)
-    (offer,) = again.offers.box.children
+    (offer,) = again.resume_buttons.box.children
     assert "a red apple" in offer.description and f"step {done}" in offer.description
     offer.click()
-    assert not again.offers.box.children and again.run.history == run.history
+    assert not again.resume_buttons.box.children and again.run.history == run.history
     finish(again)
     assert len(again.run.history) == 60
-    assert not vq.Studio(pair, folder=tmp_path).offers.box.children
+    assert not vq.Studio(pair, folder=tmp_path).resume_buttons.box.children
 
 
 def test_another_studios_finished_run_leaves_the_offer(studio, pair, tmp_path):
@@ -282,11 +284,11 @@ def test_another_studios_finished_run_leaves_the_offer(studio, pair, tmp_path):
     second.controls["total_iter"].value = 3
     assert second.paint().done
     third = vq.Studio(pair, folder=tmp_path)
-    assert len(third.offers.box.children) == 1
+    assert len(third.resume_buttons.box.children) == 1
     begun(second, "a blue heart")
     begun(second, "a fox")  # an unfinished run is not lost to the next one
-    third.offers.look()
-    said_of = [child.description for child in third.offers.box.children]
+    third.resume_buttons.look()
+    said_of = [child.description for child in third.resume_buttons.box.children]
     assert ["fox" in said_of[0], "heart" in said_of[1], "apple" in said_of[2]] == [True] * 3
 
 
@@ -294,12 +296,12 @@ def test_a_run_that_is_going_on_elsewhere_is_not_offered(studio, pair, small, tm
     studio.controls["total_iter"].value = 400
     studio.buttons["Run"].click()
     tick(studio)
-    studio.painter.autosave.save(studio.run)
+    studio.controller.autosave.save(studio.run)
     other = vq.Studio(pair, small(), folder=tmp_path)
-    assert not other.offers.box.children
+    assert not other.resume_buttons.box.children
     studio.buttons["Stop"].click()
-    other.offers.look()
-    (offer,) = other.offers.box.children
+    other.resume_buttons.look()
+    (offer,) = other.resume_buttons.box.children
     studio.buttons["Pause"].click()
     tick(studio)
     offer.click()
@@ -312,28 +314,28 @@ def test_a_killed_process_leaves_its_run_to_the_next_studio(studio, pair, tmp_pa
         "s = vq.Settings(include='a fox', total_iter=400, crops=4, height=64, width=64)\n"
         "studio = vq.Studio(vq.load_pair('emoji', device='cpu'), s)\n"
         "studio.buttons['Run'].click()\n"
-        "studio.player.timer.clock.value += 1\n"
-        "studio.painter.autosave.save(studio.run)\n"
+        "studio.calls.guard(studio.ticker.tick)\n"
+        "studio.controller.autosave.save(studio.run)\n"
         "print('ready', flush=True)\n"
         "time.sleep(60)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline().strip() == "ready"
-        studio.offers.look()
-        assert not studio.offers.box.children
+        studio.resume_buttons.look()
+        assert not studio.resume_buttons.box.children
     finally:
         process.kill()
         process.wait()
-    studio.offers.look()
-    (offer,) = studio.offers.box.children
+    studio.resume_buttons.look()
+    (offer,) = studio.resume_buttons.box.children
     offer.click()
     assert studio.run.settings.include == ["a fox"] and len(studio.run.history) > 0
 
 
 def test_only_the_oldest_runs_of_ours_are_removed_and_said(studio, pair, tmp_path, monkeypatch):
     monkeypatch.setattr(autosave, "KEPT", 2)
-    folder = studio.painter.autosave.sessions.folder
+    folder = studio.controller.autosave.sessions.folder
     begun(studio, "a fox")
     names = [f"session-{i:06}-{i:08x}.safetensors" for i in range(5)]
     (folder / names[0]).write_bytes(b"damaged")
@@ -353,7 +355,7 @@ def test_only_the_oldest_runs_of_ours_are_removed_and_said(studio, pair, tmp_pat
     begun(studio, "a dog")
     assert foreign < set(folder.iterdir()) and "older removed" in said(studio)
     other = vq.Studio(pair, folder=tmp_path)
-    offers = [child.description for child in other.offers.box.children]
+    offers = [child.description for child in other.resume_buttons.box.children]
     assert [w in d for w, d in zip(("dog", "cat", "owl"), offers, strict=True)] == [True] * 3
 
 

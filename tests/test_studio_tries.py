@@ -12,29 +12,29 @@ from vqclip_nb.studio.history import differences
 
 def test_looking_back_says_the_step_of_the_kept_frame(studio):
     studio.paint()
-    last = studio.stage.picture.value
-    studio.stage.back.value = 4  # kept are the steps 1, 3, 5, 7, 8
-    assert studio.stage.picture.value != last
-    assert studio.stage.back.value in (3, 5)
-    assert studio.stage.status.value == f"looking back at step {studio.stage.back.value} of 8"
-    studio.stage.back.value = 8
-    assert studio.stage.picture.value == last and "step 8 of 8" in studio.stage.status.value
+    last = studio.preview.picture.value
+    studio.preview.back.value = 4  # kept are the steps 1, 3, 5, 7, 8
+    assert studio.preview.picture.value != last
+    assert studio.preview.back.value in (3, 5)
+    assert studio.preview.status.value == f"looking back at step {studio.preview.back.value} of 8"
+    studio.preview.back.value = 8
+    assert studio.preview.picture.value == last and "step 8 of 8" in studio.preview.status.value
 
 
 def test_looking_back_pauses(studio):
     studio.controls["total_iter"].value = 400
     studio.buttons["Run"].click()
-    while studio.stage.slide.max < 6:
+    while studio.preview.back.slider.max < 6:
         tick(studio)
-    studio.stage.back.value = 1
-    assert not studio.player.playing and "step 1 of 400" in studio.stage.status.value
+    studio.preview.back.value = 1
+    assert not studio.ticker.playing and "step 1 of 400" in studio.preview.status.value
 
 
 def test_go_back_and_branch_keeps_the_first_try(studio):
     studio.buttons["Run"].click()
     finish(studio)
     first = studio.run
-    studio.stage.back.value = 3
+    studio.preview.back.value = 3
     studio.controls["include"].value = "a blue heart"
     studio.buttons["Continue from here"].click()
     assert "from step 3" in said(studio)
@@ -62,7 +62,7 @@ def test_a_branch_for_another_prompt_is_loosened_as_asked(studio):
 
 def test_tries_are_compared_side_by_side(studio):
     studio.paint()
-    studio.stage.back.value = 3
+    studio.preview.back.value = 3
     studio.controls["learning_rate"].value = 0.7
     studio.buttons["Continue from here"].click()
     finish(studio)
@@ -72,23 +72,23 @@ def test_tries_are_compared_side_by_side(studio):
     second.compare.value = True
     shown = studio.history.compared
     assert shown.layout.display == "" and shown.value[1:4] == b"PNG"
-    assert differences(second.run.settings, first.run.settings) == "speed 0.7"
+    assert differences(second.run.settings, first.run.settings) == "learning rate 0.7"
 
 
 def test_drafts_do_not_block_and_a_click_paints_one_in_full(studio, monkeypatch):
     monkeypatch.setitem(PRESETS["draft"], "total_iter", 6)
     studio.buttons["Drafts"].click()
     tick(studio)
-    assert studio.player.playing and "draft 1 of 6" in studio.stage.status.value
-    assert studio.stage.picture.layout.display == "none" and studio.drafts.shown
+    assert studio.ticker.playing and "draft 1 of 6" in studio.preview.status.value
+    assert studio.preview.picture.layout.display == "none" and studio.drafts.shown
     assert studio.drafts.tiles[4].button.disabled
     finish(studio)
     pictures = {bytes(tile.picture.value) for tile in studio.drafts.tiles}
     assert len(pictures) == DRAFTS and not any(t.button.disabled for t in studio.drafts.tiles)
     draft = studio.drafts.runs[4]
     button(studio, "seed 4").click()
-    assert studio.player.playing and not studio.drafts.shown
-    assert studio.stage.picture.layout.display == "" and studio.controls["seed"].value == 4
+    assert studio.ticker.playing and not studio.drafts.shown
+    assert studio.preview.picture.layout.display == "" and studio.controls["seed"].value == 4
     finish(studio)
     assert studio.run.settings.seed == 4 and len(studio.run.history) == 8
     assert studio.run.history[:5] == draft.history[:5]  # the draft goes on, it is not repainted
@@ -101,13 +101,13 @@ def test_leaving_the_drafts_shows_the_picture_again(studio):
     button(studio, "Stop").click()
     assert "Click a draft" in said(studio) and studio.drafts.shown
     button(studio, "Back to the picture").click()
-    assert not studio.drafts.shown and studio.stage.picture.layout.display == ""
+    assert not studio.drafts.shown and studio.preview.picture.layout.display == ""
 
 
 def test_more_like_this_starts_from_the_picture_that_is_looked_at(studio):
     studio.paint()
-    studio.stage.back.value = 3
-    wanted = studio.stage.frame.image
+    studio.preview.back.value = 3
+    wanted = studio.preview.frame.image
     studio.buttons["More like this"].click()
     finish(studio)
     for i, run in enumerate(studio.drafts.runs, 1):
@@ -139,7 +139,7 @@ def test_the_queue_begins_at_once_when_nothing_is_going_on(studio):
     assert "one a line" in said(studio, "error")
     studio.queue.text.value = "a blue heart"
     studio.buttons["Add to the queue"].click()
-    assert studio.player.playing and studio.run.settings.include == ["a blue heart"]
+    assert studio.ticker.playing and studio.run.settings.include == ["a blue heart"]
     assert not said(studio, "error")
 
 
@@ -148,7 +148,7 @@ def test_several_prompts_of_one_run_are_kept_and_joined_by_a_morph(studio, tmp_p
     studio.controls.more.value = "a blue heart"
     studio.exporter.motion.value = "morph"
     assert studio.paint().settings.include == ["a red apple", "a blue heart"]
-    assert studio.stage.status.value == "step 16 of 16" and len(studio.gallery.paths) == 2
+    assert studio.preview.status.value == "step 16 of 16" and len(studio.gallery.paths) == 2
     studio.buttons["Export"].click()
     with Image.open(tmp_path / "a-blue-heart.gif") as gif:
         assert gif.n_frames == 13
@@ -179,5 +179,5 @@ def test_a_long_session_makes_no_more_widgets(studio):
         studio.buttons["Stop"].click()
         button(studio, "try 1").click()
         studio.gallery.show()
-        studio.offers.look()
+        studio.resume_buttons.look()
     assert len(registry) == before

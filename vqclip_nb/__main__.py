@@ -72,7 +72,8 @@ def make_parser() -> argparse.ArgumentParser:
     for f in dataclasses.fields(vq.Settings):
         if f.name == "include":
             continue
-        k, names = KNOBS[f.name], dict.fromkeys([option(label(f.name)), option(f.name)])
+        k = KNOBS[f.name]
+        names = dict.fromkeys(map(option, filter(None, (label(f.name), f.name, k.option))))
         default = "the pair's own" if f.default is None else default_of(f)
         shown = f" (default: {default})" if default not in ("", []) else ""
         facts: dict[str, Any] = {"default": argparse.SUPPRESS, "help": escaped(k.help) + shown}

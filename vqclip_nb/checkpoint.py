@@ -58,7 +58,9 @@ class Checkpoints:
         run.frames = [f for f in self.frames if self.steps_before(f) < at]
         run.go_to(frame.index, [c for c in self.changes if c[0] <= at], frame.state)
         run.last = frame
-        now = {k: getattr(self.settings, k) for k in KNOBS if KNOBS[k].live and k != "loosen"}
+        now = {
+            k: getattr(self.settings, k) for k in KNOBS if self.settings.live(k) and k != "loosen"
+        }
         run.change(**now | changes)
         return run
 

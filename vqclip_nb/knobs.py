@@ -28,6 +28,7 @@ class Knob:
 
     help: str
     label: str = ""  # what people read; left empty, the name without its underscores
+    option: str = ""  # another name for it on the command line
     usual: Any = None  # what an empty setting means where the pair says nothing of it
     low: float | None = None
     high: float | None = None

@@ -30,6 +30,10 @@ class Latent(nn.Module):
     def __init__(self, z: torch.Tensor, *, activation: str = "none", at: str = "start") -> None:
         super().__init__()
         self.data = nn.Parameter(z.detach().clone())
+        self.activate(activation, at)
+
+    def activate(self, activation: str, at: str) -> None:
+        """Another activation, from the next call on; with `at="start"` there is none here."""
         self._every = FUNCTIONS[activation if at == "every step" else "none"]
 
     def forward(self, z: torch.Tensor | None = None) -> torch.Tensor:

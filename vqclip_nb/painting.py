@@ -176,6 +176,7 @@ class Painting:
         self.areas, loop = self.areas_of(settings), self.optimization
         self.settings, self.encodings = settings, encodings
         loop.objective, loop.ema_decay = self._objective(), settings.ema_decay
+        loop.latent.activate(settings.activation, settings.activation_at)
         groups = loop.optimizer.param_groups
         for group, rate in zip(groups, self.rates or [settings.learning_rate], strict=True):
             group["lr"] = rate * 0.5**self.slowed

@@ -210,7 +210,7 @@ class Run(Exports, Checkpoints):
             for k in KNOBS
             if getattr(settings, k) != getattr(self.settings, k) or (k == "loosen" and k in changes)
         }
-        if fixed := [k for k in changed if not KNOBS[k].live]:
+        if fixed := [k for k in changed if not self.settings.live(k)]:
             raise ValueError(
                 f"{', '.join(fixed)} cannot change while a picture forms: start a new run"
             )

@@ -80,8 +80,7 @@ class Settings:
     )
     learning_rate: float = knob(
         None,
-        "how far a step moves the latent: low is calm, high is wild",
-        label="speed",
+        "step size of the optimizer: low changes the picture slowly, high quickly and wildly",
         usual=0.2,
         empty=True,
         low=0.001,
@@ -91,7 +90,8 @@ class Settings:
     total_iter: int = knob(
         None,
         "optimisation steps for each picture",
-        label="steps",
+        label="iterations",
+        option="steps",
         usual=100,
         empty=True,
         low=1,
@@ -101,7 +101,7 @@ class Settings:
     )
     activation: str = knob(
         "sine",
-        "function applied to the random numbers that a picture starts from",
+        "function applied to the latent: to its random start, or in every step",
         choices=ACTIVATIONS,
         live=False,
     )
@@ -115,7 +115,6 @@ class Settings:
     noise_factor: float = knob(
         None,
         "noise added to the crops, against paintings only CLIP can see",
-        label="noise",
         usual=0.22,
         empty=True,
         low=0.0,
@@ -187,8 +186,8 @@ class Settings:
     )
     ema_decay: float = knob(
         None,
-        "show the running average of the latent: calmer pictures; 0 is off",
-        label="calm",
+        "show a running average of the latent, which evens out its last steps; 0 is off",
+        label="running average",
         usual=0.0,
         empty=True,
         low=0.0,
@@ -313,6 +312,10 @@ class Settings:
         parse_attributes(self.attributes)
         for text in self.palette:
             parse_colour(text)
+
+    def live(self, name: str) -> bool:
+        """Whether a run with these settings can change the setting `name` while it paints."""
+        return KNOBS[name].live or (name == "activation" and self.activation_at == "every step")
 
     def for_pair(self, defaults: Mapping[str, Any]) -> Settings:
         """A copy in which nothing is left empty: from a pair's `defaults`, else the usual value."""

@@ -24,8 +24,8 @@ from ..reading import readable
 from ..run import Run
 from ..settings import Settings
 from ..weights import WeightsError, cache_folder
+from .callbacks import Messages
 from .gallery import Gallery
-from .messages import Messages
 
 log = logging.getLogger(__name__)
 OFFERED, KEPT = 3, 10  # unfinished runs offered, and kept at most

@@ -1,9 +1,9 @@
-"""One widget for each setting, made from its `Knob`."""
+"""One control for each setting, made from its `Knob`, with what is wrong said below it."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
+import html
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,10 +11,12 @@ import ipywidgets as w
 
 from ..models.pair import Pair
 from ..settings import KNOBS, PRESETS, TYPES, Settings, label
-from .callbacks import Callbacks
+from .callbacks import Callbacks, for_people
 from .compat import tip
+from .numbers import Number
 
 PROMPTS = ("include", "exclude", "extras")
+CARD = ("learning_rate", "total_iter", "activation", "noise_factor")  # the first of all controls
 
 
 def labelled(control: w.Widget, help: str, width: str = "112px") -> w.Widget:
@@ -30,14 +32,26 @@ def make_control(name: str, value: Any) -> w.Widget:
     """The widget of the setting `name`."""
     k, kind = KNOBS[name], TYPES[name]
     options: dict[str, Any] = {"description": label(name)}
-    if k.choices:
-        control: w.Widget = w.Dropdown(options=k.choices, value=value, **options)
+    if kind in ("int", "float"):
+        number = Number(
+            label(name),
+            value,
+            k.help,
+            low=k.low,
+            high=k.high,
+            log=k.log,
+            whole=kind == "int",
+            slider=k.log or kind == "float",
+        )
+        for control in number.children:
+            labelled(control, k.help)
+        return number
+    if name == "activation":
+        control: w.Widget = w.SelectionSlider(options=k.choices, value=value, **options)
+    elif k.choices:
+        control = w.Dropdown(options=k.choices, value=value, **options)
     elif kind == "bool":
         control = w.Checkbox(value=value, indent=False, **options)
-    elif kind == "int":  # not a bounded one, which would change a wrong value in silence
-        control = w.IntText(value=value, **options)
-    elif kind == "float":
-        control = w.FloatText(value=value, step=0.01, **options)
     elif kind == "list[str]" and name != "include":
         control = w.Textarea(value="\n".join(value), rows=3, **options)
     else:
@@ -45,65 +59,28 @@ def make_control(name: str, value: Any) -> w.Widget:
     return labelled(control, k.help)
 
 
-def with_slider(name: str, number: w.Widget) -> w.Widget:
-    """A number with a slider behind it, where the setting `name` has a range to slide over."""
-    k, kind = KNOBS[name], TYPES[name]
-    if kind not in ("int", "float") or not (k.log or kind == "float"):
-        return number
-    return sliding(number, k.low, k.high, log=k.log, whole=kind == "int")
-
-
-def sliding(
-    number: w.Widget, low: float, high: float, *, log: bool = False, whole: bool = False
-) -> w.Widget:
-    """A number with a slider behind it.
-
-    The number counts and carries the label: front-ends snap a slider's value to its steps, and give
-    it no name that a screen reader could say; the script in `style` gives it the number's.
-    """
-    place = math.log10 if log else float
-
-    def inside(value: float) -> float:
-        return place(min(max(value, low), high))
-
-    slider = w.FloatSlider(
-        value=inside(number.value), min=place(low), max=place(high), step=0.01, readout=False
-    )
-
-    def slid(change: dict[str, Any]) -> None:
-        if abs(change["new"] - inside(number.value)) > 0.0051:  # else it only snapped
-            value = float(f"{10 ** change['new']:.3g}") if log else round(change["new"], 2)
-            number.value = min(max(round(value) if whole else value, low), high)
-
-    slider.observe(slid, "value")
-    w.dlink((number, "disabled"), (slider, "disabled"))
-    number.observe(lambda change: setattr(slider, "value", inside(change["new"])), "value")
-    return beside(number, slider)
-
-
-def beside(*widgets: w.Widget) -> w.HBox:
-    """Widgets in one line, the first as wide as a labelled number."""
-    row = w.HBox(widgets)
-    row.add_class("vq-row")
-    return row
-
-
 class Controls(Mapping[str, w.Widget]):
-    """The widgets by the names of their settings.
+    """The widgets by the names of their settings; `field(name)` is one with its error below it.
 
     more: further prompts, painted in the same run after the first, one a line.
     """
 
     def __init__(self, pair: Pair, settings: Settings, calls: Callbacks) -> None:
         self.pair, self.calls = pair, calls
-        start = settings.for_pair(self._defaults)
+        start = settings.for_pair(pair.defaults)
         self._widgets = {
             f.name: make_control(f.name, getattr(start, f.name))
             for f in dataclasses.fields(Settings)
         }
+        self._notes = {name: w.HTML(layout=w.Layout(display="none")) for name in self._widgets}
+        for note in self._notes.values():
+            note.add_class("vq-field-error")
         self["include"].placeholder = "what shall it paint?"
         self["include"].style.description_width = "initial"
         self["include"].add_class("vq-prompt")
+        # What the page's script fills when Enter is pressed: the whole prompt, at once.
+        self.entered = w.Text(continuous_update=False)
+        self.entered.add_class("vq-entered")
         self.more = labelled(
             w.Textarea(value="\n".join(start.include[1:]), rows=2, description="more prompts"),
             "painted after the first in the same run, one a line; a morph joins them",
@@ -122,9 +99,15 @@ class Controls(Mapping[str, w.Widget]):
     def __len__(self) -> int:
         return len(self._widgets)
 
-    @property
-    def _defaults(self) -> dict[str, Any]:
-        return self.pair.defaults
+    def note(self, name: str) -> w.HTML:
+        """What is wrong with a control, for those that stand apart from it."""
+        return self._notes[name]
+
+    def field(self, name: str) -> w.VBox:
+        """A control, and what is wrong with it."""
+        box = w.VBox([self[name], self._notes[name]])
+        box.add_class("vq-field")
+        return box
 
     def value(self, name: str) -> Any:
         """What a control says, as the setting's value."""
@@ -139,30 +122,42 @@ class Controls(Mapping[str, w.Widget]):
     def settings(self) -> Settings:
         """The controls as checked `Settings`; ValueError says what is wrong."""
         if wrong := self.wrong():
-            raise ValueError(wrong)
+            raise ValueError(next(iter(wrong.values())))
         return Settings(**{name: self.value(name) for name in self})
 
-    def wrong(self) -> str:
-        """What keeps the controls from being used, in people's words; empty if nothing does."""
+    def wrong(self) -> dict[str, str]:
+        """What keeps the controls from being used, by their names."""
         if not self["include"].value.strip():
-            return "Type a prompt: what shall it paint?"
-        for name in self:
-            k, value = KNOBS[name], self[name].value
-            if k.high is not None and not k.low <= value <= k.high:
-                allowed = f"{k.low:g} to {k.high:.10g} {k.unit}".rstrip()
-                return f"{label(name)}: {value:.12g} is out of range; allowed is {allowed}."
-        try:
-            Settings(**{name: self.value(name) for name in self})
-        except ValueError as e:
-            return str(e)
-        return ""
+            return {"include": "Type a prompt: what shall it paint?"}
+        wrong = {}
+        usual = {"include": ["a"]}
+        for name, control in self._widgets.items():
+            try:
+                if isinstance(control, Number):
+                    text = control.wrong()
+                else:
+                    Settings(**usual | {name: self.value(name)})
+                    text = ""
+            except ValueError as e:
+                text = for_people(str(e))
+            if text:
+                wrong[name] = text
+        return wrong
+
+    def mark(self, wrong: Mapping[str, str]) -> None:
+        """Say beside each field what is wrong with it."""
+        for name, note in self._notes.items():
+            text = wrong.get(name, "")
+            note.value = f'<div role="alert">{html.escape(text)}</div>' if text else ""
+            note.layout.display = "" if text else "none"
+            (self[name].add_class if text else self[name].remove_class)("vq-wrong")
 
     def set(self, **values: Any) -> None:
         """Put values into controls; None for what the pair uses itself."""
         with self.calls.quietly():
             for name, value in values.items():
                 if value is None:
-                    value = self._defaults.get(name, KNOBS[name].usual)
+                    value = self.pair.defaults.get(name, KNOBS[name].usual)
                 if name == "include":
                     value = [value] if isinstance(value, str) else value
                     self.more.value, value = "\n".join(value[1:]), value[0]
@@ -172,6 +167,6 @@ class Controls(Mapping[str, w.Widget]):
 
     def follow(self, pair: Pair) -> None:
         """Take another pair's defaults for what was left at those of the last pair."""
-        before, self.pair = self._defaults, pair
+        before, self.pair = self.pair.defaults, pair
         left = [n for n, k in KNOBS.items() if k.empty and before.get(n, k.usual) == self[n].value]
         self.set(**dict.fromkeys(left))

@@ -1,40 +1,58 @@
-"""Loss and similarity as one small drawing in the page's own colours; a thousandth of a second,
-where a figure takes a tenth."""
+"""Loss and similarity over the steps as a matplotlib figure below the picture."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import time
 
-WIDTH, HEIGHT, POINTS = 320, 120, 300  # units of the drawing; most points of a curve
+import ipywidgets as w
+from matplotlib.figure import Figure
+
+from ..run import Run
+
+REST, SHARE = 1.0, 100  # seconds between two drawings, and times as long as one took
 
 
-def curves_svg(history: Sequence[tuple], changes: Sequence[int], total: int) -> str:
-    """An SVG of a run's `history` (rows end with loss and similarity), with a line wherever
-    something was changed."""
-    if not history:
-        return ""
-    total = max(total, len(history))
-    every = -(-len(history) // POINTS)
-    rows = list(enumerate(history, 1))
-    rows = rows[::every] + ([rows[-1]] if (len(rows) - 1) % every else [])
-    parts = []
-    for column, name in ((2, "loss"), (3, "similarity")):
-        values = [(at, row[column]) for at, row in rows]
-        low, high = min(v for _, v in values), max(v for _, v in values)
-        room = (high - low) or 1.0
-        points = " ".join(
-            f"{WIDTH * at / total:.1f},{4 + (HEIGHT - 8) * (high - v) / room:.1f}"
-            for at, v in values
-        )
-        parts.append(f'<polyline class="vq-{name}" points="{points}"/>')
-    for at in changes:
-        x = WIDTH * at / total
-        parts.append(f'<line class="vq-change" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT}"/>')
-    loss, similarity = history[-1][2], history[-1][3]
-    return (
-        f'<div class="vq-curves"><svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" '
-        f'role="img" aria-label="loss {loss:.3f} and similarity {similarity:.3f} over the steps">'
-        f'{"".join(parts)}</svg><div><span class="vq-loss">loss {loss:.3f}</span> '
-        f'<span class="vq-similarity">similarity {similarity:.3f}</span> '
-        f"<span>{total} steps</span></div></div>"
-    )
+class Curves:
+    """One figure; its artists are made once and updated."""
+
+    def __init__(self) -> None:
+        self.figure = Figure(figsize=(6.4, 1.9), dpi=80)
+        self._axes = axes = self.figure.add_axes((0.09, 0.24, 0.89, 0.7))
+        (self._loss,) = axes.plot([], [], color="tab:red", label="loss")
+        (self._similarity,) = axes.plot([], [], color="tab:blue", label="cosine similarity")
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+        axes.legend(loc="center right")
+        self._marks: list = []
+        self._run: Run | None = None
+        self._due = 0.0
+        self.box = w.Image(format="png", layout=w.Layout(display="none"))
+        self.box.add_class("vq-curves")
+
+    def adopt(self, run: Run) -> None:
+        """Show `run` from now on."""
+        self._run, self._due = run, 0.0
+        while self._marks:
+            self._marks.pop().remove()
+        if not run.history:
+            self.box.layout.display = "none"
+
+    def show(self, *, force: bool = False) -> None:
+        """Draw the curves so far, at most once a second."""
+        run, began = self._run, time.monotonic()
+        if run is None or not run.history or not (force or began > self._due):
+            return
+        steps = range(1, len(run.history) + 1)
+        self._loss.set_data(steps, [row[2] for row in run.history])
+        self._similarity.set_data(steps, [row[3] for row in run.history])
+        for at, _ in run.changes[len(self._marks) :]:
+            self._marks.append(self._axes.axvline(at, color="gray", linestyle=":"))
+        total = run.settings.total_iter * len(run.settings.include)
+        self._axes.set_xlim(0, max(total, len(run.history)))
+        self._axes.relim()
+        self._axes.autoscale_view(scalex=False)
+        file = io.BytesIO()
+        self.figure.savefig(file, format="png", pil_kwargs={"compress_level": 1})
+        self.box.value, self.box.layout.display = file.getvalue(), ""
+        self._due = began + max(REST, SHARE * (time.monotonic() - began))

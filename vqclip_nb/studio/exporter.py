@@ -20,6 +20,7 @@ from ..reading import readable
 from ..run import Run
 from .callbacks import Callbacks
 from .controls import labelled
+from .numbers import Number
 
 SIDES = (16, 4096)  # pixels of an exported picture's longer side
 RATES = (0.1, 50)  # frames a second
@@ -32,10 +33,10 @@ def file_name(prompt: str, kind: str) -> str:
 
 
 def resized(image: Image.Image, side: int) -> Image.Image:
-    """`image` with its longer side `side` pixels long; 0 leaves it as it is."""
+    """`image` with its longer side `side` pixels long."""
     scale = side / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.LANCZOS) if side else image
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 class Exporter:
@@ -45,14 +46,14 @@ class Exporter:
         self.folder, self._written = folder, folder
         self.kind = w.Dropdown(options=("GIF", "PNG", "MP4"), description="file")
         self.motion = w.Dropdown(options=("as it formed", "morph"), description="motion")
-        self.side = w.IntText(value=0, description="pixels")
-        self.fps = w.FloatText(value=10, step=1, description="frames/s")
+        self.side = Number("pixels", 512, low=SIDES[0], high=SIDES[1], whole=True)
+        self.fps = Number("frames/s", 10, low=RATES[0], high=RATES[1])
         self.boomerang = w.Checkbox(description="boomerang", indent=False)
         for control, help in (
             (self.kind, "which kind of file to write"),
             (self.motion, "morph: through the last pictures of all prompts, or of ticked tries"),
-            (self.side, "longer side of the file's picture; 0: as it was painted"),
-            (self.fps, "frames a second in a GIF or MP4"),
+            (self.side.text, "longer side of the file's picture"),
+            (self.fps.text, "frames a second in a GIF or MP4"),
             (self.boomerang, "play it forwards, then backwards"),
         ):
             labelled(control, help, "88px")
@@ -74,12 +75,7 @@ class Exporter:
 
     def wrong(self) -> str:
         """What keeps a file from being written; empty if nothing does."""
-        side, fps = self.side.value, self.fps.value
-        if side and not SIDES[0] <= side <= SIDES[1]:
-            return f"pixels: {side} is out of range; allowed is 16 to 4096, or 0."
-        if self.kind.value != "PNG" and not RATES[0] <= fps <= RATES[1]:
-            return f"frames/s: {fps:g} is out of range; allowed is 0.1 to 50."
-        return ""
+        return self.side.wrong() or (self.kind.value != "PNG" and self.fps.wrong()) or ""
 
     def write(self, run: Run, frame: Frame, ticked: Sequence[Run]) -> Path:
         """Write the chosen kind of file and offer it; ValueError for a size or rate out of

@@ -3,119 +3,147 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import ipywidgets as w
 
 from ..settings import KNOBS, label
-from .controls import PROMPTS, with_slider
-from .style import style_sheet
+from .callbacks import Messages
+from .chips import Chips, PairChoice
+from .controls import CARD, PROMPTS, Controls
+from .drafts import Drafts
+from .exporter import Exporter
+from .gallery import Gallery
+from .history import History
+from .looks import Looks
+from .preview import Preview
+from .queue import Queue
+from .resume_buttons import ResumeButtons
+from .start_picker import StartPicker
 
-if TYPE_CHECKING:
-    from .studio import Studio
-
-MAIN = ("total_iter", "learning_rate")
-BESIDE = ("seed", "loosen", "init_image", "style_image")  # these have a place of their own
+# The drawers; what is in none of them stands under "More".
+DRAWERS = {
+    "Guidance": ("w1", "w2", "alpha", "beta", "crop_method", "weight_decay", "prior"),
+    "Picture": ("height", "width", "quantize", "ema_decay", "activation_at", "tries"),
+    "Performance": ("crops", "precision", "random", "show_step", "show_from"),
+}
+ELSEWHERE = (*PROMPTS, *CARD, "seed", "loosen", "init_image", "style_image", "attributes")
+LOOKS = ("palette", "palette_weight", "style_image_weight")
 REGIONS = ("regions", "region_weight")
-LOOKS = ("attributes", "palette", "palette_weight", "style_image_weight")
-STARTS = ("start", "start_strength", "keep_edges", "prior")
+STARTS = ("start", "drawing", "start_strength", "keep_edges", "keep_colours")
 
 
-def lay_out(studio: Studio) -> list[w.Widget]:
+@dataclass
+class Parts:
+    """What the Studio is made of."""
+
+    messages: Messages
+    controls: Controls
+    preview: Preview
+    history: History
+    drafts: Drafts
+    queue: Queue
+    gallery: Gallery
+    exporter: Exporter
+    chips: Chips
+    looks: Looks
+    start_picker: StartPicker
+    resume_buttons: ResumeButtons
+    pairs: PairChoice
+    shape: w.Dropdown
+    upload: w.FileUpload
+    examples: list[w.Button]
+    buttons: Mapping[str, w.Button]
+
+
+def lay_out(p: Parts) -> list[w.Widget]:
     """The Studio's children."""
-    c, b = studio.controls, studio.buttons
+    c, b = p.controls, p.buttons
     return [
         style_sheet(),
-        studio.offers.box,
+        p.resume_buttons.box,
         _line(
             c["include"],
             b["Run"],
             _line(b["Pause"], b["Step"], b["Stop"], name="vq-buttons"),
+            c.entered,
             name="vq-ask",
         ),
-        _line(*studio.examples, name="vq-chips"),
-        studio.messages.box,
-        _line(_stage(studio), _side(studio), name="vq-columns"),
-        studio.history.box,
-        studio.history.compared,
-        _drawers(studio),
-        studio.player.timer.box,
+        c.note("include"),
+        _line(_stage(p), _side(p), name="vq-columns"),
+        p.history.box,
+        p.history.compared,
+        _drawers(p),
     ]
 
 
-def _stage(studio: Studio) -> w.VBox:
-    stage, b = studio.stage, studio.buttons
+def _stage(p: Parts) -> w.VBox:
+    preview, b = p.preview, p.buttons
     buttons = (b[n] for n in ("Drafts", "More like this", "Continue from here"))
     return _column(
-        _line(stage.bar, stage.status, name="vq-progress"),
-        stage.picture,
-        studio.drafts.box,
-        _line(*buttons, stage.full, name="vq-buttons"),
-        stage.way_back,
+        _line(preview.bar, preview.status, name="vq-progress"),
+        preview.picture,
+        p.drafts.box,
+        _line(*buttons, preview.full, name="vq-buttons"),
+        preview.back,
+        p.messages.box,
+        preview.curves.box,
         name="vq-stage",
     )
 
 
-def _side(studio: Studio) -> w.VBox:
-    c, b, e = studio.controls, studio.buttons, studio.exporter
+def _side(p: Parts) -> w.VBox:
+    c, b, e = p.controls, p.buttons, p.exporter
     return _column(
-        studio.chips.box,
-        c["exclude"],
-        c["extras"],
-        *(with_slider(n, c[n]) for n in MAIN),
-        _line(c["seed"], b["Dice"], name="vq-row"),
-        studio.shape,
-        _line(c["loosen"], b["Loosen now"], name="vq-row"),
+        *(c.field(n) for n in CARD),
+        _line(*p.examples, name="vq-chips"),
+        p.chips.box,
+        c.field("exclude"),
+        c.field("extras"),
+        _line(c.field("seed"), b["Dice"], name="vq-row"),
+        p.shape,
+        c.field("loosen"),
+        _line(b["Loosen now"], name="vq-buttons"),
         _title("save"),
         _line(e.kind, b["Export"], name="vq-row"),
         _line(e.motion, e.side, e.fps, e.boomerang, name="vq-pairs"),
         e.bar,
         _line(e.link, e.download, name="vq-buttons"),
-        studio.stage.curves,
         name="vq-side",
     )
 
 
-def _drawers(studio: Studio) -> w.Accordion:
-    c = studio.controls
-    rest = [n for n in c if n not in (*PROMPTS, *MAIN, *BESIDE, *STARTS, *REGIONS, *LOOKS)]
-    starts = _column(
-        studio.start_picture.box, *(with_slider(n, c[n]) for n in STARTS), name="vq-drawer"
-    )
-    looks = _column(
-        *(row.box for row in studio.looks.rows),
-        c["palette"],
-        studio.looks.palette,
-        with_slider("palette_weight", c["palette_weight"]),
-        studio.looks.style.box,
-        with_slider("style_image_weight", c["style_image_weight"]),
-        name="vq-drawer",
-    )
-    regions = _column(*(with_slider(n, c[n]) for n in REGIONS), name="vq-drawer")
-    queue = _column(
-        studio.queue.text,
-        _line(studio.buttons["Add to the queue"], name="vq-buttons"),
-        studio.queue.box,
-        name="vq-drawer",
-    )
-    more = _column(
-        studio.pairs.control,
-        c.preset,
-        c.more,
-        *(with_slider(n, c[n]) for n in rest),
-        _line(studio.upload, name="vq-buttons"),
-        name="vq-drawer",
-    )
+def _drawers(p: Parts) -> w.Accordion:
+    c = p.controls
+    placed = {*ELSEWHERE, *LOOKS, *REGIONS, *STARTS, *(n for ns in DRAWERS.values() for n in ns)}
+    looks = [
+        *(row.box for row in p.looks.rows),
+        c.note("attributes"),
+        c.field("palette"),
+        p.looks.palette,
+        c.field("palette_weight"),
+        p.looks.style.box,
+        c.note("style_image"),
+        c.field("style_image_weight"),
+    ]
+    queue = [p.queue.text, _line(p.buttons["Add to the queue"], name="vq-buttons"), p.queue.box]
+    more = [p.pairs.control, c.preset, c.more, _line(p.upload, name="vq-buttons")]
     drawers = {
-        "Gallery": studio.gallery.box,
+        "Gallery": [p.gallery.box],
         "Queue": queue,
-        "Colours and style": looks,
-        "Start picture": starts,
-        "Regions": regions,
-        "More controls": more,
-        "What each control does": w.HTML(_help()),
+        "Look": looks,
+        "Start": [p.start_picker.box, c.note("init_image"), *(c.field(n) for n in STARTS)],
+        "Regions": [c.field(n) for n in REGIONS],
+        **{title: [c.field(n) for n in names] for title, names in DRAWERS.items()},
+        "More": [*more, *(c.field(n) for n in c if n not in placed)],
+        "What each control does": [w.HTML(_help())],
     }
-    accordion = w.Accordion(children=list(drawers.values()), selected_index=None)
+    accordion = w.Accordion(
+        children=[_column(*parts, name="vq-drawer") for parts in drawers.values()],
+        selected_index=None,
+    )
     for i, name in enumerate(drawers):
         accordion.set_title(i, name)
     return accordion
@@ -127,6 +155,16 @@ def _help() -> str:
         for name, k in KNOBS.items()
     )
     return f"<dl class='vq-help'>{''.join(rows)}</dl>"
+
+
+def style_sheet() -> w.HTML:
+    """The style, and the script that does what ipywidgets leaves out: Enter with the whole prompt,
+    drawers by the keyboard, names for screen readers, the picture of a new Studio in sight."""
+    here = Path(__file__).parent
+    css, script = ((here / f"studio.{kind}").read_text("utf8") for kind in ("css", "js"))
+    sheet = w.HTML(f'<style>{css}</style><img alt="" src="data:," onerror="{html.escape(script)}">')
+    sheet.layout.display = "none"
+    return sheet
 
 
 def _line(*widgets: w.Widget, name: str) -> w.HBox:

@@ -12,9 +12,9 @@ from ..palettes import COLOURS, parse_colour
 from ..prompts import knows_attribute
 from .callbacks import Callbacks
 from .chips import swatches
-from .controls import Controls, labelled, sliding
-from .steering import Steering
-from .uploads import PictureUpload
+from .controls import Controls, labelled
+from .numbers import Number
+from .tiles import PictureUpload
 
 NONE = "as it is"
 # Each colour once, by the first of its names.
@@ -40,14 +40,16 @@ class AttributeRow:
             w.Dropdown(options=[NONE], description=choice), f"a {kind} that the prompt takes on"
         )
         sized = "from -1, small, to 1, big"
-        self.strength = labelled(
-            w.FloatText(value=0.0 if self.sized else 1.0, step=0.1, description=amount),
+        self.strength = Number(
+            amount,
+            0.0 if self.sized else 1.0,
             sized if self.sized else "from -1 to 1; 0 is nothing, below 0 pushes away",
+            low=-1,
+            slider=True,
         )
         for control in (self.word, self.strength):
             calls.on(control, changed)
-        number = sliding(self.strength, -1.0, 1.0)
-        self.box = number if self.sized else w.VBox([self.word, number])
+        self.box = self.strength if self.sized else w.VBox([self.word, self.strength])
 
     def offer(self, pair: Pair) -> None:
         """The words that `pair` knows."""
@@ -61,6 +63,8 @@ class AttributeRow:
     def value(self) -> list[str]:
         """The attribute as in `Settings.attributes`; empty for none."""
         strength = self.strength.value
+        if isinstance(strength, str):  # refused where the setting is checked
+            return [f"{self.word.value if not self.sized else 'big'}: {strength or 'nothing'}"]
         if self.sized:
             word = "big" if strength > 0 else "small"
             return [f"{word}: {abs(strength):g}"] if strength else []
@@ -82,15 +86,16 @@ class AttributeRow:
 class Looks:
     """Sliders for attributes, swatches for the palette, and the style picture."""
 
-    def __init__(self, pair: Pair, controls: Controls, steering: Steering) -> None:
-        self.controls, self.steering = controls, steering
+    def __init__(self, pair: Pair, controls: Controls, changed: Callable[[str], None]) -> None:
+        self.controls, self.changed = controls, changed
         self.calls = calls = controls.calls
         self.rows = [AttributeRow(kind, self._attribute, calls) for kind in ATTRIBUTES]
         self.swatches = swatches(SWATCHES, calls, "{} in the palette", self._swatch)
         self.palette = w.HBox(list(self.swatches.values()))
         self.palette.add_class("vq-chips")
-        about = dict(controls=controls, steering=steering)
-        self.style = PictureUpload("style_image", "style picture", "paint in the style of", **about)
+        self.style = PictureUpload(
+            "style_image", "style picture", "paint in the style of", controls, changed
+        )
         controls["attributes"].layout.display = "none"  # the rows say the same
         for name in ("attributes", "palette", "style_image"):
             controls[name].observe(lambda _: calls.guard(self.show), "value")
@@ -129,7 +134,7 @@ class Looks:
     def _set(self, **values: list[str]) -> None:
         self.controls.set(**values)
         for name in values:
-            self.steering.changed(name)
+            self.changed(name)
 
 
 def _same(colour: str, other: str) -> bool:

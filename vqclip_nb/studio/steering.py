@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ..reading import Reading, describe_substitutions, read_prompt, readable
 from ..regions import parse_region
 from ..run import Run
-from ..settings import KNOBS, label
-from .callbacks import Callbacks
+from ..settings import label
+from .callbacks import Callbacks, Messages, for_people
 from .controls import PROMPTS, Controls
-from .messages import Messages, for_people
 
 TYPED = (*PROMPTS, "regions", "attributes", "palette")  # changed in several moves
 TYPING = 0.7  # seconds without a key until a prompt counts as typed
@@ -23,6 +23,7 @@ class Steering:
     def __init__(self, controls: Controls, calls: Callbacks, messages: Messages) -> None:
         self.controls, self.messages = controls, messages
         self.run: Run | None = None
+        self.playing: Callable[[], bool] = lambda: False
         self.touched: dict[str, float] = {}  # controls moved since the last step, and when
         for name in controls:
             calls.on(controls[name], lambda name=name: self.changed(name))
@@ -34,18 +35,16 @@ class Steering:
         self.messages.clear("problem", "now")
         if not self.check() or self.run is None or self.run.done or name == "loosen":
             return
-        if KNOBS[name].live:
+        following = "" if self.playing() else ", once you press Continue"
+        if self.run.settings.live(name):
             self.touched[name] = time.monotonic() if name in TYPED else 0.0
-            self.messages.say("now", f"{label(name)}: changes with the next step")
+            self.messages.say("now", f"{label(name)}: changes with the next step{following}.")
         else:
-            self.messages.say(
-                "now", f"{label(name)}: cannot change while a picture forms; Run starts a new one"
-            )
+            self.messages.say("now", f"{label(name)}: takes effect with the next run. Press Run.")
 
     def check(self) -> bool:
         """Say what is wrong or unusual about the controls; whether they can be used."""
         wrong = self.controls.wrong()
-        self.messages.say("controls", for_people(wrong), "error")
         pair, found = self.controls.pair, list[Reading]()
         words = pair.clip.vocabulary
         include, exclude, extras = (self.controls.value(name) for name in PROMPTS)
@@ -57,8 +56,10 @@ class Steering:
             found.append(read_prompt(exclude, words, stand_ins=False))
             found += [part for reading in readings for _, part in reading.regions]
         except ValueError as e:
-            wrong = wrong or str(e)
-            self.messages.say("controls", for_people(wrong), "error")
+            wrong.setdefault("include", for_people(str(e)))
+        self.controls.mark(wrong)
+        names = ", ".join(map(label, wrong))
+        self.messages.say("controls", f"To be changed first: {names}." if wrong else "", "error")
         drawn = self.controls.value("start") == "library"
         self.messages.say("words", describe_substitutions(found, from_drawing=drawn), "warning")
         own = pair.facts.default_background
@@ -80,7 +81,7 @@ class Steering:
         touched, self.touched = self.touched, {}
         if self.controls.wrong():
             return
-        values = {n: self.controls.value(n) for n in touched if KNOBS[n].live}
+        values = {n: self.controls.value(n) for n in touched if self.run.settings.live(n)}
         if not values:
             return
         asked = values.keys() & set(TYPED)  # all of them may undo what is painted
@@ -88,7 +89,7 @@ class Steering:
         try:
             self.run.change(**values, **{k: v for k, v in loosen.items() if v})
         except ValueError as e:
-            return self.messages.say("controls", for_people(str(e)), "error")
+            return self.messages.say("problem", for_people(str(e)), "error")
         words = "; ".join(f"{label(n)} {_shown(n, v)}" for n, v in values.items())
         self.messages.say("now", f"from step {len(self.run.history) + 1} on: {words}")
 

@@ -17,25 +17,23 @@ from ..settings import Settings
 from ..show import Figure, Live
 from .autosave import Autosave, Sessions, kept_folder
 from .buttons import Buttons
-from .callbacks import Callbacks
-from .chips import EXAMPLES, FIRST, Chips, shape_chooser, size_of
+from .callbacks import Callbacks, Messages
+from .chips import EXAMPLES, FIRST, Chips, PairChoice, shape_chooser, size_of
 from .compat import on_enter, tip, uploaded
+from .controller import Controller
 from .controls import PROMPTS, Controls
 from .drafts import Drafts
 from .exporter import Exporter
 from .gallery import Gallery
 from .history import History
-from .layout import lay_out
+from .layout import Parts, lay_out
 from .looks import Looks
-from .messages import Messages
-from .offers import Offers
-from .painter import Painter
-from .pairs import PairChoice
-from .player import Player
+from .preview import Preview
 from .queue import Queue
-from .stage import Stage
-from .start import StartPicture
+from .resume_buttons import ResumeButtons
+from .start_picker import StartPicker
 from .steering import Steering
+from .ticker import Ticker
 
 
 class Studio(w.VBox):
@@ -56,71 +54,105 @@ class Studio(w.VBox):
         self.messages = Messages()
         self.calls = calls = Callbacks(self.messages)
         self.controls = Controls(pair, settings or Settings(include=FIRST), calls)
-        self.steering = Steering(self.controls, calls, self.messages)
-        self.player, self.stage, self.queue = Player(calls), Stage(calls), Queue(calls)
-        self.history = History(calls, lambda item: self.painter.reopen(item))
+        self.steering = steering = Steering(self.controls, calls, self.messages)
+        self.ticker, self.preview, self.queue = Ticker(calls), Preview(calls), Queue(calls)
+        self.history = History(calls, lambda item: self.controller.reopen(item))
         self.drafts = Drafts(
-            calls, lambda run: self.painter.pick(run), lambda: self.painter.leave_drafts()
+            calls, lambda run: self.controller.pick(run), lambda: self.controller.leave_drafts()
         )
         self.exporter = Exporter(calls, Path(folder))
         kept = kept_folder(self.messages)
         self.gallery = Gallery(calls, kept / "gallery", self._open_kept, keep)
-        self.painter = Painter(
+        self.autosave = Autosave(Sessions(kept / "sessions"), self.gallery, self.messages)
+        self.controller = Controller(
             pair,
             controls=self.controls,
-            steering=self.steering,
-            player=self.player,
-            stage=self.stage,
+            steering=steering,
+            ticker=self.ticker,
+            preview=self.preview,
             history=self.history,
             drafts=self.drafts,
             queue=self.queue,
-            autosave=Autosave(Sessions(kept / "sessions"), self.gallery, self.messages),
+            autosave=self.autosave,
             messages=self.messages,
         )
         self.chips = Chips(pair, calls, self.controls["include"], self.take_prompt)
-        self.start_picture = StartPicture(pair, self.controls, self.steering)
-        self.looks = Looks(pair, self.controls, self.steering)
-        self.offers = Offers(calls, self.painter)
-        self.buttons = Buttons(self)
-        self._make_choices()
-        calls.failed, calls.after = self.player.end, self.buttons.enable
-        calls.on(self.stage.back, self._look_back)
-        self.stage.back.observe(
-            lambda _: self.messages.say("back", self.stage.wrong(), "error"), "value"
+        self.start_picker = StartPicker(pair, self.controls, steering.changed)
+        self.looks = Looks(pair, self.controls, steering.changed)
+        self.resume_buttons = ResumeButtons(
+            calls,
+            lambda: self.autosave.sessions.others(self.controller.pair),
+            self.controller.resume,
         )
-        calls.on(self.stage.full, self._fill)
+        self.examples = [
+            calls.button(name, text, lambda text=text: self.take_prompt(text))
+            for name, text in EXAMPLES.items()
+        ]
+        for example in self.examples:
+            example.add_class("vq-chip")
+        self.pairs = PairChoice(pair, calls)
+        self.shape = shape_chooser(calls, self._set_shape)
+        self.upload = w.FileUpload(accept=".png,.gif,.mp4", description="restore from a file")
+        for name in ("vq-button", "vq-upload", "vq-restore"):
+            self.upload.add_class(name)
+        tip(self.upload, "set the controls as they were for an exported picture")
+        own = {"Run": self.start, "Dice": self._roll, "Export": self._export}
+        own["Add to the queue"] = self._enqueue
+        self.buttons = Buttons(calls, self.controller, self.exporter, own)
+        calls.failed, calls.after = self.ticker.end, self.buttons.enable
+        calls.on(self.upload, self._restore_upload)
+        back = self.preview.back
+        calls.on(back, self._look_back)
+        back.observe(lambda _: self.messages.say("back", back.wrong(), "error"), "value")
+        calls.on(self.preview.full, self._fill)
         calls.on(self.controls.preset, self._set_preset)
+        calls.on(self.controls.entered, self._enter)
         on_enter(self.controls["include"], lambda: calls.act(self.start))
-        super().__init__(lay_out(self))
+        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(Parts)}
+        super().__init__(lay_out(Parts(**parts)))
         self.add_class("vq-studio")
-        self.offers.look()
+        self.resume_buttons.look()
         self.buttons.enable()
 
     # -- what notebooks use
 
     def paint(self) -> Run:
-        """Paint to the end in one blocking call (Run all, headless runs) and return the run.
+        """Paint to the end in one blocking call and return the run.
 
         Pause, Stop or an interrupt end it early and keep everything made so far; errors are raised.
         """
-        try:
-            with self.calls.lock, self.calls.listening():
-                self.start()
-                self.messages.say("now", "Painting; the controls answer when it is finished.")
-            self.player.to_the_end()
-        except KeyboardInterrupt:
-            self.painter.stop()
-        except Exception as e:
-            self.calls.fail(e)
-            raise
-        finally:
-            self.buttons.enable()
-        return self.painter.run
+        with self.ticker.blocking():
+            try:
+                with self.calls.lock, self.calls.listening():
+                    self.start()
+                    self.messages.say("now", "Painting; the controls answer when it is finished.")
+                self.ticker.to_the_end()
+            except KeyboardInterrupt:
+                self.controller.stop()
+            except Exception as e:
+                self.calls.fail(e)
+                raise
+            finally:
+                self.buttons.enable()
+        return self.controller.run
+
+    def start(self) -> None:
+        """Start a new picture with the controls as they are, as the Run button does."""
+        with self.calls.lock:
+            pair = self.pairs.load()
+            if pair is None:
+                return
+            if pair is not self.controller.pair:
+                self.controller.pair = pair
+                for part in (self.controls, self.chips, self.start_picker, self.looks):
+                    part.follow(pair)
+                self.steering.check()
+            self.controller.start()
 
     @property
     def run(self) -> Run | None:
         """The run that is shown and steered; None before the first."""
-        return self.painter.run
+        return self.controller.run
 
     @property
     def figure(self) -> Figure:
@@ -136,52 +168,31 @@ class Studio(w.VBox):
 
     # -- what the controls and buttons call
 
-    def _make_choices(self) -> None:
-        calls = self.calls
-        self.examples = [
-            calls.button(name, text, lambda text=text: self.take_prompt(text))
-            for name, text in EXAMPLES.items()
-        ]
-        for example in self.examples:
-            example.add_class("vq-chip")
-        self.pairs = PairChoice(self.painter.pair, calls)
-        self.shape = shape_chooser(calls, self._set_shape)
-        self.upload = w.FileUpload(accept=".png,.gif,.mp4", description="restore from a file")
-        for name in ("vq-button", "vq-upload", "vq-restore"):
-            self.upload.add_class(name)
-        tip(self.upload, "set the controls as they were for an exported picture")
-        calls.on(self.upload, self._restore_upload)
-
-    def start(self) -> None:
-        """A new picture with the controls as they are."""
-        pair = self.pairs.load()
-        if pair is None:
-            return
-        if pair is not self.painter.pair:
-            self.painter.pair = pair
-            for part in (self.controls, self.chips, self.start_picture, self.looks):
-                part.follow(pair)
-            self.steering.check()
-        self.painter.start()
-
     def take_prompt(self, prompt: str) -> None:
         """Another prompt, as if it had been typed: a run that is going on follows."""
         self.controls.set(include=[prompt, *self.controls.value("include")[1:]])
         self.steering.take(("include",))
 
-    def roll(self) -> None:
-        """Another seed."""
+    def _enter(self) -> None:
+        """Enter in the prompt: its text comes with the key, behind a number that makes it new."""
+        self.messages.clear("problem", "warning", "now")
+        prompt = self.controls.entered.value.partition(" ")[2]
+        self.controls.set(include=[prompt, *self.controls.value("include")[1:]])
+        if self.steering.check():
+            self.start()
+
+    def _roll(self) -> None:
         self.controls.set(seed=secrets.randbelow(10_000))
         self.steering.changed("seed")
 
-    def enqueue(self) -> None:
+    def _enqueue(self) -> None:
         """Let the typed prompts wait for their turn; with nothing going on it comes at once."""
         self.queue.add()
-        if self.player.job is None and (self.run is None or self.run.done):
-            self.painter.next()
+        if self.ticker.job is None and (self.run is None or self.run.done):
+            self.controller.next()
 
     def _set_shape(self, shape: str) -> None:
-        pair = self.painter.pair
+        pair = self.controller.pair
         height, width = size_of(shape, pair.facts.size, pair.vqgan.downsample_factor)
         self.controls.set(height=height, width=width)
         self.steering.changed("height")
@@ -195,24 +206,23 @@ class Studio(w.VBox):
         self.messages.say("now", f"Preset “{name}”: press Run.")
 
     def _look_back(self) -> None:
-        if self.run is not None and not self.stage.wrong():
-            self.player.play(False)
-            self.painter.leave_drafts()
-            self.stage.look_back()
+        if self.run is not None and not self.preview.back.wrong():
+            self.ticker.play(False)
+            self.controller.leave_drafts()
+            self.preview.look_back()
 
     def _fill(self) -> None:
-        (self.add_class if self.stage.full.value else self.remove_class)("vq-full")
+        (self.add_class if self.preview.full.value else self.remove_class)("vq-full")
 
-    def export(self) -> None:
+    def _export(self) -> None:
         """Write the chosen kind of file and offer it for download."""
         if self.run is None or self.run.image is None:
             raise ValueError("Nothing to export yet: press Run first.")
-        frame = self.stage.frame
-        ticked = [item.run for item in self.history.ticked]
-        self.exporter.write(self.run, frame, ticked)
-        self.painter.autosave.keep(self.run, frame)
+        frame = self.preview.frame
+        self.exporter.write(self.run, frame, [item.run for item in self.history.ticked])
+        self.autosave.keep(self.run, frame)
 
-    def restore(self, path: Path) -> None:
+    def _restore(self, path: Path) -> None:
         """Set every control as the recipe in a file of ours says."""
         settings, pair = open_recipe(path), read_recipe(path).get("pair")
         known = self.pairs.choose(pair)
@@ -223,11 +233,11 @@ class Studio(w.VBox):
 
     def _open_kept(self, path: Path) -> None:
         """Show a picture of the gallery, and set the controls as they were for it."""
-        self.restore(path)
-        if self.player.playing:
-            self.painter.pause()
-        self.painter.leave_drafts()
-        self.stage.show_other(open_image(path), "from the gallery")
+        self._restore(path)
+        if self.ticker.playing:
+            self.controller.pause()
+        self.controller.leave_drafts()
+        self.preview.show_other(open_image(path), "from the gallery")
 
     def _restore_upload(self) -> None:
         file = uploaded(self.upload.value)
@@ -238,6 +248,6 @@ class Studio(w.VBox):
             path = Path(folder) / name
             path.write_bytes(content)
             try:
-                self.restore(path)
+                self._restore(path)
             except ValueError as e:  # not where we put it for a moment
                 raise ValueError(str(e).replace(str(path), name)) from e

@@ -1,4 +1,4 @@
-"""A small picture that is a button all over."""
+"""Clickable thumbnails, and a picture from a file as the value of a setting."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from collections.abc import Callable
 import ipywidgets as w
 from PIL import Image
 
+from ..images import open_image, to_data_url, to_tensor
+from ..settings import label
 from .callbacks import Callbacks
-from .compat import tip
+from .compat import tip, uploaded
+from .controls import Controls
 
 SIDE = 256  # longer side of a small picture, in pixels
+MOST = 1024  # longer side of a picture from a file
 BLANK = Image.new("RGB", (64, 64), "#d8d8d8")
 
 
@@ -41,3 +45,59 @@ class Tile:
         self.picture.value = jpeg(image, SIDE)
         self.button.description = caption
         tip(self.button, help)
+
+
+class PictureUpload:
+    """The setting `name`, a picture file, as a button and a tile.
+
+    words: what the button says. use: what the picture is for, as in "start from". changed: called
+    with `name`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        words: str,
+        use: str,
+        controls: Controls,
+        changed: Callable[[str], None],
+    ) -> None:
+        self.drop = f"✕ remove {label(name)}"
+        self.name, self.use, self.controls, self.changed = name, use, controls, changed
+        self.calls: Callbacks = controls.calls
+        self.upload = w.FileUpload(accept="image/*", description=words)
+        for css in ("vq-button", "vq-upload", f"vq-{name}"):
+            self.upload.add_class(css)
+        tip(self.upload, f"a picture file to {use}")
+        self.calls.on(self.upload, self._take)
+        self.tile = Tile(self.calls, lambda: self.set(""), self.drop)
+        self.box = w.HBox([self.upload, self.tile.box])
+        controls[name].layout.display = "none"  # a picture as text says nothing to people
+        controls[name].observe(lambda _: self.calls.guard(self.show), "value")
+        self.calls.guard(self.show)
+
+    def show(self) -> None:
+        """The picture, if there is one."""
+        source = self.controls[self.name].value
+        self.tile.box.layout.display = "" if source else "none"
+        if source:
+            self.tile.show(open_image(source), self.drop, f"do not {self.use} this picture")
+
+    def set(self, source: str) -> None:
+        """Another picture, as a data URL, or none."""
+        self.controls.set(**{self.name: source})
+        self.changed(self.name)
+
+    def _take(self) -> None:
+        file = uploaded(self.upload.value)
+        if file is None:  # the front-end emptied it
+            return
+        name, content = file
+        try:
+            image = open_image(content)
+        except ValueError as e:
+            raise ValueError(f"{name}: {e}") from e
+        image.thumbnail((MOST, MOST))
+        self.set(to_data_url(to_tensor(image)))
+        if self.name == "init_image" or not self.calls.messages.lines.get("now"):
+            self.calls.messages.say("now", f"Press Run to {self.use} {name}.")

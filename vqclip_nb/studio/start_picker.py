@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 
 import ipywidgets as w
 
@@ -12,23 +13,30 @@ from ..regions import parse_region
 from ..settings import STARTS
 from .chips import in_words
 from .controls import Controls
-from .steering import Steering
-from .tiles import Tile
-from .uploads import PictureUpload
+from .tiles import PictureUpload, Tile
 
 OTHERS = 6  # drawings to choose from
-ON = ("start", "include", "extras", "regions", "attributes", "drawing")  # the drawing depends
+ON = (
+    "start",
+    "init_image",
+    "include",
+    "extras",
+    "regions",
+    "attributes",
+    "drawing",
+)  # the drawing depends
 
 
-class StartPicture:
+class StartPicker:
     """A picture from a file as the start; or, where the pair has a library, which of its drawings
     a prompt starts from, with others to choose."""
 
-    def __init__(self, pair: Pair, controls: Controls, steering: Steering) -> None:
+    def __init__(self, pair: Pair, controls: Controls, changed: Callable[[str], None]) -> None:
         self.controls = controls
         self.calls = calls = controls.calls
-        about = dict(controls=controls, steering=steering)
-        self.own = PictureUpload("init_image", "start from a picture", "start from", **about)
+        self.own = PictureUpload(
+            "init_image", "start from a picture", "start from", controls, changed
+        )
         self.note = w.HTML()
         self.ask = calls.button("Other drawings", "what else it can start from", self._show_others)
         self.tiles = [Tile(calls, lambda i=i: self._choose(i)) for i in range(OTHERS)]
@@ -67,7 +75,7 @@ class StartPicture:
         """Say which drawing of the pair's library the prompt would start from."""
         library = getattr(self.pair, "library", None)
         chosen = library is not None and self.controls["start"].value == "library"
-        chosen = chosen and not self.controls.wrong()
+        chosen = chosen and not self.controls.wrong() and not self.controls["init_image"].value
         self.found = self._find() if chosen else None
         said = "no drawing for this prompt: it starts from noise"
         if self.found is not None:

@@ -7,19 +7,18 @@ from collections.abc import Iterator
 
 from ..models.pair import Pair
 from ..run import Run
-from ..settings import KNOBS
 from .autosave import Autosave, Saved, going_on
+from .callbacks import Messages
 from .controls import PROMPTS, Controls
 from .drafts import Drafts, draft_settings, finished
 from .history import History, HistoryItem
-from .messages import Messages
-from .player import Player
+from .preview import Preview
 from .queue import Queue
-from .stage import Stage
 from .steering import Steering
+from .ticker import Ticker
 
 
-class Painter:
+class Controller:
     """The run that is shown and steered, and how it gets from one state to the next."""
 
     def __init__(
@@ -28,8 +27,8 @@ class Painter:
         *,
         controls: Controls,
         steering: Steering,
-        player: Player,
-        stage: Stage,
+        ticker: Ticker,
+        preview: Preview,
         history: History,
         drafts: Drafts,
         queue: Queue,
@@ -37,7 +36,13 @@ class Painter:
         messages: Messages,
     ) -> None:
         self.pair, self.run = pair, None
-        self.controls, self.steering, self.player, self.stage = controls, steering, player, stage
+        steering.playing = lambda: ticker.playing
+        self.controls, self.steering, self.ticker, self.preview = (
+            controls,
+            steering,
+            ticker,
+            preview,
+        )
         self.history, self.drafts, self.queue = history, drafts, queue
         self.autosave, self.messages = autosave, messages
 
@@ -55,22 +60,22 @@ class Painter:
         """Make `run` the one that is shown and steered."""
         self.leave_drafts()
         self.run = self.steering.run = run
-        self.player.end()
+        self.ticker.end()
         self.steering.touched = {}
-        self.stage.adopt(run)
+        self.preview.adopt(run)
         self.history.add(run, name)
         self.autosave.begin(run, saved)
         self.say("")
 
     def paint(self) -> None:
         """Go on with the run."""
-        self.player.begin(self._painting(self.run))
+        self.ticker.begin(self._painting(self.run))
 
     def _painting(self, run: Run) -> Iterator[None]:
         while not run.done:
             self.steering.steer()
             run.step()
-            self.stage.show(force=run.done)
+            self.preview.show(force=run.done)
             self.autosave.stepped(run)
             yield
         self.finish()
@@ -94,13 +99,13 @@ class Painter:
 
     def pause(self) -> None:
         """Stop for now, or go on."""
-        if self.player.playing:
-            self.player.play(False)
+        if self.ticker.playing:
+            self.ticker.play(False)
             if self.run is not None and not self.drafts.shown:
-                self.stage.show(force=True)
+                self.preview.show(force=True)
                 self.autosave.save(self.run)
-        elif self.player.job is not None:
-            self.player.play(True)
+        elif self.ticker.job is not None:
+            self.ticker.play(True)
         elif self.run is not None and not self.run.done:
             self.leave_drafts()
             self.paint()
@@ -109,12 +114,12 @@ class Painter:
     def stop(self) -> None:
         """End what is going on; what is made so far stays."""
         drafting = self.drafts.shown
-        self.player.end()
+        self.ticker.end()
         self.autosave.sessions.rest()
         if drafting:
             return self.say("Stopped. Click a draft to paint it in full.")
         if self.run:
-            self.stage.show(force=True)
+            self.preview.show(force=True)
             self.autosave.save(self.run)
             self.history.show()
             n = len(self.run.history)
@@ -122,13 +127,13 @@ class Painter:
 
     def step(self) -> None:
         """One optimisation step by hand."""
-        self.player.end()
+        self.ticker.end()
         if self.run is None or self.run.done:
             self.adopt(Run(self.pair, self.controls.settings))
         self.leave_drafts()
         self.steering.steer(wait=0)
         self.run.step()
-        self.stage.show(force=True)
+        self.preview.show(force=True)
         if self.run.done:
             self.finish()
 
@@ -138,10 +143,10 @@ class Painter:
         """A second try from the frame that is looked at, with the live controls as they are."""
         settings = dataclasses.asdict(self.controls.settings)
         now = dataclasses.asdict(self.run.settings)
-        live = {n: v for n, v in settings.items() if KNOBS[n].live}
+        live = {n: v for n, v in settings.items() if self.run.settings.live(n)}
         if all(settings[n] == now[n] for n in PROMPTS):
             live.pop("loosen")  # nothing to make room for
-        frame = self.stage.frame
+        frame = self.preview.frame
         if not frame.state:
             frame = self.run.frames[-1]
         steps = self.run.steps_before(frame) + 1
@@ -169,25 +174,25 @@ class Painter:
 
     def draft(self, *, like: bool = False) -> None:
         """Six cheap pictures to choose from; `like`: that start from the one that is looked at."""
-        image = self.stage.frame.image if like else None
+        image = self.preview.frame.image if like else None
         settings = draft_settings(self.controls.settings, image)  # before anything is put away
         self.autosave.sessions.rest()
 
         def say(done: int, text: str) -> None:
-            self.stage.progress(done, len(settings), text)
+            self.preview.progress(done, len(settings), text)
 
-        self.stage.picture.layout.display = "none"
-        self.player.begin(self.drafts.paint(self.pair, settings, say))
+        self.preview.picture.layout.display = "none"
+        self.ticker.begin(self.drafts.paint(self.pair, settings, say))
         self.say("")
 
     def leave_drafts(self) -> None:
         """The picture in place of the drafts."""
         if self.drafts.shown:
             self.drafts.hide()
-            self.player.end()
+            self.ticker.end()
             if self.run:
-                self.stage.show(force=True)
-        self.stage.picture.layout.display = ""
+                self.preview.show(force=True)
+        self.preview.picture.layout.display = ""
 
     def pick(self, draft: Run) -> None:
         """Paint a draft in full."""
