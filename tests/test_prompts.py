@@ -56,8 +56,8 @@ def test_a_prompt_without_a_background_gets_the_pairs_own(pair):
     plain = encode_prompt(pair.clip, "a fox on a white background")
     assert torch.equal(include("a fox"), plain)
     assert not torch.equal(include("a fox", extras="a red background"), plain)
-    blue = "a fox on a blue Backdrop"
-    assert torch.equal(include(blue), encode_prompt(pair.clip, blue))
+    for own in ("a fox on a blue Backdrop", "a fox on black", "a fox in space"):
+        assert torch.equal(include(own), encode_prompt(pair.clip, own))
 
 
 def test_words_beyond_clips_context_are_named(pair):

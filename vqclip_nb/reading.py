@@ -156,8 +156,12 @@ def split_background(text: str) -> tuple[tuple[str, ...], str]:
 
 
 def background_ending(default: str, *texts: str) -> str:
-    """A pair's own background, which ends its prompts, unless one of `texts` names one."""
-    named = re.search(r"\b(background|backdrop)\b", " ".join(texts), re.IGNORECASE)
+    """A pair's own background, which ends its prompts, unless one of `texts` names one: by that
+    word, or by a colour ("on black")."""
+    named = any(
+        re.search(r"\b(background|backdrop)\b", text) or split_background(text)[0]
+        for text in map(str.lower, texts)
+    )
     return "" if named or not default else f" {default}"
 
 

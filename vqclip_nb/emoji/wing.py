@@ -63,7 +63,7 @@ class EmojiWing:
         text, words = strongest_text(reading.parts, extras), self.pair.clip.vocabulary
         caption = words.substitute(text.replace(",", ""))[0] if words and text else ""
         if caption:
-            caption += background_ending(self.pair.facts.default_background, text)
+            caption += background_ending(self.pair.facts.default_background, text, caption)
         regions = []
         for region, own in reading.regions:
             asked = f"{'' if is_picture(extras) else extras}{own.ending}"

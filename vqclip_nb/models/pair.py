@@ -147,11 +147,14 @@ class Pair:
             said = readable(region.prompt)
             ending = region_ending(own, said, whole, style)
             part = read_prompt(region.prompt, words, ending=ending)
-            background, _ = split_background(f"{said} {style}{ending}".lower())
+            background, _ = split_background(f"{said} {style}{ending}".lower().strip())
             parts.append((region, dataclasses.replace(part, background=background)))
+        reading = read_prompt(prompt, words)
+        given = [part.clip_text for part in reading.parts if not part.is_picture]
         reading = dataclasses.replace(
-            read_prompt(prompt, words, ending=background_ending(own, whole, style)),
-            background=split_background(f"{whole} {style}".lower())[0],
+            reading,
+            ending=background_ending(own, whole, style, *given),
+            background=split_background(f"{whole} {style}".lower().strip())[0],
             regions=tuple(parts),
         )
         return self.wing.read(reading, extras) if self.wing else reading
