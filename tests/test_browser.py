@@ -298,18 +298,6 @@ def test_enter_right_after_the_last_letter_starts_the_whole_prompt(visit):
         assert prompt(page).input_value() == text and names.count() >= 1
 
 
-@pytest.mark.parametrize("server", ["jupyterlab", "notebook"], indirect=True)
-def test_a_page_that_is_loaded_again_goes_on(visit):
-    page = visit("desk")
-    set_number(page, "iterations", "2000")
-    button(page, "Run").click()
-    painting(page, 2000)
-    page.reload(wait_until="commit")
-    button(page, "Pause").wait_for()
-    before = page.locator(".vq-status").inner_text()
-    playwright.expect(page.locator(".vq-status")).not_to_have_text(before)
-
-
 @pytest.mark.parametrize("server", ["voila"], indirect=True)
 def test_a_slider_takes_effect_within_a_moment(visit):
     """From the key to the first step that has the new value, as the page sees it."""
