@@ -46,7 +46,7 @@ def read_bounded(path: str | Path, most: int) -> bytes:
             raise ValueError("the file is empty")
         content = file.read(most + 1) if status.st_size <= most else b""
     if not 0 < len(content) <= most:
-        raise ValueError(f"it has over {most / 1e6:,.0f} MB")
+        raise ValueError(f"it is longer than {most:,} bytes")
     return content
 
 

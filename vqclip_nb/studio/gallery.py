@@ -87,21 +87,22 @@ class Gallery:
     def show(self) -> None:
         """The tiles of this page; a file that is no picture of ours is passed over."""
         every = self._files()
-        self.paths, captions = [], []
+        self.paths, captions, pictures = [], [], []
         self._first = max(0, min(self._first, len(every) - 1))
         for path in every[self._first : self._first + SHOWN]:
             try:
-                captions.append(_caption(path))
+                caption, picture = _caption(path), open_image(path, ("PNG",))
             except (OSError, ValueError, LookupError, TypeError) as e:
                 log.info("not shown: %s", e)
             else:
                 self.paths.append(path)
+                captions.append(caption)
+                pictures.append(picture)
         for i, tile in enumerate(self.tiles):
             path = self.paths[i] if i < len(self.paths) else None
             tile.box.layout.display = "" if path else "none"
             if path and path != self._shown[i]:
-                picture = open_image(path, ("PNG",))
-                tile.show(picture, captions[i], f"{captions[i]}: use its settings again")
+                tile.show(pictures[i], captions[i], f"{captions[i]}: use its settings again")
             self._shown[i] = path
         self.newer.disabled = self._first == 0
         self.older.disabled = self._first + SHOWN >= len(every)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..files import read_bounded
 from .errors import WeightsError
 
 MAX_CONFIG = 65_536  # bytes; the published ones have less than 1,000
@@ -35,9 +36,8 @@ def read_config(path: str | Path) -> dict[str, Any]:
     Raises WeightsError, also for aliases, tags and `${...}`: nothing in it is resolved.
     """
     try:
-        with open(path, "rb") as file:
-            text = file.read(MAX_CONFIG + 1).decode()
-    except (OSError, UnicodeDecodeError) as e:
+        text = read_bounded(path, MAX_CONFIG).decode()
+    except (OSError, ValueError) as e:
         raise WeightsError(f"{path} is no VQGAN configuration: {e}") from e
     return parse_config(text, str(path))
 
