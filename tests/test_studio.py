@@ -1,8 +1,10 @@
 """The Studio without a browser: set a value, click, look at what came of it."""
 
 import dataclasses
+import sys
 import threading
 import time
+import types
 import warnings
 
 import ipywidgets
@@ -442,3 +444,15 @@ def test_showing_costs_at_most_five_percent_of_the_time(studio):
     share = studio.preview.seconds / (time.monotonic() - began)
     print(f"display: {share:.2%} of the time")
     assert share < 0.05
+
+
+def test_in_colab_a_timer_of_the_page_asks_for_the_steps(pair, small, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
+    studio = vq.Studio(pair, small(total_iter=3), folder=tmp_path)
+    assert studio.ticker.timer.box in studio.children
+    studio.start()
+    assert not studio.run.history and studio.ticker.timer.on
+    for count in range(1, 6):
+        studio.ticker.timer.clock.value = count
+    assert studio.run.done and not studio.ticker.timer.on

@@ -109,7 +109,8 @@ class Studio(w.VBox):
         calls.on(self.controls.entered, self._enter)
         on_enter(self.controls["include"], lambda: calls.act(self.start))
         parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(Parts)}
-        super().__init__(lay_out(Parts(**parts)))
+        timer = [self.ticker.timer.box] if self.ticker.timer else []
+        super().__init__([*lay_out(Parts(**parts)), *timer])
         self.add_class("vq-studio")
         self.resume_buttons.look()
         self.buttons.enable()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 from .callbacks import Callbacks
+from .compat import Timer
 
 TICK = 0.05  # seconds of work between two looks at the controls
 REST = 0.002  # seconds in which another thread can have the lock
@@ -24,20 +25,26 @@ class Ticker:
     """What is being done (`job`), one step at a time, always under the lock.
 
     In a notebook a thread takes the steps: painting goes on while the page is reloaded or another
-    cell runs. `to_the_end` takes the same steps in one blocking call. Elsewhere whoever shows the
-    Studio calls `tick`.
+    cell runs. Colab's page does not show what a thread changes (googlecolab/colabtools#3373): there
+    a timer of the page asks for the steps. `to_the_end` takes the same steps in one blocking call.
+    Without a page whoever shows the Studio calls `tick`.
     """
 
     def __init__(self, calls: Callbacks) -> None:
         self.calls = calls
         self.job: Iterator[None] | None = None
         self.playing = False
+        self.timer = Timer() if "google.colab" in sys.modules else None
+        if self.timer:
+            calls.on(self.timer.clock, self.tick)
         self._blocking = False
         self._thread: threading.Thread | None = None
 
     def play(self, on: bool) -> None:
         self.playing = on
-        if on and not self._blocking and self._thread is None and in_a_kernel():
+        if self.timer:
+            self.timer.turn(on and not self._blocking)
+        elif on and not self._blocking and self._thread is None and in_a_kernel():
             self._thread = threading.Thread(target=self._work, daemon=True)
             self._thread.start()
 
@@ -51,6 +58,8 @@ class Ticker:
 
     def tick(self) -> None:
         """Work for `TICK` seconds, one step at least."""
+        if self.timer and not self.playing:  # a tick that was on its way when it was stopped
+            self.timer.turn(False)
         until = time.perf_counter() + TICK
         while self.playing and self.job is not None:
             job = self.job
