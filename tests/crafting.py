@@ -221,6 +221,13 @@ def own_parent() -> bytes:
     return packed(pickled, extra=CODE)
 
 
+def deep_views(levels: int) -> bytes:
+    """The instructions of a tensor whose size is a tensor whose size is ..."""
+    call = name("torch._utils", "_rebuild_tensor_v2")
+    begin = storage(4) + b"q\x00" + call + b"q\x01"
+    return begin + b"h\x01(h\x00K\x00" * levels + b")" + b")tR" * levels + b"."
+
+
 def legacy(pickled: bytes, keys: list[str], stored: bytes) -> bytes:
     """A file as torch wrote them before 1.6, from any pickle and what follows it."""
     machine = {"protocol_version": 1001, "little_endian": True, "type_sizes": {}}

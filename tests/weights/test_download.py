@@ -1,102 +1,164 @@
-"""Files arrive whole or not at all, whatever happens on the way."""
+"""Files arrive whole or not at all; mirrors that are silent, slow, endless or hostile are left soon
+for the next one."""
 
 from __future__ import annotations
 
+import logging
 import socket
+import time
+from types import SimpleNamespace
 
 import pytest
+import requests
 from published import sha256, write
-from served import CKPT, YAML, assert_same_networks, cached, load
+from served import cached
+from shelf import HOSTILE
 
-import vqclip_nb as vq
+from vqclip_nb.weights import File, WeightsError, download, fetch
 
-
-def test_a_cut_connection_goes_on_where_it_stopped(made, shelf, publish):
-    publish()
-    shelf.faults[CKPT] = "cut"
-    assert_same_networks(load(), made.plain, made.guide)
-    starts = [start for path, start in shelf.asked if path == CKPT]
-    assert len(starts) == 4 and starts[0] == 0 and starts == sorted(set(starts))
-    assert shelf.sent[CKPT] < 1.05 * len(made.checkpoint)
+DATA = bytes(range(256)) * 40
+N = len(DATA)
 
 
-def test_what_an_earlier_session_left_is_used(made, shelf, publish):
-    cache = publish()
-    begun = made.checkpoint[: len(made.checkpoint) // 2]
-    write(cache, "vqgan.ckpt.part", begun)
-    assert_same_networks(load(), made.plain, made.guide)
-    assert [start for path, start in shelf.asked if path == CKPT] == [len(begun)]
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Limits of tenths of seconds, so that the tests need not wait for the real ones."""
+    for name, value in (("ANSWER", 0.6), ("SILENCE", 0.4), ("WINDOW", 0.3), ("TRIES", 4)):
+        monkeypatch.setattr(download, name, value)
 
 
-def test_all_had_arrived_but_was_not_checked(made, shelf, publish):
-    cache = publish()
-    write(cache, "vqgan.ckpt.part", made.checkpoint)
-    assert_same_networks(load(), made.plain, made.guide)
-    assert CKPT not in dict(shelf.asked)
+@pytest.fixture
+def closed():
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    return f"http://127.0.0.1:{port}/x"
 
 
-@pytest.mark.parametrize("begun", ["other", "whole"])
-def test_a_beginning_of_another_file_is_dropped(made, shelf, publish, begun):
-    cache = publish()
-    size = len(made.checkpoint) if begun == "whole" else 4000
-    write(cache, "vqgan.ckpt.part", b"x" * size)
-    assert_same_networks(load(), made.plain, made.guide)
-    assert [start for path, start in shelf.asked if path == CKPT][-1] == 0
+def published(shelf, *paths: str, size: int | None = N, known: bool = True) -> File:
+    urls = tuple(p if "://" in p else shelf.url(p) for p in paths)
+    return File("file.ckpt", urls, sha256(DATA) if known else None, size, "MIT")
 
 
-def test_more_than_there_is_cannot_be_a_beginning(made, shelf, publish):
-    cache = publish()
-    write(cache, "vqgan.ckpt.part", made.checkpoint + b"more")
-    assert_same_networks(load(), made.plain, made.guide)
-    assert [start for path, start in shelf.asked if path == CKPT] == [0]
+@pytest.mark.parametrize(
+    ("begun", "fault", "starts"),
+    [
+        (b"", "cut", [0, 3413, 5688, 7205]),
+        (b"", "packs", [0]),
+        (DATA[:5000], None, [5000]),
+        (DATA[:5000], "no range", [5000]),
+        (DATA, None, []),
+        (DATA + b"more", None, [0]),
+        (b"x" * 4000, None, [4000, 0]),
+        (b"x" * N, None, [0]),
+    ],
+)
+def test_a_download_goes_on_where_it_stopped(shelf, cache, begun, fault, starts):
+    shelf.files["file"], shelf.faults = DATA, {"file": fault} if fault else {}
+    if begun:
+        write(cache, "file.ckpt.part", begun)
+    assert fetch(published(shelf, "file")).read_bytes() == DATA
+    assert [start for _, start in shelf.asked] == starts and cached(cache) == {"file.ckpt"}
+    if fault == "cut":
+        assert shelf.sent["file"] == N
 
 
-def test_a_mirror_whose_file_is_shorter_does_not_cost_what_arrived(made, shelf, publish):
-    cache = publish(mirrors=["short.ckpt", CKPT])
-    shelf.files["short.ckpt"] = made.checkpoint[:4000]
-    write(cache, "vqgan.ckpt.part", made.checkpoint[:5000])
-    assert_same_networks(load(), made.plain, made.guide)
-    assert 416 in shelf.statuses and (CKPT, 5000) in shelf.asked
+def test_a_mirror_whose_file_is_shorter_does_not_cost_what_arrived(shelf, cache):
+    shelf.files |= {"short": DATA[:4000], "good": DATA}
+    write(cache, "file.ckpt.part", DATA[:5000])
+    assert fetch(published(shelf, "short", "good")).read_bytes() == DATA
+    assert 416 in shelf.statuses and shelf.asked[-1] == ("good", 5000)
 
 
-def test_a_server_that_cannot_continue_sends_everything(made, shelf, publish):
-    cache = publish()
-    write(cache, "vqgan.ckpt.part", made.checkpoint[:5000])
-    shelf.faults[CKPT] = "no range"
-    assert_same_networks(load(), made.plain, made.guide)
-    assert (CKPT, 5000) in shelf.asked and shelf.sent[CKPT] == len(made.checkpoint)
+def test_when_no_mirror_helps_the_message_does(shelf, cache, closed):
+    other = shelf.files["other"] = bytes(N)  # as large as the right one: only the hash can tell
+    shelf.faults["busy"] = 503
+    with pytest.raises(WeightsError) as error:
+        fetch(published(shelf, "gone", "busy", closed, "other"))
+    first, *reasons, last = str(error.value).split("\n  ")
+    assert first == "could not fetch file.ckpt (0 MB):"
+    assert reasons[0] == f"{shelf.url('gone')}: answers 404 Not Found"
+    assert reasons[1] == f"{shelf.url('busy')}: answers 503 Service Unavailable"
+    assert reasons[2] == f"{closed}: cannot be reached"
+    assert reasons[3] == f"{shelf.url('other')}: wrong contents, SHA-256 {sha256(other)}"
+    assert last.endswith(f"put the file there by hand: {cache / 'file.ckpt'}")
+    assert not cached(cache)
+    write(cache, "file.ckpt", DATA)  # by hand
+    assert fetch(published(shelf, "gone")).read_bytes() == DATA
 
 
-def test_a_server_that_packs_texts(made, shelf, publish):
-    publish()
-    shelf.faults[YAML] = "packs"
-    assert_same_networks(load(), made.plain, made.guide)
+@pytest.mark.parametrize("begun", [0, 5000])
+@pytest.mark.parametrize("fault", [*HOSTILE, 404])
+def test_a_hostile_mirror_is_passed_over(shelf, cache, fault, begun):
+    shelf.files |= {"bad": DATA, "good": DATA}
+    shelf.faults["bad"] = HOSTILE.get(fault, fault)
+    if begun:
+        write(cache, "file.ckpt.part", DATA[:begun])
+    began = time.monotonic()
+    path = fetch(published(shelf, "bad", "good"))
+    assert path.read_bytes() == DATA and time.monotonic() - began < 4
+    assert cached(cache) == {"file.ckpt"}
 
 
-@pytest.mark.parametrize("fault", ["wrong contents", 404, 503, "closed port"])
-def test_the_second_mirror_helps(made, shelf, publish, fault):
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        closed = f"http://127.0.0.1:{s.getsockname()[1]}/{CKPT}"
-    first = closed if fault == "closed port" else "first.ckpt"
-    publish(mirrors=[first, CKPT])
-    # As large as the right one: only the hash can tell.
-    shelf.files["first.ckpt"] = made.checkpoint[:-1] + b"x"
-    if isinstance(fault, int):
-        shelf.faults["first.ckpt"] = fault
-    assert_same_networks(load(), made.plain, made.guide)
-    assert ("first.ckpt" in dict(shelf.asked)) == (fault != "closed port")
-    assert (CKPT, 0) in shelf.asked
+@pytest.mark.parametrize("fault", [*HOSTILE, 403, 500, 204, 206])
+def test_alone_it_is_named_with_its_reason_and_the_disk_stays_free(shelf, cache, fault):
+    shelf.files["bad"] = DATA
+    shelf.faults["bad"] = HOSTILE.get(fault, fault)
+    with pytest.raises(WeightsError) as e:
+        fetch(published(shelf, "bad"))
+    _, reason, _ = str(e.value).split("\n  ")
+    assert reason.startswith(shelf.url("bad") + ": ") and len(reason) < 250
+    size = sum(p.stat().st_size for p in cache.iterdir())
+    assert size <= N and "file.ckpt" not in cached(cache)
 
 
-def test_when_no_mirror_helps_the_message_does(made, shelf, publish):
-    cache = publish(mirrors=["gone.ckpt", "other.ckpt"])
-    other = shelf.files["other.ckpt"] = bytes(len(made.checkpoint))
-    with pytest.raises(vq.WeightsError) as error:
-        load()
-    words = str(error.value)
-    assert shelf.url("gone.ckpt") in words and "404" in words
-    assert shelf.url("other.ckpt") in words and sha256(other) in words
-    assert str(cache / "vqgan.ckpt") in words and "by hand" in words
-    assert not {"vqgan.ckpt", "vqgan.ckpt.part", "imagenet.safetensors"} & cached(cache)
-    write(cache, "vqgan.ckpt", made.checkpoint)  # by hand
-    assert_same_networks(load(), made.plain, made.guide)
+@pytest.mark.parametrize("address", ["http://name.invalid/x", "http:///x", "gopher://x/y"])
+def test_an_address_that_leads_nowhere(shelf, cache, address):
+    shelf.files["good"] = DATA
+    assert fetch(published(shelf, address, "good")).read_bytes() == DATA
+
+
+def test_a_length_that_is_not_announced_is_the_known_one(shelf, cache):
+    shelf.files["file"] = DATA
+    shelf.faults["file"] = lambda data, start: iter([b"HTTP/1.1 200 OK\r\n\r\n" + data])
+    assert fetch(published(shelf, "file")).read_bytes() == DATA
+
+
+def test_without_a_known_size_a_text_may_come_but_no_gigabytes(shelf, cache, monkeypatch):
+    shelf.files["file"] = DATA
+    file = published(shelf, "file", size=None, known=False)
+    for fault in ({}, {"file": "cut"}):
+        shelf.faults = fault
+        assert fetch(file, accept_unknown=True).read_bytes() == DATA
+        (cache / "file.ckpt").unlink()
+    shelf.faults = {}
+    monkeypatch.setattr(download, "UNKNOWN_SIZE", 1000)
+    with pytest.raises(WeightsError, match="announces 10,240 bytes, at most 1,000"):
+        fetch(file, accept_unknown=True)
+    shelf.faults["file"] = HOSTILE["announces nothing, sends for ever"]
+    with pytest.raises(WeightsError, match="more than the 1,000 bytes"):
+        fetch(file, accept_unknown=True)
+    assert sum(p.stat().st_size for p in cache.iterdir()) <= 1000
+
+
+def test_an_encrypted_address_that_leads_to_a_plain_one(shelf, cache, monkeypatch):
+    """A redirect away from https could be answered by anybody on the way."""
+    shelf.files["file"] = DATA
+
+    def redirected(self, url, **options):
+        answer = requests.get(shelf.url("file"), stream=True)
+        answer.history = [SimpleNamespace(url=url)]
+        return answer
+
+    monkeypatch.setattr(requests.Session, "get", redirected)
+    with pytest.raises(WeightsError, match="not encrypted: http://127.0.0.1"):
+        fetch(published(shelf, "https://example.org/file"))
+
+
+def test_what_a_slow_mirror_brought_is_used_by_the_next(shelf, cache, caplog):
+    shelf.files |= {"slow": DATA, "good": DATA}
+    shelf.faults["slow"] = HOSTILE["bytes in drops"]
+    with caplog.at_level(logging.INFO):
+        assert fetch(published(shelf, "slow", "good")).read_bytes() == DATA
+    assert "bytes a second" in caplog.text
+    assert [start for path, start in shelf.asked if path == "good"][0] > 0

@@ -4,8 +4,8 @@ from .cache import read_checked, slim_cache, write_state
 from .config import parse_config, parse_facts, read_config
 from .download import cache_folder, fetch, sha256_of
 from .errors import WeightsError, memory_errors, out_of_memory
-from .published import CLIPS, VQGANS, File
-from .reading import read_state
+from .read import read_state
+from .registry import CLIPS, VQGANS, File
 
 __all__ = [
     "CLIPS",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from ..files import write_atomically
 from .config import read_config
 from .download import cache_folder, fetch, sha256_of
 from .errors import WeightsError, disk_errors, memory_errors
-from .published import File
-from .reading import read_state
+from .read import read_state
+from .registry import File
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,11 @@ def write_state(path: Path, state: dict[str, torch.Tensor], metadata: dict[str, 
     from safetensors.torch import save
 
     with memory_errors(f"write {path}"):
-        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
+        tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
+        shared = Counter(v.untyped_storage().data_ptr() for v in tensors.values())
+        for name, tensor in tensors.items():  # safetensors refuses two tensors in one place
+            if shared[tensor.untyped_storage().data_ptr()] > 1:
+                tensors[name] = tensor.clone()
         content = save(tensors, metadata)  # `save_file` leaves a temporary file when it is killed
     digest = ""
 

@@ -1,5 +1,5 @@
-"""The three forms of torch's files, as data: TorchScript archives, checkpoints in a zip, and
-checkpoints from before torch 1.6. Nothing in them is run."""
+"""Reads safetensors, TorchScript archives and checkpoints of any torch as data: bounded, and
+nothing in them is run."""
 
 from __future__ import annotations
 
@@ -9,44 +9,95 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from math import prod
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
-from .names import Inert, Storage, View
-from .unpickling import MAX_PICKLE, unpickle
+from .errors import WeightsError, memory_errors, out_of_memory
+from .unpickle import MAX_PICKLE, ForeignName, Placeholder, Storage, View, unpickle
 
+MAX_HEADER = 100_000_000  # bytes of a safetensors file's description of its tensors: the format's
+MAX_QUOTES = 2_000_000  # in it, eight or more for each tensor; a picture as text has none
+MAX_DIRECTORY = 16_000_000  # bytes of a zip's list of contents
 MAX_CODE = 16_000_000  # bytes of an archive's code, of which only the names of weights are read
-MAX_NAMES, MAX_DEPTH = 100_000, 64  # weights in a module, modules inside each other
+MAX_TENSORS, MAX_DEPTH = 100_000, 64  # attributes of modules, modules inside each other
 MAX_DIMENSIONS = 16
-CHUNK = 1 << 20
 
+Tensors = dict[str, torch.Tensor]
 Keep = Callable[[str], bool]
 Read = Callable[[Storage], bytearray]
+Declared = dict[str, set[str] | None]
 
 
-def read_tensors(file: BinaryIO, size: int, keep: Keep) -> dict[str, torch.Tensor] | None:
-    """Tensors of the state dict in an open file of `size` bytes whose names `keep` wants, or None
-    if it holds none. Raises ValueError and the like for what is damaged or crafted."""
+def read_state(path: str | Path, keep: Keep | None = None) -> tuple[Tensors, dict[str, str]]:
+    """Tensors by name, and metadata, out of safetensors, a TorchScript archive, or a (Lightning)
+    checkpoint; with `keep` only those whose names it wants.
+
+    All are read as data. Raises WeightsError if the file is none of these, is cut off, declares
+    more than it holds, or names other classes; MemoryError if it does not fit into memory.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file")
+    keep = keep or (lambda name: True)
+    size = path.stat().st_size
+    with memory_errors(f"read {path} ({size / 1e6:,.0f} MB)"), open(path, "rb") as file:
+        try:
+            head = file.read(9)
+            if path.suffix == ".safetensors" or head[8:] == b"{":
+                return _read_safetensors(path, file, keep)
+            tensors = _read_pickled(file, size, keep)
+        except ForeignName as e:
+            raise WeightsError(
+                f"{path} holds more than tensors and was not read: it names {str(e)[:200]}"
+            ) from e
+        except Exception as e:
+            if out_of_memory(e):
+                raise
+            words = str(e).partition("\n")[0][:200] or type(e).__name__
+            raise WeightsError(f"{path} is damaged or no weight file: {words}") from e
+    if tensors is None:
+        raise WeightsError(f"{path} holds no state dict")
+    return tensors, {}
+
+
+def _read_safetensors(path: Path, file: BinaryIO, keep: Keep) -> tuple[Tensors, dict[str, str]]:
+    from safetensors import safe_open
+
     file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    if length > MAX_HEADER:
+        raise ValueError(f"its header is said to have {length:,} bytes")
+    if file.read(length).count(b'"') > MAX_QUOTES:
+        raise ValueError("its header names too many tensors")
+    with safe_open(path, "pt") as f:  # checks sizes and places against the file by itself
+        return {k: f.get_tensor(k) for k in f.keys() if keep(k)}, f.metadata() or {}
+
+
+def _read_pickled(file: BinaryIO, size: int, keep: Keep) -> Tensors | None:
+    """Tensors of the state dict in a file of `size` bytes, or None if it holds none."""
+    file.seek(0)
+    views: dict[Any, Any] = {}
     if file.read(2) == b"PK":
         found, read, declared = _open_zip(file, size)
     else:
         found, read, declared = *_open_legacy(file, size), {}
-    if isinstance(found, Inert):
+    if isinstance(found, Placeholder):
         views = dict(_of_module(found, declared))
     elif isinstance(found, dict):
         found = found.get("state_dict", found)
         views = found if isinstance(found, dict) else {}
-    else:
-        views = {}
     views = {k: v for k, v in views.items() if isinstance(k, str) and isinstance(v, View)}
     if not views:
         return None
     return _materialize({k: v for k, v in views.items() if keep(k)}, size, read)
 
 
-def _materialize(views: dict[str, View], size: int, read: Read) -> dict[str, torch.Tensor]:
+# -- tensors
+
+
+def _materialize(views: dict[str, View], size: int, read: Read) -> Tensors:
     """The tensors themselves; every storage is read once, and together they hold no more than
     twice the file."""
     for name, view in views.items():
@@ -54,36 +105,35 @@ def _materialize(views: dict[str, View], size: int, read: Read) -> dict[str, tor
     total = sum(prod(v.size) * v.storage.dtype.itemsize for v in views.values())
     if total > 2 * size:
         raise ValueError(f"its tensors would take {total:,} bytes, the file has {size:,}")
-    rows: dict[str, torch.Tensor] = {}
-    tensors = {}
-    for name, view in views.items():
-        storage = view.storage
-        if storage.key not in rows:
-            rows[storage.key] = (
-                torch.frombuffer(read(storage), dtype=storage.dtype)
-                if storage.numel
-                else torch.empty(0, dtype=storage.dtype)
-            )
-        tensors[name] = rows[storage.key].as_strided(view.size, view.stride, view.offset)
-    return tensors
+    rows: Tensors = {}
+    for storage in {v.storage for v in views.values()}:
+        # `frombuffer` takes no empty buffer.
+        data = read(storage) if storage.numel else bytearray(storage.dtype.itemsize)
+        rows[storage.key] = torch.frombuffer(data, dtype=storage.dtype)
+    return {
+        name: rows[view.storage.key].as_strided(view.size, view.stride, view.offset)
+        for name, view in views.items()
+    }
 
 
 def _check(name: str, view: View) -> None:
     """A view must lie within its storage and show no number more often than it is there."""
-    size, stride, offset = view.size, view.stride, view.offset
+    storage, offset, size, stride = view
+    if not isinstance(storage, Storage):
+        raise ValueError(f"{name!r} has no storage")
     if not (type(size) is type(stride) is tuple and len(size) == len(stride) <= MAX_DIMENSIONS):
         raise ValueError(f"{name!r} has no shape")
     if any(type(n) is not int or not 0 <= n < 1 << 48 for n in (offset, *size, *stride)):
-        raise ValueError(f"{name!r} has a shape that cannot be")
+        raise ValueError(f"{name!r} has an impossible shape")
     if prod(n for n in size if n) >= 1 << 48:
-        raise ValueError(f"{name!r} has a shape that cannot be")
+        raise ValueError(f"{name!r} has an impossible shape")
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    held = view.storage.numel
+    held = storage.numel
     if prod(size) > held or (prod(size) and last >= held) or offset > held:
         raise ValueError(f"{name!r} is larger than what is stored of it")
 
 
-def _of_module(root: Inert, declared: dict[str, set[str] | None]) -> Iterator[tuple[str, View]]:
+def _of_module(root: Placeholder, declared: Declared) -> Iterator[tuple[str, View]]:
     """Parameters and buffers of a stored module and the modules in it, by their full names."""
     waiting = [("", root, 0)]
     count = 0
@@ -95,37 +145,39 @@ def _of_module(root: Inert, declared: dict[str, set[str] | None]) -> Iterator[tu
         inside = []
         for name, value in module.attributes.items():
             count += 1
-            if count > MAX_NAMES or depth > MAX_DEPTH:
-                raise ValueError("its modules lie too deep inside each other, or are too many")
-            if isinstance(value, Inert):
+            if count > MAX_TENSORS or depth > MAX_DEPTH:
+                raise ValueError("its modules are nested too deep, or are too many")
+            if isinstance(value, Placeholder):
                 inside.append((f"{prefix}{name}.", value, depth + 1))
             elif isinstance(value, View) and (names is None or name in names):
                 yield f"{prefix}{name}", value
         waiting += reversed(inside)
 
 
+# -- files of torch 1.6 and later: a zip
+
+
 class _Bounded(io.BufferedReader):
-    """A file whose reader may not ask for more at once than a pickle may have: a zip's list of
-    contents is read whole, at the length that the zip declares."""
+    """A file that never gives more than `MAX_DIRECTORY` bytes at once: a zip's list of contents is
+    read whole, at the length that the zip declares."""
 
     def read(self, size: int | None = -1) -> bytes:
-        if size is not None and size > MAX_PICKLE:
+        if size is not None and size > MAX_DIRECTORY:
             raise ValueError("its list of contents is too long")
         return super().read(size)
 
 
-def _open_zip(file: BinaryIO, size: int) -> tuple[Any, Read, dict[str, set[str] | None]]:
+def _open_zip(file: BinaryIO, size: int) -> tuple[Any, Read, Declared]:
     """The pickled object, how to read its storages, and what the code declares."""
-    archive = zipfile.ZipFile(_Bounded(file.raw))
-    entries = archive.infolist()
+    archive = zipfile.ZipFile(_Bounded(file.raw))  # type: ignore[attr-defined]
+    entries = sorted(archive.infolist(), key=lambda e: e.header_offset)
     names = {entry.filename for entry in entries}
     if len(names) < len(entries):
         raise ValueError("two of its entries have the same name")
-    ordered = sorted(entries, key=lambda e: e.header_offset)
-    ends = [e.header_offset + 30 + e.compress_size for e in ordered]
-    if any(end > after.header_offset for end, after in zip(ends, ordered[1:], strict=False)):
+    ends = [e.header_offset + 30 + e.compress_size for e in entries]
+    if any(end > after.header_offset for end, after in zip(ends, entries[1:], strict=False)):
         raise ValueError("its entries overlap")
-    if not ordered or ends[-1] > size:
+    if not entries or ends[-1] > size:
         raise ValueError("its entries are larger than the file")
     roots = [n.partition("/")[0] for n in names if n.count("/") == 1 and n.endswith("/data.pkl")]
     if len(roots) != 1:
@@ -137,7 +189,7 @@ def _open_zip(file: BinaryIO, size: int) -> tuple[Any, Read, dict[str, set[str] 
         if entry.file_size > limit:
             raise ValueError(f"{name} has {entry.file_size:,} bytes, more than {limit:,}")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError(f"{name} is packed in an unusual way")
+            raise ValueError(f"{name} is compressed in an unusual way")
         return archive.read(entry)
 
     def read(storage: Storage) -> bytearray:
@@ -145,13 +197,12 @@ def _open_zip(file: BinaryIO, size: int) -> tuple[Any, Read, dict[str, set[str] 
         stored = entry.compress_type == zipfile.ZIP_STORED
         if not stored or not storage.nbytes == entry.file_size == entry.compress_size:
             raise ValueError(f"storage {storage.key!r} has not the size that was declared")
-        with archive.open(entry) as data:
-            return _filled(data, storage.nbytes)
+        return bytearray(archive.read(entry))  # compares the checksum, too
 
     order = f"{root}/byteorder"
     if order in names and small(order, 100).decode().strip() != sys.byteorder:
         raise ValueError("it was written on a machine with another byte order")
-    declared: dict[str, set[str] | None] = {}
+    declared: Declared = {}
     left = MAX_CODE
     for name in sorted(names):
         if name.startswith(f"{root}/code/") and name.endswith(".py"):
@@ -159,11 +210,11 @@ def _open_zip(file: BinaryIO, size: int) -> tuple[Any, Read, dict[str, set[str] 
             left -= len(code)
             module = name[len(f"{root}/code/") : -len(".py")].replace("/", ".")
             declared |= _declared(module, code.decode())
-    found, _, _ = unpickle(small(f"{root}/data.pkl", MAX_PICKLE))
+    found, _ = unpickle(io.BytesIO(small(f"{root}/data.pkl", MAX_PICKLE)))
     return found, read, declared
 
 
-def _declared(module: str, code: str) -> dict[str, set[str] | None]:
+def _declared(module: str, code: str) -> Declared:
     """Names of the parameters and buffers of each module class in an archive's code, read as text;
     None for a class that lists no buffers, as torch once wrote them."""
     found: dict[str, dict[str, set[str]]] = {}
@@ -181,45 +232,35 @@ def _declared(module: str, code: str) -> dict[str, set[str] | None]:
     }
 
 
+# -- files of torch before 1.6: pickles, then the storages
+
+
 def _open_legacy(file: BinaryIO, size: int) -> tuple[Any, Read]:
-    """The pickled object, and how to read its storages, which follow it one after the other."""
+    """The pickled object, and how to read its storages."""
     file.seek(0)
-    data = file.read(MAX_PICKLE)
-    magic, at, _ = unpickle(data)
-    if magic != torch.serialization.MAGIC_NUMBER:
+    begin = io.BytesIO(file.read(MAX_PICKLE))
+    if unpickle(begin)[0] != torch.serialization.MAGIC_NUMBER:
         raise ValueError("it is no file of torch's")
-    _, at, _ = unpickle(data, at)
-    machine, at, _ = unpickle(data, at)
+    unpickle(begin)  # the version
+    machine, _ = unpickle(begin)
     if machine.get("little_endian") is not (sys.byteorder == "little"):
         raise ValueError("it was written on a machine with another byte order")
-    found, at, storages = unpickle(data, at)
-    keys, at, _ = unpickle(data, at)
+    found, storages = unpickle(begin)
+    keys, _ = unpickle(begin)
     if type(keys) is not list or set(keys) != set(storages) or len(keys) > len(storages):
         raise ValueError("its storages are not those that its pickle names")
-    begins = {}
+    places = {}
+    at = begin.tell()
     for key in keys:
-        begins[key] = at
+        places[key] = at
         at += 8 + storages[key].nbytes
     if at > size:
         raise ValueError("it ends too early")
 
     def read(storage: Storage) -> bytearray:
-        file.seek(begins[storage.key])
+        file.seek(places[storage.key])
         if int.from_bytes(file.read(8), "little") != storage.numel:
             raise ValueError(f"storage {storage.key!r} has not the size that was declared")
-        return _filled(file, storage.nbytes)
+        return bytearray(file.read(storage.nbytes))
 
     return found, read
-
-
-def _filled(file: BinaryIO, count: int) -> bytearray:
-    """The next `count` bytes; a zip's checksum is compared at the end of its entry."""
-    buffer = bytearray(count)
-    view = memoryview(buffer)
-    at = 0
-    while at < count:
-        got = file.readinto(view[at : at + CHUNK])
-        if not got:
-            raise ValueError("it ends too early")
-        at += got
-    return buffer

@@ -1,0 +1,136 @@
+"""The published files: where they are, what they must hash to, under which licence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HEIBOX = "https://heibox.uni-heidelberg.de"
+FEED_FORWARD = "https://github.com/mehdidc/feed_forward_vqgan_clip/releases/download/0.1"
+PYTTI = (
+    "https://huggingface.co/Somnai/pytti-vqgan-checkpoints/resolve/"
+    "debc22c8f285c7734980c464ff992d335dde6e9a"
+)
+DOWNLOAD_CACHE = (
+    "https://huggingface.co/xvjiarui/download_cache/resolve/"
+    "c3e02071b4e73966f5f573a6f3b8ed2c0269e5fb/clip"
+)
+TAMING = "MIT (taming-transformers, CompVis)"
+UNKNOWN = "not stated"
+
+
+@dataclass(frozen=True)
+class File:
+    """A published file. Without `sha256` it is fetched only with consent; `bytes` is None where the
+    size is not known."""
+
+    name: str
+    urls: tuple[str, ...]
+    sha256: str | None
+    bytes: int | None
+    licence: str
+
+
+def _clip(name: str, sha256: str, size: int, *more: str) -> File:
+    file = name.replace("/", "-") + ".pt"
+    urls = (
+        f"https://openaipublic.azureedge.net/clip/models/{sha256}/{file}",
+        f"https://openaipublic.blob.core.windows.net/clip/models/{sha256}/{file}",
+        f"https://huggingface.co/pxlpshr/pytti-models/resolve/main/clip/{sha256}/{file}",
+        *(f"{folder}/{file}" for folder in more),
+    )
+    return File(file, urls, sha256, size, "MIT (CLIP, OpenAI)")
+
+
+CLIPS: dict[str, File] = {
+    name: _clip(name, sha256, size, *more)
+    for name, sha256, size, *more in (
+        (
+            "ViT-B/32",
+            "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
+            353_976_522,
+            DOWNLOAD_CACHE,
+        ),
+        (
+            "ViT-B/16",
+            "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f",
+            350_837_078,
+        ),
+        (
+            "ViT-L/14",
+            "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836",
+            932_768_134,
+            DOWNLOAD_CACHE,
+        ),
+        ("RN50", "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762", 255_827_503),
+    )
+}
+
+
+def _vqgan(
+    name: str,
+    licence: str,
+    weights: tuple[str | None, int | None],
+    config: tuple[str | None, int | None],
+    *mirrors: tuple[str, str],
+) -> tuple[File, File]:
+    """Weights and configuration, each with SHA-256 and bytes; mirrors give an address of each."""
+    checkpoints, yamls = zip(*mirrors, strict=True)
+    return (
+        File(f"{name}.ckpt", checkpoints, *weights, licence),
+        File(f"{name}.yaml", yamls, *config, licence),
+    )
+
+
+def _both(stem: str) -> tuple[str, str]:
+    return f"{stem}.ckpt", f"{stem}.yaml"
+
+
+def _heibox(weights: str, config: str) -> tuple[str, str]:
+    return f"{HEIBOX}/f/{weights}/?dl=1", f"{HEIBOX}/f/{config}/?dl=1"
+
+
+VQGANS: dict[str, tuple[File, File]] = {
+    "imagenet": _vqgan(
+        "vqgan_imagenet_f16_16384",
+        TAMING,
+        ("845a68805098cb666420d5db93df53f3a3b6dd443e6dd85c05759c5b998cd663", 980_092_370),
+        ("00e2c6189926f1d89ecfef73e9598db77981c1982f0555fbade963ffd16143c7", 692),
+        (
+            f"{HEIBOX}/d/a7530b09fed84f80a887/files/?p=%2Fckpts%2Flast.ckpt&dl=1",
+            f"{HEIBOX}/d/a7530b09fed84f80a887/files/?p=%2Fconfigs%2Fmodel.yaml&dl=1",
+        ),
+        _heibox("867b05fc8c4841768640", "274fb24ed38341bfa753"),
+        _both(f"{FEED_FORWARD}/vqgan_imagenet_f16_16384"),
+        _both(f"{PYTTI}/imagenet/imagenet"),
+    ),
+    "imagenet_1024": _vqgan(
+        "vqgan_imagenet_f16_1024",
+        TAMING,
+        (None, 957_954_257),
+        (None, None),
+        _heibox("140747ba53464f49b476", "6ecf2af6c658432c8298"),
+    ),
+    "wikiart": _vqgan(
+        "wikiart_16384",
+        UNKNOWN,
+        ("bd08bb46301f98be1712bb2be9f8868cea30b53137cd985d4d6e8da8b3e02c36", 1_005_327_541),
+        ("6e78241d2828ff35b8381839ce249c24a6c468ed429760d33a25e98e7f24499a", 920),
+        _both(f"{PYTTI}/wikiart/wikiart"),
+    ),
+    "coco": _vqgan(
+        "coco_first_stage",
+        UNKNOWN,
+        ("106cc20fde571df14afc4349d62218d8213cf47177c682ecaa78a8c28b12f9de", 296_030_214),
+        ("17d0c2d9fda59eccade2a6070d833804b759dc817da42c2268be8cf1eb047676", 458),
+        _both(f"{PYTTI}/coco/coco"),
+        _both("https://dl.nmkd.de/ai/clip/coco/coco"),
+    ),
+    "openimages": _vqgan(
+        "vqgan_gumbel_f8_8192",
+        TAMING,
+        ("5cd6c74810ab97e00e942c25403f73afc081e8b19987b31ec0d9ff5b68e7ab14", 376_581_823),
+        ("91110bab325067b37f85d1e75895a837d59c292bae4f3097f80c518714d5caff", 745),
+        _heibox("34a747d5765840b5a99d", "b24d14998a8d4f19a34f"),
+        _both(f"{PYTTI}/openimages/openimages"),
+    ),
+}
