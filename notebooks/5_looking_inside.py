@@ -427,11 +427,8 @@ axes[3].grid(alpha=0.3)
 
 
 # %%
-from vqclip_nb.models.clip import import_clip
-
-
 def captioned(texts):
-    tokens = caption_tokens(pair.clip.model, texts, import_clip().tokenize)
+    tokens = caption_tokens(pair.clip.model, texts)
     return [part.to(pair.device) for part in tokens]
 
 

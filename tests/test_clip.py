@@ -1,6 +1,8 @@
 """CLIP walked through by us answers as OpenAI's own class does; several guide as one."""
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ from torch import nn
 
 import vqclip_nb as vq
 from vqclip_nb.models import fast
-from vqclip_nb.models.clip import ClipEnsemble, build_clip, import_clip
+from vqclip_nb.models.clip import ClipEnsemble, build_clip, import_clip, tokenize
 
 
 def tiny(kind: str) -> nn.Module:
@@ -25,6 +27,19 @@ def tiny(kind: str) -> nn.Module:
             module.running_var.uniform_(0.5, 2)
             module.weight.data.uniform_(0.5, 1.5)
     return model
+
+
+def test_tokens_are_openais():
+    texts = ["a fox", "  Ünïcode &amp; 🦊 <|endoftext|>", "", "many words " * 60]
+    theirs = import_clip().tokenize(texts, context_length=20, truncate=True)
+    assert torch.equal(tokenize(texts, 20), theirs)
+
+
+def test_loading_and_reading_need_no_torchvision():
+    """It takes longer to import than all else but torch."""
+    code = "import sys, vqclip_nb as vq; vq.load_pair().clip.encode_text(['a fox']); "
+    code += "sys.exit('torchvision' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("kind", ["vit", "resnet"])

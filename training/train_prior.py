@@ -27,7 +27,6 @@ from vqclip_nb.emoji.prior import Prior, caption_tokens
 from vqclip_nb.files import write_atomically
 from vqclip_nb.images import to_pil
 from vqclip_nb.loading import load_pair, open_pair
-from vqclip_nb.models.clip import import_clip
 from vqclip_nb.models.pair import Pair
 from vqclip_nb.models.vqgan import VQGAN
 from vqclip_nb.show import contact_sheet
@@ -148,7 +147,7 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
     options.out.mkdir(parents=True, exist_ok=True)
     cache = options.out / f"codes-{options.styles.replace(',', '-')}-{options.colours}.npy"
     drawings = CodedDrawings(scenes, vqgan, options.colours, cache)
-    clip, tokenize = pair.clip.model, import_clip().tokenize
+    clip = pair.clip.model
     prior = Prior(
         vqgan.codebook.num_embeddings,
         drawings.codes.shape[-1],
@@ -167,9 +166,7 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
     judge = load_shape_judge(device="cpu")
     while not trainer.done:
         index, captions = drawings.batch(options.batch, options.white, trainer.rng)
-        tokens, keep, encoding = (
-            x.to(options.device) for x in caption_tokens(clip, captions, tokenize)
-        )
+        tokens, keep, encoding = (x.to(options.device) for x in caption_tokens(clip, captions))
         said = torch.rand(len(keep), 1, generator=trainer.generator) > 0.1
         caption = (tokens, keep & said.to(keep.device), encoding)
         loss = masked_loss(prior, index, caption, trainer.generator, 0.02)
@@ -199,7 +196,7 @@ def samples(
     prior: Prior, pair: Pair, captions: list[str], *, seed: int = 0, **how: Any
 ) -> list[Image.Image]:
     """A picture for each caption; `how` goes to `Prior.sample`."""
-    caption = caption_tokens(pair.clip.model, captions, import_clip().tokenize)
+    caption = caption_tokens(pair.clip.model, captions)
     caption = (x.to(prior.bias.device) for x in caption)
     codes = prior.sample(*caption, generator=torch.Generator().manual_seed(seed), **how)
     z = pair.vqgan.codebook_vectors(codes.to(pair.device))

@@ -3,149 +3,153 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from published import write
-from served import CKPT, CLIP, YAML, assert_same_networks, cached, load, nobody
+import torch
+from published import saved, sha256, write
+from served import cached, nobody
 
 import vqclip_nb as vq
-from vqclip_nb import loading as pairs
-from vqclip_nb import weights
+from vqclip_nb import loading, weights
+from vqclip_nb.weights import File, WeightsError
+
+STATE = {"encoder.w": torch.rand(300, 4), "decoder.w": torch.rand(2)}
+CKPT = saved({"state_dict": {**STATE, "loss.w": torch.rand(9)}})
+YAML = b"model: {params: {ddconfig: {ch: 32}, embed_dim: 4, n_embed: 5}}"
 
 
-def test_a_corrupt_original_is_fetched_again(made, shelf, publish, caplog):
-    cache = publish()
-    write(cache, "vqgan.ckpt", made.checkpoint[:-9] + b"corrupted")
-    assert_same_networks(load(), made.plain, made.guide)
-    assert shelf.asked.count((CKPT, 0)) == 1 and "vqgan.ckpt is corrupt" in caplog.text
+@pytest.fixture
+def slim(shelf, cache):
+    """Reads the published checkpoint from the slim cache, and compares what it holds."""
+    files = []
+    for name, data in (("net.ckpt", CKPT), ("net.yaml", YAML)):
+        shelf.files[name] = data
+        files.append(File(name, (shelf.url(name),), sha256(data), len(data), "MIT"))
+
+    def slim() -> None:
+        found, metadata, digest = weights.slim_cache(
+            "net", lambda k: not k.startswith("loss."), *files
+        )
+        assert set(found) == set(STATE) and all(torch.equal(found[k], STATE[k]) for k in STATE)
+        assert metadata["source_sha256"] == sha256(CKPT) and '"ch": 32' in metadata["config"]
+
+    return slim
+
+
+def test_only_the_slim_copy_stays_and_needs_no_server(slim, shelf, cache):
+    slim()
+    assert cached(cache) == {"net.safetensors", "net.sha256", "net.yaml"}
+    shelf.close()
+    slim()
+
+
+def test_a_corrupt_original_is_fetched_again(slim, shelf, cache, caplog):
+    write(cache, "net.ckpt", CKPT[:-9] + b"corrupted")
+    slim()
+    assert shelf.asked.count(("net.ckpt", 0)) == 1 and "net.ckpt is corrupt" in caplog.text
 
 
 @pytest.mark.parametrize("damage", ["one byte", "cut off", "hash gone", "hash empty"])
-def test_a_corrupt_slim_copy_is_made_anew(made, shelf, publish, caplog, damage):
-    cache = publish()
-    before = load().hashes
-    slim, asked = cache / "imagenet.safetensors", len(shelf.asked)
-    data = bytearray(slim.read_bytes())
-    data[-1000] ^= 1
+def test_a_corrupt_slim_copy_is_made_anew(slim, shelf, cache, caplog, damage):
+    slim()
+    copy, asked = cache / "net.safetensors", len(shelf.asked)
+    data = copy.read_bytes()
     if damage == "one byte":
-        slim.write_bytes(data)
+        copy.write_bytes(data[:-1000] + bytes([data[-1000] ^ 1]) + data[-999:])
     elif damage == "cut off":
-        slim.write_bytes(data[:-500])
+        copy.write_bytes(data[:-500])
     elif damage == "hash gone":
-        slim.with_suffix(".sha256").unlink()
+        copy.with_suffix(".sha256").unlink()
     else:
-        slim.with_suffix(".sha256").write_text("")
-    with caplog.at_level(logging.WARNING):
-        pair = load()
-    assert "imagenet" in caplog.text and pair.hashes == before
-    assert_same_networks(pair, made.plain, made.guide)
-    assert [path for path, _ in shelf.asked[asked:]] == [CKPT]
-    load()
+        copy.with_suffix(".sha256").write_text("")
+    slim()
+    assert f"{copy} " in caplog.text and "made anew" in caplog.text
+    assert [path for path, _ in shelf.asked[asked:]] == ["net.ckpt"]
+    slim()
     assert len(shelf.asked) == asked + 1
 
 
-def test_several_at_once_fetch_once(made, shelf, publish):
-    publish()
+def test_several_at_once_fetch_once(slim, shelf):
     with ThreadPoolExecutor(3) as pool:
-        for pair in pool.map(lambda _: load(), range(3)):
-            assert_same_networks(pair, made.plain, made.guide)
-    assert sorted(path for path, _ in shelf.asked) == sorted([CKPT, YAML, CLIP])
+        for done in [pool.submit(slim) for _ in range(3)]:
+            done.result()
+    assert sorted(path for path, _ in shelf.asked) == ["net.ckpt", "net.yaml"]
 
 
 def test_the_pair_that_ships_is_checked_too(monkeypatch, tmp_path):
-    for file in pairs.EMOJI.iterdir():
+    for file in loading.EMOJI.iterdir():
         if file.suffix in (".safetensors", ".sha256"):
             write(tmp_path, file.name, file.read_bytes())
-    monkeypatch.setattr(pairs, "EMOJI", tmp_path)
-    assert load("emoji").clip.vocabulary
-    data = bytearray((tmp_path / "vqgan.safetensors").read_bytes())
-    data[-1] ^= 1
-    write(tmp_path, "vqgan.safetensors", bytes(data))
-    with pytest.raises(vq.WeightsError, match="vqgan.safetensors is corrupt"):
-        load("emoji")
+    monkeypatch.setattr(loading, "EMOJI", tmp_path)
+    data = (tmp_path / "vqgan.safetensors").read_bytes()
+    write(tmp_path, "vqgan.safetensors", data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(WeightsError, match="vqgan.safetensors is corrupt"):
+        vq.load_pair("emoji", device="cpu")
 
 
 @pytest.mark.parametrize("when", ["download", "tensors", "hash"])
-def test_a_full_disk_is_named_and_nothing_half_is_left(made, shelf, publish, when):
-    cache = publish()
+def test_a_full_disk_is_named_and_nothing_half_is_left(slim, shelf, cache, when):
+    def full(path, content):
+        with open(path, "wb") as file:
+            file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     with pytest.MonkeyPatch.context() as m:
-        if when == "tensors":
-
-            def full(path, content):
-                with open(path, "wb") as file:
-                    file.write(b"half")
-                raise OSError(errno.ENOSPC, "No space left on device")
-
-            m.setattr(Path, "write_bytes", full)
-        elif when == "hash":
-
-            def full(path, text):
-                raise OSError(errno.ENOSPC, "No space left on device")
-
-            m.setattr(Path, "write_text", full)
-        else:  # the system's own file that has no room
-            (cache / "vqgan.ckpt.part").symlink_to("/dev/full")
+        if when == "download":  # the system's own file that has no room
+            (cache / "net.ckpt.part").symlink_to("/dev/full")
+        else:
+            m.setattr(Path, "write_bytes" if when == "tensors" else "write_text", full)
         with pytest.raises(
-            vq.WeightsError, match="disk of .* is full: .* MB are needed.*VQCLIP_CACHE"
+            WeightsError, match="disk of .* is full: .* MB are needed.*VQCLIP_CACHE"
         ):
-            load()
-    left = {"vqgan.ckpt.part"} if when == "download" else {CLIP}  # CLIP comes first
-    assert cached(cache) - {"ViT-B-32.safetensors", "ViT-B-32.sha256"} == left
-    (cache / "vqgan.ckpt.part").unlink(missing_ok=True)  # room was made
-    assert_same_networks(load(), made.plain, made.guide)
-    assert shelf.asked.count((CKPT, 0)) == (2 if when == "download" else 1)
+            slim()
+    left = {"net.ckpt.part"} if when == "download" else {"net.ckpt", "net.yaml"}
+    assert cached(cache) == left
+    (cache / "net.ckpt.part").unlink(missing_ok=True)  # room was made
+    slim()
+    assert shelf.asked.count(("net.ckpt", 0)) == (2 if when == "download" else 1)
 
 
-def test_a_folder_without_permission_is_named(publish, monkeypatch):
-    publish()
-    load()  # so that every module is there
+def test_a_folder_without_permission_is_named(slim, monkeypatch):
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setenv("VQCLIP_CACHE", folder)
         os.chmod(folder, 0o555)
-        with nobody(), pytest.raises(vq.WeightsError) as error:
-            load()
+        with nobody(), pytest.raises(WeightsError) as error:
+            slim()
         os.chmod(folder, 0o755)
     assert f"no permission to write in {folder}" in str(error.value)
     assert "VQCLIP_CACHE" in str(error.value)
 
 
-def test_a_cache_that_is_only_read(made, shelf, publish):
-    cache = publish()
-    load()
-    for file in cache.iterdir():
-        if file.suffix == ".lock":
-            file.unlink()
+def test_a_cache_that_is_only_read(slim, shelf, cache, monkeypatch):
+    slim()
     asked = len(shelf.asked)
     with tempfile.TemporaryDirectory() as folder:
-        for file in cache.iterdir():
-            write(Path(folder), file.name, file.read_bytes()).chmod(0o444)
+        for name in cached(cache):
+            write(Path(folder), name, (cache / name).read_bytes()).chmod(0o444)
+        monkeypatch.setenv("VQCLIP_CACHE", folder)
         os.chmod(folder, 0o555)
-        with pytest.MonkeyPatch.context() as m, nobody():
-            m.setenv("VQCLIP_CACHE", folder)
-            assert_same_networks(load(), made.plain, made.guide)
+        with nobody():
+            slim()
         os.chmod(folder, 0o755)
     assert len(shelf.asked) == asked
 
 
-def test_a_cache_that_is_no_folder(publish, monkeypatch, tmp_path):
-    publish()
+def test_a_cache_that_is_no_folder(slim, monkeypatch, tmp_path):
     below = write(tmp_path, "file", "here") / "below"
     monkeypatch.setenv("VQCLIP_CACHE", str(below))
-    with pytest.raises(vq.WeightsError, match="cannot make the cache folder .*below.*VQCLIP_CACHE"):
-        load()
+    with pytest.raises(WeightsError, match="cannot make the cache folder .*below.*VQCLIP_CACHE"):
+        slim()
 
 
-def test_other_errors_of_the_disk_are_not_hidden(publish, monkeypatch):
-    publish()
-
+def test_other_errors_of_the_disk_are_not_hidden(slim, monkeypatch):
     def broken(path):
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(weights.download, "sha256_of", broken)
     with pytest.raises(OSError, match="Input/output error"):
-        load()
+        slim()

@@ -90,6 +90,7 @@ def test_a_checkpoint_gives_what_torch_would_give(tmp_path, zipped):
         "tail": base[20:],
         "every other": base[::2],
         "number": torch.tensor(3),
+        "large": torch.zeros(17_000_000, dtype=torch.int8),
         "none": torch.empty(0, 3),
         "parameter": nn.Parameter(torch.rand(2)),
         "marked parameter": nn.Parameter(torch.rand(2)),

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..models.clip import tokenize
 from .transformer import Block, attention_mask
 
 
@@ -186,13 +187,13 @@ class Prior(nn.Module):
 
 
 def caption_tokens(
-    clip: Any, captions: list[str], tokenize: Callable[..., torch.Tensor]
+    clip: Any, captions: list[str]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """What a `Prior` takes of captions: hidden states of a CLIP's text side (b, t, width), which of
     them count (b, t), and unit encodings (b, d)."""
     with torch.no_grad():
         device = clip.positional_embedding.device
-        text = tokenize(captions, context_length=clip.context_length, truncate=True).to(device)
+        text = tokenize(captions, clip.context_length).to(device)
         x = clip.token_embedding(text) + clip.positional_embedding
         x = clip.ln_final(clip.transformer(x.transpose(0, 1)).transpose(0, 1))
         end = text.argmax(1)

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 
 from ..loop import Optimization
-from ..models.clip import import_clip
 from ..models.pair import Pair
 from ..models.vqgan import VQGAN
 from ..prompts import encode_reading
@@ -75,9 +74,7 @@ def require_prior(pair: Pair) -> Prior:
 
 def conditions(pair: Pair, caption: str) -> Caption:
     """A caption as the prior takes it; an empty one counts as none."""
-    tokens, keep, encoding = caption_tokens(
-        pair.clip.model, [caption or "a picture"], import_clip().tokenize
-    )
+    tokens, keep, encoding = caption_tokens(pair.clip.model, [caption or "a picture"])
     return tokens, keep if caption else torch.zeros_like(keep), encoding
 
 

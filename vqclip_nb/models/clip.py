@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +45,39 @@ def import_clip() -> ModuleType:
     return clip
 
 
+@cache
+def clip_module(name: str) -> ModuleType:
+    """`clip.model` or `clip.simple_tokenizer`, without torchvision and pkg_resources, which
+    `import clip` brings and painting does not need."""
+    spec = importlib.util.find_spec("clip")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("openai-clip is not installed: pip install openai-clip")
+    path = Path(spec.submodule_search_locations[0]) / f"{name}.py"
+    own = importlib.util.spec_from_file_location(f"{__name__}.openai_{name}", path)
+    assert own and own.loader
+    module = importlib.util.module_from_spec(own)
+    sys.modules[own.name] = module  # where pickle looks for its classes
+    own.loader.exec_module(module)
+    return module
+
+
+@cache
+def tokenizer() -> Any:
+    """OpenAI's tokenizer, read once."""
+    return clip_module("simple_tokenizer").SimpleTokenizer()
+
+
+def tokenize(texts: Sequence[str], context_length: int = 77) -> torch.Tensor:
+    """Texts to OpenAI's tokens (n, context_length), int32: begin, the text's, end, zeros. What does
+    not fit is cut."""
+    begin, end = TOKENS - 2, TOKENS - 1
+    tokens = torch.zeros(len(texts), context_length, dtype=torch.int)
+    for row, text in zip(tokens, texts, strict=True):
+        pieces = [begin, *tokenizer().encode(text)[: context_length - 2], end]
+        row[: len(pieces)] = torch.tensor(pieces)
+    return tokens
+
+
 def clip_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A stored CLIP's weights as its class names them.
 
@@ -63,9 +101,7 @@ def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
     the tensors. WeightsError if they are no CLIP's."""
     try:
         state = clip_state(state)
-        import_clip()
-        from clip.model import build_model
-
+        build_model = clip_module("model").build_model
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of weights that go nowhere
             build_model(dict(state))  # the shapes must agree before memory is taken for them
@@ -148,11 +184,11 @@ class ClipModel:
     def encode_text(self, texts: list[str]) -> torch.Tensor:
         """Texts to encodings (n, d). What does not fit CLIP's context is cut; a warning names those
         words."""
-        tokenize, context = import_clip().tokenize, self.context_length
+        context, encode = self.context_length, tokenizer().encode
         for text in texts:
             words = text.split()
             kept = len(words)
-            while kept and _too_long(tokenize, " ".join(words[:kept]), context):
+            while kept and len(encode(" ".join(words[:kept]))) > context - 2:
                 kept -= 1
             if kept < len(words):
                 warnings.warn(
@@ -160,16 +196,7 @@ class ClipModel:
                     f"so these words are not seen: {' '.join(words[kept:])!r}",
                     stacklevel=2,
                 )
-        tokens = tokenize(texts, context_length=context, truncate=True)
-        return self.model.encode_text(tokens.to(self.device))
-
-
-def _too_long(tokenize: Callable[..., torch.Tensor], text: str, context: int) -> bool:
-    try:
-        tokenize(text, context_length=context)
-    except RuntimeError:
-        return True
-    return False
+        return self.model.encode_text(tokenize(texts, context).to(self.device))
 
 
 class ClipEnsemble:

@@ -15,17 +15,10 @@ MAX_CONFIG = 65_536  # bytes; the published ones have less than 1,000
 MAX_DEPTH = 20
 MAX_LIST = 16
 LIMITS = {  # smallest and largest, ten times and more what is published
-    "embed_dim": (1, 1 << 14),
-    "n_embed": (1, 1 << 20),
-    "unshuffle": (1, 64),
-    "ch": (1, 4096),
-    "ch_mult": (1, 256),
-    "num_res_blocks": (0, 64),
-    "attn_resolutions": (1, 1 << 16),
-    "resolution": (1, 1 << 16),
-    "in_channels": (1, 1 << 14),
-    "out_ch": (1, 1 << 14),
-    "z_channels": (1, 1 << 14),
+    **dict.fromkeys(("embed_dim", "in_channels", "out_ch", "z_channels"), (1, 1 << 14)),
+    **dict.fromkeys(("resolution", "attn_resolutions"), (1, 1 << 16)),
+    **{"n_embed": (1, 1 << 20), "unshuffle": (1, 64), "ch": (1, 4096)},
+    **{"ch_mult": (1, 256), "num_res_blocks": (0, 64)},
 }
 LISTS = ("ch_mult", "attn_resolutions")
 

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import torch
 
@@ -23,6 +23,7 @@ MAX_DIRECTORY = 16_000_000  # bytes of a zip's list of contents
 MAX_CODE = 16_000_000  # bytes of an archive's code, of which only the names of weights are read
 MAX_TENSORS, MAX_DEPTH = 100_000, 64  # attributes of modules, modules inside each other
 MAX_DIMENSIONS = 16
+CHUNK = 1 << 20
 
 Tensors = dict[str, torch.Tensor]
 Keep = Callable[[str], bool]
@@ -154,6 +155,18 @@ def _of_module(root: Placeholder, declared: Declared) -> Iterator[tuple[str, Vie
         waiting += reversed(inside)
 
 
+def _filled(file: IO[bytes], count: int) -> bytearray:
+    """The next `count` bytes, in one buffer; at the end of a zip's entry its checksum is compared."""
+    buffer = bytearray(count)
+    at, view = 0, memoryview(buffer)
+    while at < count:
+        got = file.readinto(view[at : at + CHUNK])  # type: ignore[attr-defined]
+        if not got:
+            raise ValueError("it ends too early")
+        at += got
+    return buffer
+
+
 # -- files of torch 1.6 and later: a zip
 
 
@@ -197,7 +210,8 @@ def _open_zip(file: BinaryIO, size: int) -> tuple[Any, Read, Declared]:
         stored = entry.compress_type == zipfile.ZIP_STORED
         if not stored or not storage.nbytes == entry.file_size == entry.compress_size:
             raise ValueError(f"storage {storage.key!r} has not the size that was declared")
-        return bytearray(archive.read(entry))  # compares the checksum, too
+        with archive.open(entry) as data:
+            return _filled(data, storage.nbytes)
 
     order = f"{root}/byteorder"
     if order in names and small(order, 100).decode().strip() != sys.byteorder:
@@ -261,6 +275,6 @@ def _open_legacy(file: BinaryIO, size: int) -> tuple[Any, Read]:
         file.seek(places[storage.key])
         if int.from_bytes(file.read(8), "little") != storage.numel:
             raise ValueError(f"storage {storage.key!r} has not the size that was declared")
-        return bytearray(file.read(storage.nbytes))
+        return _filled(file, storage.nbytes)
 
     return found, read
