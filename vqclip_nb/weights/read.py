@@ -156,7 +156,7 @@ def _of_module(root: Placeholder, declared: Declared) -> Iterator[tuple[str, Vie
 
 
 def _filled(file: IO[bytes], count: int) -> bytearray:
-    """The next `count` bytes, in one buffer; at the end of a zip's entry its checksum is compared."""
+    """The next `count` bytes; a zip's checksum is compared at the end of its entry."""
     buffer = bytearray(count)
     at, view = 0, memoryview(buffer)
     while at < count:
