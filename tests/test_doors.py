@@ -57,7 +57,7 @@ def hostile_files(folder) -> dict[str, bytes]:
     bomb = pickle.dumps(Bomb(ran))
     script = b"%%!PS-Adobe-3.0 EPSF-3.0\n%%%%BoundingBox: 0 0 8 8\n%%%%EndComments\n%s\n%%%%EOF\n"
     named = dict(include=[f"{bait}"], init_image=f"{bait}", regions=[f"{bait}: a cat"])
-    yaml = {name: text.encode("utf8", "surrogatepass") for name, _, text in configs()}
+    yaml = {name: text.encode("utf8", "surrogatepass") for name, (_, text) in configs().items()}
     return {
         "empty": b"",
         "zeros": bytes(5000),
