@@ -49,7 +49,7 @@ from vqclip_nb import latents, loop, objectives
 from vqclip_nb.emoji.caption_words import article
 from vqclip_nb.experiments.intervals import mean_interval
 from vqclip_nb.experiments.scores import similarity as score
-from vqclip_nb.inside import listen
+from vqclip_nb.hooks import listen
 from vqclip_nb.images import open_image, to_data_url, to_pil, to_tensor
 from vqclip_nb.show import contact_sheet
 

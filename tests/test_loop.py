@@ -49,26 +49,6 @@ def test_its_state_goes_on_bit_for_bit(ema_decay):
     assert one.iteration == other.iteration == 10
 
 
-def test_an_interrupt_anywhere_in_a_step_leaves_it_as_it_was(monkeypatch):
-    optimization = by_hand(0.9)
-    optimization.step()
-    before = optimization.state_dict()
-    places = [(optimization, "encode"), (optimization, "objective"), (optimization, "_average")]
-    for owner, name in [*places, (optimization.optimizer, "step")]:
-        real = getattr(owner, name)
-
-        def cut(*args, real=real, **options):
-            real(*args, **options)
-            raise KeyboardInterrupt
-
-        with monkeypatch.context() as m, pytest.raises(KeyboardInterrupt):
-            m.setattr(owner, name, cut)
-            optimization.step()
-        after = optimization.state_dict()
-        assert before.keys() == after.keys(), name
-        assert all(torch.equal(v, after[k]) for k, v in before.items()), name
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

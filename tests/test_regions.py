@@ -10,9 +10,9 @@ from PIL import Image
 import vqclip_nb as vq
 from training.eval_two_objects import pairs_of_things, part, summary
 from vqclip_nb.objectives import Step, as_objective, on_crops
+from vqclip_nb.parts import crop_ranges
 from vqclip_nb.recipe import read_recipe
 from vqclip_nb.regions import outside, parse_region
-from vqclip_nb.wanted import numbers_of_views
 
 HALVES = ["left: a red heart", "right: a green heart"]
 
@@ -84,7 +84,7 @@ def test_a_region_pulls_at_its_own_pixels_only():
 
 def test_each_term_sees_its_own_views_however_they_are_cut_into_lots():
     encodings = torch.arange(10.0)[:, None].requires_grad_()
-    whole, own = numbers_of_views(6, 1)
+    whole, own = crop_ranges(6, 1)
     assert (whole, own) == (range(6), range(6, 9))
     objective = on_crops(own, as_objective(lambda step: step.encodings.mean()))
     picture, total = torch.zeros(1, 3, 2, 2), 0.0

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 import vqclip_nb as vq
-import vqclip_nb.starts
+import vqclip_nb.objectives
+import vqclip_nb.parts
 from vqclip_nb.images import to_pil
 from vqclip_nb.latents import FUNCTIONS, Latent, noise
 
@@ -300,9 +301,9 @@ def test_what_is_begun_with_is_made_once_and_again_only_for_what_it_depends_on(
     Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
     looks = dict(palette=["navy", "orange"], keep_edges=1.0, keep_colours=1.0, tries=2)
     from_file = small(init_image=str(tmp_path / "red.png"), **looks)
-    made, recolour = [], vqclip_nb.starts.recolour
+    made, recolour = [], vqclip_nb.parts.recolour
     monkeypatch.setattr(
-        vqclip_nb.starts, "recolour", lambda p, c: made.append(len(c)) or recolour(p, c)
+        vqclip_nb.parts, "recolour", lambda p, c: made.append(len(c)) or recolour(p, c)
     )
     for settings in (from_file, small(start="library", **looks)):
         made.clear()
@@ -317,3 +318,19 @@ def test_what_is_begun_with_is_made_once_and_again_only_for_what_it_depends_on(
         assert made == [2, 3]
         run.change(include=["a blue heart"])
         assert made == ([2, 3] if settings is from_file else [2, 3, 3])
+
+
+def test_a_style_picture_is_measured_again_only_if_it_changes(pair, small, tmp_path, monkeypatch):
+    for name in ("red", "blue"):
+        Image.new("RGB", (32, 32), name).save(tmp_path / f"{name}.png")
+    made, style = [], vqclip_nb.objectives.style
+    monkeypatch.setattr(
+        vqclip_nb.objectives, "style", lambda *about: made.append(1) or style(*about)
+    )
+    run = vq.Run(pair, small(style_image=str(tmp_path / "red.png"), tries=2))
+    run.step()
+    run.change(learning_rate=0.1, include=["a blue heart"], style_image_weight=2.0)
+    run.step()
+    assert len(made) == 1
+    run.change(style_image=str(tmp_path / "blue.png"))
+    assert len(made) == 2

@@ -85,7 +85,7 @@ class Checkpoints:
             {} if self.done else {f"now.{k}": v.cpu() for k, v in self.painting.state().items()}
         )
         if not self.done:
-            tensors |= {f"good.{k}": v.cpu().clone() for k, v in self.painting.good.items()}
+            tensors |= {f"good.{k}": v.cpu().clone() for k, v in self.painting.last_good.items()}
         tensors["history"] = torch.tensor(self.history, dtype=torch.float64).view(-1, 4)
         kept = [*self.frames, *([self.last] if self.last and self.last not in self.frames else [])]
         for i, frame in enumerate(kept):
@@ -169,7 +169,7 @@ def _restored(cls: type[Run], tensors: dict, metadata: dict, pair: Pair, parts: 
         run.frames.append(Frame(iteration, at, loss, similarity, shown, png, state))
     run.go_to(index, changes, part(tensors, "now."))
     if not run.done:
-        run.painting.good = part(tensors, "good.")
+        run.painting.last_good = part(tensors, "good.")
     if run.frames:
         run.last = run.frames[-1] if last_is_kept else run.frames.pop()
     return run

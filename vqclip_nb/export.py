@@ -15,6 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from .files import write_atomically
 from .images import to_pil
+from .picture import steps_ahead
 from .recipe import (
     IPTC,
     KEY,
@@ -24,7 +25,6 @@ from .recipe import (
     recipe_changes,
     recipe_settings,
 )
-from .tries import steps_ahead
 
 if TYPE_CHECKING:
     from .frames import Frame

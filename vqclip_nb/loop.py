@@ -1,4 +1,4 @@
-"""The method: paint, crop, encode, judge, move the latent (report, chapter 4).
+"""The training loop: decode, crop, encode, compute the loss, update the latent (report, chapter 4).
 
 `Optimization` knows tensors and functions only: no text, no file, no setting, no pair.
 """
@@ -14,8 +14,8 @@ import torch
 from .latents import Latent
 from .objectives import Step
 
-CLIP_BATCH = 32  # crops that CLIP judges at a time: what it keeps for them is most of the memory
-FAR = 1e4  # no decoder was ever fed a latent of that size
+CLIP_BATCH = 32  # crops that CLIP encodes at a time: their activations take most of the memory
+MAX_LATENT = 1e4  # larger values mean divergence
 
 Synthesize = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 Crops = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
@@ -25,13 +25,13 @@ State = dict[str, torch.Tensor]
 
 
 class Diverged(ArithmeticError):
-    """The loss is no number, or the latent ran away."""
+    """The loss is NaN or infinite, or the latent exceeds `MAX_LATENT`."""
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What a step found: its loss, what `measure` made of it, the picture (1, 3, H, W) in [0, 1]
-    that was judged, and the encodings (n, d) of its crops."""
+class StepResult:
+    """A step's loss, the value of `measure`, the picture (1, 3, H, W) in [0, 1] that the loss is
+    of, and the encodings (n, d) of its crops."""
 
     loss: float
     similarity: float
@@ -46,7 +46,7 @@ def warmed_up(decay: float, step: int) -> float:
 
 
 class Optimization:
-    """A latent on its way to a picture.
+    """A latent that is optimised, with the parts of the loop.
 
     latent: the parameter. synthesize: latent (1, c, h, w) to picture (1, 3, H, W) in [0, 1] and the
     codes behind it. crops: picture to views (n, 3, s, s). encode: views to encodings (n, d).
@@ -89,22 +89,14 @@ class Optimization:
         self.iteration = 0
         self.average: torch.Tensor | None = None
 
-    def step(self, before: State | None = None) -> Taken:
-        """One step. On any error or interrupt everything is as it was before it.
-
-        before: `state_dict()` of now, if the caller holds it already. Diverged if the loss is no
-        number or the latent runs away; ValueError names a part of the wrong shape.
-        """
-        before = before or self.state_dict()
-        try:
-            return self._step(before["z"])
-        except BaseException:
-            self.load_state_dict(before)
-            raise
-
     @torch.enable_grad()  # an interrupt at the edge of torch.no_grad() leaves gradients off
-    def _step(self, z_before: torch.Tensor) -> Taken:
+    def step(self) -> StepResult:
+        """One step. After an error or an interrupt, `load_state_dict` goes back to before it.
+
+        Diverged on NaN or divergence; ValueError names a part that returns the wrong shape.
+        """
         self.optimizer.zero_grad()
+        z_before = self.latent.data.detach().clone()
         random = self._random()
         z = self.latent()
         picture, codes = self.synthesize(z)
@@ -138,12 +130,12 @@ class Optimization:
         loss = sum(n * weight for n, (_, weight) in zip(numbers, values, strict=False))
         if not math.isfinite(loss):
             raise Diverged(f"the objective gave {loss} in step {self.iteration}")
-        if not numbers[len(values)] < FAR:  # NaN is not below it either
+        if not numbers[len(values)] < MAX_LATENT:  # NaN is not below it either
             raise Diverged(f"the latent ran away in step {self.iteration}")
         self._average(z_before)
         self.iteration += 1
         similarity = numbers[-1] if self.measure else math.nan
-        return Taken(loss, similarity, picture.detach(), seen)
+        return StepResult(loss, similarity, picture.detach(), seen)
 
     def _random(self) -> torch.Generator:
         """Where this step draws from."""

@@ -22,11 +22,10 @@ from .latents import fitting_size
 from .loop import Crops, State
 from .models.pair import Pair, Start
 from .objectives import Objective, Term
-from .painting import Painting
+from .parts import PartBuilder
+from .picture import Painting, choose_try, steps_ahead
 from .prompts import create_encodings, embed_pictures
 from .settings import KNOBS, Settings
-from .starts import Starts
-from .tries import choose, steps_ahead
 from .weights.errors import out_of_memory
 
 STATES_KEPT = 64  # frames that can be continued from; beyond that every other one forgets its state
@@ -70,7 +69,7 @@ class Run(Exports, Checkpoints):
         pair.check(settings, self.size)
         self.settings = self.first = embed_pictures(pair, settings, self.size)
         self.encodings = create_encodings(pair, self.settings)
-        self.starts = Starts(pair, self.size)
+        self.builder = PartBuilder(pair, self.size, self.parts)
         self.frames: list[Frame] = []
         self.history: list[tuple[int, int, float, float]] = []
         self.changes: list[tuple[int, dict[str, Any]]] = []
@@ -86,8 +85,7 @@ class Run(Exports, Checkpoints):
             self.painting = self._painting(0 if self.settings.tries == 1 else None)
 
     def _painting(self, attempt: int | None) -> Painting:
-        about = (self.settings, self.encodings, self.index, self.parts, attempt)
-        return Painting(self.starts, *about)
+        return Painting(self.builder, self.settings, self.encodings, self.index, attempt)
 
     # -- where it stands
 
@@ -131,22 +129,21 @@ class Run(Exports, Checkpoints):
         """One optimisation step; StopIteration when all pictures are done. The first of a picture
         takes longer where several seeds are tried: their steps come before it.
 
-        An error or an interrupt leaves the run as it was before. A picture that leaves the numbers
-        goes back a step and on at half the rate, three times at most; then it ends with its last
-        good picture, and a warning says so. MemoryError says what to lower.
+        An error or an interrupt leaves the run as it was before. On divergence a picture
+        goes back a step and on at half the learning rate, three times at most; then it ends with
+        its last good picture, and a warning says so. MemoryError says what to lower.
         """
         if self.done:
             raise StopIteration
         began, painting = time.perf_counter(), self.painting
-        before, good = painting.state(), painting.good
+        before, last_good = painting.state(), painting.last_good
         index, last, steps, kept = self.index, self.last, len(self.history), len(self.frames)
         try:
             frame = self._step(before)
         except BaseException as e:
             self.painting, self.index, self.last = painting, index, last
             del self.history[steps:], self.frames[kept:]
-            painting.load(before)
-            painting.good = good
+            painting.load(before, last_good)
             if not out_of_memory(e):
                 raise
             raise MemoryError(
@@ -159,19 +156,19 @@ class Run(Exports, Checkpoints):
     def _step(self, before: State) -> Frame:
         s, at = self.settings, self.iteration
         if self.painting.attempt is None:
-            self.painting = choose(self._painting, s.tries, self.tried)
+            self.painting = choose_try(self._painting, s.tries, self.tried)
             before = self.painting.state()
         painting = self.painting
-        taken = painting.take(before)
-        last = taken is None or at + 1 >= s.total_iter
-        if taken is None:  # the last good picture stands
+        result = painting.step(before)
+        last = result is None or at + 1 >= s.total_iter
+        if result is None:  # the last good picture stands
             assert self.last is not None  # the first step raises
             frame, new = self.last, not self.last.shown
             frame.shown = True
         else:
             new = last or (at >= s.show_from and at % s.show_step == 0)
-            told = taken.loss, taken.similarity
-            frame = Frame(at, self.index, *told, new, painting.pixels(taken))
+            told = result.loss, result.similarity
+            frame = Frame(at, self.index, *told, new, painting.pixels(result))
             self.history.append((self.index, at, *told))
         if new:
             frame.state = {k: v.cpu() for k, v in before.items()}
@@ -220,7 +217,7 @@ class Run(Exports, Checkpoints):
                 "forming: keep at least as many"
             )
         if not self.done:
-            self.painting.areas_of(settings)  # that they have a place, before anything changes
+            self.builder.areas(settings)  # raises before anything changes
         asked = {"include", "exclude", "extras", "regions", "attributes"} & changed.keys()
         if asked:
             self.encodings = create_encodings(self.pair, settings)

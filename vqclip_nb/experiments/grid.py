@@ -82,8 +82,8 @@ def grid(
 
     Returns a row for every combination, in order: the settings, those left empty as the pair fills
     them; similarity under the guide, in [-1, 1]; judge, the same under the judge; rank among the
-    distractors (by the judge, else by the guide); seconds of painting; note, what a picture went
-    through if it left the numbers on its way; error, empty if all went well; picture, a PNG with
+    distractors (by the judge, else by the guide); seconds of painting; note, what happened
+    if a picture diverged; error, empty if all went well; picture, a PNG with
     its recipe. A row with an error has no scores.
 
     Results land in `folder` as they come, and what is there is not made again; a cell that failed
@@ -238,7 +238,7 @@ def _paint(
 
 
 def _note(run: Run) -> str:
-    """Whether a picture left the numbers, and what became of it."""
+    """What happened if the picture diverged; else empty."""
     steps, slowed = len(run.history), run.painting.slowed
     if steps < run.settings.total_iter:
         return f"diverged: stopped after {steps} of {run.settings.total_iter} steps"

@@ -1,0 +1,200 @@
+"""The parts of the loop, built from a pair and settings: start, crops, objective, similarity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from . import latents, objectives
+from .crops import create_crops
+from .images import load_image
+from .models.pair import Pair, Start
+from .objectives import Objective
+from .palettes import parse_colour, recolour
+from .prompts import Encodings, encode_prompt
+from .reading import Reading
+from .regions import Area, outside, parse_region
+from .settings import Settings
+
+
+class PartBuilder:
+    """Builds the parts of the loop for one run's pictures, size (height, width) in pixels.
+
+    What is slow to make is cached until a setting that it depends on changes. given: the parts
+    that replace those of the loop, as `Run` takes them. In the methods, settings: without empty
+    ones. seed: of what the prior draws.
+    """
+
+    def __init__(self, pair: Pair, size: tuple[int, int], given: Mapping[str, Any]) -> None:
+        self.pair, self.size, self.given = pair, size, given
+        self._cache: dict[str, tuple[tuple, Any]] = {}
+
+    def _cached(self, name: str, key: tuple, make: Callable[[], Any]) -> Any:
+        if name not in self._cache or self._cache[name][0] != key:
+            self._cache[name] = key, make()
+        return self._cache[name][1]
+
+    # -- start
+
+    def start(
+        self, s: Settings, reading: Reading, seed: int, generator: torch.Generator
+    ) -> torch.Tensor:
+        """The latent (1, channels, h, w) that a picture starts from; noise is drawn from
+        `generator` in any case."""
+        vqgan = self.pair.vqgan
+        cells = (pixels // vqgan.downsample_factor for pixels in self.size)
+        shape = (1, vqgan.latent_channels, *cells)
+        noise = latents.noise(
+            shape, activation=s.activation, at=s.activation_at, generator=generator
+        )
+        if "latent" in self.given:
+            start = self.given["latent"]
+            if tuple(start.shape) != shape:
+                raise ValueError(f"latent has shape {tuple(start.shape)}: this run needs {shape}")
+            return start
+        key = (*_start_key(s, reading, seed), *s.palette)
+        start = self._cached("latent", key, lambda: self._encode(s, reading, seed))
+        return noise if start is None else latents.blend(start, noise, s.start_strength)
+
+    def found(self, s: Settings, reading: Reading, seed: int) -> Start | None:
+        """The start from library or prior; None if it is a picture file or noise."""
+        if s.init_image or s.start == "noise":
+            return None
+        key = _start_key(s, reading, seed)
+        return self._cached("found", key, lambda: self.pair.start(reading, s, self.size, seed))
+
+    def picture(self, s: Settings, reading: Reading, seed: int) -> torch.Tensor | None:
+        """The start as a picture (1, 3, h, w), in the colours of the palette if there is one; None
+        for noise."""
+        key = (*_start_key(s, reading, seed), *s.palette)
+        return self._cached("picture", key, lambda: self._decode(s, reading, seed))
+
+    @torch.no_grad()
+    def _decode(self, s: Settings, reading: Reading, seed: int) -> torch.Tensor | None:
+        if s.init_image:
+            picture = load_image(s.init_image, self.size)
+        elif (found := self.found(s, reading, seed)) is None:
+            return None
+        else:
+            picture = self.pair.vqgan.synthesize(found.latent(self.pair.vqgan))
+        colours = [parse_colour(text) for text in s.palette]
+        return recolour(picture, colours) if colours else picture
+
+    @torch.no_grad()
+    def _encode(self, s: Settings, reading: Reading, seed: int) -> torch.Tensor | None:
+        found = self.found(s, reading, seed)
+        if found is not None and not s.palette:
+            return found.latent(self.pair.vqgan)
+        picture = self.picture(s, reading, seed)
+        return None if picture is None else self.pair.vqgan.encode(picture.to(self.pair.device))
+
+    # -- crops
+
+    def areas(self, s: Settings) -> list[Area]:
+        """Where the regions are; ValueError for a region that does not fit the picture, and for
+        settings that need the loop's own crops or objective where these are replaced."""
+        if s.regions and (own := {"crops", "objective"} & self.given.keys()):
+            raise ValueError(f"regions need the loop's own {' and '.join(sorted(own))}")
+        looks = [n for n in ("palette", "style_image") if getattr(s, n)]
+        if looks and "objective" in self.given:
+            raise ValueError(
+                f"{' and '.join(looks)} need the loop's own objective: add objectives.palette(...) "
+                "or objectives.style(...) to yours"
+            )
+        parse = lambda: [parse_region(text).area(self.size) for text in s.regions]  # noqa: E731
+        return self._cached("areas", tuple(s.regions), parse)
+
+    def crops(self, s: Settings, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Views (n, 3, s, s) of a picture (1, 3, h, w): of the whole of it, then of each region."""
+        areas, side = self.areas(s), self.pair.clip.resolution
+        options: dict[str, Any] = dict(noise_factor=s.noise_factor, method=s.crop_method)
+        options |= dict(generator=generator)
+        if not areas:
+            return create_crops(picture, s.crops, side, **options)
+        parts = [outside(picture, areas), *(area.cut(picture) for area in areas)]
+        ranges = crop_ranges(s.crops, len(areas))
+        return torch.cat(
+            [
+                create_crops(part, len(own), side, **options)
+                for part, own in zip(parts, ranges, strict=True)
+            ]
+        )
+
+    # -- objective
+
+    def objective(self, s: Settings, encodings: Encodings, index: int, seed: int) -> Objective:
+        """The objective of picture `index` of include: the report's loss, for each region too,
+        palette, style, and edges and colours of the start; or the given one in its place."""
+        if "objective" in self.given:
+            given = objectives.as_objective(self.given["objective"])
+            encode = lambda prompt: encode_prompt(self.pair.clip, prompt)  # noqa: E731
+            return self._cached("given", (), lambda: given.bind(encode))
+
+        def report(encoding: torch.Tensor) -> Objective:
+            weights = dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta)
+            return objectives.report(encoding, encodings.extras, encodings.exclude, **weights)
+
+        total = report(encodings.include[index])
+        if s.regions:
+            whole, *parts = crop_ranges(s.crops, len(s.regions))
+            total = objectives.on_crops(whole, total)
+            for own, encoding in zip(parts, encodings.regions[index], strict=True):
+                total = total + s.region_weight * objectives.on_crops(own, report(encoding))
+        if s.palette and s.palette_weight:
+            total = total + s.palette_weight * objectives.palette(*map(parse_colour, s.palette))
+        styled = bool(s.style_image and s.style_image_weight)
+        if styled:
+            style = self._cached("style", (s.style_image,), lambda: self._style(s.style_image))
+            total = total + s.style_image_weight * style
+        reading = encodings.readings[index]
+        key = (*_start_key(s, reading, seed), *s.palette)
+        keep_colours = 0.0 if styled else s.keep_colours  # a style picture brings its own colours
+        for weight, term in ((s.keep_edges, objectives.edges), (keep_colours, objectives.areas)):
+            start = self.picture(s, reading, seed) if weight else None
+            if start is not None:
+                kept = self._cached(
+                    f"keep {term.__name__}", key, lambda term=term, at=start: term(at)
+                )
+                total = total + weight * kept
+        return total
+
+    def _style(self, style_image: str) -> Objective:
+        vqgan = self.pair.vqgan
+        return objectives.style(load_image(style_image).to(vqgan.codebook.weight), vqgan.features)
+
+
+def crop_ranges(count: int, regions: int) -> list[range]:
+    """Indices of a step's crops: `count` of the whole picture, then half as many of each region."""
+    each = -(-count // 2)
+    parts = [range(count + i * each, count + (i + 1) * each) for i in range(regions)]
+    return [range(count), *parts]
+
+
+def similarity(s: Settings, encodings: Encodings, index: int, crops: torch.Tensor) -> torch.Tensor:
+    """Mean cosine in [-1, 1], a scalar, of the encodings (n, d) of a step's crops with the prompts:
+    include, or that of the crops' region, with extras."""
+
+    def cosine(prompt: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        extras = encodings.extras
+        return objectives.cosine(
+            s.w1 * prompt if extras is None else s.w1 * prompt + s.w2 * extras, seen
+        )
+
+    include, *regions = encodings.include[index], *(encodings.regions[index] if s.regions else ())
+    if not regions:
+        return cosine(include, crops)
+    found = [
+        cosine(prompt, crops[own.start : own.stop])
+        for prompt, own in zip([include, *regions], crop_ranges(s.crops, len(regions)), strict=True)
+    ]
+    return torch.stack(found).mean()
+
+
+def _start_key(s: Settings, reading: Reading, seed: int) -> tuple:
+    """What a start depends on."""
+    if s.init_image or s.start == "noise":
+        return (s.init_image,)
+    prompt = (s.start, reading, s.drawing)
+    return (*prompt, seed) if s.start == "prior" else (*prompt, tuple(s.attributes))

@@ -1,0 +1,242 @@
+"""One picture: a loop with its parts, its settings, and what is done when it diverges."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+
+import torch
+
+from .latents import Latent
+from .loop import Diverged, Encode, Optimization, State, StepResult
+from .models.pair import Start
+from .parts import PartBuilder, similarity
+from .prompts import Encodings
+from .reading import Reading
+from .settings import Settings
+
+REDRAW_EVERY = 5  # steps between two redraws by the prior
+SCALE = 1024.0  # of the loss where gradients are float16, so that small ones are not lost
+MAX_SLOWED = 3  # how often a picture that diverges goes on at half the learning rate
+JUDGED = 3  # last steps of a try whose mean similarity counts; evens out their random crops
+
+
+def half_precision(precision: str, device: torch.device) -> torch.dtype | None:
+    """What both networks compute in where it is not float32: float16, whose gradients agree better
+    with float32's than bfloat16's do. "auto" takes it on CUDA alone."""
+    half = precision == "half" or (precision == "auto" and device.type == "cuda")
+    return torch.float16 if half else None
+
+
+class Painting:
+    """Picture number `index` of include while it is being optimised.
+
+    builder: makes the parts of the loop. settings: nothing left empty. attempt: number of the try,
+    which is added to the seed; None: the tries are still to be made.
+    """
+
+    def __init__(
+        self,
+        builder: PartBuilder,
+        settings: Settings,
+        encodings: Encodings,
+        index: int,
+        attempt: int | None = 0,
+    ) -> None:
+        self.builder, self.pair, self.index, self.attempt = builder, builder.pair, index, attempt
+        self.settings, self.encodings = settings, encodings
+        builder.areas(settings)
+        self.slowed = 0
+        self.half = half_precision(settings.precision, self.pair.device)
+        # Seeded before the latent is drawn, and apart from the global generator.
+        generator = torch.Generator().manual_seed(self.seed)
+        at_every_step = dict(activation=settings.activation, at=settings.activation_at)
+        latent = Latent(self._start(generator), **at_every_step).to(self.pair.device)
+        given = builder.given
+        make = given.get("optimizer") or self._adamw
+        self.optimization = Optimization(
+            latent,
+            self._synthesize,
+            given.get("crops") or self._crops,
+            self._encode(),
+            self._objective(),
+            make([latent.data]),
+            measure=self._similarity,
+            generator=generator,
+            on_device=settings.random == "device" and "crops" not in given,
+            ema_decay=settings.ema_decay,
+            scale=SCALE if self.half else 1.0,
+        )
+        groups = self.optimization.optimizer.param_groups if "optimizer" in given else []
+        self.given_rates = [group["lr"] for group in groups]  # learning rates of a given optimizer
+        self.last_good = self.state()  # before the last step that did not diverge
+
+    @property
+    def seed(self) -> int:
+        """The settings' own, or that of a later try."""
+        return self.settings.seed + (self.attempt or 0)
+
+    @property
+    def reading(self) -> Reading:
+        return self.encodings.readings[self.index]
+
+    @property
+    def found(self) -> Start | None:
+        """The start from library or prior; None if it is a picture file or noise."""
+        return self.builder.found(self.settings, self.reading, self.seed)
+
+    # -- the parts
+
+    def _start(self, generator: torch.Generator) -> torch.Tensor:
+        return self.builder.start(self.settings, self.reading, self.seed, generator)
+
+    def _encode(self) -> Encode:
+        encode = self.pair.clip.encode_crops
+        return functools.partial(encode, dtype=self.half) if self.half else encode
+
+    def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
+        picture = self.pair.vqgan.synthesize(
+            codes, quantize=False, dtype=self.half or torch.float32
+        )
+        return picture, codes
+
+    def _crops(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return self.builder.crops(self.settings, picture, generator)
+
+    def _objective(self) -> Callable:
+        return self.builder.objective(self.settings, self.encodings, self.index, self.seed)
+
+    def _similarity(self, crops: torch.Tensor) -> torch.Tensor:
+        return similarity(self.settings, self.encodings, self.index, crops)
+
+    def _adamw(self, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
+        s = self.settings
+        return torch.optim.AdamW(parameters, lr=s.learning_rate, weight_decay=s.weight_decay)
+
+    # -- steering
+
+    def apply(self, settings: Settings, encodings: Encodings) -> None:
+        """Other live settings, from the next step on."""
+        self.builder.areas(settings)
+        self.settings, self.encodings = settings, encodings
+        loop = self.optimization
+        loop.objective, loop.ema_decay = self._objective(), settings.ema_decay
+        loop.latent.activate(settings.activation, settings.activation_at)
+        rates = self.given_rates or [settings.learning_rate]
+        for group, rate in zip(loop.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * 0.5**self.slowed
+            if not self.given_rates:
+                group["weight_decay"] = settings.weight_decay
+
+    def loosen(self, share: float) -> None:
+        """Move the latent by `share` in [0, 1] towards a new start for the current prompt."""
+        loop, z = self.optimization, self.optimization.latent.data
+        start = self._start(loop.generator)
+        with torch.no_grad():
+            z.lerp_(start.to(z), share)
+        loop.average = None
+        loop.optimizer.state.pop(z, None)
+
+    def _redraw(self) -> None:
+        """Let the prior draw some of the cells anew: the later, the fewer."""
+        s, loop = self.settings, self.optimization
+        share = s.prior * (1 - loop.iteration / s.total_iter)
+        if share > 0:
+            self.pair.redraw(self.reading, loop, share)
+
+    # -- steps
+
+    def state(self) -> State:
+        """What it takes to continue bit for bit."""
+        attempt = -1 if self.attempt is None else self.attempt
+        own = {"slowed": torch.tensor(self.slowed), "attempt": torch.tensor(attempt)}
+        return self.optimization.state_dict() | own
+
+    def load(self, state: State, last_good: State | None = None) -> None:
+        """The inverse of `state`, with the current settings. last_good: what a divergence goes back
+        to, where that is another state."""
+        self.optimization.load_state_dict(state)
+        self.slowed, self.last_good = int(state["slowed"]), last_good or state
+        attempt = int(state.get("attempt", 0))  # runs saved before there were tries lack it
+        self.attempt = None if attempt < 0 else attempt
+        self.apply(self.settings, self.encodings)
+
+    def step(self, before: State) -> StepResult | None:
+        """One step of the loop from `before`, the current state; after an error, `load` it.
+
+        On divergence it goes back to the state before the previous step and on at half the learning
+        rate, `MAX_SLOWED` times; then the result is None. Diverged if the first step diverges.
+        """
+        loop, at = self.optimization, self.optimization.iteration
+        while True:
+            try:
+                result = loop.step()
+            except Diverged as e:
+                if self.half:  # float16 ends at 65,504: some decoders go beyond
+                    self.load(before, self.last_good)
+                    self.half, loop.scale = None, 1.0
+                    loop.encode = self._encode()
+                    warnings.warn(f"{e} in half precision: on in float32", stacklevel=5)
+                    continue
+                if at == 0:
+                    raise
+                slowed, good = self.slowed + 1, self.last_good
+                again = {"slowed": torch.tensor(slowed), "iteration": torch.tensor(at)}
+                self.load(good | again, good)
+                if slowed > MAX_SLOWED:
+                    warnings.warn(f"{e}: stopped; the last good picture is kept", stacklevel=5)
+                    return None
+                rate = loop.optimizer.param_groups[0]["lr"]
+                warnings.warn(f"{e}: one step back, and on at the rate {rate:g}", stacklevel=5)
+                before = self.state()
+            else:
+                self.last_good = before
+                if self.settings.prior and loop.iteration % REDRAW_EVERY == 0:
+                    self._redraw()
+                return result
+
+    def pixels(self, result: StepResult) -> Callable[[], torch.Tensor]:
+        """A function that makes the picture to show: of the running average if there is one."""
+        loop = self.optimization
+        if loop.average is None:
+            picture = (result.picture * 255).round().byte()
+            return lambda: picture / 255
+        average = loop.average.clone()
+        return lambda: loop.picture(average)
+
+
+# -- several seeds are tried for a few steps each, and the best is painted
+
+
+def steps_of_a_try(settings: Settings) -> int:
+    """A tenth of the picture's steps, `JUDGED` at least."""
+    return max(JUDGED, -(-settings.total_iter // 10))
+
+
+def steps_ahead(settings: Settings) -> int:
+    """Steps of all tries together, which come before a picture's own first step."""
+    return settings.tries * steps_of_a_try(settings) if settings.tries > 1 else 0
+
+
+def try_out(painting: Painting) -> float:
+    """Mean similarity in [-1, 1] at the end of a try; -1 if it diverges."""
+    found = []
+    for _ in range(steps_of_a_try(painting.settings)):
+        try:
+            result = painting.step(painting.state())
+        except Diverged:
+            return -1.0
+        if result is None:
+            return -1.0
+        found.append(result.similarity)
+    return sum(found[-JUDGED:]) / JUDGED
+
+
+def choose_try(make: Callable[[int], Painting], count: int, tried: list[float]) -> Painting:
+    """The try of the highest similarity, at its start. make: number of the try to painting. tried:
+    the similarity of each is appended; those in it already are not made again."""
+    while len(tried) < count:
+        tried.append(try_out(make(len(tried))))
+    return make(tried.index(max(tried)))
