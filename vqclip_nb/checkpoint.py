@@ -1,4 +1,4 @@
-"""A run on disk and back, bit for bit; and a second one from a frame of the first."""
+"""A run's state as a file, from which it continues bit for bit."""
 
 from __future__ import annotations
 
@@ -6,28 +6,44 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from .files import write_atomically
 from .frames import Frame
 from .loop import State
-from .prompts import create_encodings
 from .recipe import without_pictures
-from .settings import KNOBS, Settings
+from .settings import Settings
 from .weights import WeightsError
 
-if TYPE_CHECKING:
-    from .models.pair import Pair
-    from .run import Run
-
-log = logging.getLogger(__name__)
-PARTS = ("objective", "crops", "latent", "optimizer")  # what `Run` takes in place of its own
 NEEDED = ("settings", "pair", "hashes", "parts", "place", "changes", "frames")
+
+
+@dataclasses.dataclass
+class Saved:
+    """A run's state.
+
+    first: its settings at the start. pair, hashes: name and hashes of the pair. parts: names of the
+    parts of the loop that were replaced. index: the current picture. history, changes, frames,
+    last, seconds: as in `Run`. state, last_good: of the current picture; empty when all are done.
+    """
+
+    first: Settings
+    pair: str
+    hashes: dict[str, str]
+    parts: list[str]
+    index: int
+    seconds: float
+    history: list[tuple[int, int, float, float]]
+    changes: list[tuple[int, dict[str, Any]]]
+    frames: list[Frame]
+    last: Frame | None
+    state: State
+    last_good: State
 
 
 def previous(path: Path) -> Path:
@@ -35,153 +51,110 @@ def previous(path: Path) -> Path:
     return path.with_name(path.name + ".previous")
 
 
-class Checkpoints:
-    """What a `Run` needs to go on in another process."""
+def save_run(path: str | Path, saved: Saved) -> Path:
+    """Write a run's state as safetensors with a checksum; the file that was there before stays
+    beside it as PATH.previous."""
+    from safetensors.torch import save
 
-    def steps_before(self: Run, frame: Frame) -> int:
-        """How many steps came before `frame`; ValueError if it is none of this run's."""
-        return self.history.index((frame.index, frame.iteration, frame.loss, frame.similarity))
+    path = Path(path)
+    tensors = {f"now.{k}": v.cpu() for k, v in saved.state.items()}
+    tensors |= {f"good.{k}": v.cpu().clone() for k, v in saved.last_good.items()}
+    tensors["history"] = torch.tensor(saved.history, dtype=torch.float64).view(-1, 4)
+    last_is_kept = saved.last in saved.frames
+    kept = [*saved.frames, *([saved.last] if saved.last and not last_is_kept else [])]
+    for i, frame in enumerate(kept):
+        png = frame.pixels if isinstance(frame.pixels, bytes) else frame.png()
+        tensors[f"frame.{i}.png"] = torch.frombuffer(bytearray(png), dtype=torch.uint8)
+        tensors |= {f"frame.{i}.{k}": v.clone() for k, v in frame.state.items()}
+    facts = [[f.iteration, f.index, f.loss, f.similarity, f.shown] for f in kept]
+    metadata = {
+        "settings": saved.first.to_json(),
+        "pair": saved.pair,
+        "hashes": json.dumps(saved.hashes),
+        "parts": json.dumps(saved.parts),
+        "place": json.dumps([saved.index, saved.seconds, last_is_kept]),
+        "changes": json.dumps(saved.changes),
+        "frames": json.dumps(facts),
+    }
+    metadata["checksum"] = checksum(tensors, metadata)
+    content = save(tensors, metadata)  # `save_file` leaves a temporary file when it is killed
 
-    def branch(self: Run, frame: Frame, **changes: Any) -> Run:
-        """A second run that continues from a kept `frame` of this one, with the settings of now and
-        live ones changed.
+    def write(part: Path) -> None:
+        part.write_bytes(content)
+        with contextlib.suppress(FileNotFoundError):  # the first copy, or another writer's turn
+            path.replace(previous(path))
 
-        ValueError if the frame's state is no longer kept (see `run.STATES_KEPT`).
-        """
-        if not frame.state:
-            raise ValueError(
-                f"iteration {frame.iteration} can no longer be continued: choose a frame near it"
-            )
-        at = self.steps_before(frame)
-        run = type(self)(self.pair, self.first, **self.parts)
-        run.history, run.seconds = self.history[:at], self.seconds * at / len(self.history)
-        run.frames = [f for f in self.frames if self.steps_before(f) < at]
-        run.go_to(frame.index, [c for c in self.changes if c[0] <= at], frame.state)
-        run.last = frame
-        now = {
-            k: getattr(self.settings, k) for k in KNOBS if self.settings.live(k) and k != "loosen"
-        }
-        run.change(**now | changes)
-        return run
-
-    def go_to(
-        self: Run, index: int, changes: list[tuple[int, dict[str, Any]]], state: State
-    ) -> None:
-        """Put the run into a state that one with the same pair and first settings was in."""
-        self.changes = changes
-        self.settings = self.first.replace(**{k: v for _, c in changes for k, v in c.items()})
-        self.encodings = create_encodings(self.pair, self.settings)
-        self._begin(index)
-        if not self.done:
-            self.painting.load(state)
-
-    def save(self: Run, path: str | Path) -> Path:
-        """Write everything needed to go on later, as safetensors; see `resume`. The copy that was
-        there stays beside it as PATH.previous."""
-        from safetensors.torch import save
-
-        path = Path(path)
-        tensors = (
-            {} if self.done else {f"now.{k}": v.cpu() for k, v in self.painting.state().items()}
-        )
-        if not self.done:
-            tensors |= {f"good.{k}": v.cpu().clone() for k, v in self.painting.last_good.items()}
-        tensors["history"] = torch.tensor(self.history, dtype=torch.float64).view(-1, 4)
-        kept = [*self.frames, *([self.last] if self.last and self.last not in self.frames else [])]
-        for i, frame in enumerate(kept):
-            png = frame.pixels if isinstance(frame.pixels, bytes) else frame.png()
-            tensors[f"frame.{i}.png"] = torch.frombuffer(bytearray(png), dtype=torch.uint8)
-            tensors |= {f"frame.{i}.{k}": v.clone() for k, v in frame.state.items()}
-        facts = [[f.iteration, f.index, f.loss, f.similarity, f.shown] for f in kept]
-        metadata = {
-            "settings": self.first.to_json(),
-            "pair": self.pair.name,
-            "hashes": json.dumps(self.pair.hashes),
-            "parts": json.dumps(sorted(self.parts)),
-            "place": json.dumps([self.index, self.seconds, self.last in self.frames]),
-            "changes": json.dumps(self.changes),
-            "frames": json.dumps(facts),
-        }
-        metadata["checksum"] = checksum(tensors, metadata)
-
-        content = save(tensors, metadata)  # `save_file` leaves a temporary file when it is killed
-
-        def write(part: Path) -> None:
-            part.write_bytes(content)
-            with contextlib.suppress(FileNotFoundError):  # the first copy, or another writer's turn
-                path.replace(previous(path))
-
-        return write_atomically(path, write)
-
-    @classmethod
-    def resume(cls: type[Run], path: str | Path, pair: Pair, **parts: Any) -> Run:
-        """A saved run, to be continued bit for bit.
-
-        A damaged file is passed over for the copy before it, with a warning. parts: those of `Run`
-        that replaced a part of the loop. FileNotFoundError; WeightsError if the file and its
-        copy are damaged or no saved run; ValueError if it was made with other networks or parts;
-        TypeError for an option that is no part. A picture that it names by path is never opened.
-        """
-        if wrong := parts.keys() - PARTS:
-            raise TypeError(
-                f"{', '.join(sorted(wrong))}: a saved run keeps its settings; give only parts "
-                f"({', '.join(PARTS)}), and change settings afterwards with run.change"
-            )
-        path = Path(path)
-        if not path.is_file() and not previous(path).is_file():
-            raise FileNotFoundError(f"no saved run at {str(path)!r}")
-        try:
-            tensors, metadata = read_saved(path)
-        except WeightsError as e:
-            if not previous(path).is_file():
-                raise
-            warnings.warn(f"{e}; the copy before it is used", stacklevel=2)
-            tensors, metadata = read_saved(previous(path))
-        if json.loads(metadata["hashes"]) != pair.hashes:
-            raise ValueError(
-                f"{path} was made with the pair {metadata['pair']!r} of other weights than "
-                f"{pair.name!r} here"
-            )
-        if missing := set(json.loads(metadata["parts"])) - parts.keys():
-            raise ValueError(
-                f"{path} was made with parts of its own: give {', '.join(sorted(missing))}"
-            )
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # said when the run was first made
-                return _restored(cls, tensors, metadata, pair, parts)
-        except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as e:
-            raise WeightsError(f"{path} holds a saved run that cannot be read: {e}") from e
+    return write_atomically(path, write)
 
 
-def _restored(cls: type[Run], tensors: dict, metadata: dict, pair: Pair, parts: dict) -> Run:
-    settings = Settings.from_json(metadata["settings"])
+def load_run(path: str | Path) -> Saved:
+    """A run's state from a file; if that is damaged, from the copy before it, with a warning.
+
+    FileNotFoundError; WeightsError if file and copy are damaged or no saved run. Pictures that it
+    names by path are never opened: it is refused.
+    """
+    path = Path(path)
+    if not path.is_file() and not previous(path).is_file():
+        raise FileNotFoundError(f"no saved run at {str(path)!r}")
+    try:
+        tensors, metadata = read_saved(path)
+    except WeightsError as e:
+        if not previous(path).is_file():
+            raise
+        warnings.warn(f"{e}; the copy before it is used", stacklevel=3)
+        tensors, metadata = read_saved(previous(path))
+    with reading(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # given when the run was first made
+        return _parse(tensors, metadata)
+
+
+@contextlib.contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Errors of contents that do not fit together become WeightsError."""
+    try:
+        yield
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as e:
+        raise WeightsError(f"{path} holds a saved run that cannot be read: {e}") from e
+
+
+def _parse(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> Saved:
+    first = Settings.from_json(metadata["settings"])
     changes = [(int(at), dict(change)) for at, change in json.loads(metadata["changes"])]
-    for values in (dataclasses.asdict(settings), *(change for _, change in changes)):
+    for values in (dataclasses.asdict(first), *(change for _, change in changes)):
         if named := without_pictures(values):
             raise ValueError(f"{', '.join(named)} name pictures by path, which are never opened")
-    run = cls(pair, settings, **parts)
-    index, run.seconds, last_is_kept = json.loads(metadata["place"])
-    run.history = [(int(a), int(b), c, d) for a, b, c, d in tensors["history"].tolist()]
-    for i, (iteration, at, loss, similarity, shown) in enumerate(json.loads(metadata["frames"])):
-        state = part(tensors, f"frame.{i}.")
+    index, seconds, last_is_kept = json.loads(metadata["place"])
+    history = [(int(a), int(b), c, d) for a, b, c, d in tensors["history"].tolist()]
+    frames = []
+    for i, facts in enumerate(json.loads(metadata["frames"])):
+        state = _with_prefix(tensors, f"frame.{i}.")
         png = state.pop("png").numpy().tobytes()
-        run.frames.append(Frame(iteration, at, loss, similarity, shown, png, state))
-    run.go_to(index, changes, part(tensors, "now."))
-    if not run.done:
-        run.painting.last_good = part(tensors, "good.")
-    if run.frames:
-        run.last = run.frames[-1] if last_is_kept else run.frames.pop()
-    return run
+        iteration, at, loss, similarity, shown = facts
+        frames.append(Frame(iteration, at, loss, similarity, shown, png, state))
+    last = frames[-1] if frames else None
+    return Saved(
+        first,
+        metadata["pair"],
+        json.loads(metadata["hashes"]),
+        json.loads(metadata["parts"]),
+        index,
+        seconds,
+        history,
+        changes,
+        frames if last_is_kept else frames[:-1],
+        last,
+        _with_prefix(tensors, "now."),
+        _with_prefix(tensors, "good."),
+    )
 
 
-def part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+def _with_prefix(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     """The tensors whose names begin with `prefix`, without it."""
     return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def checksum(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> str:
-    """SHA-256 over names, kinds, shapes, contents and all words but the checksum itself."""
+    """SHA-256 of the tensors' names, types, shapes and contents, and of the metadata."""
     digest = hashlib.sha256()
     for name, value in sorted(tensors.items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())

@@ -1,42 +1,26 @@
-"""PNG, GIF and MP4 that carry their recipe, and the picture of a recipe painted again."""
+"""PNG, GIF and MP4 files that carry their recipe."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import subprocess
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from PIL import Image, PngImagePlugin
 
 from .files import write_atomically
 from .images import to_pil
-from .picture import steps_ahead
-from .recipe import (
-    IPTC,
-    KEY,
-    check_recipe,
-    make_recipe,
-    read_recipe,
-    recipe_changes,
-    recipe_settings,
-)
-
-if TYPE_CHECKING:
-    from .frames import Frame
-    from .models.pair import Pair
-    from .run import Run
+from .recipe import IPTC, KEY
 
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
     f'Iptc4xmpExt:DigitalSourceType="{IPTC}"/></rdf:RDF></x:xmpmeta>'
 )
-MAX_REPLAY = 2e9  # pixels that a replay paints unasked: 7,600 steps of 512×512
 Progress = Callable[[int, int], None] | None  # called with frames done, of how many
 
 
@@ -159,86 +143,8 @@ def save_mp4(
     return write_atomically(path, save)
 
 
-class Exports:
-    """What a `Run` can write, and read back."""
-
-    def recipe(self: Run, frame: Frame | None = None) -> dict[str, Any]:
-        """What is written into exported files; of the picture of an earlier `frame` if given."""
-        return make_recipe(self, frame)
-
-    def _images(self: Run) -> list[Image.Image]:
-        if not self.frames:
-            raise ValueError("nothing to save yet: take at least one step")
-        return [f.image for f in self.frames]
-
-    def save_png(self: Run, path: str | Path) -> Path:
-        """Write the last picture."""
-        if self.image is None:
-            raise ValueError("nothing to save yet: take at least one step")
-        return save_png(self.image, path, self.recipe())
-
-    def save_gif(self: Run, path: str | Path, *, fps: float = 10, boomerang: bool = False) -> Path:
-        """Write the kept frames as an animation; `boomerang` plays it back again."""
-        return save_gif(self._images(), path, self.recipe(), fps=fps, boomerang=boomerang)
-
-    def save_mp4(self: Run, path: str | Path, *, fps: float = 10, boomerang: bool = False) -> Path:
-        """Write the kept frames as a film."""
-        return save_mp4(self._images(), path, self.recipe(), fps=fps, boomerang=boomerang)
-
-    @classmethod
-    def replay(
-        cls: type[Run],
-        path: str | Path,
-        pair: Pair,
-        *,
-        limit: float | None = MAX_REPLAY,
-        **parts: Any,
-    ) -> Run:
-        """Paint the picture of a PNG, GIF or MP4 of ours again, steered or not: the same bytes on
-        the same machine.
-
-        limit: pixels painted in all steps together; None for any number. parts: those of `Run`
-        that replaced a part of the loop. ValueError if the file holds no recipe, if `pair` has
-        other weights, if a part is missing, or if it would paint more than `limit`; a warning
-        says what else may change the bytes.
-        """
-        recipe = read_recipe(path)
-        check_recipe(recipe, pair)
-        needed = recipe.get("parts", [])
-        if not isinstance(needed, list) or not all(isinstance(name, str) for name in needed):
-            raise ValueError(f"{path} holds a recipe whose parts cannot be read: {needed!r}")
-        if missing := set(needed) - parts.keys():
-            raise ValueError(
-                f"{path} was painted with parts of its own: give {', '.join(sorted(missing))}"
-            )
-        changes, steps = recipe_changes(recipe), recipe.get("steps")
-        if not isinstance(steps, int):
-            raise ValueError(f"{path} does not say after how many steps the picture was taken")
-        asked = recipe_settings(recipe)
-        settings = asked.for_pair(pair.defaults)
-        ahead = steps_ahead(settings) * len(settings.include)
-        total = ahead + min(steps, settings.total_iter * len(settings.include))
-        if limit is not None and total * settings.height * settings.width > limit:
-            raise ValueError(
-                f"{path} takes {total:,} steps of {settings.width}×{settings.height} pixels, more "
-                f"than {limit:.3g} pixels in all: give limit=None to paint it all the same"
-            )
-        run = cls(pair, asked, **parts)
-        while len(run.history) < steps:
-            while changes and changes[0][0] == len(run.history):
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # said when it was painted
-                    run.change(**changes.pop(0)[1])
-            if run.done:
-                break
-            run.step()
-        if recipe.get("done") and not run.done:  # it gave up here
-            run.step()
-        return run
-
-
 @torch.no_grad()
-def morph(runs: Sequence[Run], between: int = 12) -> Iterator[Image.Image]:
+def morph(runs: Sequence[Any], between: int = 12) -> Iterator[Image.Image]:
     """Pictures on the way through the last latents of every picture of `runs` (the report's res_z).
 
     ValueError for fewer than two pictures, for unlike sizes, or for runs of different pairs.

@@ -8,7 +8,7 @@ import platform
 import re
 import subprocess
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +21,9 @@ from .regions import Region, parse_region
 from .settings import KNOBS, Settings
 
 if TYPE_CHECKING:
-    from .frames import Frame
     from .models.pair import Pair
-    from .run import Run
+
+Changes = Sequence[tuple[int, dict[str, Any]]]  # after how many steps, which settings
 
 # IPTC's word for media made by an algorithm that learned from samples.
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -43,16 +43,26 @@ ALWAYS = {"precision": "float32", "random": "cpu"}
 MAX_RECIPE = 200_000_000  # bytes
 
 
-def uses_prior(run: Run) -> bool:
-    """Whether the prior had a part in any step of a run."""
-    changed = any(change.get("prior") for _, change in run.changes)
-    return run.first.start == "prior" or bool(run.first.prior) or changed
+def uses_prior(first: Settings, changes: Changes) -> bool:
+    """Whether the prior has a part in any step of a run."""
+    changed = any(change.get("prior") for _, change in changes)
+    return first.start == "prior" or bool(first.prior) or changed
 
 
-def make_recipe(run: Run, frame: Frame | None = None) -> dict[str, Any]:
-    """How a run's last picture, or that of an earlier `frame`, was made: the settings at the start,
-    what changed after how many steps, pair, versions."""
-    steps = run.steps_before(frame) + 1 if frame else len(run.history)
+def make_recipe(
+    pair: Pair,
+    first: Settings,
+    changes: Changes,
+    *,
+    steps: int,
+    done: bool,
+    parts: Collection[str] = (),
+) -> dict[str, Any]:
+    """How the picture after `steps` steps of a run was made.
+
+    first: the settings at the start. done: whether the run ended there. parts: names of the parts
+    of the loop that were replaced.
+    """
     versions = {"python": platform.python_version()}
     for package in ("vqclip_nb", "torch", "openai-clip", "taming-transformers"):
         try:
@@ -63,20 +73,20 @@ def make_recipe(run: Run, frame: Frame | None = None) -> dict[str, Any]:
         "made_by": KEY,
         "digital_source_type": IPTC,  # early, where a GIF's comment is still in one piece
         "form": FORM,
-        "settings": json.loads(run.first.to_json()),
-        "changes": [[at, change] for at, change in run.changes if at < steps],
+        "settings": json.loads(first.to_json()),
+        "changes": [[at, change] for at, change in changes if at < steps],
         "steps": steps,
-        "done": run.done and steps == len(run.history),
-        "parts": sorted(run.parts),
-        "pair": run.pair.name,
-        "hashes": run.pair.hashes,
-        "library": run.pair.library.digest if run.first.start == "library" else None,
-        "prior": run.pair.prior.digest if uses_prior(run) else None,
+        "done": done,
+        "parts": sorted(parts),
+        "pair": pair.name,
+        "hashes": pair.hashes,
+        "library": pair.library.digest if first.start == "library" else None,
+        "prior": pair.prior.digest if uses_prior(first, changes) else None,
         "pair_adds": {
-            "default_background": run.pair.facts.default_background,
-            "dropout": run.pair.clip.dropout,
+            "default_background": pair.facts.default_background,
+            "dropout": pair.clip.dropout,
         },
-        "device": str(run.pair.device),
+        "device": str(pair.device),
         "threads": torch.get_num_threads(),
         "versions": versions,
     }
@@ -220,3 +230,13 @@ def check_recipe(recipe: dict[str, Any], pair: Pair) -> None:
     other = [f"{k} {now[k]}, then {then[k]}" for k in now if now[k] != then[k]]
     if other:
         warnings.warn(f"the bytes may differ: {'; '.join(other)}", stacklevel=3)
+
+
+def check_parts(path: str | Path, needed: object, given: Collection[str]) -> None:
+    """ValueError if the picture or run at `path` needs parts of the loop that are not given."""
+    if not isinstance(needed, list) or not all(isinstance(name, str) for name in needed):
+        raise ValueError(f"{path} names its parts in a way that cannot be read: {needed!r}")
+    if missing := set(needed) - set(given):
+        raise ValueError(
+            f"{path} was made with parts of its own: give {', '.join(sorted(missing))}"
+        )

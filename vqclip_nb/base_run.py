@@ -1,0 +1,250 @@
+"""A run: one picture after another for the prompts of include; frames, steering, branches.
+
+No print, no widget.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from .frames import Frame
+from .knobs import shown
+from .latents import fitting_size
+from .loop import Crops, State
+from .models.pair import Pair, Start
+from .objectives import Objective, Term
+from .parts import PartBuilder
+from .picture import Painting, choose_try, steps_ahead
+from .prompts import create_encodings, embed_pictures
+from .settings import KNOBS, Settings
+from .weights.errors import out_of_memory
+
+STATES_KEPT = 64  # frames that can be continued from; beyond that every other one forgets its state
+
+
+class BaseRun:
+    """A text on its way to a picture: iterate it for frames; stop and go on as often as you like.
+
+    Settings left empty follow the pair. Parts of the loop can be swapped: `objective` (see
+    `objectives`) in place of the report's loss; `crops`, a function of picture (1, 3, h, w) and
+    generator to views (n, 3, s, s); `latent`, a start (1, c, h, w); `optimizer`, a function of a
+    list of parameters.
+
+    frames: what was shown and kept. history: (index, iteration, loss, similarity) of every step.
+    changes: (length of history, what changed). size: (height, width) in pixels. first: the settings
+    at the start; settings: those of now. tried: the similarity that each of the tries for the
+    picture of now came to.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        settings: Settings,
+        *,
+        objective: Objective | Term | None = None,
+        crops: Crops | None = None,
+        latent: torch.Tensor | None = None,
+        optimizer: Callable[[list[torch.Tensor]], torch.optim.Optimizer] | None = None,
+    ) -> None:
+        if optimizer is not None and not callable(optimizer):
+            raise ValueError(
+                f"optimizer={shown(optimizer)}: give a function that makes one from a list of "
+                "parameters, as lambda p: torch.optim.SGD(p, lr=1)"
+            )
+        self.pair = pair
+        parts = dict(objective=objective, crops=crops, latent=latent, optimizer=optimizer)
+        self.parts: dict[str, Any] = {k: v for k, v in parts.items() if v is not None}
+        settings = settings.for_pair(pair.defaults)
+        factor = pair.vqgan.downsample_factor
+        self.size = fitting_size(settings.height, settings.width, factor)
+        pair.check(settings, self.size)
+        self.settings = self.first = embed_pictures(pair, settings, self.size)
+        self.encodings = create_encodings(pair, self.settings)
+        self.builder = PartBuilder(pair, self.size, self.parts)
+        self.frames: list[Frame] = []
+        self.history: list[tuple[int, int, float, float]] = []
+        self.changes: list[tuple[int, dict[str, Any]]] = []
+        self.seconds = 0.0
+        self.last: Frame | None = None
+        self._begin(0)
+
+    def _begin(self, index: int) -> None:
+        """Picture `index` from its start; past the last one, nothing is left to do."""
+        self.index = index
+        if not self.done:
+            self.tried: list[float] = []
+            self.painting = self._painting(0 if self.settings.tries == 1 else None)
+
+    def _painting(self, attempt: int | None) -> Painting:
+        return Painting(self.builder, self.settings, self.encodings, self.index, attempt)
+
+    # -- where it stands
+
+    @property
+    def iteration(self) -> int:
+        """Steps that the picture of now has had."""
+        return 0 if self.done else self.painting.optimization.iteration
+
+    @property
+    def done(self) -> bool:
+        return self.index >= len(self.settings.include)
+
+    @property
+    def seconds_left(self) -> float:
+        """Estimate from the steps so far; 0 before the first."""
+        count, ahead = len(self.settings.include), steps_ahead(self.settings)
+        begun = self.index + (self.iteration > 0)  # pictures whose tries are done
+        left = (count - self.index) * self.settings.total_iter - self.iteration
+        left += (count - begun) * ahead
+        return self.seconds / max(1, len(self.history) + begun * ahead) * max(0, left)
+
+    @property
+    def start(self) -> Start | None:
+        """What the picture of now began with out of the library, or from the prior; None if with
+        something else."""
+        return self.painting.found
+
+    @property
+    def image(self) -> Image.Image | None:
+        """The last picture so far, RGB; None before the first step."""
+        return self.last.image if self.last else None
+
+    @property
+    def similarity(self) -> float | None:
+        """CLIP's similarity over the last ten steps, which evens out their random crops."""
+        return float(np.mean([row[3] for row in self.history[-10:]])) if self.history else None
+
+    # -- steps
+
+    def step(self) -> Frame:
+        """One optimisation step; StopIteration when all pictures are done. The first of a picture
+        takes longer where several seeds are tried: their steps come before it.
+
+        An error or an interrupt leaves the run as it was before. On divergence a picture
+        goes back a step and on at half the learning rate, three times at most; then it ends with
+        its last good picture, and a warning says so. MemoryError says what to lower.
+        """
+        if self.done:
+            raise StopIteration
+        began, painting = time.perf_counter(), self.painting
+        before, last_good = painting.state(), painting.last_good
+        index, last, steps, kept = self.index, self.last, len(self.history), len(self.frames)
+        try:
+            frame = self._step(before)
+        except BaseException as e:
+            self.painting, self.index, self.last = painting, index, last
+            del self.history[steps:], self.frames[kept:]
+            painting.load(before, last_good)
+            if not out_of_memory(e):
+                raise
+            raise MemoryError(
+                f"the memory of {self.pair.device} is full: lower crops (now {self.settings.crops})"
+                f" or height and width (now {self.size[0]}×{self.size[1]})"
+            ) from e
+        self.seconds += time.perf_counter() - began
+        return frame
+
+    def _step(self, before: State) -> Frame:
+        s, at = self.settings, self.iteration
+        if self.painting.attempt is None:
+            self.painting = choose_try(self._painting, s.tries, self.tried)
+            before = self.painting.state()
+        painting = self.painting
+        result = painting.step(before)
+        last = result is None or at + 1 >= s.total_iter
+        if result is None:  # the last good picture stands
+            assert self.last is not None  # the first step raises
+            frame, new = self.last, not self.last.shown
+            frame.shown = True
+        else:
+            new = last or (at >= s.show_from and at % s.show_step == 0)
+            told = result.loss, result.similarity
+            frame = Frame(at, self.index, *told, new, painting.pixels(result))
+            self.history.append((self.index, at, *told))
+        if new:
+            frame.state = {k: v.cpu() for k, v in before.items()}
+            frame.keep()
+            self.frames.append(frame)
+            self._thin_states()
+        self.last = frame
+        if last:
+            self._begin(self.index + 1)
+        return frame
+
+    def __iter__(self) -> Iterator[Frame]:
+        return training_loop(self)
+
+    def _thin_states(self) -> None:
+        with_state = [f for f in self.frames if f.state]
+        if len(with_state) > STATES_KEPT:
+            for frame, after in zip(with_state[1:-1:2], with_state[2::2], strict=False):
+                if frame.index == after.index:  # each picture's last is what a morph goes through
+                    frame.state = {}
+
+    # -- steering
+
+    def change(self, **changes: Any) -> None:
+        """New values for live settings, from the next step on; ValueError names what needs a
+        restart.
+
+        A changed prompt may undo what is painted as far as `loosen` says; giving `loosen` does so
+        without another prompt too.
+        """
+        settings = self.settings.replace(**changes).for_pair(self.pair.defaults)
+        self.pair.check(settings, self.size)
+        settings = embed_pictures(self.pair, settings, self.size, changes)
+        changed = {
+            k: getattr(settings, k)
+            for k in KNOBS
+            if getattr(settings, k) != getattr(self.settings, k) or (k == "loosen" and k in changes)
+        }
+        if fixed := [k for k in changed if not self.settings.live(k)]:
+            raise ValueError(
+                f"{', '.join(fixed)} cannot change while a picture forms: start a new run"
+            )
+        if not self.done and len(settings.include) <= self.index:
+            raise ValueError(
+                f"include has {len(settings.include)} entries, but picture {self.index + 1} is "
+                "forming: keep at least as many"
+            )
+        if not self.done:
+            self.builder.areas(settings)  # raises before anything changes
+        asked = {"include", "exclude", "extras", "regions", "attributes"} & changed.keys()
+        if asked:
+            self.encodings = create_encodings(self.pair, settings)
+        was_done, self.settings = self.done, settings
+        if not was_done and self.painting.attempt is None:
+            self.tried = []  # with the settings of then
+        if changed:
+            self.changes.append((len(self.history), changed))
+        if was_done:
+            self._begin(self.index)  # there may be one more prompt now
+            if self.done and changed:
+                warnings.warn(
+                    "every picture is finished: this change has no effect; start a new run, or "
+                    "add a prompt to include",
+                    stacklevel=2,
+                )
+            return
+        if "learning_rate" in changed:
+            self.painting.slowed = 0
+        self.painting.apply(settings, self.encodings)
+        if settings.loosen and (asked or {"palette", "loosen"} & changed.keys()):
+            self.painting.loosen(settings.loosen)
+
+
+def training_loop(run: BaseRun) -> Iterator[Frame]:
+    """Yield a `Frame` for every step until the last picture is done.
+
+    Whoever iterates decides what to do with a frame; leaving early, or an interrupt, loses nothing:
+    iterating the run again goes on where it stopped.
+    """
+    while not run.done:
+        yield run.step()
