@@ -117,7 +117,7 @@ def test_replay_gives_the_same_bytes(pair, small, tmp_path, way):
     assert vq.open_recipe(files[0]) == run.first
 
 
-def test_a_run_that_leaves_the_numbers_slows_down_and_ends_with_a_picture(pair, small):
+def test_a_run_that_diverges_slows_down_and_ends_with_a_picture(pair, small):
     with pytest.warns(UserWarning, match="the last good picture is kept"):
         run = vq.Run(pair, small(learning_rate=10, weight_decay=10, total_iter=200))
         list(run)

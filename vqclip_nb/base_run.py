@@ -1,7 +1,4 @@
-"""A run: one picture after another for the prompts of include; frames, steering, branches.
-
-No print, no widget.
-"""
+"""The steps of a run: one picture after another for the prompts of include, frames, steering."""
 
 from __future__ import annotations
 
@@ -26,21 +23,21 @@ from .prompts import create_encodings, embed_pictures
 from .settings import KNOBS, Settings
 from .weights.errors import out_of_memory
 
-STATES_KEPT = 64  # frames that can be continued from; beyond that every other one forgets its state
+STATES_KEPT = 64  # frames with a state to branch from; beyond that every other state is dropped
 
 
 class BaseRun:
-    """A text on its way to a picture: iterate it for frames; stop and go on as often as you like.
+    """An optimisation of pictures for prompts; iterating it takes the steps and yields frames.
 
-    Settings left empty follow the pair. Parts of the loop can be swapped: `objective` (see
+    Settings left empty follow the pair. Parts of the loop can be replaced: `objective` (see
     `objectives`) in place of the report's loss; `crops`, a function of picture (1, 3, h, w) and
     generator to views (n, 3, s, s); `latent`, a start (1, c, h, w); `optimizer`, a function of a
     list of parameters.
 
-    frames: what was shown and kept. history: (index, iteration, loss, similarity) of every step.
-    changes: (length of history, what changed). size: (height, width) in pixels. first: the settings
-    at the start; settings: those of now. tried: the similarity that each of the tries for the
-    picture of now came to.
+    frames: those that are kept, by show_from and show_step. history: (index, iteration, loss,
+    similarity) of every step. changes: (length of history, changed settings). size: (height, width)
+    in pixels. first: the settings at the start. settings: the current ones. tried: similarity of
+    each try of the current picture.
     """
 
     def __init__(
@@ -76,7 +73,7 @@ class BaseRun:
         self._begin(0)
 
     def _begin(self, index: int) -> None:
-        """Picture `index` from its start; past the last one, nothing is left to do."""
+        """Start picture `index`; past the last one the run is done."""
         self.index = index
         if not self.done:
             self.tried: list[float] = []
@@ -89,7 +86,7 @@ class BaseRun:
 
     @property
     def iteration(self) -> int:
-        """Steps that the picture of now has had."""
+        """Steps of the current picture so far."""
         return 0 if self.done else self.painting.optimization.iteration
 
     @property
@@ -107,8 +104,7 @@ class BaseRun:
 
     @property
     def start(self) -> Start | None:
-        """What the picture of now began with out of the library, or from the prior; None if with
-        something else."""
+        """What the current picture started from, if that is from library or prior; else None."""
         return self.painting.found
 
     @property
@@ -124,12 +120,12 @@ class BaseRun:
     # -- steps
 
     def step(self) -> Frame:
-        """One optimisation step; StopIteration when all pictures are done. The first of a picture
-        takes longer where several seeds are tried: their steps come before it.
+        """One optimisation step; StopIteration when all pictures are done. With several tries, the
+        first step of a picture takes longer: it includes theirs.
 
-        An error or an interrupt leaves the run as it was before. On divergence a picture
-        goes back a step and on at half the learning rate, three times at most; then it ends with
-        its last good picture, and a warning says so. MemoryError says what to lower.
+        After an error or an interrupt the run is as it was before. On NaN or divergence it goes
+        back a step and on at half the learning rate, three times at most; then the picture ends as
+        it last was, with a warning. MemoryError says what to lower.
         """
         if self.done:
             raise StopIteration
@@ -194,8 +190,8 @@ class BaseRun:
         """New values for live settings, from the next step on; ValueError names what needs a
         restart.
 
-        A changed prompt may undo what is painted as far as `loosen` says; giving `loosen` does so
-        without another prompt too.
+        With a changed prompt, the latent moves by `loosen` towards a new start; so it does when
+        `loosen` itself is given.
         """
         settings = self.settings.replace(**changes).for_pair(self.pair.defaults)
         self.pair.check(settings, self.size)
@@ -221,7 +217,7 @@ class BaseRun:
             self.encodings = create_encodings(self.pair, settings)
         was_done, self.settings = self.done, settings
         if not was_done and self.painting.attempt is None:
-            self.tried = []  # with the settings of then
+            self.tried = []  # they were made with the settings before
         if changed:
             self.changes.append((len(self.history), changed))
         if was_done:

@@ -1,4 +1,4 @@
-"""A frame: one step of a run, and the picture it judged."""
+"""A frame: one step of a run with its picture."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .loop import State
 
 @dataclass(eq=False)
 class Frame:
-    """One step: the picture as it was judged, and the judgement.
+    """One step: the picture before its update, with loss and similarity.
 
-    iteration counts from 0 within picture number `index` of include; loss and similarity are means
-    over the crops; shown says whether the run keeps it. state: what it takes to continue from
-    before this step; empty where that is no longer kept.
+    iteration: from 0 within picture number `index` of include. loss, similarity: means over the
+    crops. shown: whether the run keeps the frame. state: what it takes to continue from before this
+    step; empty if it is no longer kept.
     """
 
     iteration: int

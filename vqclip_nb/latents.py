@@ -1,4 +1,4 @@
-"""The tensor that is optimised: where it starts, and which activation acts on it (figure 12)."""
+"""The tensor that is optimised: its start and its activation (report, figure 12)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ assert tuple(FUNCTIONS) == ACTIVATIONS
 
 
 class Latent(nn.Module):
-    """The latent z (1, channels, h, w) as a parameter `data`; calling it gives what the generator
-    is fed: the activation of it with `at="every step"`, else `data` itself."""
+    """The latent z (1, channels, h, w) as a parameter `data`. Calling it gives the generator's
+    input: `data`, after the activation with `at="every step"`."""
 
     def __init__(self, z: torch.Tensor, *, activation: str = "none", at: str = "start") -> None:
         super().__init__()
@@ -48,20 +48,20 @@ def noise(
     at: str = "start",
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """The report's start `activation(.5 · randn)` of `shape` (1, channels, h, w), drawn on the CPU
-    so that every device starts alike; plain with `at="every step"`."""
+    """The report's start `activation(.5 · randn)` of `shape` (1, channels, h, w), drawn on the CPU,
+    so that it is the same for all devices; without activation with `at="every step"`."""
     z = 0.5 * torch.randn(*shape, generator=generator)
     return FUNCTIONS[activation](z) if at == "start" else z
 
 
 def blend(start: torch.Tensor, noise: torch.Tensor, strength: float) -> torch.Tensor:
-    """A start (1, channels, h, w) of which `strength` in [0, 1] is seen; the rest is noise."""
+    """A start (1, channels, h, w) mixed with noise: `strength` in [0, 1] is the start's share."""
     return start if strength == 1 else torch.lerp(noise.to(start), start, strength)
 
 
 def fitting_size(height: int, width: int, factor: int) -> tuple[int, int]:
-    """Height and width in pixels as whole cells of `factor` pixels, one at least; a warning says
-    if that is not what was asked."""
+    """Height and width in pixels, rounded down to multiples of `factor`, at least one; with a
+    warning if they change."""
     fitting = (max(factor, height // factor * factor), max(factor, width // factor * factor))
     if fitting != (height, width):
         warnings.warn(

@@ -40,8 +40,8 @@ class StepResult:
 
 
 def warmed_up(decay: float, step: int) -> float:
-    """The decay of a running average in its `step`-th step, from 1: early steps count little less
-    than late ones."""
+    """The decay of a running average at `step`, which counts from 1: smaller in the first steps, so
+    that the start soon loses its weight."""
     return min(decay, step / (step + 10))
 
 
@@ -51,7 +51,7 @@ class Optimization:
     latent: the parameter. synthesize: latent (1, c, h, w) to picture (1, 3, H, W) in [0, 1] and the
     codes behind it. crops: picture to views (n, 3, s, s). encode: views to encodings (n, d).
     objective: a `Step` to a scalar that is minimised. optimizer: one that holds `latent.data`.
-    measure: encodings of all views to a scalar that is told beside the loss. generator: on the CPU;
+    measure: encodings of all views to a scalar, given with the loss. generator: on the CPU;
     where crops and encode draw from, or with `on_device` what seeds their own on the latent's
     device in each step. ema_decay: of the running average of the latent; 0 is none. scale: of the
     loss while gradients are computed, which float16 needs.
@@ -101,8 +101,8 @@ class Optimization:
         z = self.latent()
         picture, codes = self.synthesize(z)
         crops = _shaped("crops", self.crops(picture, random), (None, 3, None, None))
-        # Terms get leaves of their own, and hand back their gradients; what made z, codes, picture
-        # and crops then gets all of them at once.
+        # Terms work on detached leaves; the gradients of all CLIP batches then go back through
+        # crops, decoder and latent in one pass.
         made = (z, codes, picture, crops)
         leaves = [t.detach().requires_grad_() for t in made]
         values, encodings, first = [], [], 0

@@ -1,4 +1,4 @@
-"""The recipe inside a picture: how it was made, written so that it can be made again."""
+"""The recipe in an exported file: settings, changes and versions, to make the picture again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Changes = Sequence[tuple[int, dict[str, Any]]]  # after how many steps, which se
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 KEY = "vqclip_nb"
 FORM = 2  # form 1 held a run's last settings in place of its first
-# What form 1 called otherwise, and what it could not say.
+# Fields that form 1 named otherwise, and values of those that it lacked.
 RENAMED = {"average": "ema_decay"}
 BEFORE = {
     "start": "noise",
@@ -38,7 +38,7 @@ BEFORE = {
     "keep_colours": 0.0,
     "loosen": 0.0,
 }
-# What recipes of before these were settings did.
+# For recipes from before these settings existed.
 ALWAYS = {"precision": "float32", "random": "cpu"}
 MAX_RECIPE = 200_000_000  # bytes
 
@@ -190,7 +190,7 @@ def _without_paths(prompt: str) -> str:
 
 
 def recipe_changes(recipe: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-    """What was changed after how many steps; ValueError if that cannot be told."""
+    """What was changed after how many steps; ValueError if that cannot be read."""
     changes = recipe.get("changes", [])
     if recipe.get("form") != FORM and changes:
         raise ValueError(
