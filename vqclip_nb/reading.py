@@ -13,7 +13,17 @@ from .regions import Region
 
 MIN_WEIGHT, MAX_WEIGHT = 1e-3, 1e3  # of a prompt's parts, without their signs
 MAX_PARTS = 50
-TIME = re.compile(r"\b\d{1,2}:\d\d\s*$")
+TIME = re.compile(r"(?:^|\s)(?:[01]?\d|2[0-3]):[0-5]\d\s*$")
+WEIGHTS = "give weights as 'a fox:2 | snow:1', each part with one number"
+SHAPE = "give the shape as the settings height and width"
+# Forms of other tools, which would be read as words.
+FOREIGN = (
+    (re.compile(r"::"), WEIGHTS),
+    (re.compile(r"(?<!\S)--\w+.*", re.DOTALL), f"options are settings of their own; {SHAPE}"),
+    (re.compile(r"\([^()]*:\s*-?[\d.]+\s*\)|<\w+:[^<>]*>"), WEIGHTS),
+    (re.compile(r"(?<!\S)(?:16:9|9:16|21:9|9:21|4:3|3:4|3:2|2:3|5:4|4:5|1:1)\s*$"), SHAPE),
+    (re.compile(r":\s*-?[\d.]+\s*:\s*-?[\d.]+\s*$"), WEIGHTS),
+)
 _COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
 BACKGROUND = re.compile(
     r"\b(?:(?:on|with|against|in front of|over)\s+)?(?:an?\s+|the\s+)?"
@@ -57,10 +67,10 @@ class Reading:
     CLIP does not know, each with what it is given in their place; None where they are left out.
     background: colours that the prompt names for it. regions: those of the picture.
 
-    What a start is made from, where the pair has drawings: text, the strongest; caption, the same
-    in words that a prior knows; scene, the things that it names, None for none; drawn_as: words
-    that were taken for a thing of another name; in_drawing: those of `substitutions` that a
-    drawing shows.
+    What a start is made from, where the pair has drawings: text, all that pull; caption, the
+    strongest in words that a prior knows; scene, what the text names, None for nothing;
+    drawn_as: words that were taken for a thing of another name; in_drawing: those of
+    `substitutions` that the scene shows; not_drawn: words for more things than it holds.
     """
 
     prompt: str
@@ -73,6 +83,7 @@ class Reading:
     scene: Any = None
     drawn_as: Mapping[str, str] = field(default_factory=dict)
     in_drawing: frozenset[str] = frozenset()
+    not_drawn: tuple[str, ...] = ()
     regions: tuple[tuple[Region, Reading], ...] = ()
 
     @property
@@ -103,9 +114,11 @@ def read_prompt(
 
 def parse_prompt(prompt: str) -> list[tuple[str, float]]:
     """'a fox:2 | snow' to [('a fox', 2.), ('snow', 1.)]; ValueError if nothing with a weight
-    remains, or a weight is out of range."""
+    remains, a weight is out of range, or is written as another tool wants it."""
     parts = []
     for part in prompt.split("|"):
+        if not part.lstrip().startswith("data:image/"):
+            _refuse_foreign(part)
         text, _, weight = part.rpartition(":")
         try:
             text, number = text.strip(), float(weight)
@@ -130,6 +143,14 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
     return parts
 
 
+def _refuse_foreign(part: str) -> None:
+    for pattern, instead in FOREIGN:
+        found = pattern.search(part)
+        if found and not TIME.search(part.rpartition(":")[0]):
+            form, said = found[0].strip()[:20], part.strip()[:60]
+            raise ValueError(f"prompt {said!r}: {form!r} is not read here: {instead}")
+
+
 def readable(prompt: str) -> str:
     """A prompt for people: pictures inside it are named, not spelled out."""
     return re.sub(r"data:image/[^|:]*", "picture", prompt)
@@ -143,6 +164,14 @@ def strongest_text(parts: Sequence[Part], extras: str = "") -> str:
         return ""
     text = max(texts, key=lambda part: part.weight).text
     return f"{text}, {extras}" if extras and not is_picture(extras) else text
+
+
+def every_text(parts: Sequence[Part], extras: str = "") -> str:
+    """The texts with a weight above 0, with `extras` behind them; empty where there is none."""
+    texts = [part.text for part in parts if part.weight > 0 and not part.is_picture]
+    if texts and extras and not is_picture(extras):
+        texts.append(extras)
+    return ", ".join(texts)
 
 
 def split_background(text: str) -> tuple[tuple[str, ...], str]:
@@ -165,13 +194,18 @@ def background_ending(default: str, *texts: str) -> str:
     return "" if named or not default else f" {default}"
 
 
-def region_ending(default: str, prompt: str, *texts: str) -> str:
-    """What ends the prompt of a region: the background that the whole picture's `texts` name,
+def background_of(*texts: str) -> tuple[str, ...]:
+    """The colours of the background that the first of `texts` to name one names."""
+    return next(filter(None, (split_background(text.lower().strip())[0] for text in texts)), ())
+
+
+def region_ending(default: str, texts: Sequence[str], around: Sequence[str]) -> str:
+    """What ends the prompt of a region: the background that the whole picture's texts name,
     unless it names one itself."""
-    around, _ = split_background(" ".join(texts).lower())
-    if around and not split_background(prompt.lower())[0]:
-        return f" on a {' and '.join(dict.fromkeys(around))} background"
-    return background_ending(default, prompt, *texts)
+    colours = background_of(*around)
+    if colours and not background_of(*texts):
+        return f" on a {' and '.join(dict.fromkeys(colours))} background"
+    return background_ending(default, *texts, *around)
 
 
 def describe_substitutions(readings: Iterable[Reading], *, from_drawing: bool = False) -> str:
@@ -189,5 +223,7 @@ def describe_substitutions(readings: Iterable[Reading], *, from_drawing: bool = 
             elif thing is None:
                 told[word] = f"{word}: not known"
             else:
-                told[word] = f"{word}: painted as {thing or 'nothing'}"
+                told[word] = f"{word}: painted as {thing}" if thing else f"{word}: left out"
+        if from_drawing:
+            told |= {word: f"{word}: not drawn, a picture holds two" for word in reading.not_drawn}
     return "; ".join(told.values())

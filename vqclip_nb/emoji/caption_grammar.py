@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..palettes import COLOURS
 from ..reading import split_background
+from .signs import TOKEN
 
 SIZES = {
     **dict.fromkeys(("big", "large", "huge", "giant", "enormous"), "big"),
@@ -38,6 +39,9 @@ READ = frozenset(
     for phrase in table
     for word in phrase.split()
 )
+ARTICLES = ("a", "an", "the")
+MOST = 2  # things in a picture
+SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
 OF = ("of", "of a", "of an", "of the")
 SKIPPED = frozenset("a an the some its their his her my your this that is are at to".split())
 # What a picture is, and no thing in it, where it stands by itself: "a fox, oil painting".
@@ -52,6 +56,7 @@ class Thing:
     """One thing of a scene: its name as the library knows it, tint, size and number.
 
     tint, zoom: another colour or size, and how far it has gone there from its own, in [0, 1].
+    said: the words of the caption for it.
     """
 
     name: str
@@ -60,19 +65,22 @@ class Thing:
     count: int = 1
     tint: tuple[str, float] = ("", 0.0)
     zoom: tuple[str, float] = ("", 0.0)
+    said: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
 class Scene:
     """What a caption asks for. `relation` is one of RELATIONS' values where there are two things.
 
-    background: colour words, one, or two for a gradient; empty where none was named.
+    background: colour words, one, or two for a gradient; empty where none was named. left_out:
+    words for more things than a picture holds.
     """
 
     things: tuple[Thing, ...]
     relation: str = ""
     style: str = ""
     background: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = field(default=(), compare=False)
 
 
 def parse(
@@ -87,13 +95,16 @@ def parse(
     `longest` words to the thing it names, or None. Of more than two things the first two count.
     """
     style, text = split_style(text.lower(), styles)
-    text = " ".join(re.findall(r"[\w'’.-]*\w|,", MEDIUM.sub("", text)))
+    text = SENTENCE_END.sub(" , ", MEDIUM.sub("", text)).strip(" ,")
+    text = " ".join(re.findall(rf"[\w'’.-]*\w|,|{TOKEN.pattern}", text))
     background, text = split_background(text)
     things, relations = _things(text.split(), name_of, longest)
     if not things:
         return None
     relation = relations[0] if len(things) > 1 else ""
-    return Scene(tuple(things[:2]), relation, style, background)
+    return Scene(
+        tuple(things[:MOST]), relation, style, background, tuple(t.said for t in things[MOST:])
+    )
 
 
 def split_style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, str]:
@@ -115,7 +126,7 @@ def _things(
     things: list[Thing] = []
     relations: list[str] = []
     colour, size, count, relation, at, left_out = "", "", 1, "", 0, False
-    touching = False  # nothing but articles since the last thing: "chocolate cake" is one thing
+    touching = False  # nothing since the last thing: "chocolate cake" is one thing
     while at < len(words):
         for length in range(min(max(longest, 3), len(words) - at), 0, -1):
             phrase = " ".join(words[at : at + length])
@@ -125,7 +136,7 @@ def _things(
             elif phrase in SIZES and rest:
                 size = SIZES[phrase]
             elif phrase in COUNTS:
-                count = COUNTS[phrase]
+                count, touching = COUNTS[phrase], False
             elif phrase in OF:
                 touching = bool(things)
             elif phrase in WITHOUT and things:
@@ -133,21 +144,25 @@ def _things(
             elif phrase in RELATIONS:
                 relation, touching, left_out = relation or RELATIONS[phrase], False, False
             elif name := name_of(phrase) if phrase not in SKIPPED else None:
-                if left_out:
-                    pass
-                elif touching:
-                    colour, size = colour or things[-1].colour, size or things[-1].size
-                    things[-1] = Thing(name, colour, size, max(count, things[-1].count))
+                is_emoji = bool(TOKEN.fullmatch(phrase))
+                if left_out or (is_emoji and touching and things[-1].name == name):
+                    pass  # "a fox 🦊" is one
+                elif touching and not is_emoji:
+                    last = things[-1]
+                    colour, size = colour or last.colour, size or last.size
+                    said = f"{last.said} {phrase}"
+                    things[-1] = Thing(name, colour, size, max(count, last.count), said=said)
                 else:
                     relations += [relation or "beside"] if things else []
-                    things.append(Thing(name, colour, size, count))
+                    said = name if is_emoji else phrase
+                    things.append(Thing(name, colour, size, count, said=said))
                 colour, size, count, relation, touching = "", "", 1, "", True
             else:
                 continue
             at += length - 1
             break
         else:
-            touching = touching and words[at] in SKIPPED
+            touching = touching and words[at] in SKIPPED and words[at] not in ARTICLES
             left_out = left_out and words[at] != ","
         at += 1
     return things, relations

@@ -111,12 +111,29 @@ def boxes(
         return [((width / 2, height / 2, w * s, h * s), 1)]
     first, second = scene.things
     masks = []
-    for layer in layers:
+    for layer, thing in zip(layers, scene.things, strict=True):
         left, top, right, bottom = content(layer)
-        masks.append((layer[3, top:bottom, left:right] > 0.3).float())
+        mask = (layer[3, top:bottom, left:right] > 0.3).float()
+        masks.append(grouped(mask, thing.count))
     (zoom, share), own = first.zoom, SECOND[first.size]
     ratio = own ** (1 - share) * SECOND[zoom] ** share / SECOND[second.size]
-    return [(box, 1) for box in arrange(masks, scene.relation, size, ratio=ratio)]
+    placed = arrange(masks, scene.relation, size, ratio=ratio)
+    return [(box, thing.count) for box, thing in zip(placed, scene.things, strict=True)]
+
+
+def grouped(mask: torch.Tensor, count: int) -> torch.Tensor:
+    """What `count` of a thing cover side by side, as `spread` puts them."""
+    if count == 1:
+        return mask
+    rows = [count] if count <= 3 else [count - count // 2, count // 2]
+    height, width = mask.shape
+    group = mask.new_zeros(len(rows) * height, rows[0] * width)
+    for row, of_row in enumerate(rows):
+        left = (rows[0] - of_row) * width // 2
+        group[row * height : (row + 1) * height, left : left + of_row * width] = mask.repeat(
+            1, of_row
+        )
+    return group
 
 
 def spread(box: Box, count: int) -> list[Box]:

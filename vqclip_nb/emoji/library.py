@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import lzma
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from ..weights import read_checked
 from .caption_grammar import READ, SKIPPED, Scene, Thing, parse, split_style
 from .compose import compose
 from .drawings import Drawing, Start
+from .signs import TOKEN
 from .vocabulary import Vocabulary, singulars
 
 SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
@@ -99,25 +101,36 @@ class Library:
     def parse(self, text: str) -> tuple[Scene | None, dict[str, str]]:
         """What a text asks for, and which of its words were taken for things of other names."""
         style, text = split_style(text, self.styles)  # before others' words are put in its place
-        text, said = self.vocabulary.rewrite(text)
+        text, look, replaced = self.vocabulary.rewrite(text, tokens=True)
+        taken: dict[str, str] = {}
 
+        @functools.cache
         def name_of(phrase: str) -> str | None:
+            if TOKEN.fullmatch(phrase):
+                return self.vocabulary.emoji.label(phrase)
             if self.named(phrase):
                 return phrase
             thing = self.vocabulary.nearest_known(phrase)
             if thing and phrase not in thing.split():  # "apple" is a red apple: no need to say
-                said[phrase] = thing
+                taken[phrase] = thing
             return thing
 
         scene = parse(text, self.styles, name_of, self._longest)
-        return replace(scene, style=style) if scene and style else scene, said
+        if scene is None:
+            return None, {}
+        said = {word: thing for word, thing in replaced.items() if thing is not None}
+        said |= {t.said: taken[t.said] for t in scene.things if t.said in taken}
+        return replace(scene, style=style or scene.style or look), said
 
-    def draws(self, phrase: str) -> bool:
-        """Whether a word or phrase is the name of a thing, the words of a style, or says how things
-        stand or look."""
-        if phrase in READ or self.named(phrase):
+    def shows(self, scene: Scene | None, phrase: str) -> bool:
+        """Whether a word or phrase of a text is in the scene that was read from it: as a thing, as
+        its style, or as how things stand or look."""
+        if scene is None:
+            return False
+        words = set(phrase.split())
+        if words <= READ or (scene.style and split_style(phrase, self.styles)[0] == scene.style):
             return True
-        return bool(split_style(phrase, self.styles)[0])
+        return any(words <= set(t.said.split()) and self.named(t.said) for t in scene.things)
 
     def guess(
         self, text: str, clip: ClipModel | ClipEnsemble

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+
+from .caption_words import STYLE_WORDS
+from .signs import Emoji
+from .spelling import SHORTEST, Spelling
+from .styles import Styles
 
 # Words that carry no picture: never reported as unknown.
 SMALL_WORDS = frozenset(
@@ -25,7 +28,8 @@ IRREGULAR = {
     "geese": "goose",
 }
 LONGEST = 3  # words of a phrase in the table
-ALIKE = 0.87  # of 1: how alike a misspelt word is to the one it was meant to be
+JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
+TABLES = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,13 @@ class Vocabulary:
         forms = (phrase.lower(), *singulars(phrase.lower()))
         return next((self.nearest[w] for w in forms if w in self.nearest), None)
 
-    def rewrite(self, text: str) -> tuple[str, dict[str, str]]:
-        """A text with its emoji as words, its turns of speech replaced and its spelling mended, and
-        what was replaced by what."""
-        said: dict[str, str] = {}
+    def rewrite(self, text: str, *, tokens: bool = False) -> tuple[str, str, dict[str, str | None]]:
+        """A text with its emoji as words, its turns of speech replaced, its spelling mended and the
+        words that say how it looks left out; the style that these ask for; and what was replaced by
+        what, None for what was left out. tokens: see `Emoji.split`."""
+        text, said = self.emoji.split(text, tokens=tokens)
+        text, style, looks = self.styles.split(text)
+        said |= looks
 
         def instead(found: re.Match) -> str:
             phrase = found[0].lower()
@@ -81,20 +88,38 @@ class Vocabulary:
             said[phrase] = self.phrases[phrase]
             return self.phrases[phrase]
 
-        text = spell_out(text)
+        text = JOINED.sub(" and ", text)
         if self._any_phrase:
             text = self._any_phrase.sub(instead, text)
 
         def mended(found: re.Match) -> str:
             word = found[0].lower()
-            if len(word) < 5 or self.knows(word) or word in self._spelt or self.nearest_known(word):
+            if len(word) < SHORTEST or word in self._spelt or self._reads(word):
                 return found[0]
-            for near in difflib.get_close_matches(word, self.words, 1, ALIKE):
-                said[word] = near
-                return near
-            return found[0]
+            near = self._spelling.meant(word)
+            if near is None:
+                return found[0]
+            said[word] = near
+            return near
 
-        return " ".join(WORD.sub(mended, text).split()), said
+        return " ".join(WORD.sub(mended, text).split()), style, said
+
+    def _reads(self, word: str) -> bool:
+        return self.knows(word) or self.nearest_known(word) is not None
+
+    @cached_property
+    def emoji(self) -> Emoji:
+        return Emoji.read(TABLES / "emoji.txt")
+
+    @cached_property
+    def styles(self) -> Styles:
+        """Words that say how a picture looks, those left out that the table reads otherwise."""
+        return Styles.read(TABLES / "styles.txt", lambda p: p in self.phrases or p in self.nearest)
+
+    @cached_property
+    def _spelling(self) -> Spelling:
+        common = (TABLES / "common_words.txt").read_text(encoding="utf8").split()
+        return Spelling(self.words, frozenset(common))
 
     @cached_property
     def _spelt(self) -> set[str]:
@@ -110,8 +135,10 @@ class Vocabulary:
     def substitute(self, text: str) -> tuple[str, dict[str, str | None]]:
         """A text in words that the pair knows where the table has any, and what was replaced by
         what: None for a word that is not known."""
-        text, replaced = self.rewrite(text)
-        said: dict[str, str | None] = {**replaced}
+        text, style, said = self.rewrite(text)
+        if style:
+            words_of_style = STYLE_WORDS[style][0]
+            text = f"{self.phrases.get(words_of_style, words_of_style)} {text}"
         painted, words = [], text.split(" ")
         while words:
             for length in range(min(LONGEST, len(words)), 0, -1):
@@ -134,7 +161,7 @@ class Vocabulary:
 
     def says_something(self, text: str) -> bool:
         """Whether any word of a text that carries a picture is known, as it stands."""
-        return any(self.knows(word) for word in _words(spell_out(text)))
+        return any(map(self.knows, _words(self.emoji.split(text, tokens=False)[0])))
 
 
 def singulars(word: str) -> Iterator[str]:
@@ -145,17 +172,6 @@ def singulars(word: str) -> Iterator[str]:
     for end, instead in (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("s", ""), ("es", "")):
         if word.endswith(end) and len(word) > len(end) + 1 and not word.endswith("ss"):
             yield word.removesuffix(end) + instead
-
-
-def spell_out(text: str) -> str:
-    """`text` with emoji by their Unicode names."""
-    joined = text.replace("\u200d", "").replace("\ufe0f", "")  # what makes several signs one emoji
-    words = (f" {unicodedata.name(c, '')} ".lower() if _is_symbol(c) else c for c in joined)
-    return " ".join("".join(words).split())
-
-
-def _is_symbol(character: str) -> bool:
-    return unicodedata.category(character) == "So"
 
 
 def _words(text: str) -> list[str]:

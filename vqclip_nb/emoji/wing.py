@@ -14,7 +14,7 @@ from ..attributes import Attribute, parse_attributes
 from ..images import is_picture
 from ..loop import Optimization
 from ..models.pair import EMOJI, Pair
-from ..reading import Reading, background_ending, strongest_text
+from ..reading import Reading, background_ending, every_text, strongest_text
 from ..regions import Region
 from ..settings import Settings
 from ..weights import read_checked
@@ -67,16 +67,19 @@ class EmojiWing:
         regions = []
         for region, own in reading.regions:
             asked = f"{'' if is_picture(extras) else extras}{own.ending}"
-            regions.append((region, self._scene(own, strongest_text(own.parts, asked))))
-        found = self._scene(reading, text)
+            regions.append((region, self._scene(own, every_text(own.parts, asked))))
+        found = self._scene(reading, every_text(reading.parts, extras))
         return dataclasses.replace(found, caption=caption, regions=tuple(regions))
 
     def _scene(self, reading: Reading, text: str) -> Reading:
         if self.library is None:
             return reading
         scene, drawn_as = self.library.parse(text) if text else (None, {})
-        shown = frozenset(filter(self.library.draws, reading.substitutions))
-        about = dict(text=text, scene=scene, drawn_as=drawn_as, in_drawing=shown)
+        shown = frozenset(w for w in reading.substitutions if self.library.shows(scene, w))
+        not_drawn = scene.left_out if scene else ()
+        about = dict(
+            text=text, scene=scene, drawn_as=drawn_as, in_drawing=shown, not_drawn=not_drawn
+        )
         return dataclasses.replace(reading, **about)
 
     def start(

@@ -14,10 +14,10 @@ import torch
 from ..reading import (
     Reading,
     background_ending,
+    background_of,
     read_prompt,
     readable,
     region_ending,
-    split_background,
 )
 from ..regions import Region
 from ..settings import Settings
@@ -141,20 +141,22 @@ class Pair:
         """What a prompt asks for, beside extras and the regions of its picture. ValueErrors as in
         `parse_prompt`; an empty prompt asks for nothing."""
         words, own = self.clip.vocabulary, self.facts.default_background
-        whole, style = readable(prompt), readable(extras)
+        reading, whole, style = read_prompt(prompt, words), readable(prompt), readable(extras)
+        # "At night" names a background in the words that CLIP is given.
+        painted = [p.clip_text for p in reading.known if not p.is_picture]
+        around = [f"{whole} {style}", *painted]
         parts = []
         for region in regions:
-            said = readable(region.prompt)
-            ending = region_ending(own, said, whole, style)
-            part = read_prompt(region.prompt, words, ending=ending)
-            background, _ = split_background(f"{said} {style}{ending}".lower().strip())
-            parts.append((region, dataclasses.replace(part, background=background)))
-        reading = read_prompt(prompt, words)
-        given = [part.clip_text for part in reading.parts if not part.is_picture]
+            part, said = read_prompt(region.prompt, words), readable(region.prompt)
+            told = [said, *(p.clip_text for p in part.known if not p.is_picture)]
+            ending = region_ending(own, told, around)
+            background = background_of(f"{said} {style}{ending}", *told)
+            read = dataclasses.replace(part, ending=ending, background=background)
+            parts.append((region, read))
         reading = dataclasses.replace(
             reading,
-            ending=background_ending(own, whole, style, *given),
-            background=split_background(f"{whole} {style}".lower().strip())[0],
+            ending=background_ending(own, *around),
+            background=background_of(*around),
             regions=tuple(parts),
         )
         return self.wing.read(reading, extras) if self.wing else reading

@@ -63,7 +63,8 @@ class Steering:
         drawn = self.controls.value("start") == "library"
         self.messages.say("words", describe_substitutions(found, from_drawing=drawn), "warning")
         own = pair.facts.default_background
-        added = bool(own) and any(reading.ending == f" {own}" for reading in found[: len(include)])
+        asked = [reading for reading in found[: len(include)] if reading.known]
+        added = bool(own) and any(reading.ending == f" {own}" for reading in asked)
         self.messages.say("ground", f"Painted {own}, unless you name another." if added else "")
         return not wrong
 

@@ -1,0 +1,55 @@
+"""Misspelt words: the known word that is one slip of the fingers away."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from itertools import combinations
+
+SHORTEST = 5  # letters of a word that is mended
+LONG = 8  # letters from which on two slips are mended
+
+
+class Spelling:
+    """words: those that a misspelt one may be meant to be. right: words that are spelt right."""
+
+    def __init__(self, words: Collection[str], right: Collection[str]) -> None:
+        self.right = right
+        self.shortened: dict[str, list[str]] = defaultdict(list)  # with letters left out: words
+        for word in sorted(words):
+            if len(word) >= SHORTEST - 1 and word.isalpha():
+                for short in deletions(word):
+                    self.shortened[short].append(word)
+
+    def meant(self, word: str) -> str | None:
+        """The word that a misspelt one was meant to be; None if it is right, or none is near."""
+        if len(word) < SHORTEST or word in self.right or not word.isalpha():
+            return None
+        allowed = 1 if len(word) < LONG else 2
+        near = {w for short in deletions(word) for w in self.shortened.get(short, ())}
+        found = ((distance(word, w), w[0] != word[0], w) for w in near)
+        best = min((f for f in found if f[0] <= allowed), default=None)
+        return best[2] if best else None
+
+
+def deletions(word: str) -> Iterator[str]:
+    """A word with none or one letter left out, or two where it is long (Garbe 2012)."""
+    yield word
+    for i in range(len(word)):
+        yield word[:i] + word[i + 1 :]
+    for i, j in combinations(range(len(word)), 2) if len(word) >= LONG - 1 else ():
+        yield word[:i] + word[i + 1 : j] + word[j + 1 :]
+
+
+def distance(a: str, b: str) -> int:
+    """Letters to change, leave out, add or swap with their neighbour (optimal string alignment)."""
+    before, row = [0] * (len(b) + 1), list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        older, before = before, row
+        row = [i]
+        for j, y in enumerate(b, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, older[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
