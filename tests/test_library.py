@@ -297,8 +297,9 @@ def test_words_of_a_style_choose_a_drawing_of_it(library):
             ):
                 start = library.find(prompt)
                 assert start.drawings[0].style == style and start.scene.style == style
-    assert library.draws("a comic of") and library.draws("lighthouses")
-    assert not library.draws("quux") and not library.draws("cathedral")
+    scene, _ = library.parse("a comic of two lighthouses")
+    assert library.shows(scene, "a comic of") and library.shows(scene, "lighthouses")
+    assert not library.shows(scene, "quux") and not library.shows(scene, "cathedral")
 
 
 @pytest.mark.parametrize(

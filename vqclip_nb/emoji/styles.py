@@ -36,6 +36,8 @@ class Styles:
     """phrases: each with the style of the library that is nearest; empty for none."""
 
     def __init__(self, phrases: dict[str, str], artists: list[str], known: Callable[[str], bool]):
+        self.own = {re.sub(r"^an? | of$", "", w) for words in STYLE_WORDS.values() for w in words}
+        phrases = {p: style for p, style in phrases.items() if p not in self.own}
         self.phrases, self.known = phrases, known
         names = "|".join(re.escape(a) for a in sorted(artists, key=len, reverse=True))
         self.artist = re.compile(
@@ -52,7 +54,6 @@ class Styles:
         every = "|".join(re.escape(p) for p in sorted(phrases, key=len, reverse=True))
         self.ending = re.compile(rf"\s+\b(?:in|as) ({every})(?: style)?\s*$", re.IGNORECASE)
         self.opening = re.compile(rf"^\s*(?:an? |the )?({every}) of\s+(?=\w)", re.IGNORECASE)
-        self.own = {re.sub(r"^an? | of$", "", w) for words in STYLE_WORDS.values() for w in words}
 
     @classmethod
     def read(cls, table: Path, known: Callable[[str], bool]) -> Styles:
