@@ -58,10 +58,11 @@ def rank(clip: ClipModel, image: Image.Image, text: str, distractors: Sequence[s
     A distractor that is part of the text, as "a pineapple" is of "a pineapple in a bowl", is true
     of the picture too and does not count. ValueError where similarities are no numbers.
     """
-    texts, text = tuple(distractors), read_prompt(text, clip.vocabulary).parts[0].clip_text
+    texts, parts = tuple(distractors), read_prompt(text, clip.vocabulary).parts
+    said = " | ".join(part.clip_text for part in parts)
     if not texts:
         return 1
-    counts = torch.tensor([not re.search(rf"\b{re.escape(d)}\b", text, re.I) for d in texts])
+    counts = torch.tensor([not re.search(rf"\b{re.escape(d)}\b", said, re.I) for d in texts])
     scores = _finite(_encoded(clip, texts) @ picture_encoding(clip, image)[0], clip, "distractors")
     return 1 + int((scores.cpu()[counts] > similarity(clip, image, text)).sum())
 
