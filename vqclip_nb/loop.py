@@ -120,7 +120,7 @@ class Optimization:
         wanted = [(t, s.grad) for t, s in zip(made, leaves, strict=True) if s.grad is not None]
         torch.autograd.backward([t for t, _ in wanted], [g for _, g in wanted])
         data = self.latent.data
-        if self.scale != 1:
+        if self.scale != 1 and data.grad is not None:
             data.grad /= self.scale
         self.optimizer.step()
         seen = torch.cat(encodings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -154,9 +155,7 @@ class PartBuilder:
         for weight, term in ((s.keep_edges, objectives.edges), (keep_colours, objectives.areas)):
             start = self.picture(s, reading, seed) if weight else None
             if start is not None:
-                kept = self._cached(
-                    f"keep {term.__name__}", key, lambda term=term, at=start: term(at)
-                )
+                kept = self._cached(f"keep {term.__name__}", key, functools.partial(term, start))
                 total = total + weight * kept
         return total
 
@@ -182,7 +181,8 @@ def similarity(s: Settings, encodings: Encodings, index: int, crops: torch.Tenso
             s.w1 * prompt if extras is None else s.w1 * prompt + s.w2 * extras, seen
         )
 
-    include, *regions = encodings.include[index], *(encodings.regions[index] if s.regions else ())
+    include = encodings.include[index]
+    regions = encodings.regions[index] if s.regions else []
     if not regions:
         return cosine(include, crops)
     found = [

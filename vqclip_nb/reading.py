@@ -36,6 +36,8 @@ LAST_COLOUR = re.compile(rf"\b(?:on|against)\s+({_COLOUR})$")
 class Vocabulary(Protocol):
     """The closed list of words that a CLIP learned."""
 
+    words: frozenset[str]
+
     def knows(self, word: str) -> bool: ...
 
     def substitute(self, text: str) -> tuple[str, dict[str, str | None]]:

@@ -56,13 +56,13 @@ class Run(BaseRun):
 
     def save_gif(self, path: str | Path, *, fps: float = 10, boomerang: bool = False) -> Path:
         """Write the kept frames as an animation; `boomerang` adds them in reverse."""
-        how = dict(fps=fps, boomerang=boomerang)
-        return export.save_gif(self._images(), path, self.recipe(), **how)
+        images, recipe = self._images(), self.recipe()
+        return export.save_gif(images, path, recipe, fps=fps, boomerang=boomerang)
 
     def save_mp4(self, path: str | Path, *, fps: float = 10, boomerang: bool = False) -> Path:
         """Write the kept frames as a film; `boomerang` adds them in reverse."""
-        how = dict(fps=fps, boomerang=boomerang)
-        return export.save_mp4(self._images(), path, self.recipe(), **how)
+        images, recipe = self._images(), self.recipe()
+        return export.save_mp4(images, path, recipe, fps=fps, boomerang=boomerang)
 
     @classmethod
     def replay(

@@ -44,7 +44,7 @@ class VQGAN(nn.Module):
         if config.get("gumbel"):
             self.quant_conv = nn.Conv2d(shape["z_channels"], shape["z_channels"], 1)
         self.patch_size = config.get("unshuffle", 1)
-        self._half: dict[torch.dtype, nn.ModuleList] = {}  # the decoder in other precisions
+        self._half: dict[torch.dtype, fast.Module] = {}  # the decoder in other precisions
         self.downsample_factor = 2 ** (len(shape["ch_mult"]) - 1) * self.patch_size
 
     @classmethod
@@ -105,7 +105,8 @@ class VQGAN(nn.Module):
 
         dtype: what the network computes in; latent and output are float32.
         """
-        before, decoder = self.post_quant_conv, self.decoder
+        before: fast.Module = self.post_quant_conv
+        decoder: fast.Module = self.decoder
         if dtype != torch.float32:
             if dtype not in self._half:
                 parts = nn.ModuleList([before, decoder])
