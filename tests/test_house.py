@@ -1,0 +1,86 @@
+"""The structure of the package: no circles, few floors, and rings that only point inwards."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "vqclip_nb"
+MAX_FLOORS = 17  # wanted: 13
+WINGS = ("emoji", "studio", "experiments")
+LAZY = {"__init__", "__main__", "loading"}  # they name what a wing offers, inside functions
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imported(module: str, *, lazy: bool = True) -> set[str]:
+    """Modules of this repository that one imports; those under TYPE_CHECKING do not count."""
+    path = MODULES[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    found: set[str] = set()
+
+    def visit(node: ast.AST, inside: bool) -> None:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        if isinstance(node, ast.Import) and (lazy or not inside):
+            found.update(alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and (lazy or not inside):
+            base = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            base = ".".join(part for part in (base, node.module) if part)
+            found.update(f"{base}.{alias.name}" for alias in node.names)
+        inside = inside or isinstance(node, ast.FunctionDef)
+        for child in ast.iter_child_nodes(node):
+            visit(child, inside)
+
+    visit(ast.parse(path.read_text("utf8")), False)
+    return found
+
+
+def targets(module: str, **how: bool) -> set[str]:
+    """The same as files of the package, without the `__init__` of a folder."""
+    names = set()
+    for name in imported(module, **how):
+        while name and name not in MODULES:
+            name = name.rpartition(".")[0]
+        if name and name != module and MODULES[name].name != "__init__.py":
+            names.add(name)
+    return names
+
+
+def test_no_circles_and_few_floors():
+    floors: dict[str, int] = {}
+
+    def floor(module: str, path: tuple[str, ...] = ()) -> int:
+        assert module not in path, " imports ".join((*path[path.index(module) :], module))
+        if module not in floors:
+            below = (floor(other, (*path, module)) for other in targets(module))
+            floors[module] = 1 + max(below, default=0)
+        return floors[module]
+
+    highest = max(MODULES, key=floor)
+    assert floors[highest] <= MAX_FLOORS, f"{highest} stands on floor {floors[highest]}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_method_does_not_import_the_wings_nor_the_package_its_workshop(module):
+    ring = module.split(".")[1] if "." in module else "__init__"
+    names = imported(module, lazy=ring not in LAZY)
+    assert not {name for name in names if name.split(".")[0] in ("training", "benchmarks")}
+    if ring not in WINGS:
+        wings = tuple(f"vqclip_nb.{wing}" for wing in WINGS)
+        assert not {name for name in names if name.startswith(wings)}
+
+
+def test_no_file_of_code_is_longer_than_320_lines():
+    lines = {m: len(p.read_text("utf8").splitlines()) for m, p in MODULES.items()}
+    lines.pop("vqclip_nb.settings")  # a table
+    assert max(lines.values()) <= 320, max(lines, key=lines.get)
