@@ -201,6 +201,9 @@ HOSTILE = [
     {"settings": OLD | {"include": ["x"] * 5000}},
     {"settings": OLD | {"init_image": "data:image/"}}, {"settings": OLD, "steps": 1, "parts": 5},
     {"settings": OLD | {"total_iter": 10_000, "height": 4096, "width": 4096}, "steps": 9_000},
+    {"settings": OLD | {"total_iter": 1, "height": 4096, "width": 4096}, "steps": 9_000, "form": 2,
+     "changes": [[0, {"total_iter": 10_000}]]},
+    {"settings": OLD, "steps": 1, "form": 2, "changes": [[0, {"colour": "red"}]]},
 ]  # fmt: skip
 
 

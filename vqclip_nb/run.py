@@ -84,8 +84,14 @@ class Run(BaseRun):
             raise ValueError(f"{path} does not say after how many steps the picture was taken")
         first = recipe_settings(recipe)
         full = first.for_pair(pair.defaults)
-        count = len(full.include)
-        total = steps_ahead(full) * count + min(steps, full.total_iter * count)
+        along = [full]  # a change may ask for more steps, or for more pictures
+        try:
+            for _, change in changes:
+                along.append(along[-1].replace(**change).for_pair(pair.defaults))
+        except TypeError as e:  # a name that is no setting
+            raise ValueError(f"the recipe's changes cannot be read: {e}") from e
+        total = max(steps_ahead(s) * len(s.include) for s in along)
+        total += min(steps, max(s.total_iter * len(s.include) for s in along))
         if limit is not None and total * full.height * full.width > limit:
             raise ValueError(
                 f"{path} takes {total:,} steps of {full.width}×{full.height} pixels, more "
