@@ -21,6 +21,7 @@ from training import (
     train_decoder,
     train_prior,
     train_styles,
+    train_tokens,
     train_vqgan,
 )
 from training.augmentations import only_shape_counts, pgd_step
@@ -385,6 +386,18 @@ def test_a_prior_that_is_trained_loads(sprites, tmp_path):
     trained = finish(train_prior.train_prior(asked("prior", sprites, tmp_path, steps=1)))
     prior = build_prior(trained.model.config, load_file(tmp_path / "prior.safetensors"))
     assert prior.codes == 2048 and not any(p.requires_grad for p in prior.parameters())
+
+
+def test_a_generator_of_one_latent_learns_from_the_library_and_goes_on(tmp_path):
+    asked = train_tokens.TokenOptions(
+        out=tmp_path, device="cpu", steps=6, batch=4, every=3, width=32
+    )
+    first = next(train_tokens.train_tokens(asked))
+    last = finish(train_tokens.train_tokens(asked))
+    assert (first.step, last.step) == (3, 6)
+    assert last.running["distance"] < first.running["distance"]
+    weights = load_file(tmp_path / "tokens.safetensors")
+    assert weights["decoder.into.weight"].shape == (32, 128 + 32 + 2)
 
 
 @pytest.fixture
