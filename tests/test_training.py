@@ -13,9 +13,11 @@ from PIL import Image, ImageDraw
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+import vqclip_nb as vq
 from training import (
     data,
     export,
+    gpu_prior,
     train_classifier,
     train_clip,
     train_decoder,
@@ -398,6 +400,26 @@ def test_a_generator_of_one_latent_learns_from_the_library_and_goes_on(tmp_path)
     assert last.running["distance"] < first.running["distance"]
     weights = load_file(tmp_path / "tokens.safetensors")
     assert weights["decoder.into.weight"].shape == (32, 128 + 32 + 2)
+
+
+@pytest.mark.slow
+def test_the_gpus_prior_knows_styles_and_goes_on(tmp_path):
+    asked = gpu_prior.GpuPriorOptions(
+        out=tmp_path, device="cpu", steps=2, batch=4, width=64, layers=1, seconds=0.0
+    )
+    first = next(gpu_prior.gpu_prior(asked))
+    assert first.step == 1
+    assert finish(gpu_prior.gpu_prior(asked)).step == 2
+    prior = build_prior(first.model.config, load_file(tmp_path / "prior.safetensors"))
+    pair = vq.load_pair("emoji", device="cpu")
+    drawings = gpu_prior.LibraryCodes(pair, pair.library)
+    two = [i for i, name in enumerate(drawings.names) if name == "fox"][:2]
+    one, other = (drawings.caption(torch.tensor([i])) for i in two)
+    hidden = torch.full((1, prior.side, prior.side), prior.codes)
+    assert not torch.equal(prior.logits(hidden, *one), prior.logits(hidden, *other))
+    moved = drawings.codes(torch.tensor(two[:1] * 20), torch.Generator().manual_seed(0))
+    assert any(torch.equal(codes, pair.library.codes[two[0]]) for codes in moved)
+    assert len(moved.unique(dim=0)) > 5
 
 
 @pytest.fixture
