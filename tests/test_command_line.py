@@ -74,8 +74,8 @@ def test_several_prompts_several_pictures():
     "words, told",
     [
         ([], "say what to paint"),
-        (["a fox", "--steps", "0"], "--steps=0 is out of range: allowed is 1 to 10000"),
-        (["a fox", "--steps", "many"], "--steps='many': give a whole number"),
+        (["a fox", "--steps", "0"], "--iterations=0 is out of range: allowed is 1 to 10000"),
+        (["a fox", "--steps", "many"], "--iterations='many': give a whole number"),
         (["a fox", "--activation", "relux"], "choose one of sine, none, relu"),
         (["a fox", "--size", "9"], "--height=9 is out of range"),
         (["a fox", "--out", "nowhere/fox.png"], "there is no folder nowhere"),
@@ -92,6 +92,7 @@ def test_says_what_is_wrong_and_paints_nothing(words, told, capsys, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "named"),
     [

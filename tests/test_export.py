@@ -113,6 +113,7 @@ def test_a_failure_leaves_what_was_there(run, tmp_path, monkeypatch):
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["a.png"]
 
 
+@pytest.mark.slow
 def test_a_film_on_a_full_disk_is_no_film(run, tmp_path):
     """The encoder does not say that it ran out of room: what it wrote is counted."""
     path = run.save_mp4(tmp_path / "a.mp4")

@@ -37,6 +37,7 @@ def test_what_is_made_is_up_to_date():
     assert done.returncode == 0, f"run make docs\n{done.stdout}{done.stderr}"
 
 
+@pytest.mark.slow
 def test_a_fork_changes_the_address_in_one_place(tmp_path):
     """pyproject.toml says where; then nothing names the old address any more."""
     for page in [*PAGES, *NOTEBOOKS, ROOT / "docs" / "make.py", ROOT / "pyproject.toml"]:

@@ -308,6 +308,7 @@ def test_a_run_that_is_going_on_elsewhere_is_not_offered(studio, pair, small, tm
     assert "going on in another Studio" in said(other, "error") and other.run is None
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_its_run_to_the_next_studio(studio, pair, tmp_path):
     code = (
         "import os, time, vqclip_nb as vq\n"

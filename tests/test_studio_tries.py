@@ -1,6 +1,7 @@
 """Going back, branching, comparing, drafts, more like this, the queue."""
 
 import ipywidgets
+import pytest
 from PIL import Image
 from studio_tools import button, finish, said, tick
 
@@ -163,6 +164,7 @@ def test_several_prompts_of_one_run_are_kept_and_joined_by_a_morph(studio, tmp_p
         assert gif.n_frames > 13
 
 
+@pytest.mark.slow
 def test_a_long_session_makes_no_more_widgets(studio):
     # Every live widget is held here: by the class in 7, by the module in 8.
     registry = getattr(ipywidgets.widgets.widget, "_instances", None)
