@@ -859,7 +859,7 @@ poster.text(
 )
 poster.text(0.5, 0.03, "every evening at eight", color="white", size=13, ha="center")
 poster.savefig(file, format="png", dpi=200)
-path = save_png(open_image(file), "poster.png", run.recipe())
+path = save_png(open_image(file.getvalue()), "poster.png", run.recipe())
 print(f"{path}: {open_image(path).width}×{open_image(path).height} pixels")
 
 # %% [markdown]
