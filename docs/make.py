@@ -30,22 +30,45 @@ import contextlib, importlib.util, pathlib, re, socket, sys, urllib.request
 
 if importlib.util.find_spec("vqclip_nb") is None:
     source = f"git+{{REPOSITORY}}"
-    if "google.colab" in sys.modules:  # it knows from which fork this notebook was opened
+    if pathlib.Path("../vqclip_nb").is_dir():
+        source = pathlib.Path("..").resolve().as_uri()
+    elif "google.colab" in sys.modules:  # it knows from which fork this notebook was opened
         with contextlib.suppress(Exception):
             asked = f"http://{{socket.gethostbyname(socket.gethostname())}}:9000/api/sessions"
             said = urllib.parse.unquote(urllib.request.urlopen(asked, timeout=3).read().decode())
-            fork = re.search(r"(https://github.com/[\\w.-]+/[\\w.-]+)/blob/([\\w.-]+)/", said)
+            fork = re.search(r"(https://github.com/[\\w.-]+/[\\w.-]+)/blob/(.+?)/notebooks/", said)
             source = f"git+{{fork[1]}}@{{fork[2]}}"
-    if pathlib.Path("../vqclip_nb").is_dir():
-        source = pathlib.Path("..").resolve().as_uri()
+    assert "com/YOUR_" not in source, "edit the line REPOSITORY = above: the address of your copy"
     get_ipython().run_line_magic("pip", f'install -q "vqclip_nb[train] @ {{source}}"')
+    importlib.import_module("vqclip_nb")  # an error here: pip failed, and says why above
 """
+
+SHIELDS = (  # where notebooks can be opened: name, picture, address
+    (
+        "Colab",
+        "https://colab.research.google.com/assets/colab-badge.svg",
+        f"https://colab.research.google.com/github/{NAME}/blob/main/notebooks/{{}}.ipynb",
+    ),
+    (
+        "Kaggle",
+        "https://kaggle.com/static/images/open-in-kaggle.svg",
+        f"https://kaggle.com/kernels/welcome?src={URL}/blob/main/notebooks/{{}}.ipynb",
+    ),
+    (
+        "molab",
+        "https://marimo.io/molab-shield.svg",
+        f"https://molab.marimo.io/github/{NAME}/blob/main/notebooks/{{}}.ipynb",
+    ),
+    (
+        "Binder",
+        "https://mybinder.org/badge_logo.svg",
+        f"https://mybinder.org/v2/gh/{NAME}/main?labpath=notebooks%2F{{}}.ipynb",
+    ),
+)
 
 # Where an address stands: what comes before it, and what it is made of.
 OWNER = r"[\w.-]+/[\w.-]+"
 ADDRESSES = [
-    (rf"(?<=colab\.research\.google\.com/github/){OWNER}", NAME),
-    (rf"(?<=mybinder\.org/v2/gh/){OWNER}", NAME),
     (rf"(?<=git clone )https://github\.com/{OWNER}", URL),
     (rf"(?<=git\+)https://github\.com/{OWNER}", URL),
     (rf"https://github\.com/{OWNER}(?=/actions/)", URL),
@@ -71,8 +94,17 @@ def made(name: str, table: str, text: str) -> str:
     return re.sub(pattern, lambda m: f"{m[1]}{table}\n", text, flags=re.S)
 
 
-def filled(text: str) -> str:
-    """A page or notebook with today's address, tables and install cell."""
+def badges(match: re.Match, notebook: str) -> str:
+    """The badges that open a notebook, each line as the first of `match` begins."""
+    lines = (f"[![Open in {name}]({picture})]({page.format(notebook)})\n"
+             for name, picture, page in SHIELDS)  # fmt: skip
+    return "".join(match["begin"] + line for line in lines)
+
+
+def filled(text: str, notebook: str = "1_studio") -> str:
+    """A page or notebook with today's address, tables, badges and install cell."""
+    shields = r"(?P<begin>(?:# )?)\[!\[Open in .*\n(?:.*\[!\[Open in .*\n)*"
+    text = re.sub(shields, lambda m: badges(m, notebook), text, count=1)
     for pattern, address in ADDRESSES:
         text = re.sub(pattern, address, text)
     text = made("controls", CONTROLS, text)
@@ -97,7 +129,7 @@ def main(check: bool) -> int:
     notebooks = sorted((ROOT / "notebooks").glob("*.py"))
     for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *notebooks]:
         before = path.read_text("utf8")
-        after = filled(before)
+        after = filled(before, path.stem if path in notebooks else "1_studio")
         if after != before:
             stale.append(path)
             if not check:

@@ -1,7 +1,8 @@
 # ---
 # jupyter:
+#   accelerator: GPU
 #   jupytext:
-#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     notebook_metadata_filter: accelerator,kernelspec,jupytext,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -16,18 +17,26 @@
 # # Studio
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/YOUR_NAME/vqclip_nb/blob/main/notebooks/1_studio.ipynb)
+# [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/YOUR_NAME/vqclip_nb/blob/main/notebooks/1_studio.ipynb)
+# [![Open in molab](https://marimo.io/molab-shield.svg)](https://molab.marimo.io/github/YOUR_NAME/vqclip_nb/blob/main/notebooks/1_studio.ipynb)
 # [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/YOUR_NAME/vqclip_nb/main?labpath=notebooks%2F1_studio.ipynb)
 #
 # Type a text, watch a picture form, steer it, leave with a GIF. "Run all" paints `PROMPT`; after that the controls are
 # yours.
+#
+# `PAIR`: `auto` takes CLIP ViT-B/32 and the ImageNet VQGAN where there is a GPU, 1.3 GB once, and the emoji pair, which
+# ships with the package, elsewhere or if the download fails. `TOTAL_ITER`: optimisation steps; `None`: as the pair has it.
+# `DRIVE`: in Colab, keep weights, gallery, sessions and exports in `MyDrive/vqclip_nb`, where they outlive the machine.
+# `OUTPUT`: a folder for picture.png and picture.gif, without waiting for a click; empty: export from the Studio.
 
 # %% tags=["parameters"]
-PROMPT = "a sunflower on a blue background"  # one picture for each line
-PAIR = "emoji"  # ships with the package, paints on any CPU; "imagenet": CLIP ViT-B/32 and the f16 VQGAN, 1.3 GB once
-# and a GPU: in Colab choose Runtime, Change runtime type first
-OUTPUT = ""  # a folder for picture.png and picture.gif; empty: export from the Studio
-TOTAL_ITER = None  # optimisation steps; None: as the pair has it
-SEED = 0
+# @title What to paint
+PROMPT = "a sunflower on a blue background"  # @param {type:"string"}
+PAIR = "auto"  # @param ["auto", "emoji", "imagenet", "wikiart", "coco", "openimages"]
+TOTAL_ITER = None  # @param {type:"raw"}
+SEED = 0  # @param {type:"integer"}
+DRIVE = False  # @param {type:"boolean"}
+OUTPUT = ""  # @param {type:"string"}
 
 # %% tags=["install"]
 # Brings vqclip_nb unless it is here already. For another copy of it, change the next line.
@@ -36,24 +45,35 @@ import contextlib, importlib.util, pathlib, re, socket, sys, urllib.request
 
 if importlib.util.find_spec("vqclip_nb") is None:
     source = f"git+{REPOSITORY}"
-    if "google.colab" in sys.modules:  # it knows from which fork this notebook was opened
+    if pathlib.Path("../vqclip_nb").is_dir():
+        source = pathlib.Path("..").resolve().as_uri()
+    elif "google.colab" in sys.modules:  # it knows from which fork this notebook was opened
         with contextlib.suppress(Exception):
             asked = f"http://{socket.gethostbyname(socket.gethostname())}:9000/api/sessions"
             said = urllib.parse.unquote(urllib.request.urlopen(asked, timeout=3).read().decode())
-            fork = re.search(r"(https://github.com/[\w.-]+/[\w.-]+)/blob/([\w.-]+)/", said)
+            fork = re.search(r"(https://github.com/[\w.-]+/[\w.-]+)/blob/(.+?)/notebooks/", said)
             source = f"git+{fork[1]}@{fork[2]}"
-    if pathlib.Path("../vqclip_nb").is_dir():
-        source = pathlib.Path("..").resolve().as_uri()
+    assert "com/YOUR_" not in source, "edit the line REPOSITORY = above: the address of your copy"
     get_ipython().run_line_magic("pip", f'install -q "vqclip_nb[train] @ {source}"')
+    importlib.import_module("vqclip_nb")  # an error here: pip failed, and says why above
 
 # %%
 import os
 
+EXPORTS = "."
+if DRIVE:
+    from google.colab import drive
+
+    drive.mount("/content/drive")
+    EXPORTS = "/content/drive/MyDrive/vqclip_nb/exports"
+    os.makedirs(EXPORTS, exist_ok=True)
+
+# %%
 import vqclip_nb as vq
 
 pair = vq.load_pair(PAIR)
 settings = vq.Settings(include=PROMPT.split("\n"), seed=SEED, total_iter=TOTAL_ITER)
-studio = vq.Studio(pair, settings)
+studio = vq.Studio(pair, settings, folder=EXPORTS)
 studio
 
 # %% [markdown]

@@ -1,7 +1,8 @@
 # ---
 # jupyter:
+#   accelerator: GPU
 #   jupytext:
-#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     notebook_metadata_filter: accelerator,kernelspec,jupytext,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
@@ -14,6 +15,11 @@
 
 # %% [markdown]
 # # How it works
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/YOUR_NAME/vqclip_nb/blob/main/notebooks/2_how_it_works.ipynb)
+# [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/YOUR_NAME/vqclip_nb/blob/main/notebooks/2_how_it_works.ipynb)
+# [![Open in molab](https://marimo.io/molab-shield.svg)](https://molab.marimo.io/github/YOUR_NAME/vqclip_nb/blob/main/notebooks/2_how_it_works.ipynb)
+# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/YOUR_NAME/vqclip_nb/main?labpath=notebooks%2F2_how_it_works.ipynb)
 #
 # Two networks and one loop. A **VQGAN** can turn a small grid of numbers, the *latent*, into a picture. **CLIP** can say
 # how well a picture fits a text. The loop asks CLIP in which direction the latent should move so that the picture fits
@@ -30,15 +36,17 @@ import contextlib, importlib.util, pathlib, re, socket, sys, urllib.request
 
 if importlib.util.find_spec("vqclip_nb") is None:
     source = f"git+{REPOSITORY}"
-    if "google.colab" in sys.modules:  # it knows from which fork this notebook was opened
+    if pathlib.Path("../vqclip_nb").is_dir():
+        source = pathlib.Path("..").resolve().as_uri()
+    elif "google.colab" in sys.modules:  # it knows from which fork this notebook was opened
         with contextlib.suppress(Exception):
             asked = f"http://{socket.gethostbyname(socket.gethostname())}:9000/api/sessions"
             said = urllib.parse.unquote(urllib.request.urlopen(asked, timeout=3).read().decode())
-            fork = re.search(r"(https://github.com/[\w.-]+/[\w.-]+)/blob/([\w.-]+)/", said)
+            fork = re.search(r"(https://github.com/[\w.-]+/[\w.-]+)/blob/(.+?)/notebooks/", said)
             source = f"git+{fork[1]}@{fork[2]}"
-    if pathlib.Path("../vqclip_nb").is_dir():
-        source = pathlib.Path("..").resolve().as_uri()
+    assert "com/YOUR_" not in source, "edit the line REPOSITORY = above: the address of your copy"
     get_ipython().run_line_magic("pip", f'install -q "vqclip_nb[train] @ {source}"')
+    importlib.import_module("vqclip_nb")  # an error here: pip failed, and says why above
 
 # %%
 import matplotlib.pyplot as plt

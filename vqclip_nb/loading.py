@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,11 @@ def chosen_device(device: str | torch.device | None) -> torch.device:
         raise ValueError(f"device {str(device)!r} is not here: the best is {best_device()}") from e
 
 
+def pair_for(device: torch.device) -> str:
+    """What `load_pair("auto")` loads first: the real pair wants a GPU."""
+    return "imagenet" if device.type == "cuda" else "emoji"
+
+
 def load_pair(
     name: str = "emoji",
     *,
@@ -69,11 +75,21 @@ def load_pair(
 ) -> Pair:
     """One of `available_pairs()` on `device` (None: CUDA, else MPS, else CPU).
 
-    `clip` names one of OpenAI's for the downloaded pairs (None: "ViT-B/32"), or several that guide
-    together: ["ViT-B/32", "ViT-B/16"], or with weights {"ViT-B/32": 1, "ViT-L/14": .5}. ValueError
-    for an unknown name, or a `clip` for "emoji", which has its own; WeightsError if a file cannot
-    be fetched, is corrupt, or has no known hash and `accept_unknown` is False.
+    "auto" is "imagenet" on CUDA, and "emoji" elsewhere or, with a warning that says why, where
+    "imagenet" cannot be had. `clip` names one of OpenAI's for the downloaded pairs (None:
+    "ViT-B/32"), or several that guide together: ["ViT-B/32", "ViT-B/16"], or with weights
+    {"ViT-B/32": 1, "ViT-L/14": .5}. ValueError for an unknown name, or a `clip` for "emoji", which
+    has its own; WeightsError if a file cannot be fetched, is corrupt, or has no known hash and
+    `accept_unknown` is False.
     """
+    if name == "auto":
+        device = chosen_device(device)
+        try:
+            if (best := pair_for(device)) != "emoji":
+                return load_pair(best, clip=clip, device=device, accept_unknown=accept_unknown)
+        except WeightsError as e:
+            warnings.warn(f"{e}\nThe emoji pair paints in its place.", stacklevel=2)
+        return load_pair("emoji", device=device)
     if name not in available_pairs():
         raise ValueError(
             f"pair {name!r} is not known: choose one of {', '.join(available_pairs())}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import re
 import secrets
 import tempfile
@@ -227,11 +226,8 @@ class Autosave:
 
 
 def kept_folder(messages: Messages) -> Path:
-    """Where runs and pictures are kept: in Colab on a connected Drive, which outlives the machine;
-    else in the cache; for this session alone, and said, if that cannot be written."""
-    drive = Path("/content/drive/MyDrive")
-    if os.access(drive, os.W_OK):
-        return drive / "vqclip_nb"
+    """Where runs and pictures are kept: in the cache; for this session alone, and said, if that
+    cannot be written."""
     try:
         return cache_folder()
     except WeightsError as e:

@@ -28,6 +28,7 @@ SLOWEST, WINDOW = 20_000, 20.0  # bytes a second, averaged over so many seconds
 REDIRECTS = 8
 UNKNOWN_SIZE = 1_000_000  # bytes at most of a file whose size is not published
 CHUNK = 1 << 16
+DRIVE = Path("/content/drive/MyDrive")  # where Colab mounts it
 
 
 class MirrorError(Exception):
@@ -38,11 +39,14 @@ class MirrorError(Exception):
         self.cut = cut
 
 
-def cache_folder() -> Path:
-    """`VQCLIP_CACHE`, or the platform's cache folder; made if need be."""
+def cache_folder(*, local: bool = False) -> Path:
+    """`VQCLIP_CACHE`, else in Colab a folder on the mounted Drive, which outlives the machine, else
+    the platform's cache folder; made if need be. local: not on Drive, whose trash would fill."""
     import platformdirs
 
     folder = Path(os.environ.get("VQCLIP_CACHE") or platformdirs.user_cache_dir("vqclip_nb"))
+    if not local and "VQCLIP_CACHE" not in os.environ and os.access(DRIVE, os.W_OK):
+        folder = DRIVE / "vqclip_nb"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
@@ -72,7 +76,7 @@ def fetch(file: File, *, accept_unknown: bool = False) -> Path:
             f"no SHA-256 is published for {file.name}, so it cannot be told from a tampered file. "
             "If you trust its source, say so: load_pair(..., accept_unknown=True)"
         )
-    folder = cache_folder()
+    folder = cache_folder(local=True)
     target, part = folder / file.name, folder / (file.name + ".part")
     with disk_errors(folder, file.bytes), FileLock(folder / (file.name + ".lock")):
         if target.exists():
