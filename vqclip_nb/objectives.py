@@ -176,12 +176,13 @@ class OnCrops:
         return OnCrops(self.indices, self.objective.bind(encode))
 
     def __call__(self, step: Step) -> torch.Tensor:
-        here = [i for i in range(len(step.crops)) if step.first + i in self.indices]
-        if not here:
+        found = [i for i in range(len(step.crops)) if step.first + i in self.indices]
+        if not found:
             return step.encodings.sum() * 0
+        here = slice(found[0], found[-1] + 1, abs(self.indices.step))
         own = replace(step, crops=step.crops[here], encodings=step.encodings[here], first=0)
         # Batches are weighted by their share of all crops; here it must be that of `indices`.
-        return self.objective(own) * (len(here) / len(self.indices) / step.share)
+        return self.objective(own) * (len(found) / len(self.indices) / step.share)
 
 
 prompt, on_crops = term(Prompt), term(OnCrops)
@@ -215,8 +216,11 @@ def palette(*colours: tuple[float, float, float]) -> Term:
     if not colours:
         raise ValueError("palette() without colours: give at least one, as (1, 0, 0) for red")
 
+    wanted = torch.tensor(colours, dtype=torch.float32)[:, :, None, None]
+
     def distance(step: Step) -> torch.Tensor:
-        wanted = torch.tensor(colours, dtype=torch.float32).to(step.picture)[:, :, None, None]
+        nonlocal wanted
+        wanted = wanted.to(step.picture)  # sent once
         away = (step.picture - wanted).square().sum(1).flatten(1)  # (colours, pixels)
         nearest = away.topk(max(1, round(MIN_SHARE * away.shape[1])), largest=False).values
         return away.amin(0).mean() + nearest.mean()

@@ -75,7 +75,7 @@ class PartBuilder:
     @torch.no_grad()
     def _decode(self, s: Settings, reading: Reading, seed: int) -> torch.Tensor | None:
         if s.init_image:
-            picture = load_image(s.init_image, self.size)
+            picture = load_image(s.init_image, self.size).to(self.pair.device)
         elif (found := self.found(s, reading, seed)) is None:
             return None
         else:
@@ -89,7 +89,7 @@ class PartBuilder:
         if found is not None and not s.palette:
             return found.latent(self.pair.vqgan)
         picture = self.picture(s, reading, seed)
-        return None if picture is None else self.pair.vqgan.encode(picture.to(self.pair.device))
+        return None if picture is None else self.pair.vqgan.encode(picture)
 
     # -- crops
 
@@ -104,8 +104,8 @@ class PartBuilder:
                 f"{' and '.join(looks)} need the loop's own objective: add objectives.palette(...) "
                 "or objectives.style(...) to yours"
             )
-        parse = lambda: [parse_region(text).area(self.size) for text in s.regions]  # noqa: E731
-        return self._cached("areas", tuple(s.regions), parse)
+        areas = (parse_region(text).area(self.size).to(self.pair.device) for text in s.regions)
+        return self._cached("areas", tuple(s.regions), lambda: list(areas))
 
     def crops(self, s: Settings, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Views (n, 3, s, s) of a picture (1, 3, h, w): of the whole of it, then of each region."""

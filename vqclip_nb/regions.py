@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -91,11 +91,14 @@ class Area:
         left, top, right, bottom = self.box
         return bottom - top, right - left
 
+    def to(self, device: torch.device) -> Area:
+        return replace(self, inside=self.inside.to(device))
+
     def cut(self, picture: torch.Tensor) -> torch.Tensor:
         """The box of a picture (1, 3, h, w) as a square, to which its border is carried on; what
         is not in the area takes no gradient."""
         left, top, right, bottom = self.box
-        own = torch.where(self.inside.to(picture.device), picture, picture.detach())
+        own = torch.where(self.inside, picture, picture.detach())
         part = own[..., top:bottom, left:right]
         height, width = self.size
         across, down = max(0, height - width), max(0, width - height)
@@ -105,7 +108,7 @@ class Area:
 
 def outside(picture: torch.Tensor, areas: Sequence[Area]) -> torch.Tensor:
     """The same picture, which takes a gradient where no area is."""
-    inside = torch.stack([area.inside for area in areas]).any(0).to(picture.device)
+    inside = torch.stack([area.inside for area in areas]).any(0)
     return torch.where(inside, picture.detach(), picture)
 
 

@@ -1,0 +1,134 @@
+"""Everything that paints on a GPU, on one that is pretended: no tensors of two devices meet."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pretend import GPU, OnGPU, pretended_gpu
+
+import vqclip_nb as vq
+from vqclip_nb import objectives
+
+
+@pytest.fixture(scope="module")
+def gpu():
+    with pretended_gpu() as mode:
+        yield mode
+
+
+@pytest.fixture(scope="module")
+def gpu_pair(gpu):
+    return vq.load_pair("emoji", device="cuda")
+
+
+@pytest.fixture
+def filled(tmp_path):
+    """Function: settings with the paths of a photograph and a mask in them."""
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (50, 70, 3), np.uint8)).save(tmp_path / "photo.png")
+    mask = np.zeros((64, 64), np.uint8)
+    mask[:30, :40] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    pictures = {name: str(tmp_path / f"{name}.png") for name in ("photo", "mask")}
+
+    def fill(value):
+        if isinstance(value, dict):
+            return {k: fill(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [fill(v) for v in value]
+        return value.format(**pictures) if isinstance(value, str) else value
+
+    return fill
+
+
+def test_the_pretended_gpu_refuses_what_a_gpu_refuses(gpu):
+    there, here = torch.ones(3, device="cuda"), torch.ones(3)
+    assert there.device == GPU and (there * 2).device == GPU and there.cpu().device != GPU
+    for wrong in (
+        lambda: there + here,
+        lambda: torch.cat([there, here]),
+        lambda: there.numpy(),
+        lambda: torch.rand(3, device=GPU, generator=torch.Generator()),
+        lambda: torch.rand(3, generator=torch.Generator(GPU)),
+    ):
+        with pytest.raises((RuntimeError, TypeError)):
+            wrong()
+
+
+CASES = {
+    "report": dict(activation="sine", crop_method="report", quantize=False, exclude="snow"),
+    "each step": dict(activation="softmax", activation_at="every step", ema_decay=0.9),
+    "library": dict(start="library", keep_edges=40.0, keep_colours=5.0, start_strength=0.5),
+    "prior": dict(start="prior", prior=1.0, total_iter=6, height=128, width=128),
+    "regions": dict(regions=["left: a cat", "0 0 .4 .5: a dog"], extras="a line drawing"),
+    "mask": dict(regions=["{mask}: a cat"]),
+    "palette": dict(palette=["navy", "#ffcc00"], start="library"),
+    "style": dict(style_image="{photo}", attributes=["blue: 0.5", "big"]),
+    "photograph": dict(init_image="{photo}", keep_edges=1.0, keep_colours=1.0),
+    "picture prompt": dict(include=["{photo}:2 | snow:-1"]),
+    "tries": dict(tries=2, include=["a fox", "an owl"]),
+    "cpu": dict(random="cpu", noise_factor=0.2),
+    "half": dict(precision="auto", total_iter=2),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_setting_paints_saves_and_goes_on(gpu_pair, small, filled, tmp_path, case):
+    changes = {"total_iter": 3, "show_step": 1, "precision": "float32"} | CASES[case]
+    run = vq.Run(gpu_pair, small(**filled(changes)))
+    assert isinstance(run.painting.optimization.latent.data, OnGPU)
+    run.step()
+    saved = run.save(tmp_path / "run.safetensors")
+    again = vq.Run.resume(saved, gpu_pair)
+    for frame in run:
+        assert np.isfinite(frame.loss)
+    for _ in again:
+        pass
+    assert np.array_equal(np.asarray(run.image), np.asarray(again.image))
+
+
+@pytest.mark.parametrize("case", CASES.keys() - {"tries", "half"})
+def test_a_step_waits_once_and_sends_nothing(gpu, gpu_pair, filled, small, case):
+    changes = {"show_step": 100, "precision": "float32"} | CASES[case] | {"total_iter": 20}
+    run = vq.Run(gpu_pair, small(**filled(changes)))
+    for _ in range(2):
+        run.step()
+    gpu.crossings.clear()
+    run.step()
+    sent = {"to"} if case == "cpu" else set()
+    assert [name for name in gpu.crossings if name not in sent] == ["tolist"]
+
+
+def test_the_studio_steers(gpu_pair, small, tmp_path, monkeypatch):
+    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path))
+    studio = vq.Studio(gpu_pair, small(total_iter=3, precision="float32"), folder=tmp_path)
+    assert studio.paint().done
+
+
+def test_steering_and_parts_of_ones_own(gpu_pair, small, tmp_path):
+    options = small(total_iter=4, show_step=1, precision="float32", loosen=0.5, start="library")
+    run = vq.Run(gpu_pair, options)
+    run.step()
+    run.change(include=["an owl"], palette=["red"], learning_rate=0.3)
+    run.step()
+    branch = run.branch(run.frames[1], include=["a cat"], noise_factor=0.3)
+    branch.step()
+    wanted = objectives.prompt("a fox") - 0.2 * objectives.prompt("snow", "spherical")
+    own = vq.Run(
+        gpu_pair,
+        options,
+        objective=wanted + objectives.smoothness() + objectives.symmetry(),
+        optimizer=lambda p: torch.optim.SGD(p, lr=1, momentum=0.9),
+    )
+    for frame in own:
+        assert np.isfinite(frame.loss)
+    assert own.save_gif(tmp_path / "own.gif").is_file()
+
+
+def test_guides_together_judges_and_features(gpu_pair):
+    judge = vq.load_judge("emoji", device="cuda")
+    both = vq.ClipEnsemble([gpu_pair.clip, judge])
+    pictures = torch.rand(2, 3, both.resolution, both.resolution, device=GPU)
+    assert both.encode_image(pictures).device == both.encode_text(["a fox"]).device == GPU
+    z = gpu_pair.vqgan.encode(torch.rand(1, 3, 64, 64, device=GPU))
+    assert gpu_pair.vqgan.decode(gpu_pair.vqgan.quantize(z)).device == GPU
