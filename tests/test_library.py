@@ -81,6 +81,7 @@ def test_code_numbers_and_masks_come_back():
         codes = torch.from_numpy(rng.integers(0, n_embed, 777))
         packed = pack_bits(codes, n_embed)
         assert torch.equal(unpack_bits(packed, n_embed)[:777], codes)
+        assert torch.equal(unpack_bits(packed, n_embed, 301, 9), codes[301:310])
         assert len(packed) <= 777 * (n_embed - 1).bit_length() / 8 + 1
     masks = torch.from_numpy(rng.integers(0, 4, (3, MASK, MASK))).float() / 3
     torch.testing.assert_close(unpack_masks(pack_masks(masks)), masks)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,15 @@ State = dict[str, torch.Tensor]
 
 class Diverged(ArithmeticError):
     """The loss is NaN or infinite, or the latent exceeds `MAX_LATENT`."""
+
+
+class AdamW(torch.optim.AdamW):
+    """torch's own, with its methods as they are without their decorators. These import torch's
+    compiler, which takes longer than painting, only to say that it shall leave them alone."""
+
+    add_param_group = inspect.unwrap(torch.optim.AdamW.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.AdamW.zero_grad)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
 
 
 @dataclass(frozen=True)
@@ -117,8 +127,9 @@ class Optimization:
             values.append((value.detach(), weight))
             encodings.append(seen.detach())
             first += len(chunk)
-        wanted = [(t, s.grad) for t, s in zip(made, leaves, strict=True) if s.grad is not None]
-        torch.autograd.backward([t for t, _ in wanted], [g for _, g in wanted])
+        # As scalars with these gradients: `backward` imports sympy for what is none.
+        pairs = [(t, s.grad) for t, s in zip(made, leaves, strict=True) if s.grad is not None]
+        torch.autograd.backward([(t * g).sum() for t, g in pairs])
         data = self.latent.data
         if self.scale != 1 and data.grad is not None:
             data.grad /= self.scale

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 
 from .latents import Latent
-from .loop import Diverged, Encode, Optimization, State, StepResult
+from .loop import AdamW, Diverged, Encode, Optimization, State, StepResult
 from .models.pair import Start
 from .parts import PartBuilder, similarity
 from .prompts import Encodings
@@ -113,7 +113,7 @@ class Painting:
 
     def _adamw(self, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         s = self.settings
-        return torch.optim.AdamW(parameters, lr=s.learning_rate, weight_decay=s.weight_decay)
+        return AdamW(parameters, lr=s.learning_rate, weight_decay=s.weight_decay)
 
     # -- steering
 

@@ -56,9 +56,8 @@ class Library:
         facts = json.loads(metadata["facts"])
         self.vqgan, self.vocabulary, self.digest = vqgan, vocabulary, digest
         self.styles: dict[str, list[str]] = facts["styles"]
-        self._side, n_embed = int(metadata["side"]), int(metadata["n_embed"])
-        self.codes = unpack_bits(state["codes"], n_embed).view(-1, self._side, self._side)
-        self._masks = unpack_masks(state["masks"])
+        self._side, self._n_embed = int(metadata["side"]), int(metadata["n_embed"])
+        self._packed, self._packed_masks = state["codes"], state["masks"]
         self._concepts: list[dict[str, Any]] = facts["concepts"]
         styles = list(self.styles)
         self.drawings: list[Drawing] = []
@@ -88,7 +87,21 @@ class Library:
         return cls(vqgan, state, metadata, vocabulary, digest)
 
     def __len__(self) -> int:
-        return len(self.codes)
+        return len(self.drawings)
+
+    @functools.cached_property
+    def codes(self) -> torch.Tensor:
+        return unpack_bits(self._packed, self._n_embed).view(-1, self._side, self._side)
+
+    @functools.cached_property
+    def _masks(self) -> torch.Tensor:
+        return unpack_masks(self._packed_masks)
+
+    def codes_of(self, drawing: Drawing) -> torch.Tensor:
+        """Its codes (1, side, side), without unpacking all others."""
+        count = self._side**2
+        codes = unpack_bits(self._packed, self._n_embed, drawing.index * count, count)
+        return codes.view(1, self._side, self._side)
 
     def named(self, phrase: str) -> list[int]:
         """Concepts that a word or phrase names, best first; singular or plural."""
@@ -223,7 +236,7 @@ class Library:
         asked = scene.style == SILHOUETTE
         blackened = [asked and drawing.style != SILHOUETTE for drawing in drawings]
         if plain and not any(blackened) and (height, width) == (side, side):  # stored as it is
-            codes = self.codes[drawings[0].index][None]
+            codes = self.codes_of(drawings[0])
             return Start(self._decoded(codes), scene, tuple(drawings), said or {}, codes)
         layers = [self.layer(drawing) for drawing in drawings]
         layers = [
@@ -247,7 +260,7 @@ class Library:
 
     def layer(self, drawing: Drawing) -> torch.Tensor:
         """A drawing without its white ground (4, side, side), colour premultiplied by alpha."""
-        picture = self._decoded(self.codes[drawing.index][None])[0]
+        picture = self._decoded(self.codes_of(drawing))[0]
         mask = self._masks[drawing.index][None, None]
         alpha = F.interpolate(mask, picture.shape[1:], mode="bilinear")[0]
         return torch.cat([(picture - (1 - alpha)).clamp(min=0).minimum(alpha), alpha])
@@ -261,10 +274,15 @@ def pack_bits(codes: torch.Tensor, n_embed: int) -> torch.Tensor:
     return torch.from_numpy(np.packbits(spread.astype(np.uint8).reshape(-1)))
 
 
-def unpack_bits(packed: torch.Tensor, n_embed: int) -> torch.Tensor:
-    """The inverse of `pack_bits`, flat; what is left over at the end is dropped."""
+def unpack_bits(
+    packed: torch.Tensor, n_embed: int, first: int = 0, count: int | None = None
+) -> torch.Tensor:
+    """The inverse of `pack_bits`, flat, from the number `first` on; what is left over at the end is
+    dropped."""
     bits = max(1, (n_embed - 1).bit_length())
-    flat = np.unpackbits(packed.numpy())
+    begin, end = first * bits, None if count is None else (first + count) * bits
+    own = packed.numpy()[begin // 8 : None if end is None else -(-end // 8)]
+    flat = np.unpackbits(own)[begin % 8 : None if end is None else end - begin // 8 * 8]
     spread = flat[: len(flat) // bits * bits].reshape(-1, bits).astype(np.int64)
     return torch.from_numpy(spread @ (1 << np.arange(bits - 1, -1, -1)))
 

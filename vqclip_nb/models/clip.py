@@ -100,13 +100,17 @@ def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
     """A frozen float32 CLIP of OpenAI's class from what `clip_state` takes; its shape is read off
     the tensors. WeightsError if they are no CLIP's."""
     try:
-        state = clip_state(state)
-        build_model = clip_module("model").build_model
-        with torch.device("meta"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of weights that go nowhere
-            build_model(dict(state))  # the shapes must agree before memory is taken for them
-        model = build_model(state).float()  # it rounds to half precision on the way
-        model.load_state_dict(state)
+        state = {
+            k: v.to(torch.float32 if v.is_floating_point() else v.dtype, copy=True)
+            for k, v in clip_state(state).items()
+        }
+        with fast.OnlyShapes(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of weights that go nowhere yet
+            model = clip_module("model").build_model(dict(state))
+        model.load_state_dict(state, assign=True)
+        mask = model.build_attention_mask()  # no weight, so it has no values yet
+        for block in model.transformer.resblocks:
+            block.attn_mask = mask
         return fast.for_inference(model)
     except (ArithmeticError, AssertionError, LookupError, RuntimeError, ValueError) as e:
         words = str(e).partition("\n")[0] or type(e).__name__

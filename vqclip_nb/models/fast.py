@@ -15,9 +15,25 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 Module = Any  # an nn.Module, whose parts mypy cannot know
+
+
+class OnlyShapes(TorchFunctionMode):
+    """Networks made within have shapes and no values: neither time nor memory goes into weights
+    that are loaded afterwards. Under `torch.device("meta")` arithmetic would import torch's
+    compiler, which takes longer than painting."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs, name = dict(kwargs or {}), func.__name__
+        if name in ("empty", "zeros", "ones", "rand", "randn"):
+            return torch.empty(*args, device="meta", dtype=kwargs.get("dtype"))
+        inplace = name.endswith("_") and not name.endswith("__") and name != "requires_grad_"
+        if inplace or name in ("mul", "__mul__", "__rmul__", "div", "__truediv__"):
+            return next(t for t in (*args, *kwargs.values()) if isinstance(t, torch.Tensor))
+        return func(*args, **kwargs)
 
 
 def in_precision(network: nn.Module, dtype: torch.dtype) -> nn.Module:
