@@ -16,7 +16,7 @@ from vqclip_nb.settings import KNOBS, label
 from vqclip_nb.studio import chips, steering, ticker
 from vqclip_nb.studio.callbacks import for_people
 from vqclip_nb.studio.chips import EXAMPLES
-from vqclip_nb.studio.numbers import parse_number
+from vqclip_nb.studio.controls import parse_number
 from vqclip_nb.weights import WeightsError
 
 

@@ -7,8 +7,8 @@ from studio_tools import button, finish, said, tick
 
 from vqclip_nb.images import load_image, to_pil
 from vqclip_nb.settings import PRESETS
-from vqclip_nb.studio.drafts import DRAFTS, LIKE
-from vqclip_nb.studio.history import differences
+from vqclip_nb.studio.controller import LIKE
+from vqclip_nb.studio.tries import DRAFTS, differences
 
 
 def test_looking_back_says_the_step_of_the_kept_frame(studio):

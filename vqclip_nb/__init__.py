@@ -29,7 +29,7 @@ replay = Run.replay
 _LATER = {  # figures, tables and widgets load on first use: a script that only paints needs none
     "grid": (".experiments.grid", "grid"),
     "watch": (".show", "watch"),
-    "Studio": (".studio", "Studio"),
+    "Studio": (".studio.studio", "Studio"),
 }
 
 __all__ = [

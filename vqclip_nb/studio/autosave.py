@@ -9,8 +9,10 @@ import re
 import secrets
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from filelock import FileLock, Timeout
@@ -20,11 +22,14 @@ from ..files import is_regular
 from ..frames import Frame
 from ..models.pair import Pair
 from ..reading import readable
-from ..run import Run
 from ..settings import Settings
 from ..weights import WeightsError, cache_folder
-from .callbacks import Messages
-from .gallery import Gallery
+from .callbacks import Callbacks, Messages
+from .tiles import ButtonRow
+
+if TYPE_CHECKING:
+    from ..run import Run
+    from .gallery import Gallery
 
 log = logging.getLogger(__name__)
 OFFERED, KEPT = 3, 10  # unfinished runs offered, and kept at most
@@ -223,6 +228,28 @@ class Autosave:
             many = f"{removed} oldest pictures were" if removed > 1 else "oldest picture was"
             text = f"The gallery keeps {self.gallery.keep} pictures: the {many} removed."
             self.messages.say("tidied", text)
+
+
+class ResumeButtons(ButtonRow):
+    """Unfinished runs, offered to be continued: `find` gives those of now."""
+
+    def __init__(
+        self, calls: Callbacks, find: Callable[[], list[Saved]], resume: Callable[[Saved], None]
+    ) -> None:
+        super().__init__(calls, OFFERED, "it was not finished", self._take)
+        self.find, self.resume = find, resume
+        self.found: list[Saved] = []
+
+    def look(self) -> None:
+        """Offer what is there now."""
+        self.found = self.find()
+        self.show([saved.title for saved in self.found])
+
+    def _take(self, i: int) -> None:
+        try:
+            self.resume(self.found[i])
+        finally:
+            self.look()
 
 
 def kept_folder(messages: Messages) -> Path:

@@ -3,48 +3,76 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
-from ..models.pair import Pair
+import ipywidgets as w
+from PIL import Image
+
+from ..images import to_data_url, to_tensor
 from ..run import Run
-from .autosave import Autosave, Saved, going_on
-from .callbacks import Messages
-from .controls import PROMPTS, Controls
-from .drafts import Drafts, draft_settings, finished
-from .history import History, HistoryItem
-from .preview import Preview
-from .queue import Queue
-from .steering import Steering
-from .ticker import Ticker
+from ..settings import PRESETS, Settings
+from .autosave import Saved, going_on
+from .controls import PROMPTS
+from .tries import DRAFTS
+
+if TYPE_CHECKING:
+    from ..models.pair import Pair
+    from .autosave import Autosave
+    from .callbacks import Callbacks, Messages
+    from .controls import Controls
+    from .exporter import Exporter
+    from .preview import Preview
+    from .steering import Steering
+    from .ticker import Ticker
+    from .tries import Drafts, History, HistoryItem, Queue
+
+LIKE = 0.15  # start strength of "more like this"
 
 
+def draft_settings(settings: Settings, like: Image.Image | None = None) -> list[Settings]:
+    """What each draft paints: the first prompt, few steps, a seed of its own; `like` gives the
+    picture that all of them start from."""
+    cheap = {k: min(v, getattr(settings, k)) for k, v in PRESETS["draft"].items()}
+    first, start = 0, {}
+    if settings.start == "prior" and like is None:  # what it draws can be seen at once
+        cheap |= dict(total_iter=1, start_strength=1.0)
+    if like is not None:  # another seed than that of the picture itself
+        first, start = 1, dict(init_image=to_data_url(to_tensor(like)), start_strength=LIKE)
+    return [
+        settings.replace(
+            seed=(settings.seed + first + i) % 2**32, include=settings.include[:1], **cheap, **start
+        )
+        for i in range(DRAFTS)
+    ]
+
+
+def finished(draft: Run, settings: Settings) -> Run:
+    """A run that goes on from a draft's last picture, with the steps and views of `settings`."""
+    steps = dict(total_iter=settings.total_iter, crops=settings.crops)
+    return draft.branch(draft.frames[-1], include=settings.include, **steps)
+
+
+@dataclass(eq=False)
 class Controller:
     """The run that is shown and steered, and how it gets from one state to the next."""
 
-    def __init__(
-        self,
-        pair: Pair,
-        *,
-        controls: Controls,
-        steering: Steering,
-        ticker: Ticker,
-        preview: Preview,
-        history: History,
-        drafts: Drafts,
-        queue: Queue,
-        autosave: Autosave,
-        messages: Messages,
-    ) -> None:
-        self.pair, self.run = pair, None
-        steering.playing = lambda: ticker.playing
-        self.controls, self.steering, self.ticker, self.preview = (
-            controls,
-            steering,
-            ticker,
-            preview,
-        )
-        self.history, self.drafts, self.queue = history, drafts, queue
-        self.autosave, self.messages = autosave, messages
+    pair: Pair
+    controls: Controls
+    steering: Steering
+    ticker: Ticker
+    preview: Preview
+    history: History
+    drafts: Drafts
+    queue: Queue
+    autosave: Autosave
+    messages: Messages
+    run: Run | None = None
+
+    def __post_init__(self) -> None:
+        self.steering.playing = lambda: self.ticker.playing
 
     def say(self, text: str) -> None:
         self.messages.say("now", text)
@@ -182,7 +210,8 @@ class Controller:
             self.preview.progress(done, len(settings), text)
 
         self.preview.picture.layout.display = "none"
-        self.ticker.begin(self.drafts.paint(self.pair, settings, say))
+        runs = [partial(Run, self.pair, one) for one in settings]
+        self.ticker.begin(self.drafts.paint(runs, say))
         self.say("")
 
     def leave_drafts(self) -> None:
@@ -201,3 +230,67 @@ class Controller:
         self.controls.set(seed=first.seed, **start)
         self.adopt(finished(draft, self.controls.settings))
         self.paint()
+
+
+HELP = {
+    "Run": "start a picture with these controls",
+    "Pause": "stop for now; press again to continue",
+    "Step": "one optimisation step",
+    "Stop": "end this try",
+    "Drafts": "six quick pictures to choose from",
+    "More like this": "six others that start from this picture",
+    "Continue from here": "a new try from this picture with the controls as they are",
+    "Loosen now": "let the prompt undo what is painted, as far as the number says",
+    "Dice": "another seed",
+    "Add to the queue": "paint these after this picture",
+    "Export": "write the file",
+}
+
+
+class Buttons(dict[str, w.Button]):
+    """Buttons by name; only Run is coloured. own: what those do that the controller does not."""
+
+    def __init__(
+        self,
+        calls: Callbacks,
+        controller: Controller,
+        exporter: Exporter,
+        own: dict[str, Callable[[], None]],
+    ) -> None:
+        self.controller, self.exporter = controller, exporter
+        acts = own | {
+            "Pause": controller.pause,
+            "Step": controller.step,
+            "Stop": controller.stop,
+            "Drafts": controller.draft,
+            "More like this": lambda: controller.draft(like=True),
+            "Continue from here": controller.branch,
+            "Loosen now": controller.steering.loosen,
+        }
+        super().__init__(
+            {name: calls.button(name, text, acts[name]) for name, text in HELP.items()}
+        )
+        self["Run"].button_style = "primary"
+        self["Run"].add_class("vq-run")
+
+    def enable(self) -> None:
+        """Enable those that can be used now, and only those."""
+        run, ticker = self.controller.run, self.controller.ticker
+        wrong = "controls" in self.controller.messages.lines
+        more = ticker.job is not None or (run is not None and not run.done)
+        nothing = run is None or run.last is None
+        self["Pause"].description = "Continue" if more and not ticker.playing else "Pause"
+        for name, useless in {
+            "Run": wrong,
+            "Pause": not more,
+            "Step": wrong or (run is not None and run.done),
+            "Stop": ticker.job is None,
+            "Drafts": wrong,
+            "More like this": nothing or wrong,
+            "Continue from here": nothing or not run.frames or wrong,
+            "Loosen now": run is None or run.done,
+            "Add to the queue": not self.controller.queue.text.value.strip(),
+            "Export": nothing or bool(self.exporter.wrong()),
+        }.items():
+            self[name].disabled = useless
+        self.controller.preview.full.disabled = nothing

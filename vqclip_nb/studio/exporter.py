@@ -19,8 +19,7 @@ from ..frames import Frame
 from ..reading import readable
 from ..run import Run
 from .callbacks import Callbacks
-from .controls import labelled
-from .numbers import Number
+from .controls import Number, labelled
 
 SIDES = (16, 4096)  # pixels of an exported picture's longer side
 RATES = (0.1, 50)  # frames a second

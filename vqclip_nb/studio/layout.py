@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ipywidgets as w
 
 from ..settings import KNOBS, label
-from .callbacks import Messages
-from .chips import Chips, PairChoice
-from .controls import CARD, PROMPTS, Controls
-from .drafts import Drafts
-from .exporter import Exporter
-from .gallery import Gallery
-from .history import History
-from .looks import Looks
-from .preview import Preview
-from .queue import Queue
-from .resume_buttons import ResumeButtons
-from .start_picker import StartPicker
+from .controls import CARD, PROMPTS
+
+if TYPE_CHECKING:
+    from .studio import Studio
 
 # The drawers; what is in none of them stands under "More".
 DRAWERS = {
@@ -35,30 +26,7 @@ REGIONS = ("regions", "region_weight")
 STARTS = ("start", "drawing", "start_strength", "keep_edges", "keep_colours")
 
 
-@dataclass
-class Parts:
-    """What the Studio is made of."""
-
-    messages: Messages
-    controls: Controls
-    preview: Preview
-    history: History
-    drafts: Drafts
-    queue: Queue
-    gallery: Gallery
-    exporter: Exporter
-    chips: Chips
-    looks: Looks
-    start_picker: StartPicker
-    resume_buttons: ResumeButtons
-    pairs: PairChoice
-    shape: w.Dropdown
-    upload: w.FileUpload
-    examples: list[w.Button]
-    buttons: Mapping[str, w.Button]
-
-
-def lay_out(p: Parts) -> list[w.Widget]:
+def lay_out(p: Studio) -> list[w.Widget]:
     """The Studio's children."""
     c, b = p.controls, p.buttons
     return [
@@ -79,7 +47,7 @@ def lay_out(p: Parts) -> list[w.Widget]:
     ]
 
 
-def _stage(p: Parts) -> w.VBox:
+def _stage(p: Studio) -> w.VBox:
     preview, b = p.preview, p.buttons
     buttons = (b[n] for n in ("Drafts", "More like this", "Continue from here"))
     return _column(
@@ -94,7 +62,7 @@ def _stage(p: Parts) -> w.VBox:
     )
 
 
-def _side(p: Parts) -> w.VBox:
+def _side(p: Studio) -> w.VBox:
     c, b, e = p.controls, p.buttons, p.exporter
     return _column(
         *(c.field(n) for n in CARD),
@@ -115,7 +83,7 @@ def _side(p: Parts) -> w.VBox:
     )
 
 
-def _drawers(p: Parts) -> w.Accordion:
+def _drawers(p: Studio) -> w.Accordion:
     c = p.controls
     placed = {*ELSEWHERE, *LOOKS, *REGIONS, *STARTS, *(n for ns in DRAWERS.values() for n in ns)}
     looks = [
@@ -128,7 +96,7 @@ def _drawers(p: Parts) -> w.Accordion:
         c.note("style_image"),
         c.field("style_image_weight"),
     ]
-    queue = [p.queue.text, _line(p.buttons["Add to the queue"], name="vq-buttons"), p.queue.box]
+    queue = [p.queue.text, _line(p.buttons["Add to the queue"], name="vq-buttons"), p.queue.row.box]
     more = [p.pairs.control, c.preset, c.more, _line(p.upload, name="vq-buttons")]
     drawers = {
         "Gallery": [p.gallery.box],

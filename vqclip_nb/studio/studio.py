@@ -15,25 +15,19 @@ from ..recipe import open_recipe, read_recipe
 from ..run import Run
 from ..settings import Settings
 from ..show import Figure, Live
-from .autosave import Autosave, Sessions, kept_folder
-from .buttons import Buttons
-from .callbacks import Callbacks, Messages
+from .autosave import Autosave, ResumeButtons, Sessions, kept_folder
+from .callbacks import Callbacks, Messages, on_enter, tip, uploaded
 from .chips import EXAMPLES, FIRST, Chips, PairChoice, shape_chooser, size_of
-from .compat import on_enter, tip, uploaded
-from .controller import Controller
+from .controller import Buttons, Controller
 from .controls import PROMPTS, Controls
-from .drafts import Drafts
 from .exporter import Exporter
 from .gallery import Gallery
-from .history import History
-from .layout import Parts, lay_out
-from .looks import Looks
+from .layout import lay_out
+from .looks import Looks, StartPicker
 from .preview import Preview
-from .queue import Queue
-from .resume_buttons import ResumeButtons
-from .start_picker import StartPicker
 from .steering import Steering
 from .ticker import Ticker
+from .tries import Drafts, History, Queue
 
 
 class Studio(w.VBox):
@@ -66,15 +60,15 @@ class Studio(w.VBox):
         self.autosave = Autosave(Sessions(kept / "sessions"), self.gallery, self.messages)
         self.controller = Controller(
             pair,
-            controls=self.controls,
-            steering=steering,
-            ticker=self.ticker,
-            preview=self.preview,
-            history=self.history,
-            drafts=self.drafts,
-            queue=self.queue,
-            autosave=self.autosave,
-            messages=self.messages,
+            self.controls,
+            steering,
+            self.ticker,
+            self.preview,
+            self.history,
+            self.drafts,
+            self.queue,
+            self.autosave,
+            self.messages,
         )
         self.chips = Chips(pair, calls, self.controls["include"], self.take_prompt)
         self.start_picker = StartPicker(pair, self.controls, steering.changed)
@@ -108,9 +102,8 @@ class Studio(w.VBox):
         calls.on(self.controls.preset, self._set_preset)
         calls.on(self.controls.entered, self._enter)
         on_enter(self.controls["include"], lambda: calls.act(self.start))
-        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(Parts)}
         timer = [self.ticker.timer.box] if self.ticker.timer else []
-        super().__init__([*lay_out(Parts(**parts)), *timer])
+        super().__init__([*lay_out(self), *timer])
         self.add_class("vq-studio")
         self.resume_buttons.look()
         self.buttons.enable()

@@ -3,22 +3,57 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import sys
 import threading
 import time
 from collections.abc import Iterator
 
+import ipywidgets as w
+
 from .callbacks import Callbacks
-from .compat import Timer
 
 TICK = 0.05  # seconds of work between two looks at the controls
 REST = 0.002  # seconds in which another thread can have the lock
+PRESS = """
+(function wait(image, tries) {
+  var box = image.closest('.vq-timer'), play = box && box.querySelector('button');
+  if (play) play.click();
+  else if (tries) setTimeout(wait, 100, image, tries - 1);
+})(this, 100)
+"""
 
 
 def in_a_kernel() -> bool:
     """Whether this is a notebook's kernel, with a page that can show what a thread paints."""
     ipython = sys.modules.get("IPython")
     return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
+
+
+class Timer:
+    """A timer of the page that the kernel starts and stops; `clock.value` counts its ticks.
+
+    Version 8 starts a Play when its `playing` is set. Version 7 starts one only by its own button:
+    there a script presses it, as soon as the page shows it.
+    """
+
+    def __init__(self) -> None:
+        self.clock = w.Play(min=0, max=2**31 - 1, interval=100)
+        self._press = w.HTML()
+        self.box = w.HBox([self.clock, self._press], layout=w.Layout(display="none"))
+        self.box.add_class("vq-timer")
+        self.on = False
+
+    def turn(self, on: bool) -> None:
+        """Start or stop; to stop a timer that is stopped makes sure of it."""
+        self.on = on
+        if self.clock.has_trait("playing"):
+            self.clock.playing = on
+        elif on:
+            self._press.value = f'<img alt="" src="data:," onerror="{html.escape(PRESS)}">'
+        else:
+            self._press.value, self.clock._playing = "", False
+            self.clock.send_state("_playing")  # here it may be false already, there it is not
 
 
 class Ticker:

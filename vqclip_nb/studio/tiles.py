@@ -1,17 +1,16 @@
-"""Clickable thumbnails, and a picture from a file as the value of a setting."""
+"""Clickable thumbnails, rows of buttons, and a picture from a file as the value of a setting."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ipywidgets as w
 from PIL import Image
 
 from ..images import open_image, to_data_url, to_tensor
 from ..settings import label
-from .callbacks import Callbacks
-from .compat import tip, uploaded
+from .callbacks import Callbacks, tip, uploaded
 from .controls import Controls
 
 SIDE = 256  # longer side of a small picture, in pixels
@@ -45,6 +44,23 @@ class Tile:
         self.picture.value = jpeg(image, SIDE)
         self.button.description = caption
         tip(self.button, help)
+
+
+class ButtonRow:
+    """Buttons whose words change, as many as there are texts; a click calls `take` with its
+    number."""
+
+    def __init__(self, calls: Callbacks, most: int, help: str, take: Callable[[int], None]) -> None:
+        self._slots = [calls.button("", help, lambda i=i: take(i)) for i in range(most)]
+        self.box = w.HBox()
+        for css in ("vq-chips", "vq-long"):
+            self.box.add_class(css)
+
+    def show(self, texts: Sequence[str]) -> None:
+        slots = self._slots[: len(texts)]
+        for slot, text in zip(slots, texts, strict=True):
+            slot.description = text
+        self.box.children = slots
 
 
 class PictureUpload:

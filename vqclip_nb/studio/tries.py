@@ -1,0 +1,185 @@
+"""What was painted, as drafts to choose from or as tries to compare, and prompts that wait."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import ipywidgets as w
+
+from ..reading import readable
+from ..settings import Settings, label
+from ..show import contact_sheet
+from .callbacks import Callbacks, tip
+from .controls import labelled
+from .tiles import BLANK, SIDE, ButtonRow, Tile, jpeg
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+DRAFTS = 6
+LONGEST = 50  # prompts that may wait
+
+
+def differences(settings: Settings, first: Settings) -> str:
+    """The settings in which one differs from another, in words."""
+    now, then = dataclasses.asdict(settings), dataclasses.asdict(first)
+    changed = [name for name in now if now[name] != then[name]]
+    return ", ".join(f"{label(n)} {readable(_text(now[n]))[:60]}" for n in changed)
+
+
+def _text(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else f"{value}"
+
+
+class HistoryItem:
+    """A run with its small picture, its name, and a box to tick for comparing."""
+
+    def __init__(
+        self, run: Run, name: str, calls: Callbacks, open_item: Callable[[HistoryItem], None]
+    ) -> None:
+        self.run = run
+        self.tile = Tile(calls, lambda: open_item(self), name, f"look at {name} again")
+        self.name = w.Text(value=name, description="name", style={"description_width": "initial"})
+        w.dlink((self.name, "value"), (self.tile.button, "description"))
+        self.compare = w.Checkbox(description="compare", indent=False)
+        tip(self.name, "name of this try")
+        tip(self.compare, "tick two or more to see them side by side, or to morph through them")
+        self.box = w.VBox([self.tile.box, self.name, self.compare])
+        self.box.add_class("vq-try")
+
+
+class History:
+    """The tries, in the order they were begun; `compared` shows the ticked ones side by side."""
+
+    def __init__(self, calls: Callbacks, open_item: Callable[[HistoryItem], None]) -> None:
+        self.calls, self._open = calls, open_item
+        self.items: list[HistoryItem] = []
+        self.box = w.HBox()
+        self.box.add_class("vq-tiles")
+        self.compared = w.Image(format="png", layout=w.Layout(display="none"))
+        self.compared.add_class("vq-compared")
+
+    def add(self, run: Run, name: str = "") -> None:
+        """Take a run in, unless it is here."""
+        if all(item.run is not run for item in self.items):
+            name = name or f"try {len(self.items) + 1}"
+            item = HistoryItem(run, name, self.calls, self._open)
+            self.calls.on(item.compare, self.show_compared)
+            self.calls.on(item.name, self.show_compared)
+            self.items.append(item)
+        self.show()
+
+    def show(self) -> None:
+        """The newest picture of every run that has one."""
+        seen = [item for item in self.items if item.run.image is not None]
+        for item in seen:
+            item.tile.picture.value = jpeg(item.run.image, SIDE)
+        self.box.children = [item.box for item in seen]
+
+    @property
+    def ticked(self) -> list[HistoryItem]:
+        return [t for t in self.items if t.compare.value and t.run.image is not None]
+
+    def show_compared(self) -> None:
+        """The ticked runs side by side, each with its name and what was set differently."""
+        ticked = self.ticked
+        if len(ticked) < 2:
+            self.compared.layout.display = "none"
+            return
+        first = ticked[0].run.settings
+        titles = [
+            f"{t.name.value}, similarity {t.run.similarity:.3f}\n"
+            f"{differences(t.run.settings, first)}"
+            for t in ticked
+        ]
+        sheet = contact_sheet([t.run.image for t in ticked], titles, columns=len(ticked), inches=3)
+        self.compared.value = sheet._repr_png_()
+        self.compared.layout.max_width = f"{260 * len(ticked)}px"
+        self.compared.layout.display = ""
+
+
+class Drafts:
+    """Tiles in the picture's place; a click on one calls `pick` with its run, and "Back to the
+    picture" calls `leave`."""
+
+    def __init__(
+        self, calls: Callbacks, pick: Callable[[Run], None], leave: Callable[[], None]
+    ) -> None:
+        self.runs: list[Run] = []
+        self.tiles = [Tile(calls, lambda i=i: pick(self.runs[i])) for i in range(DRAFTS)]
+        for tile in self.tiles:
+            tile.button.disabled = True
+        self.back = calls.button("Back to the picture", "leave the drafts", leave)
+        sheet = w.HBox([tile.box for tile in self.tiles])
+        sheet.add_class("vq-sheet")
+        self.box = w.VBox([sheet, self.back])
+        self.box.add_class("vq-drafts")
+        self.hide()
+
+    def hide(self) -> None:
+        self.box.layout.display = "none"
+
+    @property
+    def shown(self) -> bool:
+        return self.box.layout.display != "none"
+
+    def paint(
+        self, runs: Sequence[Callable[[], Run]], say: Callable[[int, str], None]
+    ) -> Iterator[None]:
+        """Paint the drafts one after the other, a step at a time."""
+        self.runs = []
+        for tile in self.tiles:
+            tile.button.disabled = True
+            tile.show(BLANK, "…", "not painted yet")
+        self.box.layout.display = ""
+        for i, (tile, make) in enumerate(zip(self.tiles, runs, strict=True), 1):
+            say(i - 1, f"draft {i} of {DRAFTS} …")
+            run = make()
+            while not run.done:
+                run.step()
+                yield
+            self.runs.append(run)
+            tile.show(run.image, f"seed {run.first.seed}", "paint this one in full")
+            tile.button.disabled = False
+        say(DRAFTS, "Click the draft that you like: it is painted in full.")
+
+
+class Queue:
+    """A list of prompts; each is painted when the picture before it is finished."""
+
+    def __init__(self, calls: Callbacks) -> None:
+        self.calls = calls
+        self.prompts: list[str] = []
+        self.text = labelled(
+            w.Textarea(rows=2, description="next prompts", placeholder="one a line"),
+            "prompts to paint one after the other, each as a picture of its own",
+        )
+        calls.on(self.text, lambda: None)  # the button beside it looks whether there is something
+        self.row = ButtonRow(calls, LONGEST, "take this prompt out of the queue", self.cancel)
+
+    def add(self) -> None:
+        """Let the prompts of the text wait; ValueError if there are none, or too many."""
+        lines = [line.strip() for line in self.text.value.splitlines() if line.strip()]
+        if not lines:
+            raise ValueError("Type the next prompts first, one a line.")
+        if len(self.prompts) + len(lines) > LONGEST:
+            raise ValueError(f"The queue takes {LONGEST} prompts.")
+        self.prompts += lines
+        with self.calls.quietly():
+            self.text.value = ""
+        self._show()
+
+    def cancel(self, i: int) -> None:
+        del self.prompts[i]
+        self._show()
+
+    def next(self) -> str | None:
+        """The prompt whose turn it is; None if none waits."""
+        prompt = self.prompts.pop(0) if self.prompts else None
+        self._show()
+        return prompt
+
+    def _show(self) -> None:
+        self.row.show([f"✕ {prompt[:60]}" for prompt in self.prompts])
