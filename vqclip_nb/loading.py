@@ -6,11 +6,10 @@ import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from .models.clip import NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
+from .models.clip import CLIP_MEAN, CLIP_STD, NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
 from .models.pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Facts, Pair, Wing
 from .models.vqgan import VQGAN
 from .reading import Vocabulary
@@ -147,13 +146,15 @@ def open_pair(
     clip: str | Path,
     vqgan: str | Path,
     config: str | Path | None = None,
+    activation: str | None = None,
     device: str | torch.device | None = None,
 ) -> Pair:
     """A pair from files of your own.
 
     clip: OpenAI's TorchScript archive, a state dict, or safetensors. vqgan: a Lightning checkpoint
     with its OmegaConf yaml as `config`, or our slim safetensors, which holds its configuration.
-    Raises WeightsError.
+    activation: of the CLIP, "quick gelu" (OpenAI's) or "gelu" (LAION's, FARE's), where its file
+    does not say it. Raises WeightsError.
     """
     seen, clip_meta = read_state(clip)
     paints, meta = read_state(vqgan)
@@ -163,13 +164,19 @@ def open_pair(
         )
     shape = read_config(config) if config else parse_config(meta["config"], str(vqgan))
     keep = {k: v for k, v in paints.items() if k.startswith(VQGAN_PARTS)}
-    guide = ClipModel(
-        name=Path(clip).stem,
-        model=build_clip(seen),
-        device=chosen_device(device),
-        hashes={"clip": sha256_of(Path(clip))},
-        **_clip_facts(clip_meta),
-    )
+    stored = parse_facts(clip_meta)
+    transformer = "visual.class_embedding" in seen
+    if transformer and "activation" not in stored and not seen.keys() & set(NOT_WEIGHTS):
+        if activation is None:
+            warnings.warn(
+                f"{clip} does not say its activation: read as OpenAI's; for LAION's and FARE's "
+                "weights give activation='gelu'",
+                stacklevel=2,
+            )
+    if activation is not None:
+        clip_meta = clip_meta | {"facts": json.dumps(stored | {"activation": activation})}
+    digest = sha256_of(Path(clip))
+    guide = _clip_model(Path(clip).stem, seen, clip_meta, chosen_device(device), digest)
     return Pair(
         name=Path(vqgan).stem,
         clip=guide,
@@ -183,29 +190,38 @@ def open_pair(
 def _emoji_clip(file: str, device: torch.device) -> tuple[ClipModel, dict[str, str]]:
     """The guide ("clip") or the judge, which learned the same words; and the guide's metadata."""
     state, meta, digest = read_checked(EMOJI / f"{file}.safetensors")
-    facts = _clip_facts(meta)
+    model = _clip_model("emoji", state, meta, device, digest)
     if file != "clip":
         _, meta, _ = read_checked(EMOJI / "clip.safetensors")
-        facts["vocabulary"] = _clip_facts(meta)["vocabulary"]
-    hashes = {"clip": digest}
-    model = ClipModel(name="emoji", model=build_clip(state), device=device, hashes=hashes, **facts)
+        model.vocabulary = _vocabulary(frozenset(parse_facts(meta)["words"]))
     return model, meta
 
 
 def _published_clip(name: str, device: torch.device) -> ClipModel:
     state, meta, _ = slim_cache(name, lambda k: k not in NOT_WEIGHTS, CLIPS[name])
-    hashes = {"clip": meta["source_sha256"]}
-    return ClipModel(name=name, model=build_clip(state), device=device, hashes=hashes)
+    return _clip_model(name, state, meta, device, meta["source_sha256"])
 
 
-def _clip_facts(metadata: dict[str, str]) -> dict[str, Any]:
+def _clip_model(
+    name: str,
+    state: dict[str, torch.Tensor],
+    metadata: dict[str, str],
+    device: torch.device,
+    digest: str,
+) -> ClipModel:
+    """A CLIP as its file's facts want it; without them, as OpenAI's."""
     stored = parse_facts(metadata)
-    facts: dict[str, Any] = {}
-    if "words" in stored:
-        facts["vocabulary"] = _vocabulary(frozenset(stored["words"]))
-    if "dropout" in stored:
-        facts["dropout"] = float(stored["dropout"])
-    return facts
+    words = stored.get("words")
+    return ClipModel(
+        name=name,
+        model=build_clip(state, stored.get("activation", "quick gelu")),
+        device=device,
+        hashes={"clip": digest},
+        mean=stored.get("mean", CLIP_MEAN),
+        std=stored.get("std", CLIP_STD),
+        vocabulary=_vocabulary(frozenset(words)) if words is not None else None,
+        dropout=float(stored.get("dropout", 0)),
+    )
 
 
 # The emoji wing is imported where a CLIP knows its words; without it, such a CLIP takes any words.
@@ -230,7 +246,8 @@ def _wing_for(clip: ClipModel | ClipEnsemble) -> Callable[[Pair], Wing] | None:
 
 def _facts(*metadata: dict[str, str]) -> Facts:
     stored = parse_facts(*metadata)
-    measured = EMOJI_DEFAULTS if stored else PUBLISHED_DEFAULTS  # published files know nothing
+    ours = stored.keys() - {"activation", "mean", "std"}  # which published files know at most
+    measured = EMOJI_DEFAULTS if ours else PUBLISHED_DEFAULTS
     return Facts(
         size=int(stored.get("size", 448)),
         default_background=stored.get("ground", ""),

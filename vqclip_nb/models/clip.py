@@ -96,9 +96,10 @@ def clip_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return state
 
 
-def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
+def build_clip(state: dict[str, torch.Tensor], activation: str = "quick gelu") -> nn.Module:
     """A frozen float32 CLIP of OpenAI's class from what `clip_state` takes; its shape is read off
-    the tensors. WeightsError if they are no CLIP's."""
+    the tensors. activation: "quick gelu", OpenAI's own, or "gelu", the exact one that LAION's and
+    FARE's weights were trained with. WeightsError if they are no CLIP's."""
     try:
         state = {
             k: v.to(torch.float32 if v.is_floating_point() else v.dtype, copy=True)
@@ -111,6 +112,10 @@ def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
         mask = model.build_attention_mask()  # no weight, so it has no values yet
         for block in model.transformer.resblocks:
             block.attn_mask = mask
+        if activation == "gelu":
+            for part in model.modules():
+                if hasattr(part, "gelu"):
+                    part.gelu = nn.GELU()
         return fast.for_inference(model)
     except (ArithmeticError, AssertionError, LookupError, RuntimeError, ValueError) as e:
         words = str(e).partition("\n")[0] or type(e).__name__
@@ -121,7 +126,8 @@ def build_clip(state: dict[str, torch.Tensor]) -> nn.Module:
 class ClipModel:
     """A frozen CLIP.
 
-    hashes: SHA-256 of the weights by part. vocabulary: the words it learned and what stands in for
+    hashes: SHA-256 of the weights by part. mean, std: of the pixels that it learned from, RGB.
+    vocabulary: the words it learned and what stands in for
     others, or None if that is no closed list. dropout: share of a ResNet's channels that
     `encode_crops` leaves out.
     """
@@ -130,6 +136,8 @@ class ClipModel:
     model: fast.Module
     device: torch.device
     hashes: dict[str, str] = field(default_factory=dict)
+    mean: Sequence[float] = CLIP_MEAN
+    std: Sequence[float] = CLIP_STD
     vocabulary: Vocabulary | None = None
     dropout: float = 0.0
 
@@ -137,8 +145,8 @@ class ClipModel:
         self.model.to(self.device).eval()
         if self.device.type == "cpu":  # a third less time for a ResNet's convolutions
             self.model.to(memory_format=torch.channels_last)
-        self._mean = torch.tensor(CLIP_MEAN, device=self.device)[:, None, None]
-        self._std = torch.tensor(CLIP_STD, device=self.device)[:, None, None]
+        self._mean = torch.tensor(self.mean, device=self.device)[:, None, None]
+        self._std = torch.tensor(self.std, device=self.device)[:, None, None]
         self._visual = {torch.float32: self.model.visual}
 
     def __repr__(self) -> str:

@@ -218,5 +218,8 @@ def _vision_transformer(visual: Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def _mlp(block: Module, x: torch.Tensor) -> torch.Tensor:
-    """x · sigmoid(1.702 x), OpenAI's QuickGELU, in one pass."""
-    return block.mlp.c_proj(F.silu(1.702 * block.mlp.c_fc(block.ln_2(x))) / 1.702)
+    x = block.mlp.c_fc(block.ln_2(x))
+    if isinstance(block.mlp.gelu, nn.GELU):
+        return block.mlp.c_proj(block.mlp.gelu(x))
+    # x · sigmoid(1.702 x), OpenAI's QuickGELU, in one pass
+    return block.mlp.c_proj(F.silu(1.702 * x) / 1.702)

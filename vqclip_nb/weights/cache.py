@@ -88,6 +88,8 @@ def slim_cache(
             "source_sha256": sha256_of(original),
             "licence": file.licence,
         }
+        if file.facts:
+            metadata["facts"] = json.dumps(file.facts)
         if config:
             shape = read_config(fetch(config, accept_unknown=accept_unknown))
             metadata["config"] = json.dumps(shape)

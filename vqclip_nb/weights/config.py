@@ -93,9 +93,15 @@ def _check_numbers(values: dict[str, Any]) -> None:
         raise ValueError("ch_mult is empty")
 
 
+def _is_colour(values: Any) -> bool:
+    numbers = isinstance(values, list) and [v for v in values if type(v) in (int, float)]
+    return bool(numbers) and len(values) == len(numbers) == 3 and all(0 < v <= 1 for v in numbers)
+
+
 def parse_facts(*metadata: Mapping[str, str]) -> dict[str, Any]:
     """What weight files of ours know besides weights, of several files together: size, words,
-    ground, dropout, defaults. Raises WeightsError for what cannot be."""
+    ground, dropout, defaults; activation, mean and std of a CLIP. Raises WeightsError for what
+    cannot be."""
     found: dict[str, Any] = {}
     try:
         for one in metadata:
@@ -109,6 +115,9 @@ def parse_facts(*metadata: Mapping[str, str]) -> dict[str, Any]:
         "ground": isinstance(found.get("ground", ""), str),
         "dropout": type(dropout := found.get("dropout", 0)) in (int, float) and 0 <= dropout < 1,
         "defaults": isinstance(found.get("defaults", {}), dict),
+        "activation": found.get("activation", "gelu") in ("gelu", "quick gelu"),
+        "mean": _is_colour(found.get("mean", [1, 1, 1])),
+        "std": _is_colour(found.get("std", [1, 1, 1])),
     }
     for key, right in sound.items():
         if not right:

@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 TRIES = 5  # connections to one mirror, as long as each brings bytes
 ANSWER = 20.0  # seconds until a mirror has answered: name, connection, redirects, headers
 SILENCE = 20.0  # seconds without a byte after which a connection counts as cut
+UNKNOWN_SIZE = 1_000_000  # bytes at most where neither size nor limit is published
 SLOWEST, WINDOW = 20_000, 20.0  # bytes a second, averaged over so many seconds
 REDIRECTS = 8
-UNKNOWN_SIZE = 1_000_000  # bytes at most of a file whose size is not published
 CHUNK = 1 << 16
 DRIVE = Path("/content/drive/MyDrive")  # where Colab mounts it
 
@@ -102,7 +102,7 @@ def fetch(file: File, *, accept_unknown: bool = False) -> Path:
 def _fetch_from(url: str, part: Path, file: File) -> None:
     """Make `part` the whole and right file, with one mirror's help. Raises MirrorError."""
     for _ in range(2):
-        began = _download(url, part, file.bytes)
+        began = _download(url, part, file)
         found = sha256_of(part)
         if file.sha256 in (None, found):
             log.info("%s: SHA-256 %s", file.name, found)
@@ -113,8 +113,9 @@ def _fetch_from(url: str, part: Path, file: File) -> None:
     raise MirrorError(f"wrong contents, SHA-256 {found}")
 
 
-def _download(url: str, part: Path, size: int | None) -> int:
+def _download(url: str, part: Path, file: File) -> int:
     """Fetch `url` into `part`, continuing what is there; returns where it began, in bytes."""
+    size, most = file.bytes, file.at_most or UNKNOWN_SIZE
     have = part.stat().st_size if part.exists() else 0
     if size is None or have > size:  # whether it is a beginning of this file cannot be told
         part.unlink(missing_ok=True)
@@ -128,9 +129,9 @@ def _download(url: str, part: Path, size: int | None) -> int:
             answer = _ask(url, have)
             if answer.status_code != 206:
                 began = have = before = 0
-            total = _announced(answer, have, size)
+            total = _announced(answer, have, file)
             with open(part, "ab" if have else "wb") as out:
-                for chunk in _chunks(answer, have, total or UNKNOWN_SIZE, part.stem):
+                for chunk in _chunks(answer, have, total or most, part.stem):
                     out.write(chunk)
                     have += len(chunk)
             if total in (have, None):
@@ -214,10 +215,10 @@ def _problem(error: Exception) -> MirrorError:
     return MirrorError(f"{type(error).__name__}: {str(error)[:120]}")
 
 
-def _announced(answer: Response, have: int, size: int | None) -> int | None:
-    """Length of the whole file in bytes, before a byte of it is written; None if neither `size` nor
-    the headers tell. Raises MirrorError for another length than `size`, and for other parts."""
-    headers, total, problem = answer.headers, size, ""
+def _announced(answer: Response, have: int, file: File) -> int | None:
+    """Length of the whole file in bytes, before a byte of it is written; None if neither `file` nor
+    the headers tell. Raises MirrorError for another length than its own, and for other parts."""
+    size, headers, total, problem = file.bytes, answer.headers, file.bytes, ""
     length, place = headers.get("Content-Length"), headers.get("Content-Range")
     if length is not None and re.fullmatch("[0-9]{1,15}", length):
         total = have + int(length)
@@ -233,8 +234,9 @@ def _announced(answer: Response, have: int, size: int | None) -> int | None:
             problem = f"announces two lengths: {place[:80]!r}"
     if not problem and size is not None and total != size:
         problem = f"announces {total:,} bytes, the file has {size:,}"
-    if not problem and size is None and (total or 0) > UNKNOWN_SIZE:
-        problem = f"announces {total:,} bytes, at most {UNKNOWN_SIZE:,} are expected"
+    most = file.at_most or UNKNOWN_SIZE
+    if not problem and size is None and (total or 0) > most:
+        problem = f"announces {total:,} bytes, at most {most:,} are expected"
     if problem:
         answer.close()
         raise MirrorError(problem)

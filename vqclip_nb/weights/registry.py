@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 HEIBOX = "https://heibox.uni-heidelberg.de"
 FEED_FORWARD = "https://github.com/mehdidc/feed_forward_vqgan_clip/releases/download/0.1"
@@ -21,13 +23,15 @@ UNKNOWN = "not stated"
 @dataclass(frozen=True)
 class File:
     """A published file. Without `sha256` it is fetched only with consent; `bytes` is None where the
-    size is not known."""
+    size is not known; at_most: then its limit, if that is. facts: see `parse_facts`."""
 
     name: str
     urls: tuple[str, ...]
     sha256: str | None
     bytes: int | None
     licence: str
+    at_most: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _clip(name: str, sha256: str, size: int, *more: str) -> File:
@@ -64,6 +68,18 @@ CLIPS: dict[str, File] = {
         ("RN50", "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762", 255_827_503),
     )
 }
+
+
+FARE = "https://huggingface.co/chs20/FARE4-ViT-B-16-laion2B-s34B-b88K/resolve"
+CLIPS["FARE4-ViT-B/16"] = File(  # LAION's ViT-B/16, trained on against attacks
+    "FARE4-ViT-B-16.bin",
+    (f"{FARE}/98515b0/open_clip_pytorch_model.bin", f"{FARE}/main/open_clip_pytorch_model.bin"),
+    "0d432910d3e70ea6fe043662a9fa99472ae87dffef8b1ddd6f5383f96d6dff27",
+    None,
+    "MIT (RobustVLM, Schlarmann et al.)",
+    at_most=700_000_000,
+    facts={"activation": "gelu"},
+)
 
 
 def _vqgan(
