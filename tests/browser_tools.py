@@ -77,7 +77,7 @@ def prompt(page):
 
 def the_card_comes_first(page) -> None:
     """Its four sliders are in sight, in its order and by its names, before all other controls."""
-    labels = page.locator(".vq-side label").all_inner_texts()
+    labels = list(filter(None, page.locator(".vq-side label").all_inner_texts()))
     assert labels[:4] == ["learning rate", "iterations", "activation", "noise factor"]
     for name in labels[:4]:
         box = page.get_by_role("slider", name=name, exact=True).bounding_box()

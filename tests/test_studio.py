@@ -150,8 +150,10 @@ def test_sliders_steer_the_next_step_and_structure_asks_for_a_restart(studio):
         "takes effect with the next run" in said(studio)
         and studio.run.settings.activation == "sine"
     )
-    studio.buttons["Run"].click()
-    assert studio.run.settings.activation == "tanh"
+    again = studio.buttons["Run again"]
+    assert again.layout.display == "" and not again.disabled
+    again.click()
+    assert studio.run.settings.activation == "tanh" and again.layout.display == "none"
 
 
 def test_the_activation_acts_from_the_next_step_where_it_acts_in_every_step(studio):
@@ -362,6 +364,25 @@ def test_unknown_words_are_said_once_and_examples_have_none(studio):
         for name, text in EXAMPLES.items():
             button(studio, name).click()
             assert studio.controls["include"].value == text and not said(studio, "warning")
+
+
+def test_known_words_that_are_spelt_alike_are_offered_for_an_unknown_one(studio):
+    studio.controls["include"].value = "a red pineapl and a fox"
+    (first, *_) = studio.near_words.box.children
+    assert first.description == "pineapl → pineapple"
+    first.click()
+    assert studio.controls["include"].value == "a red pineapple and a fox"
+    assert not studio.near_words.box.children and not said(studio, "warning")
+
+
+def test_a_search_brings_controls_from_their_drawers(studio):
+    box = next(box for box in widgets(studio) if "vq-search" in box._dom_classes)
+    text, found = box.children
+    text.value = "Decay"
+    shown = [field.children[0].description for field in found.children]
+    assert "weight decay" in shown and all(found.children)
+    text.value = ""
+    assert not found.children
 
 
 def test_messages_speak_of_labels():

@@ -1,6 +1,7 @@
 """Export and restore, the gallery, start pictures, and runs that were cut off."""
 
 import dataclasses
+import io
 import os
 import subprocess
 import sys
@@ -32,6 +33,8 @@ def test_export_and_restore(studio, pair, tmp_path, kind):
     studio.buttons["Export"].click()
     path = tmp_path / f"a-red-apple.{kind.lower()}"
     assert path.exists() and f'download="{path.name}"' in studio.exporter.link.value
+    assert f"in {tmp_path}" in studio.exporter.link.value
+    assert Image.open(io.BytesIO(studio.exporter.preview.value)).width in (160, 512)
     assert not said(studio)  # the link says it
     other = vq.Studio(pair, folder=tmp_path)
     drop(other.upload, path.name, path.read_bytes())
@@ -83,6 +86,32 @@ def test_export_has_the_chosen_size_counts_and_overwrites_nothing(studio, tmp_pa
     studio.exporter.side.value, studio.exporter.fps.value = 64, 90
     studio.buttons["Export"].click()
     assert "frames/s: 90 is out of range" in said(studio, "error")
+
+
+def test_a_long_film_plays_six_seconds_and_the_next_run_takes_its_link_back(studio, tmp_path):
+    studio.controls.set(total_iter=12, show_step=1)
+    studio.paint()
+    studio.exporter.fps.value = 1
+    studio.buttons["Export"].click()
+    with Image.open(tmp_path / "a-red-apple.gif") as gif:
+        assert gif.n_frames == 12
+        times = [gif.seek(i) or gif.info["duration"] for i in range(12)]
+    assert sum(times) <= 7000  # with the last frame's second
+    assert studio.exporter.preview.layout.display == "" and studio.exporter.link.value
+    studio.buttons["Run"].click()
+    assert studio.exporter.preview.layout.display == "none" and not studio.exporter.link.value
+
+
+def test_the_gallery_says_the_prompt_that_a_picture_ended_with(studio):
+    studio.buttons["Step"].click()
+    studio.controls["include"].value = f"a blue heart {'and a fox ' * 12}"
+    studio.buttons["Step"].click()
+    studio.buttons["Pause"].click()
+    finish(studio)
+    tile = studio.gallery.tiles[0].button
+    assert tile.description.startswith("a blue heart") and len(tile.description) == 80
+    tooltip = getattr(tile, "tooltip", None) or tile.description_tooltip
+    assert tooltip.count("a fox") == 12
 
 
 def test_a_files_name_says_what_is_in_it():
@@ -184,6 +213,49 @@ def test_only_starts_that_the_pair_has_are_offered(studio, pair):
     studio.start_picker.follow(dataclasses.replace(pair, vqgan_hash="0"))
     assert start.options == ("noise",) and start.layout.display == "none"
     assert studio.controls["start_strength"].disabled and studio.controls["keep_edges"].disabled
+
+
+# -- strangers
+
+
+def test_a_public_studio_opens_no_file_and_keeps_nothing(pair, small, tmp_path, monkeypatch):
+    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
+    begun(vq.Studio(pair, small(), folder=tmp_path))
+    left = {p for p in tmp_path.rglob("*")}
+    secret = tmp_path / "secret.png"
+    monkeypatch.setenv("VOILA_BASE_URL", "/")
+    public = vq.Studio(pair, small(total_iter=3), folder=tmp_path)
+    assert not public.resume_buttons.box.children and not public.gallery.paths
+    assert public.pairs.control.options == ("emoji",)
+    told = set()
+    for there in (False, True):
+        if there:
+            secret.write_bytes(a_png("red"))
+        for name, value in {
+            "include": f"{secret}",
+            "exclude": f"a fox | {secret}:2",
+            "extras": f"{secret}",
+            "init_image": f"{secret}",
+            "style_image": f"{secret}",
+            "regions": f"{secret}: a fox",
+        }.items():
+            public.controls[name].value = value
+            told.add((name, said(public, "error")))
+            public.start_picker.show_drawing()
+            public.buttons["Run"].click()
+            assert public.run is None
+            public.controls[name].value = "a red apple" if name == "include" else ""
+    assert len(told) == 6 and all("upload the picture" in text for _, text in told)
+    assert not public.start_picker.own.tile.box.layout.display == ""
+    public.steering.check()
+    public.paint()
+    public.buttons["Export"].click()
+    assert "base64," in public.exporter.link.value and "/vqclip" not in public.exporter.link.value
+    assert {p for p in tmp_path.rglob("*")} == left | {secret}
+    folder = public.exporter.folder
+    assert list(folder.glob("*.gif")) and list((folder / "gallery").glob("*.png"))
+    public._own.cleanup()
+    assert not folder.exists()
 
 
 # -- the gallery

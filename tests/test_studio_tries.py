@@ -1,14 +1,17 @@
 """Going back, branching, comparing, drafts, more like this, the queue."""
 
+import itertools
+
 import ipywidgets
+import numpy as np
 import pytest
 from PIL import Image
 from studio_tools import button, finish, said, tick
 
+import vqclip_nb as vq
 from vqclip_nb.images import load_image, to_pil
 from vqclip_nb.settings import PRESETS
-from vqclip_nb.studio.controller import LIKE
-from vqclip_nb.studio.tries import DRAFTS, differences
+from vqclip_nb.studio.tries import DRAFTS, LIKE, differences, draft_settings
 
 
 def test_looking_back_says_the_step_of_the_kept_frame(studio):
@@ -93,6 +96,31 @@ def test_drafts_do_not_block_and_a_click_paints_one_in_full(studio, monkeypatch)
     finish(studio)
     assert studio.run.settings.seed == 4 and len(studio.run.history) == 8
     assert studio.run.history[:5] == draft.history[:5]  # the draft goes on, it is not repainted
+
+
+@pytest.mark.parametrize("prompt", ["a sunflower on a blue background", "a fox", "an igloo"])
+def test_six_drafts_differ_in_drawing_start_or_seed(pair, prompt):
+    settings = vq.Settings(include=prompt).for_pair(pair.defaults)
+    drafts = list(draft_settings(pair, settings).values())
+    assert len(drafts) == len({(s.start, s.drawing, s.seed) for s in drafts}) == DRAFTS
+    assert drafts[0].replace(total_iter=60, crops=12) == settings
+    size, reading = (128, 128), pair.read(prompt)
+    starts = [pair.start(reading, s, size, s.seed) for s in drafts if s.start != "noise"]
+    for one, other in itertools.combinations(starts, 2):
+        assert (one.picture - other.picture).abs().mean() > 0.02
+
+
+@pytest.mark.slow
+def test_six_painted_drafts_are_told_apart(pair):
+    settings = vq.Settings(include="a red apple").for_pair(pair.defaults)
+    runs = [vq.Run(pair, s) for s in draft_settings(pair, settings).values()]
+    for run in runs:
+        for _ in run:
+            pass
+    pixels = [np.asarray(run.image, float) for run in runs]
+    apart = [abs(a - b).mean() for a, b in itertools.combinations(pixels, 2)]
+    print(f"distance of two drafts: {min(apart):.1f} to {max(apart):.1f} of 255")
+    assert min(apart) > 5
 
 
 def test_leaving_the_drafts_shows_the_picture_again(studio):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import ipywidgets as w
 
@@ -15,6 +16,7 @@ from ..prompts import unknown_words
 from ..weights import WeightsError
 from .callbacks import Callbacks
 from .controls import labelled
+from .tiles import ButtonRow
 
 log = logging.getLogger(__name__)
 # Prompts that are shown first.
@@ -27,6 +29,7 @@ EXAMPLES = {
     "pink elephant": "a pink elephant",
     "3d strawberry": "a 3d render of a strawberry on a pink background",
 }
+NEAR, MOST_UNKNOWN = 3, 3  # known words offered for each unknown one, and unknown ones
 SHAPES = {"square": (1, 1), "portrait": (3, 4), "landscape": (4, 3), "wide": (16, 9)}
 _BACKGROUND = re.compile(
     rf"\s+on an? ({'|'.join(sorted(COLOURS, key=len, reverse=True))}) background$", re.IGNORECASE
@@ -93,6 +96,30 @@ def swatches(
         button.style.button_color = "rgb({}, {}, {})".format(*rgb)
         buttons[name] = button
     return buttons
+
+
+class NearWords(ButtonRow):
+    """For words of the prompt that a pair does not know: known ones that are spelt like them, to
+    click. changed: called with the new prompt."""
+
+    def __init__(self, calls: Callbacks, prompt: w.Text, changed: Callable[[str], None]) -> None:
+        super().__init__(calls, NEAR * MOST_UNKNOWN, "put this word in its place", self._take)
+        self.prompt, self.changed = prompt, changed
+        self.found: list[tuple[str, str]] = []
+
+    def offer(self, unknown: Sequence[str], known: Collection[str]) -> None:
+        """Offer the nearest of the known words."""
+        self.found = [
+            (word, near)
+            for word in unknown[:MOST_UNKNOWN]
+            for near in difflib.get_close_matches(word, known, NEAR)
+        ]
+        self.show([f"{word} → {near}" for word, near in self.found])
+
+    def _take(self, i: int) -> None:
+        word, near = self.found[i]
+        pattern = rf"\b{re.escape(word)}\b"
+        self.changed(re.sub(pattern, near, self.prompt.value, flags=re.IGNORECASE))
 
 
 class Chips:
@@ -169,9 +196,9 @@ def shape_chooser(calls: Callbacks, chosen: Callable[[str], None]) -> w.Dropdown
 class PairChoice:
     """Which pair paints the next picture."""
 
-    def __init__(self, pair: Pair, calls: Callbacks) -> None:
+    def __init__(self, pair: Pair, calls: Callbacks, *, public: bool = False) -> None:
         self.pair, self.calls, self.messages = pair, calls, calls.messages
-        names = list(dict.fromkeys([pair.name, *available_pairs()]))
+        names = list(dict.fromkeys([pair.name, *(() if public else available_pairs())]))
         self.control = labelled(
             w.Dropdown(options=names, description="pair"),
             "the networks: emoji ships with the package, others are downloaded",

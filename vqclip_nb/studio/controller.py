@@ -9,14 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import ipywidgets as w
-from PIL import Image
 
-from ..images import to_data_url, to_tensor
 from ..run import Run
-from ..settings import PRESETS, Settings
 from .autosave import Saved, going_on
 from .controls import PROMPTS
-from .tries import DRAFTS
+from .tries import draft_settings, finished
 
 if TYPE_CHECKING:
     from ..models.pair import Pair
@@ -28,31 +25,6 @@ if TYPE_CHECKING:
     from .steering import Steering
     from .ticker import Ticker
     from .tries import Drafts, History, HistoryItem, Queue
-
-LIKE = 0.15  # start strength of "more like this"
-
-
-def draft_settings(settings: Settings, like: Image.Image | None = None) -> list[Settings]:
-    """What each draft paints: the first prompt, few steps, a seed of its own; `like` gives the
-    picture that all of them start from."""
-    cheap = {k: min(v, getattr(settings, k)) for k, v in PRESETS["draft"].items()}
-    first, start = 0, {}
-    if settings.start == "prior" and like is None:  # what it draws can be seen at once
-        cheap |= dict(total_iter=1, start_strength=1.0)
-    if like is not None:  # another seed than that of the picture itself
-        first, start = 1, dict(init_image=to_data_url(to_tensor(like)), start_strength=LIKE)
-    return [
-        settings.replace(
-            seed=(settings.seed + first + i) % 2**32, include=settings.include[:1], **cheap, **start
-        )
-        for i in range(DRAFTS)
-    ]
-
-
-def finished(draft: Run, settings: Settings) -> Run:
-    """A run that goes on from a draft's last picture, with the steps and views of `settings`."""
-    steps = dict(total_iter=settings.total_iter, crops=settings.crops)
-    return draft.branch(draft.frames[-1], include=settings.include, **steps)
 
 
 @dataclass(eq=False)
@@ -68,6 +40,7 @@ class Controller:
     drafts: Drafts
     queue: Queue
     autosave: Autosave
+    exporter: Exporter
     messages: Messages
     run: Run | None = None
 
@@ -89,7 +62,8 @@ class Controller:
         self.leave_drafts()
         self.run = self.steering.run = run
         self.ticker.end()
-        self.steering.touched = {}
+        self.steering.touched, self.steering.restart = {}, False
+        self.exporter.clear()
         self.preview.adopt(run)
         self.history.add(run, name)
         self.autosave.begin(run, saved)
@@ -203,14 +177,15 @@ class Controller:
     def draft(self, *, like: bool = False) -> None:
         """Six cheap pictures to choose from; `like`: that start from the one that is looked at."""
         image = self.preview.frame.image if like else None
-        settings = draft_settings(self.controls.settings, image)  # before anything is put away
+        # Before anything is put away.
+        settings = draft_settings(self.pair, self.controls.settings, image)
         self.autosave.sessions.rest()
 
         def say(done: int, text: str) -> None:
             self.preview.progress(done, len(settings), text)
 
         self.preview.picture.layout.display = "none"
-        runs = [partial(Run, self.pair, one) for one in settings]
+        runs = {caption: partial(Run, self.pair, one) for caption, one in settings.items()}
         self.ticker.begin(self.drafts.paint(runs, say))
         self.say("")
 
@@ -226,8 +201,8 @@ class Controller:
     def pick(self, draft: Run) -> None:
         """Paint a draft in full."""
         first = draft.first
-        start = dict(init_image=first.init_image, start_strength=first.start_strength)
-        self.controls.set(seed=first.seed, **start)
+        names = ("seed", "start", "drawing", "init_image", "start_strength")
+        self.controls.set(**{name: getattr(first, name) for name in names})
         self.adopt(finished(draft, self.controls.settings))
         self.paint()
 
@@ -237,6 +212,7 @@ HELP = {
     "Pause": "stop for now; press again to continue",
     "Step": "one optimisation step",
     "Stop": "end this try",
+    "Run again": "from the first step, with the controls as they are",
     "Drafts": "six quick pictures to choose from",
     "More like this": "six others that start from this picture",
     "Continue from here": "a new try from this picture with the controls as they are",
@@ -254,10 +230,9 @@ class Buttons(dict[str, w.Button]):
         self,
         calls: Callbacks,
         controller: Controller,
-        exporter: Exporter,
         own: dict[str, Callable[[], None]],
     ) -> None:
-        self.controller, self.exporter = controller, exporter
+        self.controller = controller
         acts = own | {
             "Pause": controller.pause,
             "Step": controller.step,
@@ -285,12 +260,14 @@ class Buttons(dict[str, w.Button]):
             "Pause": not more,
             "Step": wrong or (run is not None and run.done),
             "Stop": ticker.job is None,
+            "Run again": wrong or not self.controller.steering.restart,
             "Drafts": wrong,
             "More like this": nothing or wrong,
             "Continue from here": nothing or not run.frames or wrong,
             "Loosen now": run is None or run.done,
             "Add to the queue": not self.controller.queue.text.value.strip(),
-            "Export": nothing or bool(self.exporter.wrong()),
+            "Export": nothing or bool(self.controller.exporter.wrong()),
         }.items():
             self[name].disabled = useless
+        self["Run again"].layout.display = "none" if self["Run again"].disabled else ""
         self.controller.preview.full.disabled = nothing

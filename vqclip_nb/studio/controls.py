@@ -13,6 +13,7 @@ import ipywidgets as w
 import traitlets
 
 from ..models.pair import Pair
+from ..recipe import without_pictures
 from ..settings import KNOBS, PRESETS, TYPES, Settings, label
 from .callbacks import Callbacks, for_people, tip
 
@@ -169,17 +170,21 @@ def make_control(name: str, value: Any) -> w.Widget:
 class Controls(Mapping[str, w.Widget]):
     """The widgets by the names of their settings; `field(name)` is one with its error below it.
 
-    more: further prompts, painted in the same run after the first, one a line.
+    more: further prompts, painted in the same run after the first, one a line. public: strangers
+    use them, so names of picture files are refused.
     """
 
-    def __init__(self, pair: Pair, settings: Settings, calls: Callbacks) -> None:
-        self.pair, self.calls = pair, calls
+    def __init__(
+        self, pair: Pair, settings: Settings, calls: Callbacks, *, public: bool = False
+    ) -> None:
+        self.pair, self.calls, self.public = pair, calls, public
         start = settings.for_pair(pair.defaults)
         self._widgets = {
             f.name: make_control(f.name, getattr(start, f.name))
             for f in dataclasses.fields(Settings)
         }
         self._notes = {name: w.HTML(layout=w.Layout(display="none")) for name in self._widgets}
+        self._fields: dict[str, w.VBox] = {}
         for note in self._notes.values():
             note.add_class("vq-field-error")
         self["include"].placeholder = "what shall it paint?"
@@ -212,9 +217,10 @@ class Controls(Mapping[str, w.Widget]):
 
     def field(self, name: str) -> w.VBox:
         """A control, and what is wrong with it."""
-        box = w.VBox([self[name], self._notes[name]])
-        box.add_class("vq-field")
-        return box
+        if name not in self._fields:
+            self._fields[name] = w.VBox([self[name], self._notes[name]])
+            self._fields[name].add_class("vq-field")
+        return self._fields[name]
 
     def value(self, name: str) -> Any:
         """What a control says, as the setting's value."""
@@ -245,6 +251,8 @@ class Controls(Mapping[str, w.Widget]):
                 else:
                     Settings(**usual | {name: self.value(name)})
                     text = ""
+                    if self.public and without_pictures({name: self.value(name)}):
+                        text = f"{label(name)}: no names of picture files here: upload the picture."
             except ValueError as e:
                 text = for_people(str(e))
             if text:

@@ -91,8 +91,8 @@ class Gallery:
         self._first = max(0, min(self._first, len(every) - 1))
         for path in every[self._first : self._first + SHOWN]:
             try:
-                caption, picture = _caption(path), open_image(path, ("PNG",))
-            except (OSError, ValueError, LookupError, TypeError) as e:
+                caption, picture = _prompt(path), open_image(path, ("PNG",))
+            except (OSError, ValueError, LookupError, TypeError, ArithmeticError) as e:
                 log.info("not shown: %s", e)
             else:
                 self.paths.append(path)
@@ -102,7 +102,7 @@ class Gallery:
             path = self.paths[i] if i < len(self.paths) else None
             tile.box.layout.display = "" if path else "none"
             if path and path != self._shown[i]:
-                tile.show(pictures[i], captions[i], f"{captions[i]}: use its settings again")
+                tile.show(pictures[i], captions[i][:80], f"{captions[i]}: use its settings again")
             self._shown[i] = path
         self.newer.disabled = self._first == 0
         self.older.disabled = self._first + SHOWN >= len(every)
@@ -127,6 +127,12 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def _caption(path: Path) -> str:
-    prompt = read_recipe(path)["settings"]["include"]
-    return readable(str(prompt[0] if isinstance(prompt, list) else prompt))[:80]
+def _prompt(path: Path) -> str:
+    """The prompt that a picture ended with."""
+    recipe = read_recipe(path)
+    settings, changes = recipe["settings"], recipe.get("changes", ())
+    prompts = [settings["include"], *(c["include"] for _, c in changes if "include" in c)][-1]
+    if isinstance(prompts, list):
+        each = settings.get("total_iter") or recipe["steps"]
+        prompts = prompts[min((recipe["steps"] - 1) // each, len(prompts) - 1)]
+    return readable(str(prompts))

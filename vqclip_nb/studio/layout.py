@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as w
 
 from ..settings import KNOBS, label
-from .controls import CARD, PROMPTS
+from .controls import CARD, PROMPTS, labelled
 
 if TYPE_CHECKING:
     from .studio import Studio
@@ -23,6 +23,7 @@ DRAWERS = {
 ELSEWHERE = (*PROMPTS, *CARD, "seed", "loosen", "init_image", "style_image", "attributes")
 LOOKS = ("palette", "palette_weight", "style_image_weight")
 REGIONS = ("regions", "region_weight")
+FOUND = 8  # controls that a search shows at most
 STARTS = ("start", "drawing", "start_strength", "keep_edges", "keep_colours")
 
 
@@ -40,9 +41,11 @@ def lay_out(p: Studio) -> list[w.Widget]:
             name="vq-ask",
         ),
         c.note("include"),
+        p.near_words.box,
         _line(_stage(p), _side(p), name="vq-columns"),
         p.history.box,
         p.history.compared,
+        _search(p),
         _drawers(p),
     ]
 
@@ -66,6 +69,7 @@ def _side(p: Studio) -> w.VBox:
     c, b, e = p.controls, p.buttons, p.exporter
     return _column(
         *(c.field(n) for n in CARD),
+        b["Run again"],
         _line(*p.examples, name="vq-chips"),
         p.chips.box,
         c.field("exclude"),
@@ -78,7 +82,7 @@ def _side(p: Studio) -> w.VBox:
         _line(e.kind, b["Export"], name="vq-row"),
         _line(e.motion, e.side, e.fps, e.boomerang, name="vq-pairs"),
         e.bar,
-        _line(e.link, e.download, name="vq-buttons"),
+        _line(e.preview, e.link, e.download, name="vq-buttons"),
         name="vq-side",
     )
 
@@ -115,6 +119,22 @@ def _drawers(p: Studio) -> w.Accordion:
     for i, name in enumerate(drawers):
         accordion.set_title(i, name)
     return accordion
+
+
+def _search(p: Studio) -> w.VBox:
+    """A text that brings the controls whose name or help has it, from whichever drawer."""
+    c, found = p.controls, _column(name="vq-drawer")
+    text = labelled(w.Text(description="find a control"), "a part of its name or of its help")
+    names = [n for n in c if n not in ("include", "init_image", "style_image", "attributes")]
+
+    def show() -> None:
+        wanted = text.value.strip().lower()
+        fits = [n for n in names if wanted and wanted in f"{label(n)} {KNOBS[n].help}".lower()]
+        fits.sort(key=lambda n: wanted not in label(n).lower())  # by name first
+        found.children = [c.field(n) for n in fits[:FOUND]]
+
+    p.calls.on(text, show)
+    return _column(text, found, name="vq-search")
 
 
 def _help() -> str:

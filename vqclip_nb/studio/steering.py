@@ -24,6 +24,8 @@ class Steering:
         self.controls, self.messages = controls, messages
         self.run: Run | None = None
         self.playing: Callable[[], bool] = lambda: False
+        self.restart = False  # a control was moved that only the next run hears
+        self.suggest: Callable[[list[str]], None] = lambda unknown: None
         self.touched: dict[str, float] = {}  # controls moved since the last step, and when
         for name in controls:
             calls.on(controls[name], lambda name=name: self.changed(name))
@@ -40,6 +42,7 @@ class Steering:
             self.touched[name] = time.monotonic() if name in TYPED else 0.0
             self.messages.say("now", f"{label(name)}: changes with the next step{following}.")
         else:
+            self.restart = self.controls.value(name) != getattr(self.run.settings, name)
             self.messages.say("now", f"{label(name)}: takes effect with the next run. Press Run.")
 
     def check(self) -> bool:
@@ -62,6 +65,14 @@ class Steering:
         self.messages.say("controls", f"To be changed first: {names}." if wrong else "", "error")
         drawn = self.controls.value("start") == "library"
         self.messages.say("words", describe_substitutions(found, from_drawing=drawn), "warning")
+        self.suggest(
+            [
+                word
+                for reading in found[: len(include)]
+                for word, thing in reading.substitutions.items()
+                if thing is None and not (drawn and word in reading.in_drawing)
+            ]
+        )
         own = pair.facts.default_background
         asked = [reading for reading in found[: len(include)] if reading.known]
         added = bool(own) and any(reading.ending == f" {own}" for reading in asked)

@@ -4,14 +4,15 @@
   var headers = '.jupyter-widget-Collapse-header, .p-Collapse-header';
   function each(what, call) { studio.querySelectorAll(what).forEach(call); }
   function name() {
-    each('.vq-row :is(.noUi-handle, .ui-slider-handle)', function (handle) {
-      var row = handle.closest('.vq-row');
+    each(':is(.noUi-handle, .ui-slider-handle)', function (handle) {
+      var row = handle.closest('.vq-row') || handle.closest('.vq-control');
       handle.setAttribute('aria-label', row.querySelector('label').innerText);
       var text = row.querySelector('.vq-number input');
       if (text) text.setAttribute('aria-label', row.querySelector('label').innerText);
       if (handle.matches('.noUi-handle')) return;
       handle.setAttribute('role', 'slider'); // version 7 gives it neither role nor value
-      handle.setAttribute('aria-valuenow', row.querySelector('input').value);
+      var shown = row.querySelector('input, .widget-readout');
+      handle.setAttribute('aria-valuenow', shown.value || shown.innerText);
     });
     each('img.widget-image:not([alt])', function (picture) {
       picture.alt = picture.matches('.vq-picture') ? 'the picture' : '';

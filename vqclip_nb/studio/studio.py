@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import secrets
 import tempfile
 from pathlib import Path
@@ -17,7 +18,7 @@ from ..settings import Settings
 from ..show import Figure, Live
 from .autosave import Autosave, ResumeButtons, Sessions, kept_folder
 from .callbacks import Callbacks, Messages, on_enter, tip, uploaded
-from .chips import EXAMPLES, FIRST, Chips, PairChoice, shape_chooser, size_of
+from .chips import EXAMPLES, FIRST, Chips, NearWords, PairChoice, shape_chooser, size_of
 from .controller import Buttons, Controller
 from .controls import PROMPTS, Controls
 from .exporter import Exporter
@@ -34,7 +35,9 @@ class Studio(w.VBox):
     """Widgets around a `Run`: type, watch, steer, go back, export.
 
     settings: what the controls show first. folder: where exported files go. keep: how many
-    pictures the gallery keeps; None: all.
+    pictures the gallery keeps; None: all. public: strangers use it, so pictures are uploaded and
+    never named by a path, and all that is kept is in a folder of its own that goes with the
+    kernel; None: where Voilà serves it.
     """
 
     def __init__(
@@ -44,18 +47,26 @@ class Studio(w.VBox):
         *,
         folder: str | Path = ".",
         keep: int | None = None,
+        public: bool | None = None,
     ) -> None:
+        if public is None:
+            public = any(name.startswith("VOILA_") for name in os.environ)
         self.messages = Messages()
         self.calls = calls = Callbacks(self.messages)
-        self.controls = Controls(pair, settings or Settings(include=FIRST), calls)
+        first = settings or Settings(include=FIRST)
+        self.controls = Controls(pair, first, calls, public=public)
         self.steering = steering = Steering(self.controls, calls, self.messages)
         self.ticker, self.preview, self.queue = Ticker(calls), Preview(calls), Queue(calls)
         self.history = History(calls, lambda item: self.controller.reopen(item))
         self.drafts = Drafts(
             calls, lambda run: self.controller.pick(run), lambda: self.controller.leave_drafts()
         )
-        self.exporter = Exporter(calls, Path(folder))
-        kept = kept_folder(self.messages)
+        if public:
+            self._own = tempfile.TemporaryDirectory(prefix="vqclip-")  # removed with the kernel
+            kept = folder = Path(self._own.name)
+        else:
+            kept = kept_folder(self.messages)
+        self.exporter = Exporter(calls, Path(folder), public=public)
         self.gallery = Gallery(calls, kept / "gallery", self._open_kept, keep)
         self.autosave = Autosave(Sessions(kept / "sessions"), self.gallery, self.messages)
         self.controller = Controller(
@@ -68,9 +79,12 @@ class Studio(w.VBox):
             self.drafts,
             self.queue,
             self.autosave,
+            self.exporter,
             self.messages,
         )
         self.chips = Chips(pair, calls, self.controls["include"], self.take_prompt)
+        self.near_words = NearWords(calls, self.controls["include"], self.take_prompt)
+        steering.suggest = self._suggest
         self.start_picker = StartPicker(pair, self.controls, steering.changed)
         self.looks = Looks(pair, self.controls, steering.changed)
         self.resume_buttons = ResumeButtons(
@@ -84,15 +98,15 @@ class Studio(w.VBox):
         ]
         for example in self.examples:
             example.add_class("vq-chip")
-        self.pairs = PairChoice(pair, calls)
+        self.pairs = PairChoice(pair, calls, public=public)
         self.shape = shape_chooser(calls, self._set_shape)
         self.upload = w.FileUpload(accept=".png,.gif,.mp4", description="restore from a file")
         for name in ("vq-button", "vq-upload", "vq-restore"):
             self.upload.add_class(name)
         tip(self.upload, "set the controls as they were for an exported picture")
-        own = {"Run": self.start, "Dice": self._roll, "Export": self._export}
-        own["Add to the queue"] = self._enqueue
-        self.buttons = Buttons(calls, self.controller, self.exporter, own)
+        own = {"Run": self.start, "Run again": self.start, "Dice": self._roll}
+        own |= {"Export": self._export, "Add to the queue": self._enqueue}
+        self.buttons = Buttons(calls, self.controller, own)
         calls.failed, calls.after = self.ticker.end, self.buttons.enable
         calls.on(self.upload, self._restore_upload)
         back = self.preview.back
@@ -106,6 +120,7 @@ class Studio(w.VBox):
         super().__init__([*lay_out(self), *timer])
         self.add_class("vq-studio")
         self.resume_buttons.look()
+        steering.check()
         self.buttons.enable()
 
     # -- what notebooks use
@@ -166,6 +181,10 @@ class Studio(w.VBox):
         """Another prompt, as if it had been typed: a run that is going on follows."""
         self.controls.set(include=[prompt, *self.controls.value("include")[1:]])
         self.steering.take(("include",))
+
+    def _suggest(self, unknown: list[str]) -> None:
+        vocabulary = self.controls.pair.clip.vocabulary
+        self.near_words.offer(unknown, vocabulary.words if vocabulary else ())
 
     def _enter(self) -> None:
         """Enter in the prompt: its text comes with the key, behind a number that makes it new."""

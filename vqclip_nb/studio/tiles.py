@@ -95,6 +95,8 @@ class PictureUpload:
     def show(self) -> None:
         """The picture, if there is one."""
         source = self.controls[self.name].value
+        if self.controls.public and not source.startswith("data:"):
+            source = ""  # refused where the controls are checked, and never opened
         self.tile.box.layout.display = "" if source else "none"
         if source:
             self.tile.show(open_image(source), self.drop, f"do not {self.use} this picture")

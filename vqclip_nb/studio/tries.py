@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import ipywidgets as w
+from PIL import Image
 
+from ..images import to_data_url, to_tensor
 from ..reading import readable
-from ..settings import Settings, label
+from ..regions import parse_region
+from ..settings import PRESETS, Settings, label
 from ..show import contact_sheet
 from .callbacks import Callbacks, tip
 from .controls import labelled
 from .tiles import BLANK, SIDE, ButtonRow, Tile, jpeg
 
 if TYPE_CHECKING:
+    from ..models.pair import Pair
     from ..run import Run
 
 DRAFTS = 6
+LIKE = 0.15  # start strength of "more like this"
+LOOKED_AT, APART = 9, 0.03  # drawings, and their mean distance of 1 to count as other ones
 LONGEST = 50  # prompts that may wait
 
 
@@ -76,6 +82,7 @@ class History:
         seen = [item for item in self.items if item.run.image is not None]
         for item in seen:
             item.tile.picture.value = jpeg(item.run.image, SIDE)
+            tip(item.tile.button, f"{readable(item.run.settings.include[-1])}: look at it again")
         self.box.children = [item.box for item in seen]
 
     @property
@@ -98,6 +105,58 @@ class History:
         self.compared.value = sheet._repr_png_()
         self.compared.layout.max_width = f"{260 * len(ticked)}px"
         self.compared.layout.display = ""
+
+
+def draft_settings(
+    pair: Pair, settings: Settings, like: Image.Image | None = None
+) -> dict[str, Settings]:
+    """What each draft paints, by its caption: the first prompt, few steps, a seed of its own.
+
+    Where a library gives the start the seed changes little: other drawings that can be told apart,
+    then one that the prior draws, then noise. like: a picture that all start from.
+    """
+    cheap = {k: min(v, getattr(settings, k)) for k, v in PRESETS["draft"].items()}
+    first = settings.seed + (like is not None)  # another seed than that of the picture itself
+    plain = [
+        settings.replace(include=settings.include[:1], seed=(first + i) % 2**32, **cheap)
+        for i in range(DRAFTS)
+    ]
+    at_once = dict(start="prior", total_iter=1, start_strength=1.0)  # what it draws can be seen
+    if like is not None:
+        start = dict(init_image=to_data_url(to_tensor(like)), start_strength=LIKE)
+        plain = [one.replace(**start) for one in plain]
+    elif settings.start == "prior":
+        plain = [one.replace(**at_once) for one in plain]
+    elif settings.start == "library" and not settings.init_image:
+        others = [{"drawing": n} for n in _apart(pair, plain[0])]
+        if pair.prior and not settings.regions:
+            others.append(at_once)
+        others += [dict(start="noise", start_strength=1.0)] * DRAFTS
+        plain = [one.replace(**other) for one, other in zip(plain, others, strict=False)]
+        return {
+            f"drawing {one.drawing}" if one.start == "library" else f"seed {one.seed}": one
+            for one in plain
+        }
+    return {f"seed {one.seed}": one for one in plain}
+
+
+def _apart(pair: Pair, settings: Settings) -> list[int]:
+    """Which of the library's drawings for a prompt can be told apart, the one that is set first."""
+    numbers, pictures, size = list[int](), [], (pair.facts.size,) * 2
+    regions = [parse_region(text) for text in settings.regions]
+    reading = pair.read(settings.include[0], settings.extras, regions)
+    for n in range(settings.drawing, settings.drawing + LOOKED_AT):
+        found = pair.start(reading, settings.replace(drawing=n), size, settings.seed)
+        if found and all((found.picture - other).abs().mean() > APART for other in pictures):
+            numbers.append(n)
+            pictures.append(found.picture)
+    return numbers[: DRAFTS - 1]
+
+
+def finished(draft: Run, settings: Settings) -> Run:
+    """A run that goes on from a draft's last picture, with the steps and views of `settings`."""
+    steps = dict(total_iter=settings.total_iter, crops=settings.crops)
+    return draft.branch(draft.frames[-1], include=settings.include, **steps)
 
 
 class Drafts:
@@ -126,7 +185,7 @@ class Drafts:
         return self.box.layout.display != "none"
 
     def paint(
-        self, runs: Sequence[Callable[[], Run]], say: Callable[[int, str], None]
+        self, runs: Mapping[str, Callable[[], Run]], say: Callable[[int, str], None]
     ) -> Iterator[None]:
         """Paint the drafts one after the other, a step at a time."""
         self.runs = []
@@ -134,14 +193,14 @@ class Drafts:
             tile.button.disabled = True
             tile.show(BLANK, "…", "not painted yet")
         self.box.layout.display = ""
-        for i, (tile, make) in enumerate(zip(self.tiles, runs, strict=True), 1):
+        for i, (tile, caption) in enumerate(zip(self.tiles, runs, strict=True), 1):
             say(i - 1, f"draft {i} of {DRAFTS} …")
-            run = make()
+            run = runs[caption]()
             while not run.done:
                 run.step()
                 yield
             self.runs.append(run)
-            tile.show(run.image, f"seed {run.first.seed}", "paint this one in full")
+            tile.show(run.image, caption, "paint this one in full")
             tile.button.disabled = False
         say(DRAFTS, "Click the draft that you like: it is painted in full.")
 
