@@ -68,6 +68,8 @@ CASES = {
     "picture prompt": dict(include=["{photo}:2 | snow:-1"]),
     "tries": dict(tries=2, include=["a fox", "an owl"]),
     "cpu": dict(random="cpu", noise_factor=0.2),
+    "crowson": dict(within_codebook=True, distance="spherical", crop_method="cutouts"),
+    "nerdyrodent": dict(within_codebook=True, crop_method="whole"),
     "half": dict(precision="auto", total_iter=2),
 }
 

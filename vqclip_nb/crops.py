@@ -69,7 +69,32 @@ def _anchored_views(n: int, aspect: float, flip: float, generator: torch.Generat
     )
 
 
-VIEWS = {"report": (_report_views, "zeros"), "anchored": (_anchored_views, "border")}
+def _cutouts(n: int, aspect: float, flip: float, generator: torch.Generator) -> torch.Tensor:
+    """Upright squares inside the picture, of sides uniform from `LEAST_CUTOUT` of its shorter side
+    to all of it (Crowson's MakeCutouts)."""
+    size = LEAST_CUTOUT + (1 - LEAST_CUTOUT) * _uniform(n, 1, generator=generator)
+    size = torch.cat([size * min(1, 1 / aspect), size * min(1, aspect)], 1)
+    centre = (_uniform(n, 2, generator=generator) * 2 - 1) * (1 - size)
+    turn = _rotate_flip(n, 0, aspect, flip, generator)
+    return torch.cat([turn * size[:, None, :], centre[..., None]], 2)
+
+
+def _shaken(n: int, aspect: float, flip: float, generator: torch.Generator) -> torch.Tensor:
+    """The whole picture, seven times of ten turned by up to 15° and shifted by up to a tenth
+    (nerdyrodent's RandomAffine)."""
+    turned, upright = (_rotate_flip(n, d, aspect, flip, generator) for d in (15, 0))
+    shift = (_uniform(n, 2, 1, generator=generator) * 2 - 1) * 0.2
+    acts = _uniform(n, 1, 1, generator=generator) < 0.7
+    return torch.where(acts, torch.cat([turned, shift], 2), torch.cat([upright, 0 * shift], 2))
+
+
+LEAST_CUTOUT = 224 / 480  # CLIP's side in a picture of Crowson's usual size
+VIEWS = {
+    "report": (_report_views, "zeros"),
+    "anchored": (_anchored_views, "border"),
+    "cutouts": (_cutouts, "border"),
+    "whole": (_shaken, "border"),
+}
 
 
 def create_crops(

@@ -38,6 +38,16 @@ def norm_data(data: torch.Tensor) -> torch.Tensor:
     return (data.clip(-1, 1) + 1) / 2
 
 
+def clamped(data: torch.Tensor) -> torch.Tensor:
+    """As `norm_data`; where it clips, gradients that lead back inside pass (Crowson's
+    ClampWithGrad)."""
+    x = (data + 1) / 2
+    outside = (x - x.clamp(0, 1)).detach()
+    if x.requires_grad:
+        x.register_hook(lambda grad: grad * (grad * outside >= 0))
+    return x - outside
+
+
 def to_pil(tensor: torch.Tensor) -> Image.Image:
     """A tensor (3, h, w) in [0, 1] as a picture."""
     pixels = (tensor.detach().clamp(0, 1) * 255).round().byte()

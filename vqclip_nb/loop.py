@@ -63,8 +63,9 @@ class Optimization:
     objective: a `Step` to a scalar that is minimised. optimizer: one that holds `latent.data`.
     measure: encodings of all views to a scalar, given with the loss. generator: on the CPU;
     where crops and encode draw from, or with `on_device` what seeds their own on the latent's
-    device in each step. ema_decay: of the running average of the latent; 0 is none. scale: of the
-    loss while gradients are computed, which float16 needs.
+    device in each step. ema_decay: of the running average of the latent; 0 is none. bounds: what
+    the latent is kept between after each step. scale: of the loss while gradients are
+    computed, which float16 needs.
 
     All parts but the latent may be replaced between two steps. A step waits for its device once.
     """
@@ -82,6 +83,7 @@ class Optimization:
         generator: torch.Generator | None = None,
         on_device: bool = False,
         ema_decay: float = 0.0,
+        bounds: tuple[torch.Tensor, torch.Tensor] | None = None,
         scale: float = 1.0,
     ) -> None:
         self.latent, self.synthesize, self.crops, self.encode = latent, synthesize, crops, encode
@@ -92,7 +94,7 @@ class Optimization:
                 f"{type(optimizer).__name__} {why}: use one as torch.optim.AdamW, Adam or SGD"
             )
         self.objective, self.optimizer, self.ema_decay = objective, optimizer, ema_decay
-        self.measure, self.scale = measure, scale
+        self.measure, self.scale, self.bounds = measure, scale, bounds
         self.generator = generator or torch.Generator().manual_seed(0)
         device = latent.data.device
         self.own = torch.Generator(device) if on_device and device.type == "cuda" else None
@@ -134,6 +136,9 @@ class Optimization:
         if self.scale != 1 and data.grad is not None:
             data.grad /= self.scale
         self.optimizer.step()
+        if self.bounds:
+            with torch.no_grad():
+                data.copy_(data.maximum(self.bounds[0]).minimum(self.bounds[1]))
         seen = torch.cat(encodings)
         told = [value for value, _ in values] + [data.detach().abs().max()]
         told += [self.measure(seen)] if self.measure else []

@@ -113,17 +113,21 @@ def report(
     w2: float = 1.0,
     alpha: float = 1.0,
     beta: float = 0.5,
+    distance: str = "cosine",
 ) -> Term:
     """The report's loss (figure 14) from encodings (1, d), averaged over the crops.
 
     -alpha · cos(w1·include + w2·extras, crop) + beta · cos(exclude, crop). extras and exclude are
-    optional. The report's code has w1 for extras too; its text means w2.
+    optional. The report's code has w1 for extras too; its text means w2. distance: in place of
+    minus the cosine, as in `Prompt`.
     """
     wanted = w1 * include if extras is None else w1 * include + w2 * extras
 
     def loss(step: Step) -> torch.Tensor:
-        loss = -alpha * cosine(wanted, step.encodings)
-        return loss if exclude is None else loss + beta * cosine(exclude, step.encodings)
+        loss = alpha * apart(wanted, step.encodings, distance)
+        if exclude is None:
+            return loss
+        return loss - beta * apart(exclude, step.encodings, distance)
 
     return loss
 
@@ -136,6 +140,14 @@ def cosine(wanted: torch.Tensor, encodings: torch.Tensor) -> torch.Tensor:
             f"{encodings.shape[-1]}: encode both with the same CLIP"
         )
     return torch.cosine_similarity(wanted, encodings, -1).mean()
+
+
+def apart(wanted: torch.Tensor, encodings: torch.Tensor, distance: str) -> torch.Tensor:
+    """Mean distance, as `Prompt` has it, of an encoding (1, d) from those of crops (n, d)."""
+    if distance == "cosine":
+        return -cosine(wanted, encodings)
+    chord = F.normalize(encodings, dim=-1) - F.normalize(wanted, dim=-1)
+    return (2 * (chord.norm(dim=-1) / 2).clamp(max=1 - 1e-6).arcsin().square()).mean()
 
 
 @dataclass(frozen=True)
@@ -159,10 +171,7 @@ class Prompt:
     def __call__(self, step: Step) -> torch.Tensor:
         if isinstance(self.wanted, str):
             raise ValueError(f"prompt({self.wanted!r}) is not encoded: call objective.bind(encode)")
-        if self.distance == "cosine":
-            return -cosine(self.wanted, step.encodings)
-        chord = F.normalize(step.encodings, dim=-1) - F.normalize(self.wanted, dim=-1)
-        return (2 * (chord.norm(dim=-1) / 2).clamp(max=1 - 1e-6).arcsin().square()).mean()
+        return apart(self.wanted, step.encodings, self.distance)
 
 
 @dataclass(frozen=True)

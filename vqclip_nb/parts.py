@@ -50,6 +50,9 @@ class PartBuilder:
         noise = latents.noise(
             shape, activation=s.activation, at=s.activation_at, generator=generator
         )
+        if s.within_codebook:
+            codes = torch.randint(len(vqgan.codebook.weight), (1, *shape[2:]), generator=generator)
+            noise = vqgan.codebook_vectors(codes.to(self.pair.device))
         if "latent" in self.given:
             start = self.given["latent"]
             if tuple(start.shape) != shape:
@@ -111,7 +114,8 @@ class PartBuilder:
         """Views (n, 3, s, s) of a picture (1, 3, h, w): of the whole of it, then of each region."""
         areas, side = self.areas(s), self.pair.clip.resolution
         options: dict[str, Any] = dict(noise_factor=s.noise_factor, method=s.crop_method)
-        options |= dict(generator=generator)
+        mirrored = s.crop_method in ("anchored", "report")  # the notebooks of others do not
+        options |= dict(flip=0.5 if mirrored else 0.0, generator=generator)
         if not areas:
             return create_crops(picture, s.crops, side, **options)
         parts = [outside(picture, areas), *(area.cut(picture) for area in areas)]
@@ -134,8 +138,9 @@ class PartBuilder:
             return self._cached("given", (), lambda: given.bind(encode))
 
         def report(encoding: torch.Tensor) -> Objective:
-            weights = dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta)
-            return objectives.report(encoding, encodings.extras, encodings.exclude, **weights)
+            how: dict[str, Any] = dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta)
+            how["distance"] = s.distance
+            return objectives.report(encoding, encodings.extras, encodings.exclude, **how)
 
         total = report(encodings.include[index])
         if s.regions:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import torch
 
+from .images import clamped, norm_data
 from .latents import Latent
 from .loop import AdamW, Diverged, Encode, Optimization, State, StepResult
 from .models.pair import Start
@@ -66,6 +67,7 @@ class Painting:
             generator=generator,
             on_device=settings.random == "device" and "crops" not in given,
             ema_decay=settings.ema_decay,
+            bounds=self.pair.vqgan.bounds() if settings.within_codebook else None,
             scale=SCALE if self.half else 1.0,
         )
         groups = self.optimization.optimizer.param_groups if "optimizer" in given else []
@@ -97,10 +99,8 @@ class Painting:
 
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
-        picture = self.pair.vqgan.synthesize(
-            codes, quantize=False, dtype=self.half or torch.float32
-        )
-        return picture, codes
+        data = self.pair.vqgan.decode(codes, dtype=self.half or torch.float32)
+        return (clamped if self.settings.within_codebook else norm_data)(data), codes
 
     def _crops(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         return self.builder.crops(self.settings, picture, generator)

@@ -133,9 +133,10 @@ class Settings:
     crop_method: str = knob(
         "anchored",
         "anchored: a quarter see the whole picture, the rest are spread evenly; "
-        "report: all sizes drawn from a normal distribution",
+        "report: all sizes drawn from a normal distribution; cutouts: upright squares, as Crowson; "
+        "whole: all of it, turned and shifted, as nerdyrodent",
         label="kind of views",
-        choices=("anchored", "report"),
+        choices=("anchored", "report", "cutouts", "whole"),
     )
     height: int = knob(
         None,
@@ -183,6 +184,17 @@ class Settings:
         "snap the latent to the codebook (straight-through); off: as the report",
         label="use the codebook",
         live=False,
+    )
+    within_codebook: bool = knob(
+        False,
+        "noise at the start is random codes, the latent stays in the codebook's range, and pixels "
+        "come back from black and white, as in Crowson's notebook",
+        live=False,
+    )
+    distance: str = knob(
+        "cosine",
+        "how crops are compared with prompts: the cosine, or spherical, half the squared angle",
+        choices=("cosine", "spherical"),
     )
     ema_decay: float = knob(
         None,
@@ -324,7 +336,7 @@ class Settings:
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Settings:
-        """Settings of a preset ("default", "report", "draft", "fine") with `changes` on top."""
+        """Settings of one of `PRESETS`, with `changes` on top."""
         if name not in PRESETS:
             raise ValueError(f"preset {name!r} is not known: choose one of {', '.join(PRESETS)}")
         return cls._made({**PRESETS[name], **changes})
@@ -375,6 +387,21 @@ def label(name: str) -> str:
 KNOBS: dict[str, Knob] = {f.name: f.metadata["knob"] for f in dataclasses.fields(Settings)}
 TYPES: dict[str, str] = {f.name: str(f.type).split(" ")[0] for f in dataclasses.fields(Settings)}
 
+CROWSON: dict[str, Any] = dict(
+    within_codebook=True,
+    distance="spherical",
+    quantize=True,
+    activation="none",
+    activation_at="start",
+    beta=1.0,
+    ema_decay=0.0,
+    start="noise",
+    start_strength=1.0,
+    keep_edges=0.0,
+    keep_colours=0.0,
+    prior=0.0,
+    loosen=0.0,
+)
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "report": dict(
@@ -404,6 +431,29 @@ PRESETS: dict[str, dict[str, Any]] = {
     ),
     "draft": dict(total_iter=40, crops=8),
     "fine": dict(total_iter=300, crops=32, learning_rate=0.1),
+    # The z+quantize method. Adam of both is AdamW here, Crowson's without decay.
+    "crowson": dict(
+        learning_rate=0.05,
+        weight_decay=0.0,
+        noise_factor=0.0,
+        total_iter=500,
+        crops=64,
+        crop_method="cutouts",
+        height=480,
+        width=480,
+        **CROWSON,
+    ),
+    "nerdyrodent": dict(
+        learning_rate=0.1,
+        weight_decay=0.01,
+        noise_factor=0.1,
+        total_iter=500,
+        crops=32,
+        crop_method="whole",
+        height=512,
+        width=512,
+        **CROWSON,
+    ),
 }
 
 

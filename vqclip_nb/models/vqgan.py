@@ -96,6 +96,11 @@ class VQGAN(nn.Module):
         """Codes (n, h, w) to the latent (n, latent_channels, h, w) that they stand for."""
         return self.codebook(indices).movedim(-1, 1)
 
+    def bounds(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Smallest and largest number of each channel in the codebook, each (1, channels, 1, 1)."""
+        low, high = self.codebook.weight.aminmax(dim=0)
+        return low[None, :, None, None], high[None, :, None, None]
+
     def quantize(self, z: torch.Tensor) -> torch.Tensor:
         """Replace every latent cell by its nearest code; gradients pass straight through."""
         return z + (self.codebook_vectors(self.codebook_indices(z)) - z).detach()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # The drawers; what is in none of them stands under "More".
 DRAWERS = {
-    "Guidance": ("w1", "w2", "alpha", "beta", "crop_method", "weight_decay", "prior"),
+    "Guidance": ("w1", "w2", "alpha", "beta", "distance", "crop_method", "weight_decay", "prior"),
     "Picture": ("height", "width", "quantize", "ema_decay", "activation_at", "tries"),
     "Performance": ("crops", "precision", "random", "show_step", "show_from"),
 }

@@ -1,0 +1,115 @@
+"""The recipes of Crowson's and nerdyrodent's notebooks: with the same numbers in the crops, the
+losses are those of their formulas, written here by hand."""
+
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import vqclip_nb as vq
+from vqclip_nb.crops import create_crops
+
+
+class ReplaceGrad(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, forward, backward):
+        return forward.clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return None, grad
+
+
+class ClampWithGrad(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.clamp(0, 1)
+
+    @staticmethod
+    def backward(ctx, grad):
+        [x] = ctx.saved_tensors
+        return grad * (grad * (x - x.clamp(0, 1)) >= 0)
+
+
+@pytest.fixture
+def plain(pair):
+    """The pair without its own vocabulary, drawings and dropout, as a published one is."""
+    clip = dataclasses.replace(pair.clip, dropout=0.0, vocabulary=None)
+    return vq.Pair(name="plain", clip=clip, vqgan=pair.vqgan)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (64, 96)])
+@pytest.mark.parametrize(
+    "name, optimizer",
+    [
+        ("crowson", lambda z: torch.optim.Adam([z], lr=0.05)),
+        ("nerdyrodent", lambda z: torch.optim.AdamW([z], lr=0.1)),
+    ],
+)
+def test_losses_are_those_of_the_formulas(plain, name, optimizer, size):
+    shape = dict(height=size[0], width=size[1], total_iter=8)
+    settings = vq.Settings.preset(name, include="a fox", exclude="snow", seed=3, crops=6, **shape)
+    found = [frame.loss for frame in vq.Run(plain, settings)]
+
+    vqgan, clip, codebook = plain.vqgan, plain.clip, plain.vqgan.codebook.weight
+    cells = [side // vqgan.downsample_factor for side in size]
+    generator = torch.Generator().manual_seed(3)
+    torch.randn(1, codebook.shape[1], *cells, generator=generator)  # the report's start, not used
+    start = codebook[torch.randint(len(codebook), (cells[0] * cells[1],), generator=generator)]
+    z = start.view(1, *cells, -1).permute(0, 3, 1, 2).clone().requires_grad_()
+    low, high = (b.values[None, :, None, None] for b in (codebook.min(0), codebook.max(0)))
+    texts = [(clip.encode_text([text]), weight) for text, weight in (("a fox", 1), ("snow", -1))]
+    steps, wanted = optimizer(z), []
+    for _ in range(8):
+        steps.zero_grad()
+        flat = z.movedim(1, 3)
+        nearest = torch.cdist(flat.flatten(0, 2), codebook).argmin(1)
+        quantized = ReplaceGrad.apply(codebook[nearest].view(flat.shape), flat).movedim(3, 1)
+        picture = ClampWithGrad.apply((vqgan.decode(quantized) + 1) / 2)
+        views = create_crops(
+            picture,
+            6,
+            clip.resolution,
+            noise_factor=settings.noise_factor,
+            method=settings.crop_method,
+            flip=0.0,
+            generator=generator,
+        )
+        seen = F.normalize(clip.encode_image(views), dim=1)
+        loss = 0
+        for text, weight in texts:
+            chord = (seen - F.normalize(text, dim=1)).norm(dim=1)
+            loss = loss + weight * (2 * (chord / 2).arcsin() ** 2).mean()
+        loss.backward()
+        steps.step()
+        wanted.append(loss.item())
+        with torch.no_grad():
+            z.copy_(z.maximum(low).minimum(high))
+    assert found == pytest.approx(wanted, abs=2e-5)
+
+
+def test_gradients_lead_back_from_black_and_white():
+    from vqclip_nb.images import clamped
+
+    data = torch.tensor([-3.0, -3, 0.5, 3, 3], requires_grad=True)
+    clamped(data).backward(torch.tensor([1.0, -1, 1, 1, -1]))
+    theirs = data.detach().clone().requires_grad_()
+    ClampWithGrad.apply((theirs + 1) / 2).backward(torch.tensor([1.0, -1, 1, 1, -1]))
+    assert torch.equal(data.grad, theirs.grad)
+    torch.testing.assert_close(clamped(data), ((data + 1) / 2).clamp(0, 1))
+
+
+@pytest.mark.parametrize("method", ["cutouts", "whole"])
+def test_views_lie_as_they_should(method):
+    from vqclip_nb.crops import VIEWS
+
+    theta = VIEWS[method][0](200, 1.5, 0.0, torch.Generator().manual_seed(0))
+    if method == "cutouts":
+        corner = theta[:, :, :2].diagonal(dim1=1, dim2=2)
+        torch.testing.assert_close(corner[:, 0] * 1.5, corner[:, 1])  # square in pixels
+        assert (corner + theta[:, :, 2].abs()).max() <= 1 + 1e-5 and corner[:, 1].min() >= 0.46
+    else:
+        straight = (theta[:, :, :2] - torch.eye(2)).abs().amax((1, 2)) < 1e-6
+        assert 0.2 < straight.float().mean() < 0.4 and theta[:, :, 2].abs().max() <= 0.2
