@@ -19,7 +19,8 @@ MEASURE = """() => {
   return {
     page: {width: innerWidth, height: innerHeight},
     studio: box(studio),
-    large: [...document.images].filter(i => i.offsetParent && i.width >= 200).map(i => i.width),
+    large: [...document.images].filter(
+      i => i.offsetParent && i.width >= 200 && !i.matches('.vq-curves')).map(i => i.width),
     scrolls: wide.filter(e => e.scrollWidth > e.clientWidth + 1).map(
       e => `${e.className} ${e.scrollWidth} > ${e.clientWidth}`),
     outside: all('button, input, select, textarea').filter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 DRAFTS = 6
 LIKE = 0.15  # start strength of "more like this"
+SHOW_EVERY = 0.3  # seconds between two pictures of a draft that forms
 LOOKED_AT, APART = 9, 0.03  # drawings, and their mean distance of 1 to count as other ones
 LONGEST = 50  # prompts that may wait
 
@@ -196,8 +198,12 @@ class Drafts:
         for i, (tile, caption) in enumerate(zip(self.tiles, runs, strict=True), 1):
             say(i - 1, f"draft {i} of {DRAFTS} …")
             run = runs[caption]()
+            due = time.monotonic()
             while not run.done:
                 run.step()
+                if time.monotonic() > due:
+                    tile.picture.value = jpeg(run.last.image, SIDE)
+                    due = time.monotonic() + SHOW_EVERY
                 yield
             self.runs.append(run)
             tile.show(run.image, caption, "paint this one in full")
