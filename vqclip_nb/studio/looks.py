@@ -43,16 +43,19 @@ class AttributeRow:
         self.word = labelled(
             w.Dropdown(options=[NONE], description=choice), f"a {kind} that the prompt takes on"
         )
-        sized = "from -1, small, to 1, big"
+        help = "from -1 to 1; 0 is nothing, below 0 pushes away"
+        help = "from -1, small, to 1, big" if self.sized else help
         self.strength = Number(
             amount,
             0.0 if self.sized else 1.0,
-            sized if self.sized else "from -1 to 1; 0 is nothing, below 0 pushes away",
+            help,
             low=-1,
             slider=True,
         )
         for control in (self.word, self.strength):
             calls.on(control, changed)
+        for control in self.strength.children:
+            labelled(control, help)
         self.box = self.strength if self.sized else w.VBox([self.word, self.strength])
 
     def offer(self, pair: Pair) -> None:

@@ -7,6 +7,7 @@ import time
 
 import ipywidgets as w
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from ..frames import Frame
@@ -25,10 +26,11 @@ class Curves:
 
     def __init__(self) -> None:
         self.figure = Figure(figsize=(6.4, 1.9), dpi=80)
-        self._axes = axes = self.figure.add_axes((0.09, 0.24, 0.89, 0.7))
+        self._axes = axes = self.figure.add_axes((0.09, 0.24, 0.87, 0.7))
         (self._loss,) = axes.plot([], [], color="tab:red", label="loss")
         (self._similarity,) = axes.plot([], [], color="tab:blue", label="cosine similarity")
         axes.set_xlabel("step")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend(loc="center right")
         self._marks: list = []
