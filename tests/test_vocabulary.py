@@ -94,7 +94,7 @@ def test_the_shipped_table_means_what_people_mean(shipped, word, things):
 
 def test_the_shipped_table_is_large_enough_and_small_enough():
     assert TABLE.stat().st_size < 1_000_000
-    assert len(Vocabulary.read(frozenset(), TABLE).nearest) > 17_000
+    assert len(Vocabulary.read(frozenset(), TABLE).nearest) > 8_000
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 
 SHORTEST = 5  # letters of a word that is mended
 LONG = 8  # letters from which on two slips are mended
+
+
+# Letters that sound alike: "elefant" is an elephant, though "elegant" is one letter nearer.
+SOUNDS = (("ph", "f"), ("ck", "k"), ("c", "k"), ("y", "i"), ("z", "s"))
 
 
 class Spelling:
@@ -15,21 +19,45 @@ class Spelling:
 
     def __init__(self, words: Collection[str], right: Collection[str]) -> None:
         self.right = right
-        self.shortened: dict[str, list[str]] = defaultdict(list)  # with letters left out: words
+        self.of_length: dict[int, list[str]] = defaultdict(list)
+        self.sounding: dict[str, str] = {}
         for word in sorted(words):
             if len(word) >= SHORTEST - 1 and word.isalpha():
-                for short in deletions(word):
-                    self.shortened[short].append(word)
+                self.of_length[len(word)].append(word)
+                self.sounding.setdefault(sound(word), word)
+        self.shortened: dict[int, dict[str, list[str]]] = {}  # by length, each made when asked for
+
+    def _near(self, word: str, length: int) -> Iterator[str]:
+        """The words of a length that are like another once both lost a letter or two."""
+        if length not in self.shortened:
+            table = self.shortened[length] = defaultdict(list)
+            for known in self.of_length.get(length, ()):
+                for short in deletions(known):
+                    table[short].append(known)
+        for short in deletions(word):
+            yield from self.shortened[length].get(short, ())
 
     def meant(self, word: str) -> str | None:
         """The word that a misspelt one was meant to be; None if it is right, or none is near."""
         if len(word) < SHORTEST or word in self.right or not word.isalpha():
             return None
+        alike = self.sounding.get(sound(word))
+        if alike and alike[0] == word[0]:
+            return alike
         allowed = 1 if len(word) < LONG else 2
-        near = {w for short in deletions(word) for w in self.shortened.get(short, ())}
-        found = ((distance(word, w), w[0] != word[0], w) for w in near)
+        lengths = range(len(word) - allowed, len(word) + allowed + 1)
+        near = {w for length in lengths for w in self._near(word, length)}
+        # Of those as near the one that begins and ends alike, then the longest: letters get lost.
+        found = ((distance(word, w), w[0] != word[0], w[-1] != word[-1], -len(w), w) for w in near)
         best = min((f for f in found if f[0] <= allowed), default=None)
-        return best[2] if best else None
+        return best[-1] if best else None
+
+
+def sound(word: str) -> str:
+    """A word as it sounds, about: without double letters too."""
+    for letters, instead in SOUNDS:
+        word = word.replace(letters, instead)
+    return "".join(x for x, y in pairwise([*word, ""]) if x != y)
 
 
 def deletions(word: str) -> Iterator[str]:

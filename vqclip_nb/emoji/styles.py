@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ..palettes import COLOURS
+from .caption_grammar import ARTICLES, COUNTS, OF, RELATIONS, SIZES, SKIPPED, WITHOUT
 from .caption_words import STYLE_WORDS
+from .signs import TOKEN
 
 FILLERS = frozenset(
     "a an the in of with and at by very highly ultra super extremely so much style styled as like "
     "made using shot taken drawn painted on & no".split()
 )
-ARTICLES = ("a", "an", "the")
 # What a picture is: a style with an article too.
 MEDIA = frozenset(
     "photo photograph painting watercolor watercolour sketch picture image render illustration "
@@ -23,9 +25,41 @@ THINGS = frozenset(
     "book books page pencil pencils camera palette figure model knife glass lights poster cover "
     "novel pen cut cutout carving sculpture card white & novel pattern background art's".split()
 )
+# What ends the name of a look, of a technique, or of how a picture was taken.
+LOOKS = MEDIA | frozenset(
+    "aesthetic angle art atmosphere backdrop background border camera colors colours composition "
+    "contest contrast cover design detail details effect effects engine era exposure film filter "
+    "flash focus footage format gradient gradients graphics grain imagery imaging ink lens light "
+    "lighting lights lines look mood movement palette perspective photography plan pose print "
+    "prints quality rays render rendering resolution scene school screen screenshot shading "
+    "shadows sheet shot strokes studio studios style technique texture textures theme tip tone "
+    "tones vibe vibes view wallpaper wash winner zoom".split()
+)
+# Those of them that end one without a comma too: "a fox screen print".
+BEHIND = MEDIA | frozenset("angle art lens lighting photography print shot style texture".split())
+# What ends one where neither an article, a count, nor a colour is in front: "bronze sculpture".
+BARE = frozenset(
+    "brush card carving chalk crayon figurine glass metal miniature paper patch pen pin poster "
+    "school sculpture sign statue tiles wood wool yarn".split()
+)
+# What begins to say how it was done: "carved from jade".
+DONE = frozenset(
+    "built captured carved crafted created designed directed done drawn filmed illustrated "
+    "inspired knitted made painted photographed printed rendered sculpted shot taken".split()
+)
+BREAKS = {w for table in (RELATIONS, OF, WITHOUT) for phrase in table for w in phrase.split()}
+BREAKS = BREAKS.union("at from to under through & + /".split()) - {*ARTICLES}
+DETERMINERS = {*ARTICLES, *SKIPPED, *SIZES, *(w for phrase in COUNTS for w in phrase.split())}
+DETERMINERS |= {*COLOURS} - BREAKS
+ADJECTIVE = re.compile(
+    r"\w{2,}(?:y|ing|ed|en|ful|ous|ish)|old|new|young|tall|long|short|wide|high|low|deep|full|half"
+    r"|cute|wild|calm|quiet|ancient|modern|giant|lush|dense|warm|cold|hot|cool|soft|fresh|round"
+    r"|bright|dark|light|open|broken|strong|fat|thin|sweet|rich|poor|clear|distant|red-hot"
+)
+SEPARATORS = re.compile(r"([,;\n]|(?<=\w\w)[.!?]+(?=\s|$))")
 LENGTH = 4  # words of the longest phrase, about
 WORD = re.compile(r"[\w'’&.-]*[\w&]")
-NUMBER = re.compile(r"(?:f/?)?\d[\d.]*(?:k|p|mm|s)?|f")
+NUMBER = re.compile(r"(?:f/?)?\d[\d./]*(?:k|p|mm|s)?|f")
 OF_STYLE = re.compile(r"\s*\bin the style of [^,]*", re.IGNORECASE)
 BY_SOMEONE = re.compile(
     r"\s*\b(?:art |painted |drawn )?by ((?:[A-Z][\w.'’-]*\s?){1,4})(?=$|,|\s*$)"
@@ -35,14 +69,27 @@ BY_SOMEONE = re.compile(
 class Styles:
     """phrases: each with the style of the library that is nearest; empty for none."""
 
-    def __init__(self, phrases: dict[str, str], artists: list[str], known: Callable[[str], bool]):
+    def __init__(
+        self,
+        phrases: dict[str, str],
+        artists: list[str],
+        places: list[str],
+        known: Callable[[str], bool],
+        learned: Callable[[str], bool],
+    ) -> None:
         self.own = {re.sub(r"^an? | of$", "", w) for words in STYLE_WORDS.values() for w in words}
         phrases = {p: style for p, style in phrases.items() if p not in self.own}
-        self.phrases, self.known = phrases, known
+        self.phrases, self.known, self.learned = phrases, known, learned
         names = "|".join(re.escape(a) for a in sorted(artists, key=len, reverse=True))
         self.artist = re.compile(
             rf"\s*\b(?:(?:art |painted |drawn )?by |(?:in the )?style of )?(?:{names})\b(?:['’]s)?"
             r"(?: (?:and|style)\b(?! an? ))?",
+            re.IGNORECASE,
+        )
+        names = "|".join(places)
+        self.place = re.compile(
+            rf"\s*\b(?:in|from|near|at) (?:{names})\b(?! tower)"
+            rf"|,\s*(?!turkey|china)(?:{names})(?=\s*(?:,|$))",
             re.IGNORECASE,
         )
         anywhere = [p for p in phrases if " " in p and p.split()[-1] not in THINGS and not known(p)]
@@ -56,19 +103,21 @@ class Styles:
         self.opening = re.compile(rf"^\s*(?:an? |the )?({every}) of\s+(?=\w)", re.IGNORECASE)
 
     @classmethod
-    def read(cls, table: Path, known: Callable[[str], bool]) -> Styles:
+    def read(
+        cls, table: Path, known: Callable[[str], bool], learned: Callable[[str], bool]
+    ) -> Styles:
         """With lines "style: phrase, phrase"; "-" for those that no style is near to. known: which
-        phrases mean a thing or are read otherwise."""
+        phrases mean a thing or are read otherwise. learned: which words are the pair's own."""
         phrases: dict[str, str] = {}
-        artists: list[str] = []
+        names: dict[str, list[str]] = {"artists": [], "places": []}
         for line in table.read_text(encoding="utf8").splitlines():
             style, _, rest = line.partition(": ")
-            if style == "artists":
-                artists = rest.split(", ")
+            if style in names:
+                names[style] = rest.split(", ")
             else:
                 found = dict.fromkeys(rest.split(", "), "" if style == "-" else style)
                 phrases |= {p: s for p, s in found.items() if p not in phrases}
-        return cls(phrases, artists, known)
+        return cls(phrases, names["artists"], names["places"], known, learned)
 
     def split(self, text: str) -> tuple[str, str, dict[str, str | None]]:
         """A text without such words, the style that they ask for, and what was left out or is
@@ -78,8 +127,8 @@ class Styles:
 
         def note(phrase: str, style: str = "") -> str:
             styles.append(style)
-            words = STYLE_WORDS[style][0].removesuffix(" of") if style else None
-            said[" ".join(phrase.lower().split()).strip(" .")] = words
+            words = STYLE_WORDS[style][0].removesuffix(" of") if style else ""
+            said[" ".join(phrase.lower().split()).strip(" .,")] = words
             return ""
 
         def instead(found: re.Match) -> str:
@@ -90,9 +139,12 @@ class Styles:
         text = OF_STYLE.sub(lambda m: note(m[0]), text)
         text = self.artist.sub(lambda m: note(m[0]), text)
         text = BY_SOMEONE.sub(lambda m: note(m[0]), text)
+        text = self.place.sub(lambda m: note(m[0]), text)
         kept = []
-        for segment in text.split(","):
-            if not segment.strip():
+        behind = False
+        for segment in SEPARATORS.split(text):
+            if SEPARATORS.fullmatch(segment) or not segment.strip():
+                kept.append(segment)
                 continue
             style = self._style_of(segment)
             if style is not None:
@@ -107,11 +159,72 @@ class Styles:
             if found and not self._reads(found[0]):
                 note(found[0], self.phrases[found[1].lower()])
                 segment = segment[found.end() :]
-            kept.append(segment)
+            kept.append(self._things(segment, note, behind=behind))
+            behind = True
         if not said or not any(WORD.search(s) for s in kept):
             return whole, "", {}
-        rest = ",".join(kept).strip()
+        rest = re.sub(r"[\s,;.!?]*,[\s,;]*", ", ", "".join(kept)).strip(" ,;")
         return rest, next(filter(None, styles), ""), said
+
+    def _things(self, segment: str, note: Callable[..., str], *, behind: bool) -> str:
+        """A segment without its words for a look, and where it stands behind another without those
+        that do not name a thing as a whole: of "screen print" the pair knows the screen."""
+        kept: list[str] = []
+        words = segment.lower().split()
+        done = words[0] in DONE and words[1:2] != ["of"]
+        if behind and (
+            done
+            or words[:2] == ["made", "of"]
+            or (words[-1] == "style" and words[0] not in ARTICLES)
+        ):
+            return note(segment)
+        of = ""  # follows a look that is left out
+        for number, (joint, words) in enumerate(_chunks(segment)):
+            named = joint[-1:] in (["by"], ["in"])  # "by mary cassatt"
+            end = self._end(words, subject=not (behind or number), behind=behind or named)
+            if end < len(words):
+                look = " ".join(words[end:]).lower()
+                tails = (look.split(" ", i)[-1] for i in range(len(words) - end))
+                note(look, next(filter(None, map(self.phrases.get, tails)), ""))
+            if end:
+                kept += joint[joint[:1] == [of] :] + words[:end]
+            of = "" if end else "of"
+        return f" {' '.join(kept)}"
+
+    def _end(self, words: list[str], *, subject: bool, behind: bool) -> int:
+        """How many of some words in a row, with no joint between them, are kept.
+
+        subject: they begin the prompt. behind: they stand behind another segment."""
+        body = [word.lower() for word in words]
+        while body and (body[0] in DETERMINERS or " ".join(body[:2]) in COLOURS):
+            body = body[1 + (" ".join(body[:2]) in COLOURS) :]
+        phrase, head, every = " ".join(body), body[-1] if body else "", len(words)
+        if not body or phrase in self.own or any(map(TOKEN.search, body)):
+            return every
+        if self.known(phrase) and len(body) > 1 or self._reads(f"{' '.join(words)} of"):
+            return every
+        if subject:
+            if len(body) == 1 or head not in BEHIND:
+                return every
+            named = (i for i, w in enumerate(body) if w not in LOOKS and self.learned(w))
+            last = max(named, default=-1)
+            return every - len(body) + last + 1 if last >= 0 else 0
+        if head in ("background", "backdrop") and {*body} & {*COLOURS}:
+            return every
+        if head in LOOKS:
+            return every if len(body) == 1 < every else 0
+        if not behind or len(body) < every or len(body) == 1:
+            return every
+        if head in BARE or phrase in self.phrases or head in self.phrases:
+            return 0
+        if self.known(" ".join(body[-2:])):
+            return every
+        learned = self.learned(head) and not head.isdigit()
+        plain = all(
+            ADJECTIVE.fullmatch(w) or self.learned(w) or (learned and self.known(w))
+            for w in body[:-1]
+        )
+        return every if plain and (learned or self.known(head)) else 0
 
     def _reads(self, opening: str) -> bool:
         """Whether "a line drawing of" is read as it stands."""
@@ -141,3 +254,18 @@ class Styles:
                     return None
                 at += 1
         return next(filter(None, styles), "") if styles else None
+
+
+def _chunks(segment: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Words in a row, with those that join them to what is before: ["next", "to"], ["a", "cat"]."""
+    joint: list[str] = []
+    words: list[str] = []
+    for word in segment.split():
+        if word.lower() in BREAKS:
+            if words:
+                yield joint, words
+                joint, words = [], []
+            joint.append(word)
+        elif word.strip(".!?"):
+            words.append(word)
+    yield joint, words

@@ -114,12 +114,24 @@ class Vocabulary:
     @cached_property
     def styles(self) -> Styles:
         """Words that say how a picture looks, those left out that the table reads otherwise."""
-        return Styles.read(TABLES / "styles.txt", lambda p: p in self.phrases or p in self.nearest)
+
+        tails = {
+            " ".join(words[i:])
+            for words in map(str.split, self.emoji.labels.values())
+            for i in range(len(words) - 1)
+        }
+
+        def known(phrase: str) -> bool:
+            forms = (phrase, *singulars(phrase))
+            return phrase in self.phrases or any(w in self.nearest or w in tails for w in forms)
+
+        return Styles.read(TABLES / "styles.txt", known, self.knows)
 
     @cached_property
     def _spelling(self) -> Spelling:
         common = (TABLES / "common_words.txt").read_text(encoding="utf8").split()
-        return Spelling(self.words, frozenset(common))
+        looks = {word for phrase in self.styles.phrases for word in phrase.split()}
+        return Spelling(self.words, frozenset(common) | looks)
 
     @cached_property
     def _spelt(self) -> set[str]:
