@@ -24,8 +24,9 @@
     });
   }
   function show() {
-    var at = studio.querySelector('.vq-picture').getBoundingClientRect();
-    if (at.top < 0 || at.bottom > innerHeight) studio.querySelector('.vq-ask').scrollIntoView();
+    var top = studio.querySelector('.vq-picture').getBoundingClientRect().top;
+    var bottom = studio.querySelector('.vq-stage > .vq-buttons').getBoundingClientRect().bottom;
+    if (top < 0 || bottom > innerHeight) studio.querySelector('.vq-ask').scrollIntoView();
   }
   function press(key, target) {
     key.preventDefault();
