@@ -4,6 +4,8 @@ import base64
 import io
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -172,3 +174,22 @@ def test_every_picture_is_opened_in_one_place():
 def test_a_device_that_is_not_here_is_refused(device):
     with pytest.raises(ValueError, match=f"device '{device}' is not here: the best is"):
         vq.load_pair("emoji", device=device)
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "MPO", "WEBP", "TIFF"])
+def test_each_format_is_read_as_the_first_picture_of_a_process(tmp_path, kind):
+    """Pillow loads its readers when they are first asked for."""
+    path = tmp_path / f"picture.{kind.lower()}"
+    picture = Image.new("RGB", (32, 16), (200, 30, 30))
+    if kind not in Image.registered_extensions().values():
+        pytest.skip(f"this Pillow cannot write {kind}")
+    more = dict(save_all=True, append_images=[picture]) if kind == "MPO" else {}
+    picture.save(path, kind, **more)
+    code = (
+        "import sys; from vqclip_nb.images import load_image; "
+        "t = load_image(sys.argv[1]); print(*t.shape, round(float(t[0, 0].mean()), 1))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["1", "3", "16", "32", "0.8"], done.stderr

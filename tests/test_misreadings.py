@@ -233,6 +233,13 @@ def test_a_night_is_on_no_white_background(pair):
     assert reading.ending == "" and reading.caption.endswith("on a dark blue background")
 
 
+def test_a_wall_that_something_stands_against_is_the_background(pair):
+    reading = pair.read("a cat against a black wall")
+    assert reading.ending == "" and reading.scene.background == ("black",)
+    assert labels(pair, "a cat against a black wall") == ["cat"]
+    assert pair.read("a cat on a black wall").ending  # it sits on one
+
+
 def test_more_than_two_things_are_said_to_be_left_out(pair):
     reading = pair.read("a fox, a cat and a lighthouse")
     told = describe_substitutions([reading], from_drawing=True)

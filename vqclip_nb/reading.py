@@ -30,6 +30,7 @@ BACKGROUND = re.compile(
     r"(?:(?:plain|solid|simple|clean|flat|bright|deep|pale|soft|vivid|pastel|neon)\s+)?"
     rf"({_COLOUR})(?:\s+and\s+({_COLOUR}))?\s+(?:background|backdrop)\b"
 )
+WALL = re.compile(rf"\b(?:against|in front of)\s+(?:an?|the)\s+({_COLOUR})\s+wall\b")
 LAST_COLOUR = re.compile(rf"\b(?:on|against)\s+({_COLOUR})$")
 
 
@@ -178,7 +179,7 @@ def every_text(parts: Sequence[Part], extras: str = "") -> str:
 
 def split_background(text: str) -> tuple[tuple[str, ...], str]:
     """The colours of the background that a text in lower case names, and the rest of it."""
-    if found := BACKGROUND.search(text):
+    if found := BACKGROUND.search(text) or WALL.search(text):
         rest = " ".join((text[: found.start()] + " " + text[found.end() :]).split())
         return tuple(c for c in found.groups() if c), rest
     if found := LAST_COLOUR.search(text):
