@@ -23,7 +23,7 @@ from vqclip_nb.show import contact_sheet
 ROOT = Path(__file__).resolve().parents[1]
 FILM = [
     "a fox",
-    "a 3d render of a strawberry on a pink background",
+    "a strawberry on a pink background",
     "a rocket on a dark blue background",
     "a pink elephant",
 ]
@@ -32,7 +32,8 @@ WARM = [(0.9, 0.3, 0.2), (0.98, 0.8, 0.3), (1, 1, 1), (0.2, 0.1, 0.1)]
 
 
 def forming(pair: vq.Pair) -> None:
-    runs = [vq.Run(pair, vq.Settings(include=[text], show_step=2)) for text in FILM]
+    how = dict(start="noise", height=256, width=256, show_step=2)
+    runs = [vq.Run(pair, vq.Settings(include=[text], **how)) for text in FILM]
     for run in runs:
         list(run)
     frames = []
@@ -46,7 +47,7 @@ def forming(pair: vq.Pair) -> None:
 
 
 def objectives(pair: vq.Pair) -> None:
-    common = dict(include=[TEXT], start="noise", total_iter=80)
+    common = dict(include=[TEXT], start="noise", prior=0.0, total_iter=80)
     drawing = pair.library.find(TEXT)
     z = vq.Run(pair, vq.Settings(**common)).painting.optimization.latent.data.clone()
     wanted = prompt(TEXT)

@@ -644,7 +644,7 @@ _ = axes[2].set(xlabel="windows of 64×64 pixels, 8 apart")
 # compared with the text's, and the loss is minus their mean similarity. The picture has had fifteen steps already.
 
 # %%
-noise = dict(start="noise", learning_rate=0.2, weight_decay=0.1, ema_decay=0.0)
+noise = dict(start="noise", prior=0.0, learning_rate=0.2, weight_decay=0.1, ema_decay=0.0)
 run = vq.Run(pair, vq.Settings(include="a pineapple on a blue background", total_iter=60, **noise))
 frames = [run.step() for _ in range(15)]
 

@@ -206,7 +206,7 @@ def painted_codes(**settings):
 
 
 # %%
-starts = {"a drawing": {}, "noise": dict(start="noise", learning_rate=0.2)}
+starts = {"a drawing": {}, "noise": dict(start="noise", prior=0.0, learning_rate=0.2)}
 followed = {name: painted_codes(**settings) for name, settings in starts.items()}
 
 # %%
@@ -228,7 +228,9 @@ _ = axes[4].set(xlabel="step", ylabel="cells of 256 that changed"), axes[4].lege
 # **What the exclude removed**: the same seed without and with it, and the difference.
 
 # %%
-quick = dict(start="noise", total_iter=40, crops=8, height=96, width=96, learning_rate=0.2)
+quick = dict(
+    start="noise", prior=0.0, total_iter=40, crops=8, height=96, width=96, learning_rate=0.2
+)
 text, unwanted = "a rose", "red"
 pairs = [
     [
@@ -531,11 +533,11 @@ _ = axes.set(xlabel="nats for a cell, mean and 95 % interval of 24; grey: all co
 # What somebody drew is more likely than the same codes in any order, and its own caption makes it likelier than another:
 # it learned shapes and words.
 #
-# A run may begin with what it draws (`start="prior"`), and let it draw a part of the cells anew on the way (`prior=1`),
-# which the report's start from noise needs most. Same prompt, same seed:
+# From noise (`start="noise"`) it draws more and more of the cells while CLIP paints the others, then draws again those that
+# fit least; `prior=0` leaves it out. A run may also begin with a drawing of its own (`start="prior"`). Same prompt, same seed:
 
 # %%
-ways = {"noise": dict(start="noise"), "noise, cells drawn anew": dict(start="noise", prior=1.0)}
+ways = {"CLIP alone": dict(start="noise", prior=0.0), "with the prior": dict(start="noise")}
 ways["the prior"] = dict(start="prior")
 runs = [
     vq.Run(pair, vq.Settings(include="a rooster", total_iter=40, **how)) for how in ways.values()
@@ -668,7 +670,7 @@ _ = axes.set(xlabel="% of 64 that the judge names first, with 95 % interval", xl
 # What the loop makes of such a first frame: it takes the latent as its start, and no drawing holds it.
 
 # %%
-free = dict(start="noise", keep_edges=0.0, keep_colours=0.0, total_iter=40, crops=8)
+free = dict(start="noise", prior=0.0, keep_edges=0.0, keep_colours=0.0, total_iter=40, crops=8)
 prompts = [article(labels[i]) for i in kept_back[1::8]]
 first = one_pass(prompts)
 runs = [
@@ -794,7 +796,7 @@ def tile(text, steps=60):
 # %%
 texts = ["a strawberry on a light blue background", "flowers on a dark green background"]
 tiles = [tile(text) for text in texts]
-run = vq.Run(pair, vq.Settings(include=texts[1], height=96, width=96, start="noise"))
+run = vq.Run(pair, vq.Settings(include=texts[1], height=96, width=96, start="noise", prior=0.0))
 tiles.append(to_tensor(list(run)[-1].image))
 shown = [to_pil(t.repeat(1, 1, 3, 3)[0]) for t in tiles]
 contact_sheet(shown, [*texts, "painted without that"], columns=3, inches=3)
@@ -1028,7 +1030,9 @@ _ = axes.set(yticks=(0, 1), yticklabels=("unknown", "known"))
 # nurse. And when no colour is asked for, which one does "a face" get? Six seeds, from noise.
 
 # %%
-quick = dict(start="noise", total_iter=40, crops=8, height=96, width=96, learning_rate=0.2)
+quick = dict(
+    start="noise", prior=0.0, total_iter=40, crops=8, height=96, width=96, learning_rate=0.2
+)
 faces = [
     list(vq.Run(pair, vq.Settings(include="a face", seed=i, **quick)))[-1].image for i in range(6)
 ]

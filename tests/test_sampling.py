@@ -1,4 +1,4 @@
-"""Starts that the prior draws, and cells that it draws anew while a picture forms."""
+"""Pictures that the prior draws at once."""
 
 import warnings
 
@@ -9,16 +9,16 @@ from PIL import Image
 
 import vqclip_nb as vq
 from training.classifier import load_shape_judge
-from vqclip_nb.emoji.sampling import conditions, draw, fitted, redraw
+from vqclip_nb.emoji.forming import draw
 from vqclip_nb.experiments.scores import likelihood
 from vqclip_nb.images import to_pil
 
 SIZE = (128, 128)
 
 
-def drawn(pair, prompt, count=2, size=SIZE, seed=0, **how):
-    generator = torch.Generator().manual_seed(seed)
-    return draw(pair, pair.read(prompt), count=count, size=size, generator=generator, **how)
+def drawn(pair, prompt, count=2, size=SIZE, seed=0):
+    forming = pair.forming(pair.read(prompt), vq.Settings(include=prompt), size, seed)
+    return draw(forming, count, generator=torch.Generator().manual_seed(seed))
 
 
 def finished(pair, **settings):
@@ -67,45 +67,18 @@ def test_the_caption_is_the_strongest_text_in_words_that_it_knows(pair):
 
 def test_other_sizes_get_the_drawing_in_the_middle(pair):
     [wide] = drawn(pair, "a key", 1, size=(64, 160))
-    assert wide.picture.shape == (1, 3, 64, 160) and wide.codes is None
+    assert wide.picture.shape == (1, 3, 64, 160)
     assert wide.picture[..., :40].min() > 0.6 and wide.picture[..., 48:112].min() < 0.6
-    assert torch.equal(fitted(torch.ones(1, 3, 8, 8), (4, 4)), torch.ones(1, 3, 4, 4))
     run = finished(pair, include=["a key"], start="prior", height=64, width=160)
     assert run.image.size == (160, 64)
 
 
-def test_cells_drawn_anew_follow_rest_and_caption_and_the_others_stay(pair):
-    [key] = drawn(pair, "a key", 1)
-    z = key.latent(pair.vqgan)
-    given = dict(gradient=None, generator=torch.Generator().manual_seed(0))
-    caption = conditions(pair, key.caption)
-    same, none = redraw(pair, caption, z, share=0.0, **given)
-    assert torch.equal(same, z) and not none.any()
-    new, anew = redraw(pair, caption, z, share=0.5, **given)
-    assert 0.3 < anew.float().mean() < 0.7
-    assert torch.equal(new[0][:, ~anew], z[0][:, ~anew]) and not torch.equal(new, z)
-    picture = pair.vqgan.synthesize(new)
-    noise = torch.where(anew, z.flatten(2)[..., torch.randperm(256)].view_as(z), z)
-    away = [(p - key.picture).abs().mean() for p in (picture, pair.vqgan.synthesize(noise))]
-    assert away[0] < 0.5 * away[1]
-
-
-def test_a_gradient_pushes_towards_the_codes_that_lower_the_loss(pair):
-    [key] = drawn(pair, "a key", 1)
-    z = key.latent(pair.vqgan)
-    wanted = pair.vqgan.codebook.weight[7]
-    gradient = -100 * wanted[None, :, None, None].expand_as(z)
-    both = []
-    for g in (None, gradient):
-        generator = torch.Generator().manual_seed(0)
-        new, anew = redraw(pair, conditions(pair, key.caption), z, g, 0.5, generator)
-        both.append((new[0][:, anew] * wanted[:, None]).sum(0).mean())
-    assert both[1] > both[0]
-
-
 def test_a_run_with_the_prior_paints_the_same_again_and_goes_on_where_it_stopped(pair, tmp_path):
     settings = dict(include=["a key"], start="noise", prior=0.8)
-    run, plain = finished(pair, **settings), finished(pair, include=["a key"], start="noise")
+    run, plain = (
+        finished(pair, **settings),
+        finished(pair, include=["a key"], start="noise", prior=0.0),
+    )
     assert np.asarray(run.image).tobytes() != np.asarray(plain.image).tobytes()
     half = vq.Run(pair, vq.Settings(total_iter=6, crops=4, **settings))
     for _ in range(3):
@@ -132,13 +105,13 @@ def test_a_likely_picture_is_one_of_the_thing_that_was_asked_for(pair):
 
 
 def test_what_cannot_be_is_said_at_once(pair):
-    with pytest.raises(ValueError, match="prior draws 128×128 pixels anew, this one"):
-        vq.Run(pair, vq.Settings(include=["a key"], prior=0.5, height=64, width=64))
-    for asked in (dict(start="prior"), dict(prior=0.5)):
+    for asked in (dict(start="prior"), dict(start="noise", prior=0.5)):
         with pytest.raises(ValueError, match="would draw over regions"):
             vq.Run(pair, vq.Settings(include=["a key"], regions=["left: a cat"], **asked))
-    run = vq.Run(pair, vq.Settings(include=["a key"], start="noise", height=64, width=64))
-    with pytest.raises(ValueError, match="set prior to 0"):
+    run = vq.Run(
+        pair, vq.Settings(include=["a key"], start="noise", prior=0.0, height=64, width=64)
+    )
+    with pytest.raises(ValueError, match="prior cannot change while a picture forms"):
         run.change(prior=0.5)
     run.step()  # as before
     assert not run.settings.prior

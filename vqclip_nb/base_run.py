@@ -58,6 +58,8 @@ class BaseRun:
         self.pair = pair
         parts = dict(objective=objective, crops=crops, latent=latent, optimizer=optimizer)
         self.parts: dict[str, Any] = {k: v for k, v in parts.items() if v is not None}
+        if latent is not None and settings.prior is None:
+            settings = settings.replace(prior=0.0)  # it would draw over what is given
         settings = settings.for_pair(pair.defaults)
         factor = pair.vqgan.downsample_factor
         self.size = fitting_size(settings.height, settings.width, factor)

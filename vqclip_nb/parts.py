@@ -11,7 +11,7 @@ import torch
 from . import latents, objectives
 from .crops import create_crops
 from .images import load_image
-from .models.pair import Pair, Start
+from .models.pair import Forming, Pair, Start
 from .objectives import Objective
 from .palettes import parse_colour, recolour
 from .prompts import Encodings, encode_prompt
@@ -39,14 +39,26 @@ class PartBuilder:
 
     # -- start
 
+    def forming(self, s: Settings, reading: Reading, seed: int) -> Forming | None:
+        """How the prior and the guide form a picture from noise; None where no prior does."""
+        if not s.prior or s.start != "noise" or s.init_image:
+            return None
+        key = (reading, tuple(s.attributes), seed)
+        return self._cached("forming", key, lambda: self.pair.forming(reading, s, self.size, seed))
+
     def start(
-        self, s: Settings, reading: Reading, seed: int, generator: torch.Generator
+        self,
+        s: Settings,
+        reading: Reading,
+        seed: int,
+        generator: torch.Generator,
+        forming: Forming | None = None,
     ) -> torch.Tensor:
         """The latent (1, channels, h, w) that a picture starts from; noise is drawn from
         `generator` in any case."""
         vqgan = self.pair.vqgan
         cells = (pixels // vqgan.downsample_factor for pixels in self.size)
-        shape = (1, vqgan.latent_channels, *cells)
+        shape = forming.shape if forming else (1, vqgan.latent_channels, *cells)
         noise = latents.noise(
             shape, activation=s.activation, at=s.activation_at, generator=generator
         )
@@ -64,8 +76,12 @@ class PartBuilder:
 
     def found(self, s: Settings, reading: Reading, seed: int) -> Start | None:
         """The start from library or prior; None if it is a picture file or noise."""
-        if s.init_image or s.start == "noise":
+        if s.init_image or (s.start == "noise" and not s.prior):
             return None
+        if s.start == "noise":  # what the prior never saw begins with a drawing
+            if self.forming(s, reading, seed):
+                return None
+            s = s.replace(start="library", prior=0.0)
         key = _start_key(s, reading, seed)
         return self._cached("found", key, lambda: self.pair.start(reading, s, self.size, seed))
 
@@ -110,12 +126,24 @@ class PartBuilder:
         areas = (parse_region(text).area(self.size).to(self.pair.device) for text in s.regions)
         return self._cached("areas", tuple(s.regions), lambda: list(areas))
 
-    def crops(self, s: Settings, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Views (n, 3, s, s) of a picture (1, 3, h, w): of the whole of it, then of each region."""
+    def crops(
+        self,
+        s: Settings,
+        picture: torch.Tensor,
+        generator: torch.Generator,
+        forming: Forming | None = None,
+    ) -> torch.Tensor:
+        """Views (n, 3, s, s) of a picture (1, 3, h, w): of the whole of it, then of each region; or
+        of each thing that forms in it."""
         areas, side = self.areas(s), self.pair.clip.resolution
         options: dict[str, Any] = dict(noise_factor=s.noise_factor, method=s.crop_method)
         mirrored = s.crop_method in ("anchored", "report")  # the notebooks of others do not
         options |= dict(flip=0.5 if mirrored else 0.0, generator=generator)
+        if forming:
+            things = forming.fields(picture)
+            counts = [len(own) for own in thing_ranges(s.crops, len(things))]
+            cut = zip(things, counts, strict=True)
+            return torch.cat([create_crops(part, count, side, **options) for part, count in cut])
         if not areas:
             return create_crops(picture, s.crops, side, **options)
         parts = [outside(picture, areas), *(area.cut(picture) for area in areas)]
@@ -129,13 +157,37 @@ class PartBuilder:
 
     # -- objective
 
-    def objective(self, s: Settings, encodings: Encodings, index: int, seed: int) -> Objective:
-        """The objective of picture `index` of include: the report's loss, for each region too,
-        palette, style, and edges and colours of the start; or the given one in its place."""
+    def forming_objective(self, s: Settings, forming: Forming) -> Objective:
+        """The report's loss of each thing that forms, by its bare name; or the given objective."""
         if "objective" in self.given:
-            given = objectives.as_objective(self.given["objective"])
-            encode = lambda prompt: encode_prompt(self.pair.clip, prompt)  # noqa: E731
-            return self._cached("given", (), lambda: given.bind(encode))
+            return self._given_objective()
+        ranges = thing_ranges(s.crops, len(forming.encodings))
+        total, *others = (
+            objectives.on_crops(own, objectives.report(encoding, alpha=s.alpha))
+            for own, encoding in zip(ranges, forming.encodings, strict=True)
+        )
+        for other in others:
+            total = total + other
+        return total
+
+    def _given_objective(self) -> Objective:
+        given = objectives.as_objective(self.given["objective"])
+        encode = lambda prompt: encode_prompt(self.pair.clip, prompt)  # noqa: E731
+        return self._cached("given", (), lambda: given.bind(encode))
+
+    def objective(
+        self,
+        s: Settings,
+        encodings: Encodings,
+        index: int,
+        seed: int,
+        kept: torch.Tensor | None = None,
+    ) -> Objective:
+        """The objective of picture `index` of include: the report's loss, for each region too,
+        palette, style, and edges and colours of the start, or of the latent `kept`; or the given
+        one in its place."""
+        if "objective" in self.given:
+            return self._given_objective()
 
         def report(encoding: torch.Tensor) -> Objective:
             how: dict[str, Any] = dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta)
@@ -158,11 +210,18 @@ class PartBuilder:
         key = (*_start_key(s, reading, seed), *s.palette)
         keep_colours = 0.0 if styled else s.keep_colours  # a style picture brings its own colours
         for weight, term in ((s.keep_edges, objectives.edges), (keep_colours, objectives.areas)):
-            start = self.picture(s, reading, seed) if weight else None
-            if start is not None:
-                kept = self._cached(f"keep {term.__name__}", key, functools.partial(term, start))
-                total = total + weight * kept
+            if not weight:
+                continue
+            if kept is not None:
+                total = total + weight * term(self._decoded(kept))
+            elif (start := self.picture(s, reading, seed)) is not None:
+                make = functools.partial(term, start)
+                total = total + weight * self._cached(f"keep {term.__name__}", key, make)
         return total
+
+    @torch.no_grad()
+    def _decoded(self, codes: torch.Tensor) -> torch.Tensor:
+        return self.pair.vqgan.synthesize(codes, quantize=False)
 
     def _style(self, style_image: str) -> Objective:
         vqgan = self.pair.vqgan
@@ -174,6 +233,22 @@ def crop_ranges(count: int, regions: int) -> list[range]:
     each = -(-count // 2)
     parts = [range(count + i * each, count + (i + 1) * each) for i in range(regions)]
     return [range(count), *parts]
+
+
+def thing_ranges(count: int, things: int) -> list[range]:
+    """Indices of a step's crops, `count` in all, one at least of each thing that forms."""
+    each = max(1, count // things)
+    return [range(i * each, (i + 1) * each) for i in range(things)]
+
+
+def similarity_to_things(s: Settings, forming: Forming, crops: torch.Tensor) -> torch.Tensor:
+    """Mean cosine in [-1, 1], a scalar, of the crops of each thing that forms with its name."""
+    ranges = thing_ranges(s.crops, len(forming.encodings))
+    found = [
+        objectives.cosine(wanted, crops[own.start : own.stop])
+        for own, wanted in zip(ranges, forming.encodings, strict=True)
+    ]
+    return torch.stack(found).mean()
 
 
 def similarity(s: Settings, encodings: Encodings, index: int, crops: torch.Tensor) -> torch.Tensor:
@@ -199,7 +274,7 @@ def similarity(s: Settings, encodings: Encodings, index: int, crops: torch.Tenso
 
 def _start_key(s: Settings, reading: Reading, seed: int) -> tuple:
     """What a start depends on."""
-    if s.init_image or s.start == "noise":
+    if s.init_image or (s.start == "noise" and not s.prior):
         return (s.init_image,)
     prompt = (s.start, reading, s.drawing)
     return (*prompt, seed) if s.start == "prior" else (*prompt, tuple(s.attributes))

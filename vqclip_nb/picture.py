@@ -11,13 +11,13 @@ import torch
 from .images import clamped, norm_data
 from .latents import Latent
 from .loop import AdamW, Diverged, Encode, Optimization, State, StepResult
-from .models.pair import Start
-from .parts import PartBuilder, similarity
+from .models.pair import Forming, Start
+from .palettes import parse_colour, recolour
+from .parts import PartBuilder, similarity, similarity_to_things
 from .prompts import Encodings
 from .reading import Reading
 from .settings import Settings
 
-REDRAW_EVERY = 5  # steps between two redraws by the prior
 SCALE = 1024.0  # of the loss where gradients are float16, so that small ones are not lost
 MAX_SLOWED = 3  # how often a picture that diverges goes on at half the learning rate
 JUDGED = 3  # last steps of a try whose mean similarity counts; evens out their random crops
@@ -50,13 +50,24 @@ class Painting:
         builder.areas(settings)
         self.slowed = 0
         self.half = half_precision(settings.precision, self.pair.device)
+        self.forming = self._forming()
+        self.kept: torch.Tensor | None = None  # latent of the shapes once they are dressed
         # Seeded before the latent is drawn, and apart from the global generator.
         generator = torch.Generator().manual_seed(self.seed)
+        z = self._start(generator)
+        self.drawn = torch.zeros(1, 1, *z.shape[2:], dtype=torch.bool, device=self.pair.device)
+        self.optimization = self._loop(z, generator)
+        groups = self.optimization.optimizer.param_groups if "optimizer" in builder.given else []
+        self.given_rates = [group["lr"] for group in groups]  # learning rates of a given optimizer
+        self.last_good = self.state()  # before the last step that did not diverge
+
+    def _loop(self, z: torch.Tensor, generator: torch.Generator) -> Optimization:
+        """The loop at its first step, from the latent z."""
+        settings, given = self.settings, self.builder.given
         at_every_step = dict(activation=settings.activation, at=settings.activation_at)
-        latent = Latent(self._start(generator), **at_every_step).to(self.pair.device)
-        given = builder.given
+        latent = Latent(z, **at_every_step).to(self.pair.device)
         make = given.get("optimizer") or self._adamw
-        self.optimization = Optimization(
+        return Optimization(
             latent,
             self._synthesize,
             given.get("crops") or self._crops,
@@ -70,9 +81,6 @@ class Painting:
             bounds=self.pair.vqgan.bounds() if settings.within_codebook else None,
             scale=SCALE if self.half else 1.0,
         )
-        groups = self.optimization.optimizer.param_groups if "optimizer" in given else []
-        self.given_rates = [group["lr"] for group in groups]  # learning rates of a given optimizer
-        self.last_good = self.state()  # before the last step that did not diverge
 
     @property
     def seed(self) -> int:
@@ -91,7 +99,7 @@ class Painting:
     # -- the parts
 
     def _start(self, generator: torch.Generator) -> torch.Tensor:
-        return self.builder.start(self.settings, self.reading, self.seed, generator)
+        return self.builder.start(self.settings, self.reading, self.seed, generator, self.forming)
 
     def _encode(self) -> Encode:
         encode = self.pair.clip.encode_crops
@@ -99,16 +107,24 @@ class Painting:
 
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
-        data = self.pair.vqgan.decode(codes, dtype=self.half or torch.float32)
+        parts = self.forming.fields(codes) if self.forming else (codes,)
+        decode, dtype = self.pair.vqgan.decode, self.half or torch.float32
+        data = torch.cat([decode(part, dtype=dtype) for part in parts], 3)
         return (clamped if self.settings.within_codebook else norm_data)(data), codes
 
     def _crops(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        return self.builder.crops(self.settings, picture, generator)
+        return self.builder.crops(self.settings, picture, generator, self.forming)
 
     def _objective(self) -> Callable:
-        return self.builder.objective(self.settings, self.encodings, self.index, self.seed)
+        if self.forming:
+            return self.builder.forming_objective(self.settings, self.forming)
+        return self.builder.objective(
+            self.settings, self.encodings, self.index, self.seed, self.kept
+        )
 
     def _similarity(self, crops: torch.Tensor) -> torch.Tensor:
+        if self.forming:
+            return similarity_to_things(self.settings, self.forming, crops)
         return similarity(self.settings, self.encodings, self.index, crops)
 
     def _adamw(self, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
@@ -121,30 +137,60 @@ class Painting:
         """Other live settings, from the next step on."""
         self.builder.areas(settings)
         self.settings, self.encodings = settings, encodings
+        if self.forming:
+            self.forming = forming = self._forming()
+            if forming and forming.shape != tuple(self.optimization.latent.data.shape):
+                self._go_on(self._start(self.optimization.generator))
         loop = self.optimization
         loop.objective, loop.ema_decay = self._objective(), settings.ema_decay
         loop.latent.activate(settings.activation, settings.activation_at)
-        rates = self.given_rates or [settings.learning_rate]
-        for group, rate in zip(loop.optimizer.param_groups, rates, strict=True):
+        self._set_rates()
+
+    def _set_rates(self) -> None:
+        rates = self.given_rates or [self.settings.learning_rate]
+        for group, rate in zip(self.optimization.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * 0.5**self.slowed
             if not self.given_rates:
-                group["weight_decay"] = settings.weight_decay
+                group["weight_decay"] = self.settings.weight_decay
 
     def loosen(self, share: float) -> None:
         """Move the latent by `share` in [0, 1] towards a new start for the current prompt."""
         loop, z = self.optimization, self.optimization.latent.data
+        if self.forming:
+            return  # what does not fit the new prompt is drawn anew in any case
         start = self._start(loop.generator)
         with torch.no_grad():
             z.lerp_(start.to(z), share)
         loop.average = None
         loop.optimizer.state.pop(z, None)
 
-    def _redraw(self) -> None:
-        """Let the prior draw some of the cells anew: the later, the fewer."""
-        s, loop = self.settings, self.optimization
-        share = s.prior * (1 - loop.iteration / s.total_iter)
-        if share > 0:
-            self.pair.redraw(self.reading, loop, share)
+    # -- from noise with a prior: shapes form, then they are dressed
+
+    def _forming(self) -> Forming | None:
+        return self.builder.forming(self.settings, self.reading, self.seed)
+
+    def _form(self, forming: Forming) -> None:
+        """Let the prior draw cells anew; in the end dress what has formed and go on with that."""
+        loop = self.optimization
+        until = forming.until(self.settings.total_iter)
+        if loop.iteration >= until:
+            picture = forming.dress(loop.picture(loop.average))
+            if self.settings.palette:
+                picture = recolour(picture, [parse_colour(c) for c in self.settings.palette])
+            with torch.no_grad():
+                self.kept = self.pair.vqgan.quantize(self.pair.vqgan.encode(picture))
+            self.forming = None
+            self._go_on(self.kept)
+        elif loop.iteration % forming.every(until) == 0:
+            forming.redraw(loop, self.drawn, self.settings.prior, until)
+
+    def _go_on(self, z: torch.Tensor) -> None:
+        """On with another latent, at the same step."""
+        before = self.optimization
+        self.optimization = self._loop(z, before.generator)
+        self.optimization.iteration = before.iteration
+        self.drawn = torch.zeros(1, 1, *z.shape[2:], dtype=torch.bool, device=self.pair.device)
+        self._set_rates()
 
     # -- steps
 
@@ -152,11 +198,26 @@ class Painting:
         """What it takes to continue bit for bit."""
         attempt = -1 if self.attempt is None else self.attempt
         own = {"slowed": torch.tensor(self.slowed), "attempt": torch.tensor(attempt)}
+        if self.forming:
+            own["drawn"] = self.drawn.clone()
+        elif self.kept is not None:
+            own["kept"] = self.kept.clone()
         return self.optimization.state_dict() | own
 
     def load(self, state: State, last_good: State | None = None) -> None:
         """The inverse of `state`, with the current settings. last_good: what a divergence goes back
         to, where that is another state."""
+        kept = state.get("kept")
+        if (kept is None) != (self.kept is None):  # before or after the shapes were dressed
+            self.kept = None if kept is None else kept.to(self.pair.device)
+            self.forming = None if kept is not None else self._forming()
+            self._go_on(state["z"])
+        elif kept is not None:
+            self.kept = kept.to(self.pair.device)
+        elif self.forming and state["z"].shape != self.optimization.latent.data.shape:
+            self._go_on(state["z"])
+        if self.forming and "drawn" in state:
+            self.drawn = state["drawn"].to(self.pair.device, copy=True)
         self.optimization.load_state_dict(state)
         self.slowed, self.last_good = int(state["slowed"]), last_good or state
         attempt = int(state.get("attempt", 0))  # runs saved before there were tries lack it
@@ -169,8 +230,11 @@ class Painting:
         On divergence it goes back to the state before the previous step and on at half the learning
         rate, `MAX_SLOWED` times; then the result is None. Diverged if the first step diverges.
         """
-        loop, at = self.optimization, self.optimization.iteration
+        at = self.optimization.iteration
         while True:
+            if self.forming and at:
+                self._form(self.forming)
+            loop = self.optimization
             try:
                 result = loop.step()
             except Diverged as e:
@@ -193,18 +257,17 @@ class Painting:
                 before = self.state()
             else:
                 self.last_good = before
-                if self.settings.prior and loop.iteration % REDRAW_EVERY == 0:
-                    self._redraw()
                 return result
 
     def pixels(self, result: StepResult) -> Callable[[], torch.Tensor]:
         """A function that makes the picture to show: of the running average if there is one."""
-        loop = self.optimization
+        loop, forming = self.optimization, self.forming
+        place = forming.show if forming else lambda picture: picture
         if loop.average is None:
             picture = (result.picture * 255).round().byte()
-            return lambda: picture / 255
+            return lambda: place(picture / 255)
         average = loop.average.clone()
-        return lambda: loop.picture(average)
+        return lambda: place(loop.picture(average))
 
 
 # -- several seeds are tried for a few steps each, and the best is painted

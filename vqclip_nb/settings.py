@@ -229,8 +229,8 @@ class Settings:
     )
     start: str = knob(
         None,
-        "noise: the report's; library: a drawing that the pair knows for the prompt; "
-        "prior: one that its prior over codes makes up",
+        "noise: the report's; library: a drawing that the pair knows for the prompt, as a hint; "
+        "prior: a drawing by its prior over codes",
         label="start from",
         usual="noise",
         empty=True,
@@ -276,11 +276,13 @@ class Settings:
     )
     prior: float = knob(
         None,
-        "how much the prior over codes draws anew while the picture forms; 0: nothing",
+        "from noise: how much of the picture the prior over codes draws while it forms; 1: all of "
+        "it, 0: CLIP paints alone",
         usual=0.0,
         empty=True,
         low=0.0,
         high=1.0,
+        live=False,
     )
     loosen: float = knob(
         None,
@@ -332,7 +334,15 @@ class Settings:
     def for_pair(self, defaults: Mapping[str, Any]) -> Settings:
         """A copy in which nothing is left empty: from a pair's `defaults`, else the usual value."""
         missing = [k for k in KNOBS if getattr(self, k) is None]
-        return self.replace(**{k: defaults.get(k, KNOBS[k].usual) for k in missing})
+        given = {k: defaults.get(k, KNOBS[k].usual) for k in missing}
+        start = given.get("start", self.start)
+        if "prior" in given and given["prior"]:
+            if self.regions and start == "noise" and "start" in given:
+                given["start"] = "library"  # what the prior forms has no regions
+            busy = self.init_image or self.regions or self.activation_at == "every step"
+            if busy or start != "noise":
+                given["prior"] = 0.0
+        return self.replace(**given)
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Settings:

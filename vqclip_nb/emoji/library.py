@@ -198,6 +198,11 @@ class Library:
             found |= dict.fromkeys([*concept["also"], *concept["tags"]])
         return list(found)
 
+    def label_and_styles(self, name: str) -> tuple[str, list[str]]:
+        """The label of the concept that a thing's name means, and the styles it is drawn in."""
+        concept = self.named(name)[0]
+        return self._concepts[concept]["label"], list(self._drawings[concept])
+
     def choices(self, scene: Scene, thing: int = 0, style: str = "") -> Iterator[Drawing]:
         """Every drawing that a thing of a scene may have: first in the style that the scene names,
         else in `style`, then in the usual order of one thing, or of two small ones."""

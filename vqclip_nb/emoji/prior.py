@@ -25,10 +25,12 @@ class Prior(nn.Module):
     codes: size of the codebook; an index of `codes` marks a masked cell. A caption is what the
     guide's text side makes of it: tokens (b, t, text_width), `keep` (b, t), which of them count,
     and its encoding (b, encoding), a unit vector. All of `keep` false: without caption.
-    digest: SHA-256 of the file that it came from.
+    digest: SHA-256 of the file that it came from. styles: those that it
+    learned; of several it is told one by a token.
     """
 
     digest = ""
+    styles: tuple[str, ...] = ("noto",)
 
     def __init__(
         self,
@@ -142,8 +144,8 @@ class Prior(nn.Module):
             if push is not None:
                 logits = logits + push(index.view(b, self.side, -1), logits)
             p = (logits / temperature).softmax(-1)
-            drawn = torch.multinomial(p.cpu().flatten(0, 1), 1, generator=generator)
-            drawn = drawn.view(b, cells).to(index.device)
+            level = torch.rand(b, cells, 1, generator=generator).to(p)
+            drawn = (p.cumsum(-1) < level).sum(-1).clamp(max=self.codes - 1)
             masked = index == self.codes
             even = torch.rand(b, cells, generator=generator).clamp(1e-9, 1 - 1e-7)
             gumbel = -(-even.log()).log().to(p.device)

@@ -8,22 +8,24 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..attributes import Attribute, parse_attributes
 from ..images import is_picture
-from ..loop import Optimization
 from ..models.pair import EMOJI, Pair
-from ..reading import Reading, background_ending, every_text, strongest_text
+from ..reading import Reading, background_ending, every_text, read_prompt, strongest_text
 from ..regions import Region
 from ..settings import Settings
 from ..weights import read_checked
 from .caption_grammar import Scene
+from .caption_words import article
 from .compose import ground
 from .drawings import Collage, Start
+from .forming import Forming, draw
 from .library import Library
 from .prior import Prior, build_prior
-from .sampling import Caption, Sample, check_prior, conditions, draw, redraw_cells
+from .sampling import Sample, check_prior
 
 STYLED = 0.5  # strength of a style from which on the drawing that is begun with is of it
 
@@ -33,7 +35,6 @@ class EmojiWing:
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
-        self._caption: tuple[str, Caption] | None = None
 
     @cached_property
     def library(self) -> Library | None:
@@ -56,7 +57,9 @@ class EmojiWing:
         state, metadata, digest = read_checked(EMOJI / "prior.safetensors")
         if json.loads(metadata["hashes"]) != self.pair.hashes:
             return None
-        return build_prior(json.loads(metadata["config"]), state, digest).to(self.pair.device)
+        prior = build_prior(json.loads(metadata["config"]), state, digest).to(self.pair.device)
+        prior.styles = tuple(json.loads(metadata.get("styles", '["noto"]')))
+        return prior
 
     def read(self, reading: Reading, extras: str) -> Reading:
         """A reading with caption and scene, and those of its regions."""
@@ -88,7 +91,8 @@ class EmojiWing:
         """A drawing of the library, one for each region, or what the prior draws with `seed`."""
         if settings.start == "prior":
             generator = torch.Generator().manual_seed(seed)
-            drawn = draw(self.pair, reading, size=size, generator=generator)  # best first
+            forming = self.forming(reading, settings, size, seed)
+            drawn = draw(forming, generator=generator)  # best first
             return drawn[settings.drawing % len(drawn)]
         if reading.regions:
             return self._collage(reading, settings.drawing, size)
@@ -98,10 +102,27 @@ class EmojiWing:
     def check(self, settings: Settings, size: tuple[int, int]) -> None:
         check_prior(self.pair, settings, size)
 
-    def redraw(self, reading: Reading, loop: Optimization, share: float) -> None:
-        if self._caption is None or self._caption[0] != reading.caption:
-            self._caption = reading.caption, conditions(self.pair, reading.caption)
-        redraw_cells(self.pair, self._caption[1], loop, share)
+    def forming(
+        self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
+    ) -> Forming | None:
+        library, prior, scene = self.library, self.prior, reading.scene
+        if library is None or prior is None or not reading.text:
+            return None
+        if scene is None:
+            scene, _ = library.guess(reading.text, self.pair.clip)
+        if scene is None:
+            return None
+        for attribute in parse_attributes(settings.attributes):
+            scene = taken_on(attribute, scene, library.styles)
+        rng, things = np.random.default_rng(seed), []
+        for thing in scene.things:
+            label, drawn = library.label_and_styles(thing.name)
+            fitting = [s for s in prior.styles if s in drawn and scene.style in ("", s)]
+            seen = not read_prompt(article(label), self.pair.clip.vocabulary).substitutions
+            if not fitting or not seen:
+                return None
+            things.append((thing.name, label, str(rng.choice(fitting))))
+        return Forming(self.pair, scene, reading, things, size)
 
     def _drawing(
         self,

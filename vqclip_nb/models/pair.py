@@ -33,6 +33,7 @@ PUBLISHED_DEFAULTS = dict(
 # Measured by blind naming and steering; see the pair's card.
 EMOJI_DEFAULTS: dict[str, Any] = dict(
     start="library",
+    prior=1.0,  # where it starts from noise
     start_strength=0.2,
     keep_edges=40.0,
     keep_colours=5.0,
@@ -72,6 +73,35 @@ class Start(Protocol):
         """Latent (1, channels, h, w) of the picture."""
 
 
+class Forming(Protocol):
+    """How a picture forms from noise: the shape of each thing in a field of its own, side by side,
+    then all of them dressed as the prompt says.
+
+    shape: of the latent. encodings: (1, d) of each thing's name.
+    """
+
+    shape: tuple[int, int, int, int]
+    encodings: Sequence[torch.Tensor]
+
+    def until(self, total_iter: int) -> int:
+        """The step before which the shapes are dressed."""
+
+    def every(self, until: int) -> int:
+        """Steps between two redraws."""
+
+    def fields(self, x: torch.Tensor) -> Sequence[torch.Tensor]:
+        """The part of each thing in a latent or a picture (1, n, h, w)."""
+
+    def redraw(self, loop: Any, drawn: torch.Tensor, strength: float, until: int) -> None:
+        """Draw cells of a loop's latent, in place, and mark them in `drawn` (1, 1, h, w)."""
+
+    def show(self, picture: torch.Tensor) -> torch.Tensor:
+        """What has formed so far as one picture (1, 3, height, width)."""
+
+    def dress(self, picture: torch.Tensor) -> torch.Tensor:
+        """The picture (1, 3, height, width) that the shapes become."""
+
+
 class Wing(Protocol):
     """What a pair may have beside its two networks: drawings to start from, a prior over codes.
 
@@ -95,8 +125,10 @@ class Wing(Protocol):
     def check(self, settings: Settings, size: tuple[int, int]) -> None:
         """ValueError if a picture of settings and size (height, width) cannot be made."""
 
-    def redraw(self, reading: Reading, loop: Any, share: float) -> None:
-        """Let the prior draw a share of a loop's cells anew, in place."""
+    def forming(
+        self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
+    ) -> Forming | None:
+        """How the prior forms a picture of that reading from noise; None for what it never saw."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -179,11 +211,14 @@ class Pair:
         if self.wing:
             self.wing.check(settings, size)
 
-    def redraw(self, reading: Reading, loop: Any, share: float) -> None:
-        """Let the prior draw a share of a loop's cells anew; ValueError if there is none."""
+    def forming(
+        self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
+    ) -> Forming | None:
+        """How the prior forms a picture (height, width) from noise; None for what it never saw.
+        ValueError without a prior."""
         if self.wing is None:
             raise ValueError(f"{self.name} has no prior: set prior to 0")
-        self.wing.redraw(reading, loop, share)
+        return self.wing.forming(reading, settings, size, seed)
 
     @property
     def defaults(self) -> dict[str, Any]:

@@ -1,0 +1,128 @@
+"""Pictures that form from noise with the prior: shapes first, then colours, places and ground."""
+
+import numpy as np
+import pytest
+import torch
+
+import vqclip_nb as vq
+from training.classifier import load_shape_judge
+from vqclip_nb.emoji.forming import cut_out, fitted
+
+FORMED = dict(start="noise", height=128, width=128, crops=4)
+
+
+def run_to_end(pair, prompt, **settings):
+    run = vq.Run(pair, vq.Settings(include=prompt, **FORMED | settings))
+    list(run)
+    return run
+
+
+def pixels(image):
+    return np.asarray(image).astype(float) / 255
+
+
+def border(image):
+    x = pixels(image)
+    return np.concatenate([x[:4].reshape(-1, 3), x[-4:].reshape(-1, 3)]).mean(0)
+
+
+def test_a_judge_that_never_guides_names_what_has_formed_from_noise(pair):
+    judge = load_shape_judge(device="cpu")
+    names = ("pizza", "sunflower", "carrot", "star")
+    ranks = {n: judge.rank(run_to_end(pair, f"a {n}", total_iter=20).image, n) for n in names}
+    assert sum(rank <= 5 for rank in ranks.values()) >= 3, ranks
+
+
+def test_the_first_frame_is_noise_and_the_shape_comes_before_its_colours(pair):
+    run = run_to_end(pair, "a blue teapot on a yellow background", total_iter=20, show_step=1)
+    first, formed, last = (run.frames[i].image for i in (0, 14, -1))
+    assert pixels(first).std() < 0.2 and run.start is None
+    assert border(formed).min() > 0.85  # still on white
+    red, green, blue = border(last)
+    assert red > 0.8 and green > 0.6 and blue < 0.5
+    inside = pixels(last)[40:88, 40:88].reshape(-1, 3)
+    assert (inside[:, 2] > inside[:, 0]).mean() > 0.5
+
+
+def test_two_things_form_side_by_side_and_come_together(pair):
+    run = run_to_end(pair, "a carrot and a tree", total_iter=20, height=192, width=192)
+    assert run.image.size == (192, 192) == run.frames[0].image.size
+    x = pixels(run.image)
+    orange = (x[..., 0] > 0.7) & (x[..., 2] < 0.4) & (x[..., 1] < 0.75)
+    green = (x[..., 1] > x[..., 0] + 0.1) & (x[..., 1] > x[..., 2] + 0.1)
+    assert orange[:, :96].sum() > 2 * orange[:, 96:].sum()
+    assert green[:, 96:].sum() > 200
+
+
+def test_seeds_give_different_pictures(pair):
+    seen = [pixels(run_to_end(pair, "a fox", total_iter=12, seed=s).image) for s in range(4)]
+    apart = [abs(a - b).mean() * 255 for i, a in enumerate(seen) for b in seen[:i]]
+    assert np.mean(apart) > 10, apart
+
+
+@pytest.mark.parametrize("at", (3, 7, 8, 9, 10))
+def test_a_run_saved_while_it_forms_or_after_goes_on_to_the_same_bytes(pair, tmp_path, at):
+    settings = dict(include="a pink key on a blue background", total_iter=11, **FORMED)
+    whole = vq.Run(pair, vq.Settings(**settings))
+    list(whole)
+    part = vq.Run(pair, vq.Settings(**settings))
+    for _ in range(at):
+        part.step()
+    part.save(tmp_path / "run")
+    resumed = vq.Run.resume(tmp_path / "run", pair)
+    list(resumed)
+    assert resumed.image.tobytes() == whole.image.tobytes()
+
+
+def test_a_frame_from_before_the_colours_can_be_branched_with_another_prompt(pair):
+    run = run_to_end(pair, "a key", total_iter=11, show_step=1)
+    branch = run.branch(run.frames[3], include=["a carrot and a tree"])
+    list(branch)
+    assert branch.image.size == (128, 128)
+    assert border(branch.image).min() > 0.8
+    assert abs(pixels(branch.image) - pixels(run.image)).mean() > 0.02
+
+
+def test_a_step_that_fails_leaves_the_forming_picture_as_it_was(pair, monkeypatch):
+    run = vq.Run(pair, vq.Settings(include="a key", total_iter=11, **FORMED))
+    for _ in range(9):  # the next step dresses the shape
+        run.step()
+    before = run.painting.state()["z"].clone()
+    with monkeypatch.context() as m:
+        m.setattr(type(run.painting.optimization), "step", lambda self: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run.step()
+    assert torch.equal(run.painting.state()["z"], before)
+    list(run)
+    assert run.done
+
+
+def test_a_white_thing_keeps_its_inside_when_it_is_cut_out():
+    rows, columns = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
+    far = ((rows - 64) ** 2 + (columns - 64) ** 2).float().sqrt()
+    outline = ((far > 36) & (far < 44)).float()
+    picture = (1 - 0.6 * outline).expand(1, 3, -1, -1)
+    layer = cut_out(picture)
+    assert layer[3, 64, 64] == 1 and layer[:3, 64, 64].min() == 1
+    assert layer[3][far > 56].max() == 0
+    assert layer[3][(far > 38) & (far < 42)].min() > 0.9
+
+
+def test_other_shapes_get_the_picture_in_the_middle():
+    black = torch.zeros(1, 3, 8, 8)
+    black[..., 2:6, 2:6] = 1
+    wide = fitted(black, (8, 16))
+    assert torch.equal(wide[..., 4:12], black) and wide[..., :4].max() == 0
+
+
+@pytest.mark.parametrize(
+    "wrong, told",
+    (
+        (dict(start="library"), "from noise"),
+        (dict(regions=["left: a cat"]), "regions"),
+        (dict(activation_at="every step"), "activation"),
+    ),
+)
+def test_what_the_prior_cannot_do_is_refused_before_the_first_step(pair, wrong, told):
+    with pytest.raises(ValueError, match=told):
+        vq.Run(pair, vq.Settings(include="a key", prior=1.0, **FORMED | wrong))
