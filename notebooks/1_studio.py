@@ -72,7 +72,8 @@ if DRIVE:
 import vqclip_nb as vq
 
 pair = vq.load_pair(PAIR)
-settings = vq.Settings(include=PROMPT.split("\n"), seed=SEED, total_iter=TOTAL_ITER)
+prompts = PROMPT.split("\n")
+settings = vq.Settings(include=prompts, seed=SEED, total_iter=TOTAL_ITER, start="noise")
 studio = vq.Studio(pair, settings, folder=EXPORTS)
 studio
 

@@ -1,11 +1,6 @@
 """vqclip_nb: a text becomes a picture, live, by optimising the latent of a VQGAN under the guidance
 of CLIP."""
-# ruff: noqa: E402
 
-import gc
-
-collecting = gc.isenabled()
-gc.disable()  # while torch's modules are made, which stay: a fifth of the time to start
 from importlib import import_module
 
 from .base_run import training_loop
@@ -18,10 +13,6 @@ from .recipe import open_recipe
 from .run import Run
 from .settings import PRESETS, Settings
 from .weights import WeightsError
-
-gc.freeze()  # nor are they looked through later
-if collecting:
-    gc.enable()
 
 Guide = ClipModel  # its name until 0.2
 replay = Run.replay
