@@ -118,7 +118,7 @@ class Forming:
                 sure = self.likelihood(index, thing, generator).masked_fill(~known.flatten(1), -1e9)
                 known = marked(self.blurred(sure, 1 - t, generator), cells - count).view_as(known)
             hidden = torch.where(known[:, 0], index, self.prior.codes)
-            best, codes = self._best(hidden, thing, min(STEPS, 1 + int(t * REDRAWS / 2)), generator)
+            best, codes = self._best(hidden, thing, STEPS, generator)
             if grow:
                 count = round(strength * math.sin(math.pi / 2 * t / GROWN) * cells)
                 sure = self.likelihood(codes, thing, generator).masked_fill(known.flatten(1), 1e9)
