@@ -171,6 +171,8 @@ class Styles:
         that do not name a thing as a whole: of "screen print" the pair knows the screen."""
         kept: list[str] = []
         words = segment.lower().split()
+        if not words:
+            return segment
         done = words[0] in DONE and words[1:2] != ["of"]
         if behind and (
             done
