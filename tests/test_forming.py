@@ -6,9 +6,17 @@ import torch
 
 import vqclip_nb as vq
 from training.classifier import load_shape_judge
+from vqclip_nb.emoji import forming
 from vqclip_nb.emoji.forming import cut_out, fitted
 
 FORMED = dict(start="noise", height=128, width=128, crops=4)
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Fewer drawings of the prior, where it does not matter how good they are."""
+    monkeypatch.setattr(forming, "CANDIDATES", 1)
+    monkeypatch.setattr(forming, "REDRAWS", 4)
 
 
 def run_to_end(pair, prompt, **settings):
@@ -54,14 +62,8 @@ def test_two_things_form_side_by_side_and_come_together(pair):
     assert green[:, 96:].sum() > 200
 
 
-def test_seeds_give_different_pictures(pair):
-    seen = [pixels(run_to_end(pair, "a fox", total_iter=12, seed=s).image) for s in range(4)]
-    apart = [abs(a - b).mean() * 255 for i, a in enumerate(seen) for b in seen[:i]]
-    assert np.mean(apart) > 10, apart
-
-
-@pytest.mark.parametrize("at", (3, 7, 8, 9, 10))
-def test_a_run_saved_while_it_forms_or_after_goes_on_to_the_same_bytes(pair, tmp_path, at):
+@pytest.mark.parametrize("at", (3, 8, 9))
+def test_a_run_saved_while_it_forms_or_after_goes_on_to_the_same_bytes(pair, few, tmp_path, at):
     settings = dict(include="a pink key on a blue background", total_iter=11, **FORMED)
     whole = vq.Run(pair, vq.Settings(**settings))
     list(whole)
@@ -74,7 +76,7 @@ def test_a_run_saved_while_it_forms_or_after_goes_on_to_the_same_bytes(pair, tmp
     assert resumed.image.tobytes() == whole.image.tobytes()
 
 
-def test_a_frame_from_before_the_colours_can_be_branched_with_another_prompt(pair):
+def test_a_frame_from_before_the_colours_can_be_branched_with_another_prompt(pair, few):
     run = run_to_end(pair, "a key", total_iter=11, show_step=1)
     branch = run.branch(run.frames[3], include=["a carrot and a tree"])
     list(branch)
@@ -83,7 +85,7 @@ def test_a_frame_from_before_the_colours_can_be_branched_with_another_prompt(pai
     assert abs(pixels(branch.image) - pixels(run.image)).mean() > 0.02
 
 
-def test_a_step_that_fails_leaves_the_forming_picture_as_it_was(pair, monkeypatch):
+def test_a_step_that_fails_leaves_the_forming_picture_as_it_was(pair, few, monkeypatch):
     run = vq.Run(pair, vq.Settings(include="a key", total_iter=11, **FORMED))
     for _ in range(9):  # the next step dresses the shape
         run.step()
@@ -95,6 +97,17 @@ def test_a_step_that_fails_leaves_the_forming_picture_as_it_was(pair, monkeypatc
     assert torch.equal(run.painting.state()["z"], before)
     list(run)
     assert run.done
+
+
+def test_another_seed_is_another_picture_and_the_same_seed_the_same(pair, few):
+    one, again, other = (run_to_end(pair, "a key", total_iter=6, seed=s).image for s in (1, 1, 2))
+    assert one.tobytes() == again.tobytes() != other.tobytes()
+
+
+def test_what_the_prior_never_saw_begins_with_a_drawing(pair):
+    run = vq.Run(pair, vq.Settings(include="a line drawing of a fox", total_iter=2, **FORMED))
+    assert "fox, line" in run.start.description
+    assert vq.Run(pair, vq.Settings(include="a fox", total_iter=2, **FORMED)).start is None
 
 
 def test_a_white_thing_keeps_its_inside_when_it_is_cut_out():
