@@ -5,9 +5,11 @@ import random
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import vqclip_nb as vq
 from vqclip_nb.checkpoint import checksum, previous, read_saved
+from vqclip_nb.settings import KNOBS
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +161,76 @@ def test_a_resumed_run_ends_with_the_same_bytes(pair, tmp_path, settings):
         list(one)
     assert [f.pixels for f in resumed.frames] == [f.pixels for f in run.frames]
     assert resumed.history == run.history
+
+
+# Every setting with a value that is not usual, and what else it takes to have an effect.
+UNUSUAL = dict(
+    include=dict(include=["a fox:2 | snow:1"]),
+    exclude=dict(exclude="snow"),
+    extras=dict(extras="at night"),
+    regions=dict(regions=["left: a cat"]),
+    region_weight=dict(regions=["left: a cat"], region_weight=3.0),
+    attributes=dict(attributes=["red: 0.5"]),
+    palette=dict(palette=["navy", "gold"]),
+    palette_weight=dict(palette=["navy", "gold"], palette_weight=9.0),
+    style_image=dict(style_image="PICTURE"),
+    style_image_weight=dict(style_image="PICTURE", style_image_weight=1.0),
+    learning_rate=dict(learning_rate=0.7),
+    total_iter=dict(total_iter=5),
+    activation=dict(activation="tanh"),
+    activation_at=dict(activation="relu", activation_at="every step"),
+    noise_factor=dict(noise_factor=0.6),
+    crops=dict(crops=3),
+    crop_method=dict(crop_method="report"),
+    height=dict(height=48),
+    width=dict(width=48),
+    seed=dict(seed=7),
+    tries=dict(tries=2),
+    weight_decay=dict(weight_decay=1.0),
+    quantize=dict(quantize=False),
+    within_codebook=dict(within_codebook=True),
+    ema_decay=dict(ema_decay=0.9),
+    w1=dict(w1=2.0),
+    w2=dict(extras="at night", w2=3.0),
+    alpha=dict(alpha=2.0),
+    beta=dict(exclude="snow", beta=2.0),
+    distance=dict(distance="spherical"),
+    start=dict(start="library"),
+    drawing=dict(start="library", drawing=1),
+    init_image=dict(init_image="PICTURE"),
+    start_strength=dict(start="library", start_strength=0.5),
+    keep_edges=dict(start="library", keep_edges=40.0),
+    keep_colours=dict(start="library", keep_colours=5.0),
+    prior=dict(prior=0.5, total_iter=6),
+    loosen=dict(loosen=0.5),
+    precision=dict(precision="half"),
+    random=dict(random="cpu"),
+    show_step=dict(show_step=1),
+    show_from=dict(show_from=2),
+)
+
+
+@pytest.mark.parametrize("name", KNOBS)
+def test_every_setting_goes_on_to_the_same_bytes(pair, small, tmp_path, name):
+    """A setting that is new must be added to the table."""
+    picture = tmp_path / "picture.png"
+    Image.linear_gradient("L").resize((32, 32)).convert("RGB").save(picture)
+    given = {k: str(picture) if v == "PICTURE" else v for k, v in UNUSUAL[name].items()}
+    quick = dict(total_iter=4, crops=2, height=32, width=32)
+    whole, cut = (vq.Run(pair, small(**quick | given)) for _ in range(2))
+    list(whole)
+    for _ in range(2):
+        cut.step()
+    if name == "loosen":
+        for run in (cut, whole := vq.Run(pair, small(**quick | given))):
+            while len(run.history) < 2:
+                run.step()
+            run.change(include=["an owl"])
+        list(whole)
+    resumed = vq.Run.resume(cut.save(tmp_path / "a.state"), pair)
+    list(resumed)
+    assert resumed.history == whole.history
+    assert [f.pixels for f in resumed.frames] == [f.pixels for f in whole.frames]
 
 
 def test_a_picture_named_by_path_in_a_saved_run_is_never_opened(pair, half, tmp_path):
