@@ -270,6 +270,26 @@ ONE = st.tuples(
 JOIN = st.sampled_from([" and ", ", ", " | ", ":2 | ", " & ", ". ", " next to ", " with "])
 
 
+UNKNOWN = ["quuxx", "blorfle", "zzyzx"]
+LOOK = st.sampled_from(
+    ["", ", masterpiece", ", oil painting", ", low poly, film grain", ", by greg rutkowski", ", 8k"]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ONE, min_size=1, max_size=3), st.sampled_from(UNKNOWN), st.integers(0, 2), LOOK)
+def test_looks_and_unknown_words_are_said_and_never_drawn(pair, asked, unknown, at, look):
+    parts = [" ".join(filter(None, one)) for one in asked]
+    parts.insert(at, f"a {unknown}")
+    prompt = " and ".join(parts) + look
+    reading = pair.read(prompt)
+    assert [name for _, _, name in things(pair, prompt)] == [
+        LABEL.get(name, name) for _, _, name in asked
+    ][:2], prompt
+    told = describe_substitutions([reading], from_drawing=True)
+    assert unknown in told, (prompt, told)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(ONE, min_size=1, max_size=4), st.lists(JOIN, min_size=3, max_size=3))
 def test_what_is_drawn_and_what_is_said_to_be_left_out_is_what_was_asked(pair, asked, joins):

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from vqclip_nb.emoji.caption_words import article
 from vqclip_nb.emoji.library import Library
 from vqclip_nb.emoji.prior import Prior, caption_tokens
+from vqclip_nb.emoji.sampling import STYLE
 from vqclip_nb.files import write_atomically
 from vqclip_nb.images import to_pil
 from vqclip_nb.loading import load_pair
@@ -35,7 +36,6 @@ from .train_prior import masked_loss
 from .trainer import Trainer, run
 
 MOVED = 1  # cells, at most, up or down and left or right
-STYLE = 8.0  # size of the style's token, about that of a word's
 
 
 @dataclass(kw_only=True)
@@ -54,7 +54,7 @@ class GpuPriorOptions(Options):
 class LibraryCodes:
     """Codes and captions of a library's drawings.
 
-    caption: for each drawing as a `Prior` takes it, its name without style or background, and
+    caption: for each drawing as a `Prior` takes it, its name on white without a style, and
     behind that a token that says the style.
     """
 
@@ -65,10 +65,11 @@ class LibraryCodes:
         padded = F.pad(library.codes[:, None].float(), (MOVED,) * 4, mode="replicate")
         self._codes, self.side = padded[:, 0].short(), library.codes.shape[-1]
         different = list(dict.fromkeys(self.names))
+        ground = pair.facts.default_background  # as `emoji.forming` asks for it
         self._place = torch.tensor([different.index(name) for name in self.names])
         parts = []
         for i in range(0, len(different), batch):
-            said = [article(name) for name in different[i : i + batch]]
+            said = [f"{article(name)} {ground}" for name in different[i : i + batch]]
             parts.append(caption_tokens(pair.clip.model, said))
         longest = max(tokens.shape[1] for tokens, _, _ in parts)
         self.tokens, self.keep = (
@@ -113,6 +114,7 @@ def gpu_prior(options: GpuPriorOptions) -> Iterator[Trainer]:
     ).to(options.device)
     trainer = Trainer("prior", prior, options, weight_decay=0.03)
     facts = {"config": json.dumps(prior.config), "hashes": json.dumps(pair.hashes)}
+    facts["styles"] = json.dumps(drawings.styles)
     shown = torch.from_numpy(np.random.default_rng(1).permutation(len(drawings.names))[:32])
     began = told = time.monotonic()
     while not trainer.done:

@@ -27,6 +27,7 @@ from .library import Library
 from .prior import Prior, build_prior
 from .sampling import Sample, check_prior
 
+USUAL = ("noto", "3d", "sticker", "flat")  # styles of what forms, where a prompt names none
 STYLED = 0.5  # strength of a style from which on the drawing that is begun with is of it
 
 
@@ -117,7 +118,8 @@ class EmojiWing:
         rng, things = np.random.default_rng(seed), []
         for thing in scene.things:
             label, drawn = library.label_and_styles(thing.name)
-            fitting = [s for s in prior.styles if s in drawn and scene.style in ("", s)]
+            wanted = (scene.style,) if scene.style else USUAL
+            fitting = [s for s in prior.styles if s in drawn and s in wanted]
             seen = not read_prompt(article(label), self.pair.clip.vocabulary).substitutions
             if not fitting or not seen:
                 return None
