@@ -232,6 +232,8 @@ quick = dict(
     start="noise", prior=0.0, total_iter=40, crops=8, height=96, width=96, learning_rate=0.2
 )
 text, unwanted = "a rose", "red"
+
+# %%
 pairs = [
     [
         list(vq.Run(pair, vq.Settings(include=text, exclude=out, seed=i, **quick)))[-1].image

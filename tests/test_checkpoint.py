@@ -117,7 +117,7 @@ def test_an_interrupt_at_any_line_changes_nothing(pair, small, monkeypatch, ema_
         (type(whole.painting), "pixels"),
         (type(whole.painting.optimization), "_average"),
         (type(whole.painting.optimization), "step"),
-        (torch.optim.AdamW, "step"),
+        (type(whole.painting.optimization.optimizer), "step"),
     ]
     run, cuts = vq.Run(pair, small(["a fox", "an owl"], **quick)), 0
     for owner, name in places * 2:

@@ -1,5 +1,6 @@
 """Colab: what is installed there stays as it is, Drive keeps what would be lost, a GPU is used."""
 
+import contextlib
 import sys
 import types
 import warnings
@@ -36,7 +37,8 @@ def required() -> dict[str, set[str]]:
             continue
         name = canonicalize_name(requirement.name)
         if name not in found and name not in THERE:
-            asked += metadata.requires(name) or []
+            with contextlib.suppress(metadata.PackageNotFoundError):  # training's are not here
+                asked += metadata.requires(name) or []
         found.setdefault(name, set()).add(str(requirement.specifier))
     return found
 

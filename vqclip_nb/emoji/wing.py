@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -92,7 +93,9 @@ class EmojiWing:
         """A drawing of the library, one for each region, or what the prior draws with `seed`."""
         if settings.start == "prior":
             generator = torch.Generator().manual_seed(seed)
-            forming = self.forming(reading, settings, size, seed)
+            forming = self._forming(reading, settings, size, seed, stand_ins=True)
+            if forming is None:
+                return None
             drawn = draw(forming, generator=generator)  # best first
             return drawn[settings.drawing % len(drawn)]
         if reading.regions:
@@ -106,6 +109,19 @@ class EmojiWing:
     def forming(
         self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
     ) -> Forming | None:
+        return self._forming(reading, settings, size, seed, stand_ins=False)
+
+    def _forming(
+        self,
+        reading: Reading,
+        settings: Settings,
+        size: tuple[int, int],
+        seed: int,
+        *,
+        stand_ins: bool,
+    ) -> Forming | None:
+        """None for what the prior never saw; with `stand_ins` it is drawn as what CLIP reads, in a
+        style that the prior knows."""
         library, prior, scene = self.library, self.prior, reading.scene
         if library is None or prior is None or not reading.text:
             return None
@@ -120,10 +136,12 @@ class EmojiWing:
             label, drawn = library.label_and_styles(thing.name)
             wanted = (scene.style,) if scene.style else USUAL
             fitting = [s for s in prior.styles if s in drawn and s in wanted]
-            seen = not read_prompt(article(label), self.pair.clip.vocabulary).substitutions
-            if not fitting or not seen:
-                return None
-            things.append((thing.name, label, str(rng.choice(fitting))))
+            read = read_prompt(article(label), self.pair.clip.vocabulary)
+            if not fitting or read.substitutions:
+                if not stand_ins:
+                    return None
+                label = re.sub(r"^an? ", "", read.parts[0].clip_text) or label
+            things.append((thing.name, label, str(rng.choice(fitting or prior.styles[:1]))))
         return Forming(self.pair, scene, reading, things, size)
 
     def _drawing(
