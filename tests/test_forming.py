@@ -105,7 +105,9 @@ def test_another_seed_is_another_picture_and_the_same_seed_the_same(pair, few):
 
 
 def test_what_the_prior_never_saw_begins_with_a_drawing(pair):
-    run = vq.Run(pair, vq.Settings(include="a line drawing of a fox", total_iter=2, **FORMED))
+    settings = vq.Settings(include="a line drawing of a fox", total_iter=2, **FORMED)
+    with pytest.warns(UserWarning, match="never drew 'a line drawing of a fox'.*a drawing"):
+        run = vq.Run(pair, settings)
     assert "fox, line" in run.start.description
     assert vq.Run(pair, vq.Settings(include="a fox", total_iter=2, **FORMED)).start is None
 

@@ -63,7 +63,7 @@ class BaseRun:
         settings = settings.for_pair(pair.defaults)
         factor = pair.vqgan.downsample_factor
         self.size = fitting_size(settings.height, settings.width, factor)
-        pair.check(settings, self.size)
+        pair.check(settings)
         self.settings = self.first = embed_pictures(pair, settings, self.size)
         self.encodings = create_encodings(pair, self.settings)
         self.builder = PartBuilder(pair, self.size, self.parts)
@@ -196,7 +196,7 @@ class BaseRun:
         `loosen` itself is given.
         """
         settings = self.settings.replace(**changes).for_pair(self.pair.defaults)
-        self.pair.check(settings, self.size)
+        self.pair.check(settings)
         settings = embed_pictures(self.pair, settings, self.size, changes)
         changed = {
             k: getattr(settings, k)

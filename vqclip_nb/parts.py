@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -78,12 +79,24 @@ class PartBuilder:
         """The start from library or prior; None if it is a picture file or noise."""
         if s.init_image or (s.start == "noise" and not s.prior):
             return None
-        if s.start == "noise":  # what the prior never saw begins with a drawing
+        key = _start_key(s, reading, seed)
+        if s.start == "noise":
             if self.forming(s, reading, seed):
                 return None
-            s = s.replace(start="library", prior=0.0)
-        key = _start_key(s, reading, seed)
+            return self._cached("found", key, lambda: self._in_place_of_forming(s, reading, seed))
         return self._cached("found", key, lambda: self.pair.start(reading, s, self.size, seed))
+
+    def _in_place_of_forming(self, s: Settings, reading: Reading, seed: int) -> Start | None:
+        """A drawing of what the prior never saw, which is said."""
+        s = s.replace(start="library" if self.pair.library else "noise", prior=0.0)
+        found = self.pair.start(reading, s, self.size, seed)
+        instead = "CLIP paints it alone" if found is None else "it begins with a drawing"
+        warnings.warn(
+            f"{self.pair.name}: the prior never drew {reading.text!r}, so that it cannot form from "
+            f"noise: {instead}",
+            stacklevel=2,
+        )
+        return found
 
     def picture(self, s: Settings, reading: Reading, seed: int) -> torch.Tensor | None:
         """The start as a picture (1, 3, h, w), in the colours of the palette if there is one; None

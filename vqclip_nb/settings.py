@@ -229,8 +229,8 @@ class Settings:
     )
     start: str = knob(
         None,
-        "noise: the report's; library: a drawing that the pair knows for the prompt, as a hint; "
-        "prior: a drawing by its prior over codes",
+        "noise: the report's, in which a pair's prior draws (see prior); library: a drawing that "
+        "the pair knows for the prompt, as a hint; prior: a drawing by its prior over codes",
         label="start from",
         usual="noise",
         empty=True,

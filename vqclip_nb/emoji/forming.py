@@ -3,8 +3,8 @@
 The prior draws a thing by its bare name on white, on a grid of its own: first more and more cells,
 the surest first, as MaskGIT (Chang et al. 2022) does within one drawing, then those again that fit
 the others least. In between, the guide's gradient moves the latent, and of several drawings the
-guide chooses. Then the shapes are cut out, take the colours, the places and the
-background that the prompt names, and the guide goes on with the whole prompt.
+guide chooses. Then the shapes are cut out, take the colours, the places and the background that the
+prompt names, and the guide goes on with the whole prompt.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SHARE = 0.8  # of a picture's steps in which its shapes form
 REDRAWS = 10
 DRAWN = 4  # drawings of the prior alone
 CANDIDATES = 4  # drawings of which the guide chooses in a redraw
-STEPS = 4  # of the prior in the last redraws; one in the first, so that one sees a thing form
+STEPS = 4  # of the prior in a redraw
 GROWN = 0.5  # share of that time in which more and more cells are drawn
 CHOICE = 1.5  # Gumbel noise on how likely cells are
 GROUND = 0.12  # how far a pixel of the ground may be from the ground's colour, of 1
@@ -118,7 +118,7 @@ class Forming:
                 sure = self.likelihood(index, thing, generator).masked_fill(~known.flatten(1), -1e9)
                 known = marked(self.blurred(sure, 1 - t, generator), cells - count).view_as(known)
             hidden = torch.where(known[:, 0], index, self.prior.codes)
-            best, codes = self._best(hidden, thing, STEPS, generator)
+            best, codes = self._best(hidden, thing, generator)
             if grow:
                 count = round(strength * math.sin(math.pi / 2 * t / GROWN) * cells)
                 sure = self.likelihood(codes, thing, generator).masked_fill(known.flatten(1), 1e9)
@@ -154,11 +154,11 @@ class Forming:
         return torch.where(half.flatten(1), each[:1], each[1:])
 
     def _best(
-        self, hidden: torch.Tensor, thing: int, steps: int, generator: torch.Generator
+        self, hidden: torch.Tensor, thing: int, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Codebook vectors (1, c, side, side) and codes (1, side, side) of that redraw which the
         guide finds most similar."""
-        vectors, _, alike = self.candidates(thing, CANDIDATES, steps, generator, hidden)
+        vectors, _, alike = self.candidates(thing, CANDIDATES, STEPS, generator, hidden)
         best = int(alike.argmax())
         vector = vectors[best : best + 1]
         return vector, self.pair.vqgan.codebook_indices(vector)

@@ -35,14 +35,14 @@ class Sample:
             return vqgan.encode(self.picture)
 
 
-def check_prior(pair: Pair, settings: Settings, size: tuple[int, int]) -> None:
+def check_prior(pair: Pair, settings: Settings) -> None:
     """ValueError if settings ask for a prior where the pair has none, where it would undo regions
-    or an activation, or for another size of picture, (height, width), than it can draw anew."""
+    or an activation, or where the picture does not start from noise."""
     if settings.start == "prior" or settings.prior:
         require_prior(pair)
         if settings.regions:
             raise ValueError(
-                "the prior draws one thing and would draw over regions: start from the library or "
+                "the prior would draw over regions: start from the library or "
                 "from noise, and set prior to 0; or leave regions out"
             )
         if settings.prior and settings.start != "noise":

@@ -103,8 +103,8 @@ class EmojiWing:
         attributes = parse_attributes(settings.attributes)
         return self._drawing(reading, settings.drawing, size, guess=True, attributes=attributes)
 
-    def check(self, settings: Settings, size: tuple[int, int]) -> None:
-        check_prior(self.pair, settings, size)
+    def check(self, settings: Settings) -> None:
+        check_prior(self.pair, settings)
 
     def forming(
         self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int

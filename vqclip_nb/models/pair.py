@@ -122,8 +122,8 @@ class Wing(Protocol):
     ) -> Start | None:
         """What a picture of that reading starts from; None if nothing fits."""
 
-    def check(self, settings: Settings, size: tuple[int, int]) -> None:
-        """ValueError if a picture of settings and size (height, width) cannot be made."""
+    def check(self, settings: Settings) -> None:
+        """ValueError if a picture of those settings cannot be made."""
 
     def forming(
         self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
@@ -201,7 +201,7 @@ class Pair:
             return None
         return self.wing.start(reading, settings, size, seed)
 
-    def check(self, settings: Settings, size: tuple[int, int]) -> None:
+    def check(self, settings: Settings) -> None:
         """ValueError if settings, filled in, ask for what the pair does not have, or for a picture
         of size (height, width) that it cannot make."""
         if settings.start == "library" and self.library is None:
@@ -209,7 +209,7 @@ class Pair:
         if (settings.start == "prior" or settings.prior) and self.prior is None:
             raise ValueError(f"{self.name} has no prior: start from noise, and set prior to 0")
         if self.wing:
-            self.wing.check(settings, size)
+            self.wing.check(settings)
 
     def forming(
         self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
