@@ -96,7 +96,7 @@ def create_encodings(pair: Pair, settings: Settings) -> Encodings:
     readings = [pair.read(text, settings.extras, regions) for text in settings.include]
     own = [part for reading in readings for _, part in reading.regions]
     every = [exclude, *readings, *own, extras]
-    if told := describe_substitutions(every, from_drawing=settings.start == "library"):
+    if told := describe_substitutions(every, from_drawing=settings.drawn):
         warnings.warn(f"{pair.name}: {told}", stacklevel=3)
     attributes = parse_attributes(settings.attributes)
     if strange := [a.word for a in attributes if not knows_attribute(pair.clip, a)]:

@@ -215,8 +215,8 @@ def describe_substitutions(readings: Iterable[Reading], *, from_drawing: bool = 
     """The words that CLIP does not know, for people: "tower block: painted as tower; quux: not
     known".
 
-    from_drawing: the picture starts from the scene's drawings, which may show a word that CLIP does
-    not know: "lighthouse: drawn, CLIP reads tower".
+    from_drawing: library or prior draw the scene, which may show a word that CLIP does not know:
+    "lighthouse: drawn, CLIP reads tower".
     """
     told = {}
     for reading in readings:

@@ -331,6 +331,11 @@ class Settings:
         """Whether a run with these settings can change the setting `name` while it paints."""
         return KNOBS[name].live or (name == "activation" and self.activation_at == "every step")
 
+    @property
+    def drawn(self) -> bool:
+        """Whether things are drawn before CLIP goes on: by the library, or by the prior in noise."""
+        return self.start == "library" or (self.start == "noise" and bool(self.prior))
+
     def for_pair(self, defaults: Mapping[str, Any]) -> Settings:
         """A copy in which nothing is left empty: from a pair's `defaults`, else the usual value."""
         missing = [k for k in KNOBS if getattr(self, k) is None]

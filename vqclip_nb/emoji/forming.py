@@ -25,7 +25,7 @@ from .caption_words import article
 from .compose import PLACINGS, compose
 from .sampling import Sample, conditions, require_prior
 
-SHARE = 0.8  # of a picture's steps in which its shapes form
+SHARE = 0.9  # of a picture's steps in which its shapes form
 REDRAWS = 10
 DRAWN = 4  # drawings of the prior alone
 CANDIDATES = 4  # drawings of which the guide chooses in a redraw

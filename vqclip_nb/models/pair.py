@@ -32,8 +32,8 @@ PUBLISHED_DEFAULTS = dict(
 )
 # Measured by blind naming and steering; see the pair's card.
 EMOJI_DEFAULTS: dict[str, Any] = dict(
-    start="library",
-    prior=1.0,  # where it starts from noise
+    start="noise",
+    prior=1.0,
     start_strength=0.2,
     keep_edges=40.0,
     keep_colours=5.0,
@@ -222,10 +222,13 @@ class Pair:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """What settings left empty mean; without a library, a start from noise as it is usual."""
+        """What settings left empty mean; without a prior, a start from the library, and without
+        that, a start from noise as it is usual."""
         side, own = self.facts.size, self.facts.defaults
-        if own.get("start") == "library" and self.library is None:
-            own = {}
+        if own.get("prior") and self.prior is None:
+            own = {**own, "start": "library", "prior": 0.0} if self.library else {}
+        if own.get("prior"):
+            side *= 2  # what forms at the pair's own size is finished at twice that
         return {"height": side, "width": side, **own}
 
     @property
