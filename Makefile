@@ -11,7 +11,7 @@ export PROMPT PAIR
 
 demo: venv  ## make demo PROMPT="a fox": outputs/picture.png and outputs/picture.gif
 	@mkdir -p outputs
-	@$(BIN)/python -m vqclip_nb --pair "$$PAIR" --start-from noise --out outputs/picture.png --out outputs/picture.gif -- "$$PROMPT"
+	@$(BIN)/python -m vqclip_nb --pair "$$PAIR" --out outputs/picture.png --out outputs/picture.gif -- "$$PROMPT"
 
 studio: venv  ## JupyterLab on the Studio
 	@$(BIN)/python -m vqclip_nb studio --folder notebooks

@@ -73,7 +73,7 @@ import vqclip_nb as vq
 
 pair = vq.load_pair(PAIR)
 prompts = PROMPT.split("\n")
-settings = vq.Settings(include=prompts, seed=SEED, total_iter=TOTAL_ITER, start="noise")
+settings = vq.Settings(include=prompts, seed=SEED, total_iter=TOTAL_ITER)
 studio = vq.Studio(pair, settings, folder=EXPORTS)
 studio
 

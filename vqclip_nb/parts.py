@@ -42,7 +42,7 @@ class PartBuilder:
 
     def forming(self, s: Settings, reading: Reading, seed: int) -> Forming | None:
         """How the prior and the guide form a picture from noise; None where no prior does."""
-        if not s.prior or s.start != "noise" or s.init_image:
+        if not s.drawn or s.start != "noise" or s.regions or s.activation_at == "every step":
             return None
         key = (reading, tuple(s.attributes), seed)
         return self._cached("forming", key, lambda: self.pair.forming(reading, s, self.size, seed))
@@ -87,15 +87,19 @@ class PartBuilder:
         return self._cached("found", key, lambda: self.pair.start(reading, s, self.size, seed))
 
     def _in_place_of_forming(self, s: Settings, reading: Reading, seed: int) -> Start | None:
-        """A drawing of what the prior never saw, which is said."""
-        s = s.replace(start="library" if self.pair.library else "noise", prior=0.0)
-        found = self.pair.start(reading, s, self.size, seed)
-        instead = "CLIP paints it alone" if found is None else "it begins with a drawing"
-        warnings.warn(
-            f"{self.pair.name}: the prior never drew {reading.text!r}, so that it cannot form from "
-            f"noise: {instead}",
-            stacklevel=2,
-        )
+        """A drawing where the prior cannot draw, which is said; None where CLIP paints alone."""
+        if not (reading.text or s.regions):
+            return None  # a picture as the prompt
+        found, why = None, f"the prior never drew {reading.text!r}"
+        if s.activation_at == "every step":
+            why = "an activation at every step would change what the prior draws"
+        elif self.pair.library:
+            drawn = s.replace(start="library")
+            found = self.pair.start(reading, drawn, self.size, seed)
+        if s.regions:
+            why = "the prior draws no regions"
+        begun = "CLIP paints alone" if found is None else "the picture begins with a drawing"
+        warnings.warn(f"{self.pair.name}: {why}: {begun}", stacklevel=2)
         return found
 
     def picture(self, s: Settings, reading: Reading, seed: int) -> torch.Tensor | None:

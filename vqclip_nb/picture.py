@@ -107,9 +107,8 @@ class Painting:
 
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
-        parts = self.forming.fields(codes) if self.forming else (codes,)
-        decode, dtype = self.pair.vqgan.decode, self.half or torch.float32
-        data = torch.cat([decode(part, dtype=dtype) for part in parts], 3)
+        decode = self.forming.decode if self.forming else self.pair.vqgan.decode
+        data = decode(codes, dtype=self.half or torch.float32)
         return (clamped if self.settings.within_codebook else norm_data)(data), codes
 
     def _crops(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -43,10 +43,9 @@ ALWAYS = {"precision": "float32", "random": "cpu"}
 MAX_RECIPE = 200_000_000  # bytes
 
 
-def uses_prior(first: Settings, changes: Changes) -> bool:
-    """Whether the prior has a part in any step of a run."""
-    changed = any(change.get("prior") for _, change in changes)
-    return first.start == "prior" or bool(first.prior) or changed
+def uses_prior(first: Settings) -> bool:
+    """Whether the prior has a part in a run."""
+    return first.start == "prior" or (first.drawn and first.start == "noise")
 
 
 def make_recipe(
@@ -81,7 +80,7 @@ def make_recipe(
         "pair": pair.name,
         "hashes": pair.hashes,
         "library": pair.library.digest if first.start == "library" else None,
-        "prior": pair.prior.digest if uses_prior(first, changes) else None,
+        "prior": pair.prior.digest if uses_prior(first) else None,
         "pair_adds": {
             "default_background": pair.facts.default_background,
             "dropout": pair.clip.dropout,

@@ -230,7 +230,7 @@ class Settings:
     start: str = knob(
         None,
         "noise: the report's, in which a pair's prior draws (see prior); library: a drawing that "
-        "the pair knows for the prompt, as a hint; prior: a drawing by its prior over codes",
+        "the pair has of the prompt; prior: a picture that the prior draws at once",
         label="start from",
         usual="noise",
         empty=True,
@@ -333,20 +333,15 @@ class Settings:
 
     @property
     def drawn(self) -> bool:
-        """Whether things are drawn before CLIP goes on: by the library, or by the prior in noise."""
-        return self.start == "library" or (self.start == "noise" and bool(self.prior))
+        """Whether the library draws things, or, from noise, the prior."""
+        return not self.init_image and (
+            self.start == "library" or (self.start == "noise" and bool(self.prior))
+        )
 
     def for_pair(self, defaults: Mapping[str, Any]) -> Settings:
         """A copy in which nothing is left empty: from a pair's `defaults`, else the usual value."""
         missing = [k for k in KNOBS if getattr(self, k) is None]
         given = {k: defaults.get(k, KNOBS[k].usual) for k in missing}
-        start = given.get("start", self.start)
-        if "prior" in given and given["prior"]:
-            if self.regions and start == "noise" and "start" in given:
-                given["start"] = "library"  # what the prior forms has no regions
-            busy = self.init_image or self.regions or self.activation_at == "every step"
-            if busy or start != "noise":
-                given["prior"] = 0.0
         return self.replace(**given)
 
     @classmethod

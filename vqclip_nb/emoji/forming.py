@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +24,8 @@ from ..reading import Reading, read_prompt
 from .caption_grammar import Scene, Thing
 from .caption_words import article
 from .compose import PLACINGS, compose
-from .sampling import Sample, conditions, require_prior
+from .prior import Prior
+from .sampling import Sample, conditions
 
 SHARE = 0.9  # of a picture's steps in which its shapes form
 REDRAWS = 10
@@ -38,28 +40,35 @@ GROUND = 0.12  # how far a pixel of the ground may be from the ground's colour, 
 class Forming:
     """How a scene forms: each thing in a field of its own, side by side in the latent.
 
-    things: name, label of its drawings, and style of each. encodings: of their bare names, (1, d)
-    each. shape: of the latent, (1, channels, side, side · things). size: (height, width) in pixels
-    of the finished picture.
+    priors: by style. things: name, label of its drawings, and style of each. mirrored: which of
+    them are shown from left to right. encodings: of their bare names, (1, d) each. shape: of the
+    latent, (1, channels, side, side · things). size: (height, width) in pixels of the finished
+    picture.
     """
 
     def __init__(
         self,
         pair: Pair,
+        priors: Mapping[str, Prior],
         scene: Scene,
         reading: Reading,
         things: Sequence[tuple[str, str, str]],
+        mirrored: Sequence[bool],
         size: tuple[int, int],
     ) -> None:
         self.pair, self.scene, self.size = pair, scene, size
         ending = f" {pair.facts.default_background}"
-        self.things, self.prior = things, require_prior(pair)
+        self.things, self.mirrored = things, mirrored
+        self.priors = [priors[style] for _, _, style in things]
         # The prior was told the drawings' labels, some of which the guide does not know.
-        self._given = [conditions(pair, article(la) + ending, style) for _, la, style in things]
+        self._given = [
+            conditions(pair, priors[style], article(label) + ending, style)
+            for _, label, style in things
+        ]
         bare = [read_prompt(article(n), pair.clip.vocabulary, ending=ending) for n, _, _ in things]
         known = [own if own.known else reading for own in bare]
         self.encodings = [encode_reading(pair.clip, own) for own in known]
-        side = self.prior.side
+        side = self.priors[0].side
         self.shape = (1, pair.vqgan.latent_channels, side, side * len(things))
         placing = PLACINGS[scene.relation] if len(things) > 1 else None
         self._upright, self._reversed = (placing.axis, placing.order > 0) if placing else (0, False)
@@ -84,6 +93,12 @@ class Forming:
         """A tensor (1, n, h, w · things) in the parts of each thing."""
         return x.chunk(len(self.things), 3)
 
+    def decode(self, codes: torch.Tensor, **how: Any) -> torch.Tensor:
+        """The things' pictures (1, 3, h, w · things) of what the decoder takes."""
+        parts = [self.pair.vqgan.decode(part, **how) for part in self.fields(codes)]
+        turned = zip(parts, self.mirrored, strict=True)
+        return torch.cat([part.flip(3) if mirror else part for part, mirror in turned], 3)
+
     def show(self, picture: torch.Tensor) -> torch.Tensor:
         """Pictures side by side (1, 3, h, w · things), placed as the scene wants them, as one
         (1, 3, height, width)."""
@@ -107,7 +122,7 @@ class Forming:
         """Let the prior draw cells of a loop's latent, in place, and mark them in `drawn` (1, 1, h,
         w · things). Until half of the way more and more, the surest first; then those that fit the
         others least, fewer and fewer. Cells that it drew forget where they moved."""
-        z, t, cells = loop.latent.data, loop.iteration / until, self.prior.side**2
+        z, t, cells = loop.latent.data, loop.iteration / until, self.priors[0].side ** 2
         generator = loop.generator
         news, anews = [], []
         for thing, (part, known) in enumerate(zip(*map(self.fields, (z, drawn)), strict=True)):
@@ -117,7 +132,7 @@ class Forming:
                 count = round(strength * math.cos(math.pi / 2 * min(1.0, t)) * cells)
                 sure = self.likelihood(index, thing, generator).masked_fill(~known.flatten(1), -1e9)
                 known = marked(self.blurred(sure, 1 - t, generator), cells - count).view_as(known)
-            hidden = torch.where(known[:, 0], index, self.prior.codes)
+            hidden = torch.where(known[:, 0], index, self.priors[thing].codes)
             best, codes = self._best(hidden, thing, generator)
             if grow:
                 count = round(strength * math.sin(math.pi / 2 * t / GROWN) * cells)
@@ -146,9 +161,10 @@ class Forming:
         self, index: torch.Tensor, thing: int, generator: torch.Generator
     ) -> torch.Tensor:
         """Log-probability (1, cells) of each code of a thing given about half of the others."""
+        prior = self.priors[thing]
         half = (torch.rand(index.shape, generator=generator) < 0.5).to(index.device)
-        hidden = torch.where(torch.cat([half, ~half]), self.prior.codes, index.expand(2, -1, -1))
-        logits = self.prior.logits(hidden, *(x.expand(2, *x.shape[1:]) for x in self._given[thing]))
+        hidden = torch.where(torch.cat([half, ~half]), prior.codes, index.expand(2, -1, -1))
+        logits = prior.logits(hidden, *(x.expand(2, *x.shape[1:]) for x in self._given[thing]))
         codes = index.flatten(1)[..., None].expand(2, -1, -1)
         each = logits.log_softmax(-1).gather(2, codes)[..., 0]
         return torch.where(half.flatten(1), each[:1], each[1:])
@@ -177,7 +193,7 @@ class Forming:
         pair = self.pair
         caption = (x.expand(count, *x.shape[1:]) for x in self._given[thing])
         index = None if hidden is None else hidden.expand(count, -1, -1)
-        codes = self.prior.sample(*caption, steps=steps, generator=generator, index=index)
+        codes = self.priors[thing].sample(*caption, steps=steps, generator=generator, index=index)
         vectors = pair.vqgan.codebook_vectors(codes)
         pictures = pair.vqgan.synthesize(vectors, quantize=False)
         side = pair.clip.resolution
@@ -202,7 +218,9 @@ def draw(forming: Forming, count: int = DRAWN, *, generator: torch.Generator) ->
     alike = torch.stack([similar for _, _, similar in drawn]).mean(0)
     samples = []
     for i in alike.argsort(descending=True).tolist():
-        picture = torch.cat([pictures[i : i + 1] for _, pictures, _ in drawn], 3)
+        both = zip(drawn, forming.mirrored, strict=True)
+        parts = [(p.flip(3) if mirror else p)[i : i + 1] for (_, p, _), mirror in both]
+        picture = torch.cat(parts, 3)
         samples.append(Sample(forming.description, forming.dress(picture), float(alike[i])))
     return samples
 

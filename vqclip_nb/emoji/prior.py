@@ -25,12 +25,12 @@ class Prior(nn.Module):
     codes: size of the codebook; an index of `codes` marks a masked cell. A caption is what the
     guide's text side makes of it: tokens (b, t, text_width), `keep` (b, t), which of them count,
     and its encoding (b, encoding), a unit vector. All of `keep` false: without caption.
-    digest: SHA-256 of the file that it came from. styles: those that it
-    learned; of several it is told one by a token.
+    digest: SHA-256 of the file that it came from. styles: of which a token tells it one; none for a
+    prior of one style.
     """
 
     digest = ""
-    styles: tuple[str, ...] = ("noto",)
+    styles: tuple[str, ...] = ()
 
     def __init__(
         self,

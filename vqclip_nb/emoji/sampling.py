@@ -36,23 +36,14 @@ class Sample:
 
 
 def check_prior(pair: Pair, settings: Settings) -> None:
-    """ValueError if settings ask for a prior where the pair has none, where it would undo regions
-    or an activation, or where the picture does not start from noise."""
-    if settings.start == "prior" or settings.prior:
+    """ValueError if settings ask for a prior where the pair has none, or for regions in what it
+    draws at once."""
+    if settings.start == "prior":
         require_prior(pair)
         if settings.regions:
             raise ValueError(
-                "the prior would draw over regions: start from the library or "
-                "from noise, and set prior to 0; or leave regions out"
-            )
-        if settings.prior and settings.start != "noise":
-            raise ValueError(
-                "the prior forms a picture from noise: set start to noise, or prior to 0"
-            )
-        if settings.prior and settings.activation_at == "every step":
-            raise ValueError(
-                "prior draws the codes themselves, the activation at every step would change them: "
-                "set activation_at to start, or prior to 0"
+                "the prior draws no regions: start from noise or from the library, or leave "
+                "regions out"
             )
 
 
@@ -63,15 +54,15 @@ def require_prior(pair: Pair) -> Prior:
     return pair.prior
 
 
-def conditions(pair: Pair, caption: str, style: str = "") -> Caption:
-    """A caption, and one of the styles that the prior knows, as the prior takes them; an empty
-    caption counts as none."""
+def conditions(pair: Pair, prior: Prior, caption: str, style: str = "") -> Caption:
+    """A caption, and a style if it knows several, as a prior takes them; an empty caption counts as
+    none."""
     tokens, keep, encoding = caption_tokens(pair.clip.model, [caption or "a picture"])
     if not caption:
         return tokens, torch.zeros_like(keep), encoding
-    styles = require_prior(pair).styles
-    if len(styles) > 1 and style in styles:
-        token = F.one_hot(torch.tensor([[styles.index(style)]]), tokens.shape[2]) * STYLE
+    if style in prior.styles:
+        number = prior.styles.index(style)
+        token = F.one_hot(torch.tensor([[number]]), tokens.shape[2]) * STYLE
         tokens = torch.cat([tokens, token.to(tokens)], 1)
         keep = F.pad(keep, (0, 1), value=True)
     return tokens, keep, encoding

@@ -29,6 +29,9 @@ from .prior import Prior, build_prior
 from .sampling import Sample, check_prior
 
 USUAL = ("noto", "3d", "sticker", "flat")  # styles of what forms, where a prompt names none
+# Words of labels whose drawings hold letters or figures, or turn one way: not to be mirrored.
+WRITTEN = set("arrow button calendar clock dollar euro keycap letter letters medal note".split())
+WRITTEN |= set("notes points pound sign watch yen".split())
 STYLED = 0.5  # strength of a style from which on the drawing that is begun with is of it
 
 
@@ -51,17 +54,35 @@ class EmojiWing:
         return Library(self.pair.vqgan, state, metadata, words, digest)
 
     @cached_property
-    def prior(self) -> Prior | None:
-        """What draws codes for a caption; None unless CLIP and VQGAN are those that it learned
-        from. WeightsError if its file is corrupt."""
+    def priors(self) -> dict[str, Prior]:
+        """What draws codes for a caption, by style; empty unless CLIP and VQGAN are those that it
+        learned from. WeightsError if the file is corrupt."""
         if self.pair.clip.vocabulary is None:
-            return None
+            return {}
         state, metadata, digest = read_checked(EMOJI / "prior.safetensors")
         if json.loads(metadata["hashes"]) != self.pair.hashes:
-            return None
-        prior = build_prior(json.loads(metadata["config"]), state, digest).to(self.pair.device)
-        prior.styles = tuple(json.loads(metadata.get("styles", '["noto"]')))
-        return prior
+            return {}
+        config, styles = (
+            json.loads(metadata["config"]),
+            json.loads(metadata.get("styles", '["noto"]')),
+        )
+        networks: dict[str, dict[str, torch.Tensor]] = {}
+        for key, value in state.items():  # "3d.entry.weight" is of the style 3d alone
+            style, _, name = key.partition(".")
+            networks.setdefault(style, {})[name] = value
+        if set(networks) != set(styles):  # one network that is told the style
+            prior = build_prior(config, state, digest).to(self.pair.device)
+            prior.styles = tuple(styles) if len(styles) > 1 else ()
+            return dict.fromkeys(styles, prior)
+        return {
+            style: build_prior(config, networks[style], digest).to(self.pair.device)
+            for style in styles
+        }
+
+    @property
+    def prior(self) -> Prior | None:
+        """That of the first style."""
+        return next(iter(self.priors.values()), None)
 
     def read(self, reading: Reading, extras: str) -> Reading:
         """A reading with caption and scene, and those of its regions."""
@@ -122,8 +143,8 @@ class EmojiWing:
     ) -> Forming | None:
         """None for what the prior never saw; with `stand_ins` it is drawn as what CLIP reads, in a
         style that the prior knows."""
-        library, prior, scene = self.library, self.prior, reading.scene
-        if library is None or prior is None or not reading.text:
+        library, priors, scene = self.library, self.priors, reading.scene
+        if library is None or not priors or not reading.text:
             return None
         if scene is None:
             scene, _ = library.guess(reading.text, self.pair.clip)
@@ -135,14 +156,17 @@ class EmojiWing:
         for thing in scene.things:
             label, drawn = library.label_and_styles(thing.name)
             wanted = (scene.style,) if scene.style else USUAL
-            fitting = [s for s in prior.styles if s in drawn and s in wanted]
+            fitting = [s for s in priors if s in drawn and s in wanted]
             read = read_prompt(article(label), self.pair.clip.vocabulary)
             if not fitting or read.substitutions:
                 if not stand_ins:
                     return None
                 label = re.sub(r"^an? ", "", read.parts[0].clip_text) or label
-            things.append((thing.name, label, str(rng.choice(fitting or prior.styles[:1]))))
-        return Forming(self.pair, scene, reading, things, size)
+            things.append((thing.name, label, str(rng.choice(fitting or list(priors)[:1]))))
+        mirrored = [
+            bool(rng.random() < 0.5 and not WRITTEN & set(la.split())) for _, la, _ in things
+        ]
+        return Forming(self.pair, priors, scene, reading, things, mirrored, size)
 
     def _drawing(
         self,

@@ -81,7 +81,7 @@ def likelihood(pair: Pair, image: Image.Image, prompt: str, *, orders: int = 4) 
     side = prior.side * pair.vqgan.downsample_factor
     picture = to_tensor(image.resize((side, side), Image.Resampling.BICUBIC)).to(pair.device)
     codes = pair.vqgan.codebook_indices(pair.vqgan.encode(picture))
-    caption = conditions(pair, pair.read(prompt).caption)
+    caption = conditions(pair, prior, pair.read(prompt).caption)
     generator = torch.Generator().manual_seed(0)
     found = [prior.log_likelihood(codes, *caption, generator=generator) for _ in range(orders)]
     return torch.stack(found).mean().item()

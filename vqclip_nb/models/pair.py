@@ -92,6 +92,9 @@ class Forming(Protocol):
     def fields(self, x: torch.Tensor) -> Sequence[torch.Tensor]:
         """The part of each thing in a latent or a picture (1, n, h, w)."""
 
+    def decode(self, codes: torch.Tensor, **how: Any) -> torch.Tensor:
+        """The things' pictures of what the decoder takes."""
+
     def redraw(self, loop: Any, drawn: torch.Tensor, strength: float, until: int) -> None:
         """Draw cells of a loop's latent, in place, and mark them in `drawn` (1, 1, h, w)."""
 
@@ -206,7 +209,8 @@ class Pair:
         of size (height, width) that it cannot make."""
         if settings.start == "library" and self.library is None:
             raise ValueError(f"{self.name} has no library of drawings: start from noise")
-        if (settings.start == "prior" or settings.prior) and self.prior is None:
+        drawn = settings.start == "prior" or (settings.start == "noise" and settings.drawn)
+        if drawn and self.prior is None:
             raise ValueError(f"{self.name} has no prior: start from noise, and set prior to 0")
         if self.wing:
             self.wing.check(settings)

@@ -177,7 +177,6 @@ class StartPicker:
         for name, call in (
             ("init_image", self.show),
             ("start", self.show),
-            ("start", self._set_prior),
             *((name, self.show_drawing) for name in ON),
         ):
             controls[name].observe(lambda _, call=call: calls.guard(call), "value")
@@ -201,11 +200,6 @@ class StartPicker:
         blank = not source and self.controls["start"].value == "noise"
         for name in ("start_strength", "keep_edges"):
             self.controls[name].disabled = blank
-
-    def _set_prior(self) -> None:
-        """From noise the prior draws as the pair has it, from anything else it does not."""
-        forms = self.pair.prior is not None and self.controls["start"].value == "noise"
-        self.controls["prior"].value = self.pair.defaults.get("prior", 0.0) if forms else 0.0
 
     def show_drawing(self) -> None:
         """Say which drawing of the pair's library the prompt would start from."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 from PIL import Image
@@ -114,8 +114,8 @@ def draft_settings(
 ) -> dict[str, Settings]:
     """What each draft paints, by its caption: the first prompt, few steps, a seed of its own.
 
-    Where a library gives the start the seed changes little: other drawings that can be told apart,
-    then one that the prior draws, then noise. like: a picture that all start from.
+    Where things are drawn the seed changes little: the picture as it is set, then the library's
+    drawings that can be told apart, then CLIP alone. like: a picture that all start from.
     """
     cheap = {k: min(v, getattr(settings, k)) for k, v in PRESETS["draft"].items()}
     first = settings.seed + (like is not None)  # another seed than that of the picture itself
@@ -129,11 +129,10 @@ def draft_settings(
         plain = [one.replace(**start) for one in plain]
     elif settings.start == "prior":
         plain = [one.replace(**at_once) for one in plain]
-    elif settings.start == "library" and not settings.init_image:
-        others = [{"drawing": n} for n in _apart(pair, plain[0])]
-        if pair.prior and not settings.regions:
-            others.append(at_once)
-        others += [dict(start="noise", start_strength=1.0)] * DRAFTS
+    elif settings.drawn:
+        others: list[dict[str, Any]] = [{}] if settings.start == "noise" else []
+        others += [{"start": "library", "drawing": n} for n in _apart(pair, plain[0])]
+        others += [dict(start="noise", prior=0.0, start_strength=1.0)] * DRAFTS
         plain = [one.replace(**other) for one, other in zip(plain, others, strict=False)]
         return {
             f"drawing {one.drawing}" if one.start == "library" else f"seed {one.seed}": one
@@ -148,7 +147,8 @@ def _apart(pair: Pair, settings: Settings) -> list[int]:
     regions = [parse_region(text) for text in settings.regions]
     reading = pair.read(settings.include[0], settings.extras, regions)
     for n in range(settings.drawing, settings.drawing + LOOKED_AT):
-        found = pair.start(reading, settings.replace(drawing=n), size, settings.seed)
+        drawn = settings.replace(start="library", drawing=n)
+        found = pair.start(reading, drawn, size, settings.seed)
         if found and all((found.picture - other).abs().mean() > APART for other in pictures):
             numbers.append(n)
             pictures.append(found.picture)
