@@ -262,7 +262,7 @@ def test_memory_of_long_runs_is_bounded(pair, small):
 def test_sizes_that_fit_are_not_warned_about(pair, small):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert vq.Run(pair, small(height=None, width=32)).size == (128, 32)
+        assert vq.Run(pair, small(height=None, width=32)).size == (256, 32)
 
 
 def test_the_pair_that_ships_starts_from_a_drawing_and_says_which(pair):
