@@ -42,7 +42,7 @@ class PartBuilder:
 
     def forming(self, s: Settings, reading: Reading, seed: int) -> Forming | None:
         """How the prior and the guide form a picture from noise; None where no prior does."""
-        if not s.drawn or s.start != "noise" or s.regions or s.activation_at == "every step":
+        if not s.drawn or s.start != "noise" or s.activation_at == "every step":
             return None
         key = (reading, tuple(s.attributes), seed)
         return self._cached("forming", key, lambda: self.pair.forming(reading, s, self.size, seed))
@@ -88,7 +88,7 @@ class PartBuilder:
 
     def _in_place_of_forming(self, s: Settings, reading: Reading, seed: int) -> Start | None:
         """A drawing where the prior cannot draw, which is said; None where CLIP paints alone."""
-        if not (reading.text or s.regions):
+        if not reading.text:
             return None  # a picture as the prompt
         found, why = None, f"the prior never drew {reading.text!r}"
         if s.activation_at == "every step":
@@ -96,8 +96,6 @@ class PartBuilder:
         elif self.pair.library:
             drawn = s.replace(start="library")
             found = self.pair.start(reading, drawn, self.size, seed)
-        if s.regions:
-            why = "the prior draws no regions"
         begun = "CLIP paints alone" if found is None else "the picture begins with a drawing"
         warnings.warn(f"{self.pair.name}: {why}: {begun}", stacklevel=2)
         return found

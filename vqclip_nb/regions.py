@@ -66,9 +66,7 @@ class Region:
             inside = load_image(self.place, size).mean(1, keepdim=True) > 0.5
             if not inside.any():
                 raise ValueError(f"the mask {self.name!r} has no white: white is where it is meant")
-            down, across = inside[0, 0].any(1).nonzero(), inside[0, 0].any(0).nonzero()
-            box = (int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1)
-            return Area(box, inside)
+            return Area.of(inside)
         left, top, right, bottom = _shares(self.place)
         x, y = math.floor(left * size[1]), math.floor(top * size[0])
         box = (x, y, max(x + 1, round(right * size[1])), max(y + 1, round(bottom * size[0])))
@@ -84,6 +82,13 @@ class Area:
 
     box: tuple[int, int, int, int]
     inside: torch.Tensor = field(repr=False)
+
+    @classmethod
+    def of(cls, inside: torch.Tensor) -> Area:
+        """The area of a mask (1, 1, height, width) that is true somewhere."""
+        down, across = inside[0, 0].any(1).nonzero(), inside[0, 0].any(0).nonzero()
+        box = (int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1)
+        return cls(box, inside)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,9 +22,11 @@ from ..loop import Optimization
 from ..models.pair import Pair
 from ..prompts import encode_reading
 from ..reading import Reading, read_prompt
+from ..regions import Area
 from .caption_grammar import Scene, Thing
 from .caption_words import article
-from .compose import PLACINGS, compose
+from .compose import PLACINGS, compose, ground
+from .cutout import cut_out, fitted
 from .prior import Prior
 from .sampling import Sample, conditions
 
@@ -34,44 +37,66 @@ CANDIDATES = 4  # drawings of which the guide chooses in a redraw
 STEPS = 4  # of the prior in a redraw
 GROWN = 0.5  # share of that time in which more and more cells are drawn
 CHOICE = 1.5  # Gumbel noise on how likely cells are
-GROUND = 0.12  # how far a pixel of the ground may be from the ground's colour, of 1
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A thing that forms: its name, the label and style of its drawings, and whether it is
+    mirrored."""
+
+    name: str
+    label: str
+    style: str
+    mirrored: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """The shapes of a scene, and where it is: in all of the picture, or in a region of it.
+
+    fallback: what the guide is given for a name that it does not know.
+    """
+
+    scene: Scene
+    shapes: tuple[Shape, ...]
+    fallback: Reading
+    area: Area | None = None
 
 
 class Forming:
-    """How a scene forms: each thing in a field of its own, side by side in the latent.
+    """How a picture forms: each thing in a field of its own, side by side in the latent.
 
-    priors: by style. things: name, label of its drawings, and style of each. mirrored: which of
-    them are shown from left to right. encodings: of their bare names, (1, d) each. shape: of the
-    latent, (1, channels, side, side · things). size: (height, width) in pixels of the finished
-    picture.
+    priors: by style. parts: one, or one for each region, behind that of the whole picture if it
+    shows anything. background: where no part is. size: (height, width) in pixels of the finished
+    picture. encodings: of the things' bare names, (1, d) each. shape: of the latent, (1, channels,
+    side, side · things).
     """
 
     def __init__(
         self,
         pair: Pair,
         priors: Mapping[str, Prior],
-        scene: Scene,
-        reading: Reading,
-        things: Sequence[tuple[str, str, str]],
-        mirrored: Sequence[bool],
+        parts: Sequence[Part],
+        background: Sequence[str],
         size: tuple[int, int],
     ) -> None:
-        self.pair, self.scene, self.size = pair, scene, size
+        self.pair, self.parts, self.background, self.size = pair, parts, background, size
+        self.things = [shape for part in parts for shape in part.shapes]
+        self.priors = [priors[shape.style] for shape in self.things]
         ending = f" {pair.facts.default_background}"
-        self.things, self.mirrored = things, mirrored
-        self.priors = [priors[style] for _, _, style in things]
         # The prior was told the drawings' labels, some of which the guide does not know.
         self._given = [
-            conditions(pair, priors[style], article(label) + ending, style)
-            for _, label, style in things
+            conditions(pair, prior, article(shape.label) + ending, shape.style)
+            for prior, shape in zip(self.priors, self.things, strict=True)
         ]
-        bare = [read_prompt(article(n), pair.clip.vocabulary, ending=ending) for n, _, _ in things]
-        known = [own if own.known else reading for own in bare]
-        self.encodings = [encode_reading(pair.clip, own) for own in known]
+        self.encodings = []
+        for part in parts:
+            for shape in part.shapes:
+                own = read_prompt(article(shape.name), pair.clip.vocabulary, ending=ending)
+                known = own if own.known else part.fallback
+                self.encodings.append(encode_reading(pair.clip, known))
         side = self.priors[0].side
-        self.shape = (1, pair.vqgan.latent_channels, side, side * len(things))
-        placing = PLACINGS[scene.relation] if len(things) > 1 else None
-        self._upright, self._reversed = (placing.axis, placing.order > 0) if placing else (0, False)
+        self.shape = (1, pair.vqgan.latent_channels, side, side * len(self.things))
 
     def until(self, total_iter: int) -> int:
         """The step before which the shapes are dressed, of a picture of so many."""
@@ -83,8 +108,8 @@ class Forming:
 
     @property
     def description(self) -> str:
-        said = ", ".join(f"{label}, {style}" for _, label, style in self.things)
-        ground = " and ".join(self.scene.background)
+        said = ", ".join(f"{shape.label}, {shape.style}" for shape in self.things)
+        ground = " and ".join(self.parts[0].scene.background)
         return f"{said}; on {ground}" if ground else said
 
     # -- pictures
@@ -96,24 +121,35 @@ class Forming:
     def decode(self, codes: torch.Tensor, **how: Any) -> torch.Tensor:
         """The things' pictures (1, 3, h, w · things) of what the decoder takes."""
         parts = [self.pair.vqgan.decode(part, **how) for part in self.fields(codes)]
-        turned = zip(parts, self.mirrored, strict=True)
-        return torch.cat([part.flip(3) if mirror else part for part, mirror in turned], 3)
+        turned = zip(parts, self.things, strict=True)
+        return torch.cat([part.flip(3) if shape.mirrored else part for part, shape in turned], 3)
 
     def show(self, picture: torch.Tensor) -> torch.Tensor:
-        """Pictures side by side (1, 3, h, w · things), placed as the scene wants them, as one
+        """Pictures side by side (1, 3, h, w · things), placed as the scenes want them, as one
         (1, 3, height, width)."""
-        parts = self.fields(picture)
-        parts = parts[::-1] if self._reversed else parts
-        return fitted(torch.cat(parts, 2 if self._upright else 3), self.size)
+        return self._put_together(picture, side_by_side)
 
     def dress(self, picture: torch.Tensor) -> torch.Tensor:
         """What has formed as the prompt wants it, (1, 3, height, width): in its colours, sizes and
         places, on its background."""
-        scene = self.scene
-        if dataclasses.replace(scene, style="") == Scene((Thing(scene.things[0].name),)):
-            return self.show(picture)
-        layers = [cut_out(part.cpu()) for part in self.fields(picture)]
-        return compose(layers, scene, self.size).to(picture)
+        return self._put_together(picture, dressed)
+
+    def _put_together(
+        self, picture: torch.Tensor, make: Callable[..., torch.Tensor]
+    ) -> torch.Tensor:
+        fields = iter(self.fields(picture))
+        whole = ground(self.background or ("white",), self.size)[None].to(picture)
+        for part in self.parts:
+            size = part.area.size if part.area else self.size
+            own = make(part, [next(fields) for _ in part.shapes], size)
+            if part.area is None:
+                whole = own
+                continue
+            left, top, right, bottom = part.area.box
+            inside = part.area.inside[..., top:bottom, left:right].to(own.device)
+            box = whole[..., top:bottom, left:right]
+            whole[..., top:bottom, left:right] = torch.where(inside, own, box)
+        return whole
 
     # -- redraws
 
@@ -203,6 +239,24 @@ class Forming:
         return vectors, pictures, alike
 
 
+def side_by_side(
+    part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int]
+) -> torch.Tensor:
+    """The pictures (1, 3, h, w) of a part's things as one (1, 3, height, width)."""
+    placing = PLACINGS[part.scene.relation] if len(pictures) > 1 else None
+    ordered = pictures[::-1] if placing and placing.order > 0 else pictures
+    return fitted(torch.cat([*ordered], 2 if placing and placing.axis else 3), size)
+
+
+def dressed(part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
+    """The same, as the scene says; a bare thing stays as it is."""
+    scene, fill = part.scene, part.area is not None
+    if not fill and dataclasses.replace(scene, style="") == Scene((Thing(scene.things[0].name),)):
+        return side_by_side(part, pictures, size)
+    layers = [cut_out(picture.cpu()) for picture in pictures]
+    return compose(layers, scene, size, fill=fill).to(pictures[0])
+
+
 def marked(values: torch.Tensor, count: int) -> torch.Tensor:
     """Which of (1, n) are the `count` largest."""
     largest = values.argsort(1, descending=True)[:, :count]
@@ -218,49 +272,8 @@ def draw(forming: Forming, count: int = DRAWN, *, generator: torch.Generator) ->
     alike = torch.stack([similar for _, _, similar in drawn]).mean(0)
     samples = []
     for i in alike.argsort(descending=True).tolist():
-        both = zip(drawn, forming.mirrored, strict=True)
-        parts = [(p.flip(3) if mirror else p)[i : i + 1] for (_, p, _), mirror in both]
+        both = zip(drawn, forming.things, strict=True)
+        parts = [(p.flip(3) if shape.mirrored else p)[i : i + 1] for (_, p, _), shape in both]
         picture = torch.cat(parts, 3)
         samples.append(Sample(forming.description, forming.dress(picture), float(alike[i])))
     return samples
-
-
-def cut_out(picture: torch.Tensor) -> torch.Tensor:
-    """A thing without its ground: (1, 3, h, w) to (4, h, w), colour premultiplied by alpha.
-
-    Ground is what is of the border's colour and hangs together with the border through cells of
-    1/16 of the side that are of that colour throughout, so that white things keep their inside.
-    """
-    colour = border_colour(picture).view(1, 3, 1, 1)
-    apart = (picture - colour).abs().amax(1, keepdim=True)  # (1, 1, h, w)
-    side = picture.shape[2] // 16
-    plain = (F.max_pool2d(apart, side) < GROUND).float()
-    outside = F.pad(torch.zeros_like(plain), (1, 1, 1, 1), value=1.0)
-    plain = F.pad(plain, (1, 1, 1, 1), value=1.0)
-    for _ in range(plain.shape[2] * 4):
-        across = F.max_pool2d(outside, (1, 3), 1, (0, 1))
-        outside, before = across.maximum(F.max_pool2d(outside, (3, 1), 1, (1, 0))) * plain, outside
-        if torch.equal(outside, before):
-            break
-    near = F.max_pool2d(outside, 3, 1, 1)[..., 1:-1, 1:-1]  # the cells of the outline too
-    near = near.repeat_interleave(side, 2).repeat_interleave(side, 3)
-    alpha = (apart / GROUND - 0.5).clamp(0, 1).maximum(1 - near)[0]
-    alpha = F.avg_pool2d(F.pad(alpha[None], (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
-    return torch.cat([(picture[0] - (1 - alpha) * colour[0]).clamp(min=0).minimum(alpha), alpha])
-
-
-def fitted(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """A picture scaled to fit into `size` (height, width), in the middle of its border's colour."""
-    scale = min(size[0] / picture.shape[2], size[1] / picture.shape[3])
-    own = [max(1, round(side * scale)) for side in picture.shape[2:]]
-    x = F.interpolate(picture, own, mode="bicubic", antialias=True)
-    around = border_colour(picture).view(1, 3, 1, 1).expand(1, 3, *size).clone()
-    top, left = ((whole - side) // 2 for whole, side in zip(size, own, strict=True))
-    around[..., top : top + own[0], left : left + own[1]] = x.clamp(0, 1)
-    return around
-
-
-def border_colour(picture: torch.Tensor) -> torch.Tensor:
-    """The median colour (3,) of the outermost pixels of (1, 3, h, w)."""
-    x = picture[0]
-    return torch.cat([x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]], 1).median(1).values

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 
 from ..models.pair import Pair
 from ..models.vqgan import VQGAN
-from ..settings import Settings
 from .prior import Prior, caption_tokens
 
 Caption = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # as `caption_tokens` gives it
@@ -33,18 +32,6 @@ class Sample:
         """Latent (1, channels, h, w) of the picture."""
         with torch.no_grad():
             return vqgan.encode(self.picture)
-
-
-def check_prior(pair: Pair, settings: Settings) -> None:
-    """ValueError if settings ask for a prior where the pair has none, or for regions in what it
-    draws at once."""
-    if settings.start == "prior":
-        require_prior(pair)
-        if settings.regions:
-            raise ValueError(
-                "the prior draws no regions: start from noise or from the library, or leave "
-                "regions out"
-            )
 
 
 def require_prior(pair: Pair) -> Prior:

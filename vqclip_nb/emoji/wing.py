@@ -16,17 +16,17 @@ from ..attributes import Attribute, parse_attributes
 from ..images import is_picture
 from ..models.pair import EMOJI, Pair
 from ..reading import Reading, background_ending, every_text, read_prompt, strongest_text
-from ..regions import Region
+from ..regions import Area, Region
 from ..settings import Settings
 from ..weights import read_checked
 from .caption_grammar import Scene
 from .caption_words import article
 from .compose import ground
 from .drawings import Collage, Start
-from .forming import Forming, draw
+from .forming import Forming, Part, Shape, draw
 from .library import Library
 from .prior import Prior, build_prior
-from .sampling import Sample, check_prior
+from .sampling import Sample
 
 USUAL = ("noto", "3d", "sticker", "flat")  # styles of what forms, where a prompt names none
 # Words of labels whose drawings hold letters or figures, or turn one way: not to be mirrored.
@@ -124,9 +124,6 @@ class EmojiWing:
         attributes = parse_attributes(settings.attributes)
         return self._drawing(reading, settings.drawing, size, guess=True, attributes=attributes)
 
-    def check(self, settings: Settings) -> None:
-        check_prior(self.pair, settings)
-
     def forming(
         self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
     ) -> Forming | None:
@@ -143,30 +140,56 @@ class EmojiWing:
     ) -> Forming | None:
         """None for what the prior never saw; with `stand_ins` it is drawn as what CLIP reads, in a
         style that the prior knows."""
-        library, priors, scene = self.library, self.priors, reading.scene
-        if library is None or not priors or not reading.text:
+        if self.library is None or not self.priors:
+            return None
+        wanted: list[tuple[Reading, Area | None]] = [(reading, None)]
+        attributes = parse_attributes(settings.attributes)
+        if reading.regions:
+            attributes = []
+            areas = [region.area(size) for region, _ in reading.regions]
+            free = ~torch.stack([area.inside for area in areas]).any(0)
+            around = reading.scene is not None and bool(free.any())  # else at most a background
+            wanted = [(reading, Area.of(free))] if around else []
+            wanted += [(own, area) for (_, own), area in zip(reading.regions, areas, strict=True)]
+        rng = np.random.default_rng(seed)
+        parts = [self._part(own, attributes, rng, area, stand_ins) for own, area in wanted]
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
+            return None
+        return Forming(self.pair, self.priors, known, reading.background, size)
+
+    def _part(
+        self,
+        reading: Reading,
+        attributes: Sequence[Attribute],
+        rng: np.random.Generator,
+        area: Area | None,
+        stand_ins: bool,
+    ) -> Part | None:
+        """What forms of a reading, or None as above."""
+        library, scene = self.library, reading.scene
+        if library is None or not reading.text:
             return None
         if scene is None:
             scene, _ = library.guess(reading.text, self.pair.clip)
         if scene is None:
             return None
-        for attribute in parse_attributes(settings.attributes):
+        for attribute in attributes:
             scene = taken_on(attribute, scene, library.styles)
-        rng, things = np.random.default_rng(seed), []
+        shapes = []
         for thing in scene.things:
             label, drawn = library.label_and_styles(thing.name)
             wanted = (scene.style,) if scene.style else USUAL
-            fitting = [s for s in priors if s in drawn and s in wanted]
+            fitting = [s for s in self.priors if s in drawn and s in wanted]
             read = read_prompt(article(label), self.pair.clip.vocabulary)
             if not fitting or read.substitutions:
                 if not stand_ins:
                     return None
                 label = re.sub(r"^an? ", "", read.parts[0].clip_text) or label
-            things.append((thing.name, label, str(rng.choice(fitting or list(priors)[:1]))))
-        mirrored = [
-            bool(rng.random() < 0.5 and not WRITTEN & set(la.split())) for _, la, _ in things
-        ]
-        return Forming(self.pair, priors, scene, reading, things, mirrored, size)
+            style = str(rng.choice(fitting or list(self.priors)[:1]))
+            mirrored = bool(rng.random() < 0.5) and not WRITTEN & set(label.split())
+            shapes.append(Shape(thing.name, label, style, mirrored))
+        return Part(scene, tuple(shapes), reading, area)
 
     def _drawing(
         self,

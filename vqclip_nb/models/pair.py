@@ -125,9 +125,6 @@ class Wing(Protocol):
     ) -> Start | None:
         """What a picture of that reading starts from; None if nothing fits."""
 
-    def check(self, settings: Settings) -> None:
-        """ValueError if a picture of those settings cannot be made."""
-
     def forming(
         self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
     ) -> Forming | None:
@@ -212,8 +209,6 @@ class Pair:
         drawn = settings.start == "prior" or (settings.start == "noise" and settings.drawn)
         if drawn and self.prior is None:
             raise ValueError(f"{self.name} has no prior: start from noise, and set prior to 0")
-        if self.wing:
-            self.wing.check(settings)
 
     def forming(
         self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
