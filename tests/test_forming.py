@@ -7,6 +7,7 @@ import torch
 import vqclip_nb as vq
 from training.classifier import load_shape_judge
 from vqclip_nb.emoji import forming
+from vqclip_nb.emoji.compose import tinted
 from vqclip_nb.emoji.cutout import cut_out, fitted
 
 FORMED = dict(start="noise", height=128, width=128, crops=4)
@@ -130,13 +131,35 @@ def test_other_shapes_get_the_picture_in_the_middle():
     assert torch.equal(wide[..., 4:12], black) and wide[..., :4].max() == 0
 
 
-@pytest.mark.parametrize(
-    "wrong, told",
-    (
-        (dict(regions=["left: a cat"]), "no regions: the picture begins with a drawing"),
-        (dict(activation_at="every step"), "activation at every step .* CLIP paints alone"),
-    ),
-)
-def test_where_the_prior_cannot_draw_it_is_said(pair, wrong, told):
-    with pytest.warns(UserWarning, match=told):
-        vq.Run(pair, vq.Settings(include="a key", **FORMED | wrong))
+def test_where_the_prior_cannot_draw_it_is_said(pair):
+    settings = vq.Settings(include="a key", activation_at="every step", **FORMED)
+    with pytest.warns(UserWarning, match="activation at every step .* CLIP paints alone"):
+        vq.Run(pair, settings)
+
+
+def test_each_region_forms_a_thing_of_its_own_on_the_background_of_the_whole(pair):
+    regions = ["left: a dog", "right: a red car"]
+    run = vq.Run(pair, vq.Settings(include="a blue background", regions=regions, **FORMED))
+    forming = run.painting.forming
+    assert [shape.label for shape in forming.things] == ["dog", "automobile"]
+    white = torch.ones(1, 3, 128, 256)
+    white[..., 40:90, 40:90] = torch.tensor([0.9, 0.5, 0.1]).view(3, 1, 1)  # the dog
+    white[..., 40:90, 168:218] = torch.tensor([0.1, 0.8, 0.2]).view(3, 1, 1)  # the car
+    picture = forming.dress(white)[0]
+    height, width = picture.shape[1:]
+    assert (picture[:, 2, 2] * 255).round().tolist() == [40, 90, 215]  # blue
+    dog, car = picture[:, height // 2, width // 4], picture[:, height // 2, width * 3 // 4]
+    assert dog[0] > 0.8 and car[0] > 0.6 > car[1]
+
+
+def test_a_thing_keeps_its_other_colours_and_stays_as_it_is_where_it_has_the_colour():
+    crown = torch.ones(4, 32, 32)
+    crown[:3] = torch.tensor([225, 175, 45]).view(3, 1, 1) / 255
+    crown[:3, 12:20, 12:20] = torch.tensor([20, 60, 230]).view(3, 1, 1) / 255  # a jewel
+    assert torch.equal(tinted(crown, "golden"), crown)
+    red = tinted(crown, "red")
+    assert torch.equal(red[:, 12:20, 12:20], crown[:, 12:20, 12:20])
+    assert (red[:3, 0, 0] * 255 - torch.tensor([215, 35, 35])).abs().max() < 3
+    grey = torch.full((4, 32, 32), 0.8)
+    grey[3] = 1
+    assert tinted(grey, "red")[0].mean() > tinted(grey, "red")[1].mean() + 0.2  # all of it
