@@ -5,9 +5,10 @@ BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 # Both travel by the environment as they were typed: make expands nothing in them, no shell reads them.
 override PROMPT := $(value PROMPT)
 override PAIR := $(value PAIR)
-export PROMPT PAIR
+override REPO := $(value REPO)
+export PROMPT PAIR REPO
 
-.PHONY: demo test test-all browser studio lint venv venv-test docs clean
+.PHONY: demo test test-all browser studio lint venv venv-test docs address pages clean
 
 demo: venv  ## make demo PROMPT="a fox": outputs/picture.png and outputs/picture.gif
 	@mkdir -p outputs
@@ -32,6 +33,9 @@ lint: venv-test
 
 docs: venv-test  ## address and tables into README, docs and notebooks
 	$(BIN)/python docs/make.py
+
+address: venv-test  ## make address REPO=owner/name: the repository's address, everywhere
+	$(BIN)/python docs/make.py --address "$$REPO"
 
 venv:
 	@$(PYTHON) install.py notebooks

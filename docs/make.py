@@ -2,6 +2,7 @@
 
 The repository's address stands in pyproject.toml, the controls in settings.py, what a file holds in
 its docstring, the notebooks' install cell below. The .ipynb files are made from the .py files.
+With --address OWNER/NAME (`make address REPO=OWNER/NAME`) the address is changed first.
 """
 
 from __future__ import annotations
@@ -19,6 +20,21 @@ from vqclip_nb.models.pair import EMOJI_DEFAULTS, PUBLISHED_DEFAULTS
 from vqclip_nb.settings import table
 
 ROOT = Path(__file__).resolve().parents[1]
+OWNER = r"[\w.-]+/[\w.-]+"
+
+
+def change_address(name: str) -> None:
+    """Write OWNER/NAME into pyproject.toml, from where all else takes it."""
+    if not re.fullmatch(OWNER, name):
+        sys.exit(f"{name!r} is no address: give REPO=owner/name, as on GitHub")
+    path = ROOT / "pyproject.toml"
+    line = rf'(?<=^Repository = "https://github\.com/){OWNER}'
+    text = re.sub(line, name, path.read_text("utf8"), flags=re.M)
+    path.write_text(text, "utf8", newline="\n")
+
+
+if "--address" in sys.argv:  # before anything is made from it
+    change_address(sys.argv[-1])
 URL = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]["urls"]["Repository"]
 NAME = URL.removeprefix("https://github.com/")
 CONTROLS = table({"emoji": EMOJI_DEFAULTS, "other pairs": PUBLISHED_DEFAULTS})
@@ -66,12 +82,18 @@ SHIELDS = (  # where notebooks can be opened: name, picture, address
     ),
 )
 
+# In place of badges that would lead to pages which do not exist.
+NO_ADDRESS = (
+    "Open in Colab, Kaggle, molab or Binder: as soon as `make address REPO=owner/name` has said "
+    "where this repository is.\n"
+)
+
 # Where an address stands: what comes before it, and what it is made of.
-OWNER = r"[\w.-]+/[\w.-]+"
 ADDRESSES = [
     (rf"(?<=git clone )https://github\.com/{OWNER}", URL),
     (rf"(?<=git\+)https://github\.com/{OWNER}", URL),
-    (rf"https://github\.com/{OWNER}(?=/actions/)", URL),
+    (rf"https://github\.com/{OWNER}(?=/(?:actions|security|blob/main/docs)/)", URL),
+    (rf"(?<=^repository-code: )https://github\.com/{OWNER}", URL),
 ]
 
 
@@ -96,6 +118,8 @@ def made(name: str, table: str, text: str) -> str:
 
 def badges(match: re.Match, notebook: str) -> str:
     """The badges that open a notebook, each line as the first of `match` begins."""
+    if "YOUR_NAME" in NAME:
+        return match["begin"] + NO_ADDRESS
     lines = (f"[![Open in {name}]({picture})]({page.format(notebook)})\n"
              for name, picture, page in SHIELDS)  # fmt: skip
     return "".join(match["begin"] + line for line in lines)
@@ -103,10 +127,10 @@ def badges(match: re.Match, notebook: str) -> str:
 
 def filled(text: str, notebook: str = "1_studio") -> str:
     """A page or notebook with today's address, tables, badges and install cell."""
-    shields = r"(?P<begin>(?:# )?)\[!\[Open in .*\n(?:.*\[!\[Open in .*\n)*"
-    text = re.sub(shields, lambda m: badges(m, notebook), text, count=1)
+    shields = r"(?P<begin>^(?:# )?)(?:\[!\[Open in .*\n(?:.*\[!\[Open in .*\n)*|Open in Colab,.*\n)"
+    text = re.sub(shields, lambda m: badges(m, notebook), text, count=1, flags=re.M)
     for pattern, address in ADDRESSES:
-        text = re.sub(pattern, address, text)
+        text = re.sub(pattern, address, text, flags=re.M)
     text = made("controls", CONTROLS, text)
     text = made("rooms", rooms(), text)
     cell = f'# %% tags=["install"]\n{INSTALL}\n'
@@ -127,7 +151,9 @@ def main(check: bool) -> int:
     """Make what is stale, or with `check` name it and return 1."""
     stale = []
     notebooks = sorted((ROOT / "notebooks").glob("*.py"))
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *notebooks]:
+    files = [*ROOT.glob("*.md"), *ROOT.glob("*.cff"), *ROOT.glob("docs/**/*.md")]
+    files += [p for p in ROOT.glob("space/*") if p.suffix in (".md", ".txt")]
+    for path in [*sorted(files), *notebooks]:
         before = path.read_text("utf8")
         after = filled(before, path.stem if path in notebooks else "1_studio")
         if after != before:

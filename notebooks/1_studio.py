@@ -16,10 +16,7 @@
 # %% [markdown]
 # # Studio
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/YOUR_NAME/vqclip_nb/blob/main/notebooks/1_studio.ipynb)
-# [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/YOUR_NAME/vqclip_nb/blob/main/notebooks/1_studio.ipynb)
-# [![Open in molab](https://marimo.io/molab-shield.svg)](https://molab.marimo.io/github/YOUR_NAME/vqclip_nb/blob/main/notebooks/1_studio.ipynb)
-# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/YOUR_NAME/vqclip_nb/main?labpath=notebooks%2F1_studio.ipynb)
+# Open in Colab, Kaggle, molab or Binder: as soon as `make address REPO=owner/name` has said where this repository is.
 #
 # Type a text, watch a picture form, steer it, leave with a GIF. "Run all" paints `PROMPT`; after that the controls are
 # yours.

@@ -16,10 +16,7 @@
 # %% [markdown]
 # # Train a pair
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/YOUR_NAME/vqclip_nb/blob/main/notebooks/4_train_a_pair.ipynb)
-# [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/YOUR_NAME/vqclip_nb/blob/main/notebooks/4_train_a_pair.ipynb)
-# [![Open in molab](https://marimo.io/molab-shield.svg)](https://molab.marimo.io/github/YOUR_NAME/vqclip_nb/blob/main/notebooks/4_train_a_pair.ipynb)
-# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/YOUR_NAME/vqclip_nb/main?labpath=notebooks%2F4_train_a_pair.ipynb)
+# Open in Colab, Kaggle, molab or Binder: as soon as `make address REPO=owner/name` has said where this repository is.
 #
 # Where the networks that ship came from: pictures of emoji composed into captioned scenes, a **CLIP** that learns
 # which caption belongs to which scene, and a **VQGAN** that learns to draw scenes from a few codes. As it stands this

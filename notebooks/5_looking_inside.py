@@ -16,10 +16,7 @@
 # %% [markdown]
 # # Looking inside
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/YOUR_NAME/vqclip_nb/blob/main/notebooks/5_looking_inside.ipynb)
-# [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=https://github.com/YOUR_NAME/vqclip_nb/blob/main/notebooks/5_looking_inside.ipynb)
-# [![Open in molab](https://marimo.io/molab-shield.svg)](https://molab.marimo.io/github/YOUR_NAME/vqclip_nb/blob/main/notebooks/5_looking_inside.ipynb)
-# [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/YOUR_NAME/vqclip_nb/main?labpath=notebooks%2F5_looking_inside.ipynb)
+# Open in Colab, Kaggle, molab or Binder: as soon as `make address REPO=owner/name` has said where this repository is.
 #
 # Short studies beside the report's chapters 2 and 6: which part of a picture speaks for which word, what happens inside
 # while it is painted, the networks of the survey small and running, what training and attention do, and what can be made

@@ -16,7 +16,7 @@ import vqclip_nb as vq
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf8")
 URL = re.search(r"git clone (https://\S+)", README)[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "space").glob("*.md")]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 
 
@@ -26,9 +26,12 @@ def blocks(language):
 
 
 def test_the_readme_is_one_page():
-    assert len(README.splitlines()) <= 150 and len(README.split()) <= 1200
+    assert len(README.splitlines()) <= 150 and len(README.split()) <= 1000
     [code] = blocks("python")
     assert len(code.split("\n\n", 1)[1].strip().splitlines()) <= 5  # and the import: six
+    screen = README.splitlines()[:30]  # a picture, and the line that makes one, without scrolling
+    assert any(line.startswith("![") for line in screen[:5])
+    assert any(line.startswith("make demo") for line in screen)
 
 
 def test_what_is_made_is_up_to_date():
@@ -40,19 +43,28 @@ def test_what_is_made_is_up_to_date():
 
 @pytest.mark.slow
 def test_a_fork_changes_the_address_in_one_place(tmp_path):
-    """pyproject.toml says where; then nothing names the old address any more."""
-    for page in [*PAGES, *NOTEBOOKS, ROOT / "docs" / "make.py", ROOT / "pyproject.toml"]:
+    """One command; then nothing names the old address any more, and there are badges."""
+    others = [ROOT / name for name in ("docs/make.py", "pyproject.toml", "CITATION.cff")]
+    others += (ROOT / "space").glob("*.*")
+    for page in {*PAGES, *NOTEBOOKS, *others}:
         copy = tmp_path / page.relative_to(ROOT)
-        copy.parent.mkdir(exist_ok=True)
-        text = page.read_text("utf8")
-        if page.name == "pyproject.toml":
-            text = text.replace("github.com/YOUR_NAME/vqclip_nb", "github.com/some-one/fork.nb")
-        copy.write_text(text, "utf8")
-    subprocess.run([sys.executable, tmp_path / "docs" / "make.py"], check=True, capture_output=True)
-    assert "some-one/fork.nb" in (tmp_path / "README.md").read_text("utf8")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(page.read_bytes())
+    make = [sys.executable, tmp_path / "docs" / "make.py", "--address"]
+    refused = subprocess.run([*make, "nowhere"], capture_output=True, text=True)
+    assert refused.returncode and "owner/name" in refused.stderr
+    subprocess.run([*make, "some-one/fork.nb"], check=True, capture_output=True)
+    readme = (tmp_path / "README.md").read_text("utf8")
+    assert "some-one/fork.nb" in readme and readme.count("[![Open in") == 4
     for page in tmp_path.rglob("*.*"):
-        if page.name != "pyproject.toml":
+        if page.name not in ("make.py", "pyproject.toml"):
             assert not re.search("YOUR_NAME|vqclip/vqclip_nb", page.read_text("utf8")), page
+
+
+def test_without_an_address_no_badge_leads_to_a_missing_page():
+    for page in [ROOT / "README.md", *NOTEBOOKS]:
+        text = page.read_text("utf8")
+        assert ("[![Open in" in text) != ("make address REPO" in text), page
 
 
 def test_links_lead_somewhere():

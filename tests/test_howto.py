@@ -1,0 +1,72 @@
+"""Every block of code in the pages runs, in order, as it stands there but for `SHORTER`."""
+
+import dataclasses
+import functools
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vqclip_nb as vq
+from vqclip_nb.__main__ import main
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+SMALL = dict(total_iter=6, crops=2, height=64, width=64, show_step=2)
+BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.M | re.S)
+SHORTER = {"seed=range(5)": "seed=[0]", "--steps 100": "--steps 3"}
+OPTIONAL = {"torch.utils.tensorboard": "tensorboard", "wandb": "wandb"}
+
+
+def blocks(page):
+    return BLOCK.findall(page.read_text("utf8"))
+
+
+@pytest.fixture
+def quick(pair, tmp_path, monkeypatch):
+    """In an empty folder; a pair whose own defaults finish soon, and the files that pages name."""
+    facts = dataclasses.replace(pair.facts, defaults={**pair.facts.defaults, **SMALL})
+    small = dataclasses.replace(pair, facts=facts)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(vq, "load_pair", lambda name="emoji", device=None, **options: small)
+    monkeypatch.setattr(vq, "grid", functools.partial(vq.grid, **SMALL), raising=False)
+    for name in ("clip", "vqgan"):
+        (tmp_path / f"{name}.safetensors").write_bytes(
+            (ROOT / "vqclip_nb" / "emoji" / f"{name}.safetensors").read_bytes()
+        )
+    waves = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    Image.fromarray(waves).save("waves.jpg")
+    return small
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if blocks(p)], ids=lambda p: p.relative_to(ROOT).as_posix()
+)
+def test_the_blocks_of_a_page_run(page, quick):
+    names = {}
+    for language, code in blocks(page):
+        for said, run in SHORTER.items():
+            code = code.replace(said, run)
+        if language == "sh":
+            for line in code.splitlines():
+                program, *words = shlex.split(line)
+                assert program == "vqclip", f"{line}: show what is not run as a console block"
+                assert main(words) == 0
+        elif not any(
+            f"{module} import" in code or f"import {module}" in code
+            for module, package in OPTIONAL.items()
+            if importlib.util.find_spec(package) is None
+        ):
+            exec(compile(code, str(page), "exec"), names)
+
+
+def test_every_page_with_code_is_run():
+    """No block escapes by the name of its language."""
+    for page in PAGES:
+        fences = re.findall(r"^```(\w*)$", page.read_text("utf8"), re.M)
+        assert set(fences) <= {"", "python", "sh", "console"}, page.name
