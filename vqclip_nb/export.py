@@ -1,4 +1,4 @@
-"""PNG, GIF and MP4 files that carry their recipe."""
+"""PNG, GIF and MP4 files that carry their recipe and the mark of generated media."""
 
 from __future__ import annotations
 
@@ -14,13 +14,9 @@ from PIL import Image, PngImagePlugin
 
 from .files import write_atomically
 from .images import to_pil
-from .recipe import IPTC, KEY
+from .marks import PNG_KEY, XMP, mark_gif, mark_mp4
+from .recipe import KEY
 
-XMP = (
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-    f'Iptc4xmpExt:DigitalSourceType="{IPTC}"/></rdf:RDF></x:xmpmeta>'
-)
 Progress = Callable[[int, int], None] | None  # called with frames done, of how many
 
 
@@ -39,7 +35,7 @@ def save_png(image: Image.Image, path: str | Path, recipe: dict[str, Any]) -> Pa
     path = _ending(path, ".png")
     info = PngImagePlugin.PngInfo()
     info.add_itxt(KEY, json.dumps(recipe, ensure_ascii=False))
-    info.add_itxt("XML:com.adobe.xmp", XMP)
+    info.add_itxt(PNG_KEY, XMP)
     return write_atomically(path, lambda part: image.save(part, "PNG", pnginfo=info))
 
 
@@ -82,9 +78,12 @@ def save_gif(
         durations[-1] += 1000
     options = dict(save_all=True, append_images=frames[1:], loop=0, duration=durations)
     comment = json.dumps(recipe).encode()
-    return write_atomically(
-        path, lambda part: frames[0].save(part, "GIF", comment=comment, **options)
-    )
+
+    def save(part: Path) -> None:
+        frames[0].save(part, "GIF", comment=comment, **options)
+        mark_gif(part)
+
+    return write_atomically(path, save)
 
 
 def save_mp4(
@@ -136,6 +135,7 @@ def save_mp4(
                     f"{path} was not written: {frames} of {len(images)} frames; is the disk full? "
                     f"{done.stderr.strip()[-200:]}"
                 )
+            mark_mp4(part)
         finally:
             bare.unlink(missing_ok=True)
             words.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .images import is_picture, read_info
+from .marks import IPTC
 from .reading import parse_prompt
 from .regions import Region, parse_region
 from .settings import KNOBS, Settings
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 Changes = Sequence[tuple[int, dict[str, Any]]]  # after how many steps, which settings
 
-# IPTC's word for media made by an algorithm that learned from samples.
-IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 KEY = "vqclip_nb"
 FORM = 2  # form 1 held a run's last settings in place of its first
 # Fields that form 1 named otherwise, and values of those that it lacked.
@@ -119,17 +118,26 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
     return found
 
 
-def _film_comment(path: Path) -> str | None:
+def probe_film(path: Path) -> subprocess.CompletedProcess[str]:
+    """What ffmpeg says of an MP4: its texts on stdout, size and length on stderr."""
     import imageio_ffmpeg
 
     # Absolute: in a relative name ffmpeg takes what stands before a colon for a protocol. Only as
     # a film: other formats, as lists of files, make it open what they name.
     source = ["-protocol_whitelist", "file", "-f", "mp4", "-i", str(path.resolve())]
-    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
-    command = [ffmpeg, "-v", "error", *source, "-f", "ffmetadata", "-"]
-    how = dict(capture_output=True, encoding="utf8", timeout=60, stdin=subprocess.DEVNULL)
-    done = subprocess.run(command, **how)
-    found = re.search(r"^comment=(.*?)(?=^\w+=|\Z)", done.stdout, re.M | re.S)
+    return subprocess.run(
+        [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", *source, "-f", "ffmetadata", "-"],
+        capture_output=True,
+        encoding="utf8",
+        errors="replace",
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _film_comment(path: Path) -> str | None:
+    text = probe_film(path).stdout
+    found = re.search(r"^comment=(.*?)(?=^\w+=|\Z)", text, re.M | re.S)
     return re.sub(r"\\(.)", r"\1", found[1], flags=re.S).strip() if found else None
 
 
