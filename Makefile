@@ -8,7 +8,7 @@ override PAIR := $(value PAIR)
 override REPO := $(value REPO)
 export PROMPT PAIR REPO
 
-.PHONY: demo test test-all browser studio lint venv venv-test docs address pages clean
+.PHONY: demo test test-all browser studio lint venv venv-test venv-pages docs address pages tutorials clean
 
 demo: venv  ## make demo PROMPT="a fox": outputs/picture.png and outputs/picture.gif
 	@mkdir -p outputs
@@ -37,8 +37,17 @@ docs: venv-test  ## address and tables into README, docs and notebooks
 address: venv-test  ## make address REPO=owner/name: the repository's address, everywhere
 	$(BIN)/python docs/make.py --address "$$REPO"
 
+pages: venv-pages  ## the site, in build/pages; fails on a broken link
+	$(BIN)/python -m mkdocs build --strict
+
+tutorials: venv-pages  ## the notebooks with their figures, for the next `make pages`: 20 minutes
+	$(BIN)/python -m docs.tutorials
+
 venv:
 	@$(PYTHON) install.py notebooks
+
+venv-pages:
+	@$(PYTHON) install.py notebooks pages
 
 venv-test:
 	@$(PYTHON) install.py notebooks test

@@ -1,6 +1,6 @@
 """Set-up with nothing but Python: `python install.py` makes .venv with all that the package needs.
 
-    python install.py [notebooks] [test] [train]    extras; without any: notebooks
+    python install.py [notebooks] [pages] [test] [train]    extras; without any: notebooks
     python install.py --here ...                    into the Python that runs this, without .venv
 
 A .venv that is complete is left alone, one that was interrupted is made anew, one that is older
@@ -159,7 +159,7 @@ def main(arguments: list[str]) -> None:
         sys.exit(f"Python 3.11 or newer is needed, this is {platform.python_version()}.")
     here = "--here" in arguments
     extras = [a for a in arguments if a != "--here"] or ["notebooks"]
-    unknown = set(extras) - {"notebooks", "test", "train"}
+    unknown = set(extras) - {"notebooks", "pages", "test", "train"}
     if unknown:
         sys.exit(f"{', '.join(sorted(unknown))}: not known. {__doc__}")
     try:
