@@ -432,7 +432,7 @@ def test_another_pair_is_loaded_by_run_and_keeps_what_was_chosen(studio, pair, m
     facts = dataclasses.replace(pair.facts, size=96, defaults={"crops": 2, "noise_factor": 0.05})
     other = dataclasses.replace(pair, name="imagenet", facts=facts)
     monkeypatch.setattr(chips, "load_pair", lambda name: other)
-    studio.controls["width"].value = pair.facts.size
+    studio.controls["width"].value = pair.defaults["width"]
     studio.controls["crops"].value = 3
     studio.pairs.control.value = "imagenet"
     assert "Press Run" in said(studio) and studio.controller.pair is pair

@@ -82,10 +82,10 @@ def tinted(layer: torch.Tensor, colour: str) -> torch.Tensor:
         mean = ((own * taken * alpha).sum((1, 2)) / (taken * alpha).sum())[:, None, None]
         if nearest_colour(mean) == colour:
             return layer
-    light, weight = own.mean(0, keepdim=True), taken * alpha
+    light, weight = own.mean(0, keepdim=True).clamp(max=0.95), taken * alpha
     middle = (light * weight).sum() / weight.sum().clamp(min=1)
     # Dark and pale drawings are brought to middle grey first, else no colour would show on them.
-    light = light ** (torch.tensor(0.5).log() / middle.clamp(0.02, 0.98).log()).clamp(0.4, 2.5)
+    light = light ** (torch.tensor(0.5).log() / middle.clamp(0.02, 0.98).log()).clamp(0.4, 5)
     return torch.cat([torch.lerp(own, overlay(light, tint), taken) * alpha, alpha])
 
 

@@ -206,7 +206,7 @@ class Studio(w.VBox):
 
     def _set_shape(self, shape: str) -> None:
         pair = self.controller.pair
-        height, width = size_of(shape, pair.facts.size, pair.vqgan.downsample_factor)
+        height, width = size_of(shape, pair.defaults["height"], pair.vqgan.downsample_factor)
         self.controls.set(height=height, width=width)
         self.steering.changed("height")
 
