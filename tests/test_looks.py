@@ -19,7 +19,9 @@ from vqclip_nb.recipe import read_recipe
 
 
 def painted(pair, **asked):
-    run = vq.Run(pair, vq.Settings(**{**dict(total_iter=20, crops=4), **asked}))
+    run = vq.Run(
+        pair, vq.Settings(**{**dict(total_iter=20, crops=4, height=128, width=128), **asked})
+    )
     list(run)
     return run
 
@@ -95,10 +97,10 @@ def test_a_size_is_taken_on_as_far_as_asked(pair):
 
 
 def test_a_style_chooses_the_drawing_from_half_its_strength_on(pair):
-    run = vq.Run(pair, vq.Settings(include="a fox", attributes=["line drawing: 0.5"]))
-    assert run.start.drawings[0].style == "line"
-    run = vq.Run(pair, vq.Settings(include="a fox", attributes=["line drawing: 0.4"]))
-    assert run.start.drawings[0].style != "line"
+    for strength, line in ((0.5, True), (0.4, False)):
+        asked = dict(include="a fox", start="library", attributes=[f"line drawing: {strength}"])
+        run = vq.Run(pair, vq.Settings(**asked))
+        assert (run.start.drawings[0].style == "line") == line
 
 
 def test_recolouring_uses_every_colour_and_no_other():
@@ -180,18 +182,19 @@ def test_two_attributes_of_a_kind_are_refused():
 
 
 def test_an_attribute_that_the_pair_never_learned_is_said_and_only_drawn(pair):
-    asked = vq.Settings(include=["a fox"], attributes=["magenta"])
+    drawn = vq.Settings(include=["a fox"], start="library")
+    asked = drawn.replace(attributes=["magenta"])
     with pytest.warns(UserWarning, match="magenta: not known as an attribute"):
         run = vq.Run(pair, asked)
-    plain = vq.Run(pair, vq.Settings(include=["a fox"]))
+    plain = vq.Run(pair, drawn)
     assert torch.equal(run.encodings.include[0], plain.encodings.include[0])
     assert not torch.equal(run.start.picture, plain.start.picture)
 
 
 def test_an_attribute_goes_from_what_the_prompt_says(pair):
     def begun(prompt, *attributes):
-        run = vq.Run(pair, vq.Settings(include=[prompt], attributes=list(attributes)))
-        return run.start.picture
+        asked = dict(include=[prompt], start="library", attributes=list(attributes))
+        return vq.Run(pair, vq.Settings(**asked)).start.picture
 
     for prompt, attribute in (
         ("a red fox", "blue: 0.01"),

@@ -171,7 +171,7 @@ class Painting:
     def _form(self, forming: Forming) -> None:
         """Let the prior draw cells anew; in the end dress what has formed and go on with that."""
         loop = self.optimization
-        until = forming.until(self.settings.total_iter)
+        until = forming.until(self.settings)
         if loop.iteration >= until:
             picture = forming.dress(loop.picture(loop.average))
             if self.settings.palette:

@@ -23,6 +23,7 @@ from ..models.pair import Pair
 from ..prompts import encode_reading
 from ..reading import Reading, read_prompt
 from ..regions import Area
+from ..settings import Settings
 from .caption_grammar import Scene, Thing
 from .caption_words import article
 from .compose import PLACINGS, compose, ground
@@ -31,6 +32,7 @@ from .prior import Prior
 from .sampling import Sample, conditions
 
 SHARE = 0.9  # of a picture's steps in which its shapes form
+SHARE_BEFORE_STYLE = 0.6  # where style or what to avoid then act on the whole picture
 REDRAWS = 10
 DRAWN = 4  # drawings of the prior alone
 CANDIDATES = 4  # drawings of which the guide chooses in a redraw
@@ -98,9 +100,10 @@ class Forming:
         side = self.priors[0].side
         self.shape = (1, pair.vqgan.latent_channels, side, side * len(self.things))
 
-    def until(self, total_iter: int) -> int:
-        """The step before which the shapes are dressed, of a picture of so many."""
-        return max(1, round(SHARE * total_iter))
+    def until(self, settings: Settings) -> int:
+        """The step before which the shapes are dressed."""
+        whole = settings.extras or settings.exclude or settings.style_image
+        return max(1, round((SHARE_BEFORE_STYLE if whole else SHARE) * settings.total_iter))
 
     def every(self, until: int) -> int:
         """Steps between two redraws."""

@@ -83,7 +83,7 @@ class Forming(Protocol):
     shape: tuple[int, int, int, int]
     encodings: Sequence[torch.Tensor]
 
-    def until(self, total_iter: int) -> int:
+    def until(self, settings: Settings) -> int:
         """The step before which the shapes are dressed."""
 
     def every(self, until: int) -> int:
