@@ -17,8 +17,8 @@ def execute(name: str) -> None:
     """Run a notebook in a copy of its folder, so that nothing is left in the repository."""
     shutil.copytree(ROOT / "notebooks", OUT / "run", dirs_exist_ok=True)
     command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", f"{name}.ipynb"]
-    command += ["--output-dir", OUT, "--ExecutePreprocessor.timeout=3600"]
-    subprocess.run([str(word) for word in command], cwd=OUT / "run", check=True)
+    command += ["--output-dir", str(OUT), "--ExecutePreprocessor.timeout=3600"]
+    subprocess.run(command, cwd=OUT / "run", check=True)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name in _LATER:
         module, attribute = _LATER[name]
         return getattr(import_module(module, __name__), attribute)

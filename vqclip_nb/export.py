@@ -112,10 +112,10 @@ def save_mp4(
         bare, words = part.with_suffix(".mov"), part.with_suffix(".txt")
         try:
             words.write_text(f";FFMETADATA1\ncomment={escaped}\n", encoding="utf8")
-            options = dict(format="FFMPEG", fps=fps, codec="libx264", quality=8)
-            with imageio.get_writer(
-                bare, macro_block_size=2, ffmpeg_log_level="error", **options
-            ) as film:
+            options: dict[str, Any] = dict(format="FFMPEG", fps=fps, codec="libx264", quality=8)
+            options |= dict(macro_block_size=2, ffmpeg_log_level="error")
+            film: Any
+            with imageio.get_writer(bare, **options) as film:
                 for image in _counted(images, progress):
                     film.append_data(np.asarray(image))
             done = subprocess.run(

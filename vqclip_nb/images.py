@@ -98,7 +98,7 @@ def read_info(source: Source, formats: Sequence[str] = FORMATS) -> dict[str, Any
     """What is written before the pixels of a picture, which are not decoded: texts, comments.
     Errors as in `open_image`."""
     with _opened(source, formats) as image:
-        return dict(image.info)
+        return {str(key): value for key, value in image.info.items()}
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -231,9 +232,10 @@ HAS_EMOJI = (EMOJI / "wing.py").exists()
 def _vocabulary(words: frozenset[str]) -> Vocabulary | None:
     if not HAS_EMOJI:
         return None
-    from .emoji.vocabulary import Vocabulary
+    from .emoji import vocabulary
 
-    return Vocabulary.read(words, EMOJI / "words.txt")
+    found: Any = vocabulary.Vocabulary.read(words, EMOJI / "words.txt")
+    return found
 
 
 def _wing_for(clip: ClipModel | ClipEnsemble) -> Callable[[Pair], Wing] | None:
@@ -241,7 +243,8 @@ def _wing_for(clip: ClipModel | ClipEnsemble) -> Callable[[Pair], Wing] | None:
         return None
     from .emoji.wing import EmojiWing
 
-    return EmojiWing
+    make: Any = EmojiWing  # it names its library and prior more narrowly than `Wing`
+    return make
 
 
 def _facts(*metadata: dict[str, str]) -> Facts:

@@ -52,16 +52,18 @@ def encode_reading(
     weights = [part.weight for part in parts]
 
     def mean(texts: Sequence[str]) -> torch.Tensor:
-        total: torch.Tensor | float = 0.0
-        for text, weight in zip(texts, weights, strict=True):
+        encodings = []
+        for text in texts:
             if is_picture(text):
                 picture = load_image(text, (clip.resolution, clip.resolution)).to(clip.device)
                 with torch.no_grad():
-                    encoding = clip.encode_image(picture)
+                    encodings.append(clip.encode_image(picture))
             else:
-                encoding = clip.encode_text([text + reading.ending])
+                encodings.append(clip.encode_text([text + reading.ending]))
+        total = torch.zeros_like(encodings[0])
+        for weight, encoding in zip(weights, encodings, strict=True):
             total = total + weight * encoding
-        if not torch.as_tensor(total).any():
+        if not total.any():
             raise ValueError(f"prompt {readable(reading.prompt)!r}: its parts cancel each other")
         return total / sum(map(abs, weights))
 
@@ -148,7 +150,7 @@ def embed_pictures(
     def sized(path: str) -> str:
         return to_data_url(load_image(path, size))
 
-    how = dict.fromkeys(("include", "exclude", "extras"), embedded)
+    how: dict[str, Callable[[str], str]] = dict(include=embedded, exclude=embedded, extras=embedded)
     how |= dict(regions=placed, init_image=sized, style_image=sized)
 
     def held(value: str | list[str], hold: Callable[[str], str]) -> str | list[str]:

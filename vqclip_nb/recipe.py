@@ -30,7 +30,7 @@ KEY = "vqclip_nb"
 FORM = 2  # form 1 held a run's last settings in place of its first
 # Fields that form 1 named otherwise, and values of those that it lacked.
 RENAMED = {"average": "ema_decay"}
-BEFORE = {
+BEFORE: dict[str, Any] = {
     "start": "noise",
     "start_strength": 1.0,
     "keep_edges": 0.0,
@@ -38,7 +38,7 @@ BEFORE = {
     "loosen": 0.0,
 }
 # For recipes from before these settings existed.
-ALWAYS = {"precision": "float32", "random": "cpu"}
+ALWAYS: dict[str, Any] = {"precision": "float32", "random": "cpu"}
 MAX_RECIPE = 200_000_000  # bytes
 
 
@@ -152,7 +152,7 @@ def open_recipe(path: str | Path) -> Settings:
 
 def recipe_settings(recipe: dict[str, Any]) -> Settings:
     """The settings at the start; see `open_recipe`."""
-    values = dict(recipe["settings"])
+    values: dict[str, Any] = dict(recipe["settings"])
     if recipe.get("form") != FORM:
         values = BEFORE | {RENAMED.get(k, k): v for k, v in values.items()}
     values = ALWAYS | values

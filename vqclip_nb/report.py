@@ -145,13 +145,13 @@ class Report:
 
         # text encoding: the report weighs extras by w1 too, and adds [] for none, which fails
         final_enc = self.w1 * prompt
-        if len(self.extras_enc):
+        if isinstance(self.extras_enc, torch.Tensor):
             final_enc = final_enc + self.w2 * self.extras_enc
         final_text_include_enc = final_enc / final_enc.norm(dim=-1, keepdim=True)
 
         # the loss: the report compares with [] for no exclude, which fails
         main_loss = torch.cosine_similarity(final_text_include_enc, image_enc, -1)
-        if not len(self.exclude_enc):
+        if not isinstance(self.exclude_enc, torch.Tensor):
             return -alpha * main_loss
         penalize_loss = torch.cosine_similarity(self.exclude_enc, image_enc, -1)
         return -alpha * main_loss + beta * penalize_loss

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
@@ -126,7 +127,7 @@ def grid(
         if found[path] is None
     }
     said: set[str] = set()
-    work = workers.answers(executor, _paint, jobs)
+    work: Any = workers.answers(executor, _paint, jobs)  # a generator: it can be closed
     with tqdm(total=len(found), initial=len(found) - len(jobs)) as bar, closing(work):
         for path, answer in work:
             found[path], new = _row(path, answer)
@@ -137,7 +138,7 @@ def grid(
                     said.add(text)
     empty = {**dict.fromkeys(results.RANGES), "note": "", "error": "", "picture": None}
     rows = [
-        asdict(s) | {"include": s.include[0]} | empty | found[path]
+        asdict(s) | {"include": s.include[0]} | empty | (found[path] or {})
         for s, path in zip(asked, paths, strict=True)
     ]
     return pandas.DataFrame(rows).astype(dict.fromkeys(results.RANGES, float))
@@ -173,15 +174,18 @@ def _open(source: Source, key: bytes, judge: str | None) -> tuple[Pair, ClipMode
         return _loaded[kind][1]
 
     with _lock:
-        if not isinstance(source, Pair):
-            opener = source if callable(source) else lambda: load_pair(source)
-            source = once("pair", key, opener)
-        if judge == BY_PAIR:
-            judge = "emoji" if source.name == "emoji" else "RN50"
-        device = source.device
-        return source, judge and once(
-            "judge", (judge, str(device)), lambda: load_judge(judge, device=device)
-        )
+        if isinstance(source, Pair):
+            pair = source
+        else:
+            opener = source if callable(source) else functools.partial(load_pair, source)
+            pair = once("pair", key, opener)
+        name = judge
+        if name == BY_PAIR:
+            name = "emoji" if pair.name == "emoji" else "RN50"
+        if not name:
+            return pair, None
+        make = functools.partial(load_judge, name, device=pair.device)
+        return pair, once("judge", (name, str(pair.device)), make)
 
 
 def _facts(source: Source, key: bytes, judge: str | None, again: str = "") -> dict[str, Any]:
@@ -220,7 +224,8 @@ def _paint(
             run = Run(pair, settings)
         for _ in run:
             pass
-        text, image = settings.include[0], run.image
+        text, image, last = settings.include[0], run.image, run.last
+        assert image and last  # painted above
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the same ones again
             answer = {
@@ -230,7 +235,7 @@ def _paint(
                 "seconds": run.seconds,
                 "note": _note(run),
                 "recipe": run.recipe(),
-                "png": run.last.png(),
+                "png": last.png(),
             }
     except Exception as e:  # a cell that fails does not stop the others
         answer = {"error": f"{type(e).__name__}: {e}"}

@@ -36,7 +36,7 @@ def table(
         for score, digits in (("similarity", 3), ("judge", 3), ("rank", 0)):
             found = values[score].loc[(row, column)] if len(cell) else None
             if found is not None and found["mean"] == found["mean"]:
-                lines.append(f"{score} {plus_minus(*found, digits)}")
+                lines.append(f"{score} {plus_minus(found['mean'], found['interval'], digits)}")
         titles.append("\n".join(lines))
     return contact_sheet(images, titles, columns=len(levels), inches=1.9)
 

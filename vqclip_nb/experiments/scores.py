@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ..images import to_tensor
-from ..models.clip import ClipModel
+from ..models.clip import ClipEnsemble, ClipModel
 from ..models.pair import EMOJI, Pair
 from ..prompts import encode_prompt
 from ..reading import read_prompt
@@ -28,7 +28,7 @@ def concepts() -> list[str]:
 
 
 @torch.no_grad()
-def picture_encoding(clip: ClipModel, image: Image.Image) -> torch.Tensor:
+def picture_encoding(clip: ClipModel | ClipEnsemble, image: Image.Image) -> torch.Tensor:
     """Unit vector (1, d): mean of CLIP's encodings of five fixed views, so that a score has no luck
     in it."""
     x = to_tensor(image)
@@ -41,7 +41,7 @@ def picture_encoding(clip: ClipModel, image: Image.Image) -> torch.Tensor:
     return F.normalize(encoding.mean(0, keepdim=True), dim=-1)
 
 
-def similarity(clip: ClipModel, image: Image.Image, text: str) -> float:
+def similarity(clip: ClipModel | ClipEnsemble, image: Image.Image, text: str) -> float:
     """Cosine in [-1, 1] of picture and prompt under a guide: CLIPScore (Hessel et al. 2021)
     without its factor 2.5 and its floor at 0.
 
@@ -52,7 +52,9 @@ def similarity(clip: ClipModel, image: Image.Image, text: str) -> float:
     return _finite(cosine, clip, text).item()
 
 
-def rank(clip: ClipModel, image: Image.Image, text: str, distractors: Sequence[str]) -> int:
+def rank(
+    clip: ClipModel | ClipEnsemble, image: Image.Image, text: str, distractors: Sequence[str]
+) -> int:
     """Place of `text` among `distractors` by similarity to the picture; 1 is first.
 
     A distractor that is part of the text, as "a pineapple" is of "a pineapple in a bowl", is true
@@ -87,7 +89,7 @@ def likelihood(pair: Pair, image: Image.Image, prompt: str, *, orders: int = 4) 
     return torch.stack(found).mean().item()
 
 
-def _finite(scores: torch.Tensor, clip: ClipModel, what: str) -> torch.Tensor:
+def _finite(scores: torch.Tensor, clip: ClipModel | ClipEnsemble, what: str) -> torch.Tensor:
     """`scores`, if they are numbers: nothing compares with NaN, which would come out first."""
     if not scores.isfinite().all():
         raise ValueError(f"{clip.name} gives no number for this picture and {what!r}")

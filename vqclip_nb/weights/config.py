@@ -41,7 +41,7 @@ def parse_config(text: str, source: str) -> dict[str, Any]:
 
     try:
         _check_yaml(text)
-        config = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+        config: Any = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
         while "ddconfig" not in config:  # published files nest it as model.params, Gumbel as ours
             config = config["model" if "model" in config else "params"]
         found = {key: config[key] for key in ("ddconfig", "embed_dim", "n_embed")}
@@ -94,8 +94,9 @@ def _check_numbers(values: dict[str, Any]) -> None:
 
 
 def _is_colour(values: Any) -> bool:
-    numbers = isinstance(values, list) and [v for v in values if type(v) in (int, float)]
-    return bool(numbers) and len(values) == len(numbers) == 3 and all(0 < v <= 1 for v in numbers)
+    if not isinstance(values, list) or len(values) != 3:
+        return False
+    return all(type(v) in (int, float) and 0 < v <= 1 for v in values)
 
 
 def parse_facts(*metadata: Mapping[str, str]) -> dict[str, Any]:

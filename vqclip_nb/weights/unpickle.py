@@ -180,6 +180,7 @@ def _check(file: io.BytesIO) -> None:
     stack: list[bool] = []
     marks: list[int] = []
     memo: dict[int, bool] = {}
+    argument: Any
     for count, (instruction, argument, _) in enumerate(pickletools.genops(file)):
         name = instruction.name
         if name not in INSTRUCTIONS:
