@@ -286,7 +286,7 @@ def test_shapes_keep_the_number_of_pixels_and_dice_change_the_seed(studio, pair)
         factor = pair.vqgan.downsample_factor
         assert height % factor == width % factor == 0
         assert abs(width / height / ratio - 1) < 0.2
-        assert abs(height * width / pair.facts.size**2 - 1) < 0.2
+        assert abs(height * width / pair.defaults["height"] ** 2 - 1) < 0.2
     seeds = set()
     for _ in range(5):
         studio.buttons["Dice"].click()
