@@ -1,9 +1,14 @@
-"""Train the prior: a masked transformer over the VQGAN's codes of single things.
+r"""Train the prior: a masked transformer over the VQGAN's codes of single things.
 
     python -m training.train_prior DATA OUT --steps 4000
 
 It sees each drawing upright, in the middle, at .8 of the size, on white and on some colours: the
 narrowest task that is of use, so that shapes come soonest. VQGAN and text side are the pair's.
+The priors that ship are of one style each, the second begun with the first:
+
+    python -m training.train_prior DATA OUT2 --styles 3d --colours 0 --white 1 --bare 1 \
+        --start OUT/prior.safetensors --lr 8e-4 --steps 2500
+    python -m training.join_priors noto=OUT/prior.safetensors 3d=OUT2/prior.safetensors
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors.torch import load_file
 
 from vqclip_nb.emoji.caption_words import COLOURS, article
 from vqclip_nb.emoji.prior import Prior, caption_tokens
@@ -54,6 +60,8 @@ class PriorOptions(Options):
     styles: str = option(",".join(TRAINED), "which of them, with commas between")
     colours: int = option(3, "backgrounds of each drawing besides white")
     white: float = option(0.8, "share of the drawings that are shown on white")
+    bare: float = option(0.0, "share of the captions that are a drawing's label on its background")
+    start: Path | None = option(None, "weights of another prior of the same shape to begin with")
     measured: int = option(32, "captions that each measurement looks at")
     clip: Path | None = option(None, "the guide whose text side is used; left out: the pair's")
     vqgan: Path | None = option(None, "the VQGAN whose codes are learned; left out: the pair's")
@@ -91,9 +99,10 @@ class CodedDrawings:
         write_atomically(cache, lambda part: np.save(part, self.codes.short().numpy()))
 
     def batch(
-        self, n: int, white: float, rng: np.random.Generator
+        self, n: int, white: float, rng: np.random.Generator, *, bare: float = 0.0
     ) -> tuple[torch.Tensor, list[str]]:
-        """Codes (n, side, side), a share `white` of them on white, and captions."""
+        """Codes (n, side, side), a share `white` of them on white, and captions, a share `bare` of
+        which are the label and the background alone."""
         where = torch.from_numpy(rng.permutation(len(self.scenes.pairs))[:n])
         kinds = len(self.colour)
         turn = (1 + rng.integers(max(1, kinds - 1), size=n)) * (rng.random(n) >= white) % kinds
@@ -101,11 +110,13 @@ class CodedDrawings:
         captions = []
         for at, t in zip(where.tolist(), turn.tolist(), strict=True):
             style, concept = self.scenes.pairs[at].tolist()
-            words = article(self.scenes.noun(concept, rng))
-            if rng.random() < 0.5:
+            plain = bare > 0 and rng.random() < bare
+            name = self.scenes.labels[concept] if plain else self.scenes.noun(concept, rng)
+            words = article(name)
+            if not plain and rng.random() < 0.5:
                 words = f"{rng.choice(STYLES[self.scenes.styles[style]].words)} {words}"
             colour = self.names[int(self.colour[t, at])]
-            if rng.random() < 0.8:
+            if plain or rng.random() < 0.8:
                 words += f" on {article(colour)} background"
             captions.append(words)
         return self.codes[turn, where], captions
@@ -158,6 +169,8 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
         encoding=clip.text_projection.shape[1],
         attention=options.attention,
     ).to(options.device)
+    if options.start:
+        prior.load_state_dict({k: v.float() for k, v in load_file(options.start).items()})
     trainer = Trainer("prior", prior, options, weight_decay=0.03)
     facts = {"config": json.dumps(prior.config), "hashes": json.dumps(pair.hashes)}
     names = [scenes.names[i] for i in np.random.default_rng(1).permutation(len(scenes.names))]
@@ -165,7 +178,9 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
     captions_shown = [f"{article(name)} on a white background" for name in names]
     judge = load_shape_judge(device="cpu")
     while not trainer.done:
-        index, captions = drawings.batch(options.batch, options.white, trainer.rng)
+        index, captions = drawings.batch(
+            options.batch, options.white, trainer.rng, bare=options.bare
+        )
         tokens, keep, encoding = (x.to(options.device) for x in caption_tokens(clip, captions))
         said = torch.rand(len(keep), 1, generator=trainer.generator) > 0.1
         caption = (tokens, keep & said.to(keep.device), encoding)
