@@ -64,7 +64,7 @@ def settings(rng: random.Random, pair: vq.Pair, folder: Path) -> None:
     """Any settings give two steps of finite numbers, or an error that names the field."""
     names = rng.sample(list(KNOBS), rng.randint(1, 6))
     values = {name: a_value(name, rng) for name in names} | TINY
-    values.setdefault("include", ["a fox"])
+    values = {"include": ["a fox"], "start": "library"} | values
     try:
         made = vq.Settings(**values)
     except ValueError as e:
@@ -83,7 +83,7 @@ def settings(rng: random.Random, pair: vq.Pair, folder: Path) -> None:
 
 def recipes(rng: random.Random, pair: vq.Pair, folder: Path) -> None:
     """Any recipe gives settings, or a ValueError."""
-    base = json.loads(vq.Settings(include=["a fox"], **TINY).to_json())
+    base = json.loads(vq.Settings(include=["a fox"], start="library", **TINY).to_json())
     recipe: Any = {"made_by": "vqclip_nb", "form": 2, "settings": base, "hashes": pair.hashes}
     recipe |= {"steps": 1, "changes": []}
     for _ in range(rng.randint(1, 4)):
@@ -113,7 +113,7 @@ def saved_runs(rng: random.Random, pair: vq.Pair, folder: Path) -> None:
     """A saved run with any damage is refused; nothing goes on differently in silence."""
     path = folder / "whole.state"
     if not path.exists():
-        run = vq.Run(pair, vq.Settings(include=["a fox"], **TINY))
+        run = vq.Run(pair, vq.Settings(include=["a fox"], start="library", **TINY))
         run.step()
         run.save(path)
     content = bytearray(path.read_bytes())

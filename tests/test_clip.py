@@ -42,7 +42,7 @@ def test_painting_imports_neither_torchvision_nor_torchs_compiler():
         import sys, torch
         slow = {"torchvision", "torch._dynamo", "sympy"} - sys.modules.keys()
         import vqclip_nb as vq
-        vq.Run(vq.load_pair(device="cpu"), vq.Settings(include="a fox")).step()
+        vq.Run(vq.load_pair(device="cpu"), vq.Settings(include="a fox", height=64)).step()
         sys.exit(str(slow & sys.modules.keys()) if slow & sys.modules.keys() else 0)"""
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -111,7 +111,7 @@ def test_several_clips_judge_by_the_weighted_mean_of_their_similarities(pair, ju
 def test_guide_and_judge_paint_together(pair, judge, small):
     both = ClipEnsemble([pair.clip, judge])
     runs = [
-        vq.Run(dataclasses.replace(pair, clip=c), small(total_iter=25)) for c in (pair.clip, both)
+        vq.Run(dataclasses.replace(pair, clip=c), small(total_iter=15)) for c in (pair.clip, both)
     ]
     for run in runs:
         list(run)

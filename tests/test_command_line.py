@@ -10,7 +10,6 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
-from threading import Timer
 
 import pytest
 from PIL import Image
@@ -19,7 +18,7 @@ import vqclip_nb as vq
 from vqclip_nb.__main__ import main, make_parser, notebooks
 
 ROOT = Path(__file__).parents[1]
-QUICK = ["--steps", "3", "--crops", "4", "--size", "64", "--show-step", "1"]
+QUICK = "--steps 3 --crops 4 --size 64 --show-step 1 --start-from library".split()
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +42,7 @@ def test_paints_what_was_asked_for(capsys, pair):
     asked = vq.Settings(
         include=["a fox"],
         exclude="snow",
+        start="library",
         total_iter=3,
         crops=4,
         height=64,
@@ -103,7 +103,7 @@ def test_says_what_is_wrong_and_paints_nothing(words, told, capsys, tmp_path):
 )
 @pytest.mark.skipif(sys.platform != "linux", reason="others have no such locale")
 def test_a_prompt_outside_ascii_is_painted_and_written(tmp_path, environment, named):
-    command = [sys.executable, "-m", "vqclip_nb", "a fox 狐", *QUICK, "--start-from", "noise"]
+    command = [sys.executable, "-m", "vqclip_nb", "a fox 狐", *QUICK]
     done = subprocess.run(
         command,
         env=os.environ | environment | {"PYTHONPATH": str(ROOT)},
@@ -120,15 +120,18 @@ def test_the_same_prompt_twice_is_painted_once_and_that_is_said(capsys):
     assert sorted(p.name for p in Path().iterdir()) == ["cat.png"]
 
 
-def test_ctrl_c_keeps_the_picture_so_far(capsys, monkeypatch, pair, request):
-    def load(name, device=None):
-        Timer(2, _thread.interrupt_main).start()
-        return pair
+def test_ctrl_c_keeps_the_picture_so_far(capsys, monkeypatch, request):
+    step = vq.Run.step
 
-    monkeypatch.setattr(vq, "load_pair", load)
+    def stepped(run):
+        if len(run.history) == 12:
+            _thread.interrupt_main()
+        return step(run)
+
+    monkeypatch.setattr(vq.Run, "step", stepped)
     heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # off in a shell's background
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, heard))
-    long = ["--steps", "10000", "--crops", "1", "--size", "32"]
+    long = ["--steps", "10000", "--crops", "1", "--size", "32", "--start-from", "library"]
     assert main(["a fox", *long, "--out", "fox.png", "--out", "fox.gif"]) == 130
     assert capsys.readouterr().out.split() == ["fox.png", "fox.gif"]
     assert Image.open("fox.gif").n_frames > 1 and vq.open_recipe("fox.png").total_iter == 10_000

@@ -22,7 +22,8 @@ import vqclip_nb as vq
 from vqclip_nb.weights import write_state
 kind, path, limit = sys.argv[1], sys.argv[2], int(sys.argv[3])
 pair = vq.load_pair("emoji", device="cpu")
-run = vq.Run(pair, vq.Settings(include=["a fox"], total_iter=2, crops=2, height=32, width=32))
+small = dict(total_iter=2, crops=2, height=32, width=32, start="library")
+run = vq.Run(pair, vq.Settings(include=["a fox"], **small))
 list(run)
 run.frames *= 12
 if limit:
@@ -41,7 +42,8 @@ while True:
 
 @pytest.fixture(scope="module")
 def run(pair):
-    run = vq.Run(pair, vq.Settings(include=["a fox"], total_iter=3, crops=2, height=32, width=32))
+    small = dict(total_iter=3, crops=2, height=32, width=32, start="library")
+    run = vq.Run(pair, vq.Settings(include=["a fox"], **small))
     list(run)
     return run
 
@@ -115,13 +117,13 @@ def test_no_permission(run, pair, tmp_path, kind, monkeypatch):
     assert is_whole(kind, path, pair) and not others(tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["png", "gif", "run"])
-def test_two_writers_at_once(run, pair, tmp_path, kind):
+@pytest.mark.parametrize("kind", ["png", "run"])
+def test_three_writers_at_once(run, pair, tmp_path, kind):
     path, errors = tmp_path / f"made{SUFFIX[kind]}", []
 
     def repeat():
         try:
-            for _ in range(15):
+            for _ in range(8):
                 write(kind, run, path)
         except Exception as e:
             errors.append(e)

@@ -7,7 +7,7 @@ import os
 import fuzz_weights
 import pytest
 
-LONG = pytest.param(20_000, marks=pytest.mark.slow)
+LONG = pytest.param(4_000, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize("tries", [150, LONG])

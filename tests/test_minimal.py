@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 MINIMAL = Path(__file__).parents[1] / "docs" / "minimal.py"
 
 
+@pytest.mark.slow
 def test_it_paints_a_gif_whose_loss_falls(tmp_path):
     out = tmp_path / "fox.gif"
     words = ["a fox", "a fox", "--extras", "a red fox", "--exclude", "a cat", "--total-iter", "12"]

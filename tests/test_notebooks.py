@@ -39,7 +39,7 @@ PRINTED = {
     },
     "5_looking_inside": {
         r"(\d+)% ± \d+% of the map on the right half": (70, 100),  # 50 is chance
-        r"one pass, .*: ([\d.]+) s": (0, 0.2),
+        r"one pass, .*: ([\d.]+) s": (0, 1),  # a machine may be busy
     },
 }
 

@@ -6,10 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from test_clip import tiny
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.gpu import main
-from vqclip_nb import Run
 from vqclip_nb.crops import clamp_to_border, create_crops
 from vqclip_nb.models import fast
 
@@ -76,19 +74,3 @@ def test_the_gpu_benchmark_runs_at_toy_size(tmp_path):
     assert not [row for row in rows if "failed" in row]
     assert {row.get("precision") for row in rows} >= {"float32", "half"}
     assert all(row["ms"] > 0 and row["TFLOP"] > 0 for row in rows if "precision" in row)
-
-
-def test_a_step_waits_for_its_device_once(pair, small):
-    class Waits(TorchDispatchMode):
-        count = 0
-
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            self.count += func is torch.ops.aten._local_scalar_dense.default
-            return func(*args, **kwargs or {})
-
-    run = Run(pair, small(crops=6, exclude="snow", ema_decay=0.9, show_step=100, total_iter=50))
-    for _ in range(2):
-        run.step()
-    with Waits() as waits:
-        run.step()
-    assert waits.count <= 1

@@ -14,6 +14,7 @@ from vqclip_nb.experiments.scores import likelihood
 from vqclip_nb.images import to_pil
 
 SIZE = (128, 128)
+QUICK = dict(total_iter=6, crops=4, height=128, width=128)
 
 
 def drawn(pair, prompt, count=2, size=SIZE, seed=0):
@@ -22,7 +23,7 @@ def drawn(pair, prompt, count=2, size=SIZE, seed=0):
 
 
 def finished(pair, **settings):
-    run = vq.Run(pair, vq.Settings(total_iter=6, crops=4, **settings))
+    run = vq.Run(pair, vq.Settings(**QUICK | settings))
     list(run)
     return run
 
@@ -80,7 +81,7 @@ def test_a_run_with_the_prior_paints_the_same_again_and_goes_on_where_it_stopped
         finished(pair, include=["a key"], start="noise", prior=0.0),
     )
     assert np.asarray(run.image).tobytes() != np.asarray(plain.image).tobytes()
-    half = vq.Run(pair, vq.Settings(total_iter=6, crops=4, **settings))
+    half = vq.Run(pair, vq.Settings(**QUICK | settings))
     for _ in range(3):
         half.step()
     half.save(tmp_path / "half")

@@ -459,7 +459,7 @@ def test_a_download_that_fails_says_one_line_with_the_way_out(studio, monkeypatc
 
 @pytest.mark.slow
 def test_showing_costs_at_most_five_percent_of_the_time(studio):
-    studio.controls.set(total_iter=100, height=None, width=None, crops=None)
+    studio.controls.set(total_iter=40, height=None, width=None, crops=None)
     began = time.monotonic()
     studio.paint()
     share = studio.preview.seconds / (time.monotonic() - began)

@@ -57,7 +57,7 @@ def test_every_picture_has_its_own_tries_and_the_time_left_counts_them(pair, thr
 
 @pytest.mark.parametrize("start", ["noise", "prior"])
 def test_a_recipe_gives_the_same_bytes(pair, three, tmp_path, start):
-    run = vq.Run(pair, three(start=start, keep_edges=5, height=128, width=128, total_iter=4))
+    run = vq.Run(pair, three(start=start, keep_edges=5, tries=2, total_iter=4))
     run.step()
     run.change(learning_rate=0.1)
     finished(run).save_png(tmp_path / "picture.png")
@@ -110,7 +110,7 @@ def test_another_prompt_before_the_first_step_is_what_is_tried(pair, three):
 
 
 def test_the_command_line_takes_it(tmp_path, capsys):
-    quick = "--size 64 --steps 3 --views 4 --start-from noise".split()
+    quick = "--size 64 --steps 3 --views 4 --prior 0".split()
     assert main(["a fox", "--tries", "2", *quick, "--out", str(tmp_path / "fox.png")]) == 0
     assert vq.open_recipe(tmp_path / "fox.png").tries == 2
     with pytest.raises(SystemExit):

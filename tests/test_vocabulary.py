@@ -63,10 +63,6 @@ def test_a_clip_without_a_vocabulary_gets_the_text_as_it_is():
     assert read(None, "a quux 🍍") == ("a quux 🍍", {}, "")
 
 
-def test_emoji_are_read_by_their_names(words):
-    assert read(words, "a 🍍️") == ("a pineapple", {}, "")
-
-
 def test_singulars():
     assert "berry" in singulars("berries") and "leaf" in singulars("leaves")
     assert "box" in singulars("boxes") and list(singulars("glass")) == []

@@ -10,15 +10,6 @@ from vqclip_nb.images import load_image, norm_data
 from vqclip_nb.models.vqgan import VQGAN
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small are slower on several, much slower on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def original() -> Original:
     torch.manual_seed(0)

@@ -20,15 +20,6 @@ from vqclip_nb import weights
 from vqclip_nb.weights import File
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small are slower on several, much slower on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="session")
 def made() -> SimpleNamespace:
     """The networks, and the files that were published of them."""

@@ -87,13 +87,11 @@ def test_when_no_mirror_helps_the_message_does(shelf, cache, closed):
     assert fetch(published(shelf, "gone")).read_bytes() == DATA
 
 
-@pytest.mark.parametrize("begun", [0, 5000])
 @pytest.mark.parametrize("fault", [*HOSTILE, 404])
-def test_a_hostile_mirror_is_passed_over(shelf, cache, fault, begun):
+def test_a_hostile_mirror_is_passed_over(shelf, cache, fault):
     shelf.files |= {"bad": DATA, "good": DATA}
     shelf.faults["bad"] = HOSTILE.get(fault, fault)
-    if begun:
-        write(cache, "file.ckpt.part", DATA[:begun])
+    write(cache, "file.ckpt.part", DATA[:5000])
     began = time.monotonic()
     path = fetch(published(shelf, "bad", "good"))
     assert path.read_bytes() == DATA and time.monotonic() - began < 4
