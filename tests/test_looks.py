@@ -15,15 +15,24 @@ from vqclip_nb.images import to_tensor
 from vqclip_nb.objectives import Step, palette, style
 from vqclip_nb.palettes import parse_colour, recolour
 from vqclip_nb.prompts import encode_reading
-from vqclip_nb.recipe import read_recipe
+from vqclip_nb.recipe import read_recipe, recipe_changes, recipe_settings
+
+
+def begun(pair, **asked):
+    """A run from a drawing of the library; keywords change that."""
+    usual = dict(include="a fox", start="library", height=128, width=128, total_iter=15, crops=4)
+    return vq.Run(pair, vq.Settings(**{**usual, **asked}))
 
 
 def painted(pair, **asked):
-    run = vq.Run(
-        pair, vq.Settings(**{**dict(total_iter=20, crops=4, height=128, width=128), **asked})
-    )
+    run = begun(pair, **asked)
     list(run)
     return run
+
+
+@pytest.fixture(scope="module")
+def fox(pair):
+    return painted(pair)
 
 
 def thing(image):
@@ -82,25 +91,24 @@ def test_full_strength_reads_as_the_words_and_none_as_the_prompt(pair):
         assert torch.allclose(found, plain + strength * (red - plain), atol=1e-5)
 
 
-def test_a_colour_is_taken_on_as_far_as_asked(pair):
+def test_a_colour_is_taken_on_as_far_as_asked(pair, fox):
     blues = []
-    for strength in (0, 0.5, 1):
-        pixels = thing(painted(pair, include="a fox", attributes=[f"blue: {strength}"]).image)
+    for run in (fox, *(painted(pair, attributes=[f"blue: {strength}"]) for strength in (0.5, 1))):
+        pixels = thing(run.image)
         blues.append((pixels[:, 2] - pixels[:, 0]).mean())
     assert blues[0] < blues[1] - 0.3 < blues[2] - 0.6
 
 
 def test_a_size_is_taken_on_as_far_as_asked(pair):
-    sizes = ["small: 1", "small: 0.5", "big: 0", "big: 1"]
+    sizes = ["small: 1", "big: 0", "big: 1"]
     drawn = [len(thing(painted(pair, include="a car", attributes=[s]).image)) for s in sizes]
     assert all(a * 1.15 < b for a, b in zip(drawn, drawn[1:], strict=False))
 
 
 def test_a_style_chooses_the_drawing_from_half_its_strength_on(pair):
-    for strength, line in ((0.5, True), (0.4, False)):
-        asked = dict(include="a fox", start="library", attributes=[f"line drawing: {strength}"])
-        run = vq.Run(pair, vq.Settings(**asked))
-        assert (run.start.drawings[0].style == "line") == line
+    for strength, is_line in ((0.4, False), (0.5, True)):
+        run = begun(pair, attributes=[f"line drawing: {strength}"])
+        assert (run.start.drawings[0].style == "line") == is_line
 
 
 def test_recolouring_uses_every_colour_and_no_other():
@@ -114,14 +122,11 @@ def test_recolouring_uses_every_colour_and_no_other():
 
 
 @pytest.mark.parametrize("start", ["library", "noise"])
-def test_the_picture_keeps_to_the_palette(pair, start):
+def test_the_picture_keeps_to_the_palette(pair, fox, start):
     names = ["navy", "gold", "white"]
-    asked = dict(include="a strawberry", start=start)
-    near = [
-        share_near(painted(pair, palette=p, **asked).image, list(map(parse_colour, names)))
-        for p in ([], names)
-    ]
-    assert near[1] > near[0] + 0.2 and near[1] > 0.75
+    run = painted(pair, palette=names, start=start)
+    near, plain = (share_near(r.image, list(map(parse_colour, names))) for r in (run, fox))
+    assert near > plain + 0.2 and near > 0.75
 
 
 def test_the_palettes_term_wants_every_colour():
@@ -134,15 +139,13 @@ def test_the_palettes_term_wants_every_colour():
     assert loss(both) == 0 and loss(red) > 0.5
 
 
-def test_a_style_picture_gives_its_colours_and_is_in_the_recipe(pair, tmp_path):
+def test_a_style_picture_gives_its_colours_and_is_in_the_recipe(pair, fox, tmp_path):
     picture = Image.new("RGB", (128, 128), "#103080")
     for i in range(0, 256, 16):
         ImageDraw.Draw(picture).line([(i - 128, 0), (i, 128)], fill="#f0c020", width=6)
     picture.save(tmp_path / "stripes.png")
-    asked = dict(
-        include="a fox", style_image=str(tmp_path / "stripes.png"), style_image_weight=10.0
-    )
-    run, plain = painted(pair, **asked), painted(pair, include="a fox")
+    asked = dict(style_image=str(tmp_path / "stripes.png"), style_image_weight=10.0)
+    run = painted(pair, **asked)
     wanted = style(to_tensor(picture), pair.vqgan.features)
 
     def away(image):
@@ -150,7 +153,7 @@ def test_a_style_picture_gives_its_colours_and_is_in_the_recipe(pair, tmp_path):
         with torch.no_grad():
             return float(wanted(Step(nothing, nothing, to_tensor(image), nothing, nothing)))
 
-    assert away(run.image) < 0.5 * away(plain.image)
+    assert away(run.image) < 0.5 * away(fox.image)
     (tmp_path / "stripes.png").unlink()
     path = run.save_png(tmp_path / "fox.png")
     assert read_recipe(path)["settings"]["style_image"].startswith("data:image/png")
@@ -158,17 +161,14 @@ def test_a_style_picture_gives_its_colours_and_is_in_the_recipe(pair, tmp_path):
 
 
 def test_a_recipe_never_opens_a_style_picture_by_its_path(pair, tmp_path):
-    path = painted(pair, include="a fox", total_iter=1).save_png(tmp_path / "fox.png")
-    recipe = read_recipe(path)
+    recipe = read_recipe(painted(pair, total_iter=1).save_png(tmp_path / "fox.png"))
     recipe["settings"]["style_image"] = "/etc/hostname.png"
-    from vqclip_nb.recipe import recipe_settings
-
     with pytest.warns(UserWarning, match="style_image named pictures on another machine"):
         assert recipe_settings(json.loads(json.dumps(recipe))).style_image == ""
 
 
 def test_looks_can_change_while_a_picture_forms(pair):
-    run = vq.Run(pair, vq.Settings(include="a fox", total_iter=40, crops=4, loosen=1.0))
+    run = begun(pair, total_iter=40, loosen=1.0)
     for _ in range(5):
         run.step()
     run.change(attributes=["blue: 1"], palette=["blue", "white"])
@@ -182,31 +182,28 @@ def test_two_attributes_of_a_kind_are_refused():
 
 
 def test_an_attribute_that_the_pair_never_learned_is_said_and_only_drawn(pair):
-    drawn = vq.Settings(include=["a fox"], start="library")
-    asked = drawn.replace(attributes=["magenta"])
     with pytest.warns(UserWarning, match="magenta: not known as an attribute"):
-        run = vq.Run(pair, asked)
-    plain = vq.Run(pair, drawn)
+        run = begun(pair, attributes=["magenta"])
+    plain = begun(pair)
     assert torch.equal(run.encodings.include[0], plain.encodings.include[0])
     assert not torch.equal(run.start.picture, plain.start.picture)
 
 
 def test_an_attribute_goes_from_what_the_prompt_says(pair):
-    def begun(prompt, *attributes):
-        asked = dict(include=[prompt], start="library", attributes=list(attributes))
-        return vq.Run(pair, vq.Settings(**asked)).start.picture
+    def start(prompt, *attributes):
+        return begun(pair, include=prompt, attributes=list(attributes)).start.picture
 
     for prompt, attribute in (
         ("a red fox", "blue: 0.01"),
         ("a big fox", "small: 0.01"),
         ("a line drawing of a fox on a black background", "blue: 0.01"),
     ):
-        assert (begun(prompt, attribute) - begun(prompt)).abs().mean() < 0.01
+        assert (start(prompt, attribute) - start(prompt)).abs().mean() < 0.01
 
 
 def test_a_grey_style_picture_leaves_the_thing(pair, tmp_path):
     Image.new("RGB", (64, 64), (128, 128, 128)).save(tmp_path / "grey.png")
-    run = painted(pair, include="a fox", style_image=str(tmp_path / "grey.png"))
+    run = painted(pair, style_image=str(tmp_path / "grey.png"))
     assert np.asarray(run.image, float).std() > 20  # not a field of grey
 
 
@@ -228,13 +225,9 @@ def test_looks_need_the_loops_own_objective(pair):
 
 
 def test_a_change_in_a_recipe_opens_no_picture(pair, tmp_path):
-    run = vq.Run(pair, vq.Settings(include=["a fox"], total_iter=2, crops=2))
-    list(run)
-    path = run.save_png(tmp_path / "fox.png")
+    path = painted(pair, total_iter=2).save_png(tmp_path / "fox.png")
     Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
     for change in (dict(style_image="secret.png"), dict(include=["secret.png"])):
-        from vqclip_nb.recipe import recipe_changes
-
         recipe = read_recipe(path) | {"changes": [[1, change]]}
         with pytest.raises(ValueError, match="name pictures on another machine"):
             recipe_changes(recipe)

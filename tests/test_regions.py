@@ -19,6 +19,7 @@ HALVES = ["left: a red heart", "right: a green heart"]
 
 def settings(**changes):
     usual = dict(include=["a white background"], regions=HALVES, total_iter=8, crops=6)
+    usual |= dict(start="library", height=128, width=128)
     return vq.Settings(**{**usual, **changes})
 
 
@@ -99,6 +100,7 @@ def test_each_term_sees_its_own_views_however_they_are_cut_into_lots():
 def test_each_half_shows_what_it_was_asked_for(run):
     left, right = colours(run.image)
     assert left[0] > left[1] + 60 and right[1] > right[0] + 20
+    assert run.start.description.startswith("left: ")
 
 
 def test_a_recipe_holds_regions_and_masks_and_paints_the_same_bytes(pair, tmp_path):
