@@ -176,14 +176,14 @@ contact_sheet([sketch, *over], ["the sketch", *names], columns=4)
 
 # %%
 story = ["an egg", "a hatching chick", "a rooster"]
-told = {**quick, "total_iter": 60, "ema_decay": 0.5}
+told = {**quick, "total_iter": 60, "show_step": 2, "ema_decay": 0.5}
 run = vq.Run(pair, vq.Settings(include=story[0], **told))
 for frame in run:
     if frame.iteration in (19, 39):
         run.change(include=[story[(frame.iteration + 1) // 20]], loosen=0.3)
 
 # %%
-kept = [frame for frame in run.frames if frame.iteration % 4 == 0]
+kept = run.frames[::2]
 contact_sheet([f.image for f in kept], [f"step {f.iteration}" for f in kept], columns=8)
 
 # %% [markdown]
@@ -247,7 +247,7 @@ def looped(text, generator):
 # %%
 text = "flowers on a dark green background"
 run = looped(text, torch.Generator().manual_seed(0))
-tile = [run.step() for _ in range(30)][-1].picture
+tile = [run.step() for _ in range(60)][-1].picture
 
 # %%
 usual = dict(start="noise", prior=0.0, height=96, width=96, learning_rate=0.2, total_iter=30)
