@@ -294,7 +294,7 @@ path = save_png(sheet, "icons.png", run.recipe())
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
 for at, colour in zip(axes, ("#1b3a5c", "#f4d58d")):
-    at.imshow(open_image(path))
+    at.imshow(sheet)
     at.set(facecolor=colour, title=f"on {colour}", xlabel="pixels")
 
 # %% [markdown]
@@ -360,8 +360,10 @@ _ = axes.set(xlabel="mean and 95 % interval of six seeds")
 # from the file; a conversion or a screenshot loses it.
 
 # %%
+from vqclip_nb.marks import read_mark
+
 path = run.save_png("rocket.png")
-print(Image.open(path).text["XML:com.adobe.xmp"])
+print(read_mark(path))
 
 # %% [markdown]
 # **A check of prompts is not built**: a list of words stops few and many of the wrong ones, and someone who runs this
