@@ -656,5 +656,5 @@ axes.grid(alpha=0.3)
 _ = axes.set(xlabel="% of 48 that the judge names first, with 95 % interval", xlim=(0, 100))
 
 # %% [markdown]
-# Captions that it learned it paints almost as well as the drawings are; of others it knows the colours and a rough body,
-# and is rarely right. It repeats what it has seen, blurred where several answers fit.
+# Of captions that it learned, the judge names about two thirds as many as of the true drawings; of others it knows the
+# colours and a rough body, and is rarely right. It repeats what it has seen, blurred where several answers fit.
