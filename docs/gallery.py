@@ -208,11 +208,14 @@ pair = vq.load_pair("emoji")
     text += "## One setting, three values\n\n"
     text += "Everything else stays the same within a row.\n\n| setting | values | pictures |\n"
     text += "|---|---|---|\n"
-    for name, (_, values) in ROWS.items():
+    painted = {path.stem for path in (IMAGES / "rows").glob("*.jpg")}
+    for name, (_, values) in ((k, v) for k, v in ROWS.items() if k in painted):
         said = " · ".join(f"`{short(v)}`".replace("|", "\\|") for v in values)
         text += f"| `{name}` | {said} | ![{name}](images/rows/{name}.jpg) |\n"
+    if missing := [f"`{name}`" for name in ROWS if name not in painted]:
+        text += f"\nNot painted yet (`python -m docs.gallery NAME`): {', '.join(missing)}.\n"
     unseen = "; ".join(f"`{name}` ({why})" for name, why in UNSEEN.items())
-    return f"{text}\nNot shown: {unseen}.\n"
+    return f"{text}\nThese change no picture: {unseen}.\n"
 
 
 def main(names: list[str]) -> None:
