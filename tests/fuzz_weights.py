@@ -63,7 +63,6 @@ def seeds() -> tuple[dict[str, bytes], dict[str, bytes]]:
         "clip.pt": archive(small_clip()),
         "vqgan.ckpt": vqgan.checkpoint(),
         "small.pt": saved({"state_dict": small, "epoch": 3}),
-        "old.pt": saved(small, zipped=False),
         "script.pt": scripted(torch.nn.Sequential(torch.nn.Linear(2, 3))),
         "writes.pt": scripted(crafting.Writes("written")),
         "bomb.pt": saved({"state_dict": small, "x": Bomb(Path("made"))}),

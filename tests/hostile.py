@@ -123,11 +123,11 @@ def olds() -> Files:
     large = state_dict(tensor(old_storage(1 << 30), row(1 << 30), row(1)))
     four, three, billion = (struct.pack("<q", n) for n in (4, 3, 1 << 30))
     return {
-        "old, too short": ("too early", legacy(large, ["0"], billion)),
-        "old, other length": ("not the size", legacy(good, ["0"], three + bytes(16))),
-        "old, other keys": ("not those", legacy(good, ["1"], four + bytes(16))),
-        "old, keys twice": ("not those", legacy(good, ["0", "0"], bytes(64))),
-        "old, a number": ("no file of torch", pickle.dumps(3, protocol=2)),
+        "old, too short": ("before torch 1.6", legacy(large, ["0"], billion)),
+        "old, other length": ("before torch 1.6", legacy(good, ["0"], three + bytes(16))),
+        "old, other keys": ("before torch 1.6", legacy(good, ["1"], four + bytes(16))),
+        "old, keys twice": ("before torch 1.6", legacy(good, ["0", "0"], bytes(64))),
+        "old, a number": ("before torch 1.6", pickle.dumps(3, protocol=2)),
     }
 
 

@@ -127,13 +127,6 @@ def stalls(data: bytes, start: int) -> Iterator[bytes]:
     time.sleep(60)
 
 
-def headers_in_drops(data: bytes, start: int) -> Iterator[bytes]:
-    yield b"HTTP/1.1 200 OK\r\nX: "
-    while True:
-        yield b"x"
-        time.sleep(PAUSE)
-
-
 def in_drops(data: bytes, start: int) -> Iterator[bytes]:
     yield head(f"Content-Length: {len(data)}")
     for i in range(len(data)):
@@ -184,7 +177,6 @@ HOSTILE: dict[str, Callable[[bytes, int], Iterator[bytes]]] = {
     "accepts and is silent": silent,
     "closes at once": lambda data, start: iter([]),
     "stops in the middle": stalls,
-    "headers in drops": headers_in_drops,
     "bytes in drops": in_drops,
     "no HTTP": lambda data, start: iter([b"220 ftp ready\r\n"]),
     "half a header": lambda data, start: iter([b"HTTP/1.1 200 OK\r\nContent-Le"]),
@@ -207,9 +199,6 @@ HOSTILE: dict[str, Callable[[bytes, int], Iterator[bytes]]] = {
     "packed though not asked": gzip_bomb,
     "another part": lengths("Content-Length: {n}", "Content-Range: bytes 7-{n}/{n}", part=True),
     "range is no number": lengths("Content-Range: bytes a-b/c", part=True),
-    "range of another file": lengths(
-        "Content-Length: {rest}", "Content-Range: bytes {s}-9/12", part=True
-    ),
     "redirect to nowhere": redirect("http://"),
     "redirect without address": lambda data, start: iter([head(status="302 Found")]),
     "redirect to a broken address": redirect("http://[::bad/x"),

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import lzma
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
-from vqclip_nb.emoji.library import MASK, SCALE, pack_bits, pack_masks, unpack_bits, unpack_masks
+from vqclip_nb.emoji.library import LEVELS, MASK, SCALE, unpack_bits, unpack_masks
 from vqclip_nb.loading import load_pair
 from vqclip_nb.models.pair import EMOJI, Pair
 from vqclip_nb.models.vqgan import VQGAN
@@ -25,6 +27,21 @@ from vqclip_nb.weights import read_checked, write_state
 
 from .scenes import Scenes
 from .sets import DRAWN, STYLES, merged_name
+
+
+def pack_bits(codes: torch.Tensor, n_embed: int) -> torch.Tensor:
+    """Whole numbers below `n_embed` as bytes (uint8) of as few bits each as hold them; see
+    `unpack_bits`."""
+    bits = max(1, (n_embed - 1).bit_length())
+    shifts = np.arange(bits - 1, -1, -1)
+    spread = (codes.numpy().reshape(-1, 1) >> shifts) & 1
+    return torch.from_numpy(np.packbits(spread.astype(np.uint8).reshape(-1)))
+
+
+def pack_masks(masks: torch.Tensor) -> torch.Tensor:
+    """Masks (n, MASK, MASK) in [0, 1] as compressed bytes, in LEVELS steps."""
+    steps = (masks * (LEVELS - 1)).round().byte().numpy()
+    return torch.frombuffer(bytearray(lzma.compress(steps.tobytes())), dtype=torch.uint8)
 
 
 def shrunk(sprites: torch.Tensor, scale: float) -> torch.Tensor:

@@ -118,7 +118,17 @@ def write_sheets(
 def accepted(library: Library, prompt: str) -> list[list[str]]:
     """For each thing of a prompt the names that count as right."""
     scene, _ = library.parse(prompt)
-    return [library.synonyms(thing.name) for thing in scene.things] if scene else []
+    return [synonyms(library, thing.name) for thing in scene.things] if scene else []
+
+
+def synonyms(library: Library, name: str) -> list[str]:
+    """Every word that means the same as a thing's name: its labels, names and tags."""
+    found: dict[str, None] = {name: None}
+    for i in library.named(name)[:1]:
+        concept = library.concepts[i]
+        found |= dict.fromkeys([concept["label"], concept["name"]])
+        found |= dict.fromkeys([*concept["also"], *concept["tags"]])
+    return list(found)
 
 
 def right(guess: str, names: Sequence[str]) -> bool:

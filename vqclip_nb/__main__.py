@@ -10,7 +10,6 @@ import argparse
 import dataclasses
 import importlib.util
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from tqdm import tqdm
 
 import vqclip_nb as vq
 from vqclip_nb.contents import describe
+from vqclip_nb.export import file_name
 from vqclip_nb.files import free_path
 from vqclip_nb.pack import pack
 from vqclip_nb.settings import KNOBS, PRESETS, default_of, label
@@ -123,16 +123,6 @@ def read_settings(parser: argparse.ArgumentParser, given: dict[str, Any]) -> vq.
         parser.error(f"{option(label(name))}={rest}" if name in KNOBS else str(e))
 
 
-def as_utf8(value: Any) -> Any:
-    """What was typed, also where Python takes the locale to have nothing but ASCII."""
-    if isinstance(value, list):
-        return [as_utf8(text) for text in value]
-    try:
-        return os.fsencode(value).decode() if isinstance(value, str) else value
-    except UnicodeError:
-        return value
-
-
 def number(text: str) -> Any:
     """A number, or the text as it is, for `Settings` to refuse by its name."""
     for kind in (int, float):
@@ -151,7 +141,7 @@ def paint(arguments: Sequence[str]) -> int:
     if what:
         print(describe(what))
         return 0
-    settings = read_settings(parser, {name: as_utf8(value) for name, value in given.items()})
+    settings = read_settings(parser, given)
     if len(once := list(dict.fromkeys(settings.include))) < len(settings.include):
         settings = settings.replace(include=once)
         print(
@@ -159,7 +149,10 @@ def paint(arguments: Sequence[str]) -> int:
             "once; for another picture give another --seed, or --seed -1",
             file=sys.stderr,
         )
-    paths = checked(out or [unused(settings.include[0], numbered=len(settings.include) > 1)])
+    if not out:
+        several = len(settings.include) > 1
+        out = [free_path(Path(file_name(settings.include[0], "png")), "-1" if several else "")]
+    check_writable(out)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
         run = vq.Run(vq.load_pair(pair_name, device=device), settings)
@@ -177,7 +170,7 @@ def paint(arguments: Sequence[str]) -> int:
                 # A PNG holds one picture: of several each gets one, while it is the run's last.
                 if frame.iteration + 1 == settings.total_iter and len(settings.include) > 1:
                     numbered += 1
-                    of_this = [p.with_stem(f"{p.stem}-{numbered}") for p in paths if is_png(p)]
+                    of_this = [p.with_stem(f"{p.stem}-{numbered}") for p in out if is_png(p)]
                     failed += save(run, of_this)
         except KeyboardInterrupt:
             status = 130
@@ -188,7 +181,7 @@ def paint(arguments: Sequence[str]) -> int:
     if status:
         done = len(run.history)
         print(f"vqclip: interrupted after {done} of {steps} steps", file=sys.stderr)
-    failed += save(run, [p for p in paths if not (is_png(p) and numbered == len(settings.include))])
+    failed += save(run, [p for p in out if not (is_png(p) and numbered == len(settings.include))])
     print(f"similarity {run.similarity:.3f}, {run.seconds:.1f} s", file=sys.stderr)
     if failed:
         raise Problem("\n".join(failed))
@@ -212,8 +205,8 @@ def save(run: vq.Run, paths: Sequence[Path]) -> list[str]:
     return failed
 
 
-def checked(paths: Sequence[Path]) -> list[Path]:
-    """The paths, if they can be written to: asked before the painting rather than after it."""
+def check_writable(paths: Sequence[Path]) -> None:
+    """Problem unless the paths can be written to: asked before the painting, not after it."""
     for path in paths:
         if path.suffix.lower() not in FORMATS:
             raise Problem(f"--out {path}: the name must end in {', '.join(FORMATS)}")
@@ -223,15 +216,6 @@ def checked(paths: Sequence[Path]) -> list[Path]:
             raise Problem(f"--out {path}: that is a folder")
         if not os.access(path.parent, os.W_OK):
             raise Problem(f"--out {path}: nothing can be written to {path.parent}")
-    return list(paths)
-
-
-def unused(prompt: str, *, numbered: bool = False) -> Path:
-    """A name made from the prompt that no file has yet, nor, if `numbered`, its first number."""
-    names = sys.getfilesystemencoding()
-    allowed = prompt.encode(names, "ignore").decode(names)
-    stem = "_".join(re.findall(r"\w+", allowed.lower()))[:60].strip("_") or "picture"
-    return free_path(Path(f"{stem}.png"), joint="_", ending="-1" if numbered else "")
 
 
 # -- notebooks

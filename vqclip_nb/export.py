@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,9 +16,16 @@ from PIL import Image, PngImagePlugin
 from .files import write_atomically
 from .images import to_pil
 from .marks import PNG_KEY, XMP, mark_gif, mark_mp4
+from .reading import readable
 from .recipe import KEY
 
 Progress = Callable[[int, int], None] | None  # called with frames done, of how many
+
+
+def file_name(prompt: str, kind: str) -> str:
+    """A file's name from a prompt: "a-red-apple.gif"."""
+    words = re.findall(r"\w+", readable(prompt).lower())
+    return f"{'-'.join(words)[:60].strip('-') or 'picture'}.{kind.lower()}"
 
 
 def _ending(path: str | Path, ending: str) -> Path:

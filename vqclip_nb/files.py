@@ -109,12 +109,9 @@ def _lock(file: int, *, wait: bool = False) -> bool:
     return True
 
 
-def free_path(path: Path, *, joint: str = "-", ending: str = "") -> Path:
-    """`path`, or with a number so that no file has this name with `ending`: "fox-2.png".
-
-    joint: stands before the number.
-    """
-    numbers = itertools.chain([""], (f"{joint}{n}" for n in itertools.count(2)))
+def free_path(path: Path, ending: str = "") -> Path:
+    """`path`, or with a number so that no file has this name with `ending`: "fox-2.png"."""
+    numbers = itertools.chain([""], (f"-{n}" for n in itertools.count(2)))
     names = (path.with_stem(path.stem + number) for number in numbers)
     return next(name for name in names if not name.with_stem(name.stem + ending).exists())
 

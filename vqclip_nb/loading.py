@@ -6,14 +6,13 @@ import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from .models.clip import CLIP_MEAN, CLIP_STD, NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
 from .models.pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Facts, Pair, Wing
 from .models.vqgan import VQGAN
-from .reading import Vocabulary
 from .weights import (
     CLIPS,
     VQGANS,
@@ -26,6 +25,9 @@ from .weights import (
     sha256_of,
     slim_cache,
 )
+
+if TYPE_CHECKING:
+    from .emoji.vocabulary import Vocabulary
 
 VQGAN_PARTS = (  # what painting needs of a checkpoint; the rest is losses and running averages
     "encoder.",
@@ -194,7 +196,7 @@ def _emoji_clip(file: str, device: torch.device) -> tuple[ClipModel, dict[str, s
     model = _clip_model("emoji", state, meta, device, digest)
     if file != "clip":
         _, meta, _ = read_checked(EMOJI / "clip.safetensors")
-        model.vocabulary = _vocabulary(frozenset(parse_facts(meta)["words"]))
+        model.vocabulary = _vocabulary(parse_facts(meta)["words"])
     return model, meta
 
 
@@ -212,7 +214,6 @@ def _clip_model(
 ) -> ClipModel:
     """A CLIP as its file's facts want it; without them, as OpenAI's."""
     stored = parse_facts(metadata)
-    words = stored.get("words")
     return ClipModel(
         name=name,
         model=build_clip(state, stored.get("activation", "quick gelu")),
@@ -220,7 +221,7 @@ def _clip_model(
         hashes={"clip": digest},
         mean=stored.get("mean", CLIP_MEAN),
         std=stored.get("std", CLIP_STD),
-        vocabulary=_vocabulary(frozenset(words)) if words is not None else None,
+        vocabulary=_vocabulary(stored.get("words")),
         dropout=float(stored.get("dropout", 0)),
     )
 
@@ -229,13 +230,12 @@ def _clip_model(
 HAS_EMOJI = (EMOJI / "wing.py").exists()
 
 
-def _vocabulary(words: frozenset[str]) -> Vocabulary | None:
-    if not HAS_EMOJI:
+def _vocabulary(words: list[str] | None) -> Vocabulary | None:
+    if not HAS_EMOJI or words is None:
         return None
-    from .emoji import vocabulary
+    from .emoji.vocabulary import Vocabulary
 
-    found: Any = vocabulary.Vocabulary.read(words, EMOJI / "words.txt")
-    return found
+    return Vocabulary.read(frozenset(words), EMOJI / "words.txt")
 
 
 def _wing_for(clip: ClipModel | ClipEnsemble) -> Callable[[Pair], Wing] | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import operator
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -155,20 +156,15 @@ class PartBuilder:
         mirrored = s.crop_method in ("anchored", "report")  # the notebooks of others do not
         options |= dict(flip=0.5 if mirrored else 0.0, generator=generator)
         if forming:
-            things = forming.fields(picture)
-            counts = [len(own) for own in thing_ranges(s.crops, len(things))]
-            cut = zip(things, counts, strict=True)
-            return torch.cat([create_crops(part, count, side, **options) for part, count in cut])
-        if not areas:
+            parts = list(forming.fields(picture))
+            ranges = thing_ranges(s.crops, len(parts))
+        elif areas:
+            parts = [outside(picture, areas), *(area.cut(picture) for area in areas)]
+            ranges = crop_ranges(s.crops, len(areas))
+        else:
             return create_crops(picture, s.crops, side, **options)
-        parts = [outside(picture, areas), *(area.cut(picture) for area in areas)]
-        ranges = crop_ranges(s.crops, len(areas))
-        return torch.cat(
-            [
-                create_crops(part, len(own), side, **options)
-                for part, own in zip(parts, ranges, strict=True)
-            ]
-        )
+        each = zip(parts, ranges, strict=True)
+        return torch.cat([create_crops(part, len(own), side, **options) for part, own in each])
 
     # -- objective
 
@@ -177,13 +173,11 @@ class PartBuilder:
         if "objective" in self.given:
             return self._given_objective()
         ranges = thing_ranges(s.crops, len(forming.encodings))
-        total, *others = (
+        terms = (
             objectives.on_crops(own, objectives.report(encoding, alpha=s.alpha))
             for own, encoding in zip(ranges, forming.encodings, strict=True)
         )
-        for other in others:
-            total = total + other
-        return total
+        return functools.reduce(operator.add, terms)
 
     def _given_objective(self) -> Objective:
         given = objectives.as_objective(self.given["objective"])
@@ -259,30 +253,26 @@ def thing_ranges(count: int, things: int) -> list[range]:
 def similarity_to_things(s: Settings, forming: Forming, crops: torch.Tensor) -> torch.Tensor:
     """Mean cosine in [-1, 1], a scalar, of the crops of each thing that forms with its name."""
     ranges = thing_ranges(s.crops, len(forming.encodings))
-    found = [
-        objectives.cosine(wanted, crops[own.start : own.stop])
-        for own, wanted in zip(ranges, forming.encodings, strict=True)
-    ]
-    return torch.stack(found).mean()
+    return _mean_cosine(forming.encodings, ranges, crops)
 
 
 def similarity(s: Settings, encodings: Encodings, index: int, crops: torch.Tensor) -> torch.Tensor:
     """Mean cosine in [-1, 1], a scalar, of the encodings (n, d) of a step's crops with the prompts:
     include, or that of the crops' region, with extras."""
+    prompts = [encodings.include[index], *(encodings.regions[index] if s.regions else ())]
+    extras = 0.0 if encodings.extras is None else s.w2 * encodings.extras
+    wanted = [s.w1 * prompt + extras for prompt in prompts]
+    if len(wanted) == 1:
+        return objectives.cosine(wanted[0], crops)
+    return _mean_cosine(wanted, crop_ranges(s.crops, len(prompts) - 1), crops)
 
-    def cosine(prompt: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-        extras = encodings.extras
-        return objectives.cosine(
-            s.w1 * prompt if extras is None else s.w1 * prompt + s.w2 * extras, seen
-        )
 
-    include = encodings.include[index]
-    regions = encodings.regions[index] if s.regions else []
-    if not regions:
-        return cosine(include, crops)
+def _mean_cosine(
+    wanted: Sequence[torch.Tensor], ranges: Sequence[range], crops: torch.Tensor
+) -> torch.Tensor:
     found = [
-        cosine(prompt, crops[own.start : own.stop])
-        for prompt, own in zip([include, *regions], crop_ranges(s.crops, len(regions)), strict=True)
+        objectives.cosine(one, crops[own.start : own.stop])
+        for one, own in zip(wanted, ranges, strict=True)
     ]
     return torch.stack(found).mean()
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .images import is_picture
 from .palettes import COLOURS
 from .regions import Region
+
+if TYPE_CHECKING:
+    from .emoji.vocabulary import Vocabulary
 
 MIN_WEIGHT, MAX_WEIGHT = 1e-3, 1e3  # of a prompt's parts, without their signs
 MAX_PARTS = 50
@@ -32,20 +35,6 @@ BACKGROUND = re.compile(
 )
 WALL = re.compile(rf"\b(?:against|in front of)\s+(?:an?|the)\s+({_COLOUR})\s+wall\b")
 LAST_COLOUR = re.compile(rf"\b(?:on|against)\s+({_COLOUR})$")
-
-
-class Vocabulary(Protocol):
-    """The closed list of words that a CLIP learned."""
-
-    words: frozenset[str]
-
-    def knows(self, word: str) -> bool: ...
-
-    def substitute(self, text: str) -> tuple[str, dict[str, str | None]]:
-        """A text in known words, and what was replaced by what: None for what is not known."""
-
-    def says_something(self, text: str) -> bool:
-        """Whether any word of a text that carries a picture is known, as it stands."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from matplotlib import figure
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from .images import to_pil
@@ -65,11 +67,37 @@ def contact_sheet(
     return figure
 
 
-class Live:
-    """One figure for a run: picture, loss, similarity, and a line wherever a setting was changed.
+class Curves:
+    """Loss and similarity of a run, and a line wherever a setting was changed.
 
-    Its artists are made once and updated, which halves the time of a redraw.
+    The artists are made once and updated, which halves the time of a redraw.
     """
+
+    def __init__(self, axes: Axes) -> None:
+        self.axes, self._marks = axes, 0
+        (self._loss,) = axes.plot([], [], color="tab:red", label="loss")
+        (self._similarity,) = axes.plot([], [], color="tab:blue", label="similarity")
+        axes.set_xlabel("step")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(loc="center right")  # between the curves, which start near zero
+        axes.grid(alpha=0.3)
+
+    def update(self, run: Run) -> None:
+        """Draw all steps so far."""
+        steps = range(1, len(run.history) + 1)
+        self._loss.set_data(steps, [row[2] for row in run.history])
+        self._similarity.set_data(steps, [row[3] for row in run.history])
+        for at, _ in run.changes[self._marks :]:
+            self.axes.axvline(at, color="gray", linestyle=":")
+        self._marks = len(run.changes)
+        total = run.settings.total_iter * len(run.settings.include)
+        self.axes.set_xlim(0, max(total, len(run.history)))
+        self.axes.relim()
+        self.axes.autoscale_view(scalex=False)
+
+
+class Live:
+    """One figure for a run: its picture and its curves."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -78,29 +106,16 @@ class Live:
         left.axis("off")
         self._title = left.set_title("", **PLAIN)
         self._image = left.imshow(Image.new("RGB", (run.size[1], run.size[0]), "lightgray"))
-        (self._loss,) = right.plot([], [], color="tab:red", label="loss")
-        (self._similarity,) = right.plot([], [], color="tab:blue", label="similarity")
-        right.set(xlabel="step", xlim=(0, run.settings.total_iter * len(run.settings.include)))
-        right.legend(loc="center right")  # between the curves, which start near zero
-        right.grid(alpha=0.3)
-        self._axes, self._marks = right, 0
+        self._curves = Curves(right)
 
     def update(self, frame: Frame) -> Figure:
         """Draw `frame` and the curves so far."""
-        history = self.run.history
         self._image.set_data(frame.image)
         prompt = self.run.settings.include[min(frame.index, len(self.run.settings.include) - 1)]
         title = textwrap.fill(textwrap.shorten(readable(prompt), 76, placeholder=" …"), 38)
         step, left = frame.iteration + 1, self.run.seconds_left
         self._title.set_text(f"{title}\nstep {step}, {left:.0f} s left")
-        steps = range(len(history))
-        self._loss.set_data(steps, [row[2] for row in history])
-        self._similarity.set_data(steps, [row[3] for row in history])
-        for at, _ in self.run.changes[self._marks :]:
-            self._axes.axvline(at, color="gray", linestyle=":")
-        self._marks = len(self.run.changes)
-        self._axes.relim()
-        self._axes.autoscale_view(scalex=len(history) > self._axes.get_xlim()[1])
+        self._curves.update(self.run)
         return self.figure
 
 

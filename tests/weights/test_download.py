@@ -23,7 +23,7 @@ N = len(DATA)
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """Limits of tenths of seconds, so that the tests need not wait for the real ones."""
-    for name, value in (("ANSWER", 0.6), ("SILENCE", 0.4), ("WINDOW", 0.3), ("TRIES", 4)):
+    for name, value in (("CONNECT", 0.6), ("SILENCE", 0.4), ("WINDOW", 0.3), ("TRIES", 4)):
         monkeypatch.setattr(download, name, value)
 
 
@@ -143,12 +143,14 @@ def test_an_encrypted_address_that_leads_to_a_plain_one(shelf, cache, monkeypatc
     """A redirect away from https could be answered by anybody on the way."""
     shelf.files["file"] = DATA
 
-    def redirected(self, url, **options):
-        answer = requests.get(shelf.url("file"), stream=True)
+    get = requests.get
+
+    def redirected(url, **options):
+        answer = get(shelf.url("file"), stream=True)
         answer.history = [SimpleNamespace(url=url)]
         return answer
 
-    monkeypatch.setattr(requests.Session, "get", redirected)
+    monkeypatch.setattr(requests, "get", redirected)
     with pytest.raises(WeightsError, match="not encrypted: http://127.0.0.1"):
         fetch(published(shelf, "https://example.org/file"))
 

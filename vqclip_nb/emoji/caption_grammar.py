@@ -44,11 +44,6 @@ MOST = 2  # things in a picture
 SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
 OF = ("of", "of a", "of an", "of the")
 SKIPPED = frozenset("a an the some its their his her my your this that is are at to".split())
-# What a picture is, and no thing in it, where it stands by itself: "a fox, oil painting".
-MEDIUM = re.compile(
-    r"\bin the style of [^,]*|\s*,\s*(?:an? )?(?:photo|photograph|(?:oil |digital )?painting"
-    r"|watercolou?r|pixel art|sketch|picture|image|render|illustration|drawing|art)\s*(?=,|$)"
-)
 
 
 @dataclass(frozen=True)
@@ -95,7 +90,7 @@ def parse(
     `longest` words to the thing it names, or None. Of more than two things the first two count.
     """
     style, text = split_style(text.lower(), styles)
-    text = SENTENCE_END.sub(" , ", MEDIUM.sub("", text)).strip(" ,")
+    text = SENTENCE_END.sub(" , ", text).strip(" ,")
     text = " ".join(re.findall(rf"[\w'’.-]*\w|,|{TOKEN.pattern}", text))
     background, text = split_background(text)
     things, relations = _things(text.split(), name_of, longest)

@@ -58,19 +58,19 @@ class Library:
         self.styles: dict[str, list[str]] = facts["styles"]
         self._side, self._n_embed = int(metadata["side"]), int(metadata["n_embed"])
         self._packed, self._packed_masks = state["codes"], state["masks"]
-        self._concepts: list[dict[str, Any]] = facts["concepts"]
+        self.concepts: list[dict[str, Any]] = facts["concepts"]
         styles = list(self.styles)
         self.drawings: list[Drawing] = []
         self._drawings: dict[int, dict[str, Drawing]] = {}  # concept: style: drawing
         for index, (style, concept) in enumerate(state["drawings"].tolist()):
-            label = self._concepts[concept]["label"]
+            label = self.concepts[concept]["label"]
             drawing = Drawing(label, styles[style], index)
             self._drawings.setdefault(concept, {})[styles[style]] = drawing
             self.drawings.append(drawing)
         self._named: dict[str, list[int]] = {}  # what concepts are called, labels before tags
         for key in ("name", "label", "also", "tags"):
             for i in self._drawings:
-                called = self._concepts[i][key]
+                called = self.concepts[i][key]
                 for word in [called] if isinstance(called, str) else called:
                     # The table knows better than a tag: "table" is one of ping pong.
                     if key == "tags" and (word in SKIPPED or word in vocabulary.nearest):
@@ -108,7 +108,7 @@ class Library:
         for word in (phrase.lower(), *singulars(phrase.lower())):
             if word in self._named:
                 meant = MEANT.get(word)
-                return sorted(self._named[word], key=lambda i: self._concepts[i]["label"] != meant)
+                return sorted(self._named[word], key=lambda i: self.concepts[i]["label"] != meant)
         return []
 
     def parse(self, text: str) -> tuple[Scene | None, dict[str, str]]:
@@ -184,24 +184,15 @@ class Library:
         return self.compose(scene, (first, *others), **asked)
 
     def _nearest_name(self, text: str, clip: ClipModel | ClipEnsemble) -> str:
-        names = sorted({self._concepts[i]["name"] for i in self._drawings})
+        names = sorted({self.concepts[i]["name"] for i in self._drawings})
         names = [name for name in names if all(map(self.vocabulary.knows, name.lower().split()))]
         known = F.normalize(clip.encode_text([f"a {name}" for name in names]), dim=-1)
         return names[int((known @ clip.encode_text([text])[0]).argmax())]
 
-    def synonyms(self, name: str) -> list[str]:
-        """Every word that means the same as a thing's name: its labels, names and tags."""
-        found: dict[str, None] = {name: None}
-        for i in self.named(name)[:1]:
-            concept = self._concepts[i]
-            found |= dict.fromkeys([concept["label"], concept["name"]])
-            found |= dict.fromkeys([*concept["also"], *concept["tags"]])
-        return list(found)
-
     def label_and_styles(self, name: str) -> tuple[str, list[str]]:
         """The label of the concept that a thing's name means, and the styles it is drawn in."""
         concept = self.named(name)[0]
-        return self._concepts[concept]["label"], list(self._drawings[concept])
+        return self.concepts[concept]["label"], list(self._drawings[concept])
 
     def choices(self, scene: Scene, thing: int = 0, style: str = "") -> Iterator[Drawing]:
         """Every drawing that a thing of a scene may have: first in the style that the scene names,
@@ -209,7 +200,7 @@ class Library:
         for concept in self.named(scene.things[thing].name):
             drawings = self._drawings[concept]
             easier, usual = (EASIER, PREFERRED) if len(scene.things) == 1 else (BESIDE, SMALL)
-            first = easier.get(self._concepts[concept]["label"], "")
+            first = easier.get(self.concepts[concept]["label"], "")
             order = dict.fromkeys([scene.style or style, first, *usual, *self.styles])
             yield from (drawings[s] for s in order if s in drawings)
 
@@ -271,19 +262,11 @@ class Library:
         return torch.cat([(picture - (1 - alpha)).clamp(min=0).minimum(alpha), alpha])
 
 
-def pack_bits(codes: torch.Tensor, n_embed: int) -> torch.Tensor:
-    """Whole numbers below `n_embed` as bytes (uint8) of as few bits each as hold them."""
-    bits = max(1, (n_embed - 1).bit_length())
-    shifts = np.arange(bits - 1, -1, -1)
-    spread = (codes.numpy().reshape(-1, 1) >> shifts) & 1
-    return torch.from_numpy(np.packbits(spread.astype(np.uint8).reshape(-1)))
-
-
 def unpack_bits(
     packed: torch.Tensor, n_embed: int, first: int = 0, count: int | None = None
 ) -> torch.Tensor:
-    """The inverse of `pack_bits`, flat, from the number `first` on; what is left over at the end is
-    dropped."""
+    """Whole numbers below `n_embed`, kept as bytes of as few bits each as hold them, flat, from the
+    number `first` on; what is left over at the end is dropped."""
     bits = max(1, (n_embed - 1).bit_length())
     begin, end = first * bits, None if count is None else (first + count) * bits
     own = packed.numpy()[begin // 8 : None if end is None else -(-end // 8)]
@@ -292,13 +275,7 @@ def unpack_bits(
     return torch.from_numpy(spread @ (1 << np.arange(bits - 1, -1, -1)))
 
 
-def pack_masks(masks: torch.Tensor) -> torch.Tensor:
-    """Masks (n, MASK, MASK) in [0, 1] as compressed bytes, in LEVELS steps."""
-    steps = (masks * (LEVELS - 1)).round().byte().numpy()
-    return torch.frombuffer(bytearray(lzma.compress(steps.tobytes())), dtype=torch.uint8)
-
-
 def unpack_masks(packed: torch.Tensor) -> torch.Tensor:
-    """The inverse of `pack_masks`."""
+    """Masks (n, MASK, MASK) in [0, 1] from compressed bytes, in LEVELS steps."""
     steps = np.frombuffer(lzma.decompress(packed.numpy().tobytes()), np.uint8)
     return torch.from_numpy(steps.copy()).view(-1, MASK, MASK).float() / (LEVELS - 1)

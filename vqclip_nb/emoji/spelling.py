@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from itertools import combinations, pairwise
+from collections.abc import Collection
+from functools import cache
+from itertools import pairwise
 
 SHORTEST = 5  # letters of a word that is mended
 LONG = 8  # letters from which on two slips are mended
@@ -25,18 +26,8 @@ class Spelling:
             if len(word) >= SHORTEST - 1 and word.isalpha():
                 self.of_length[len(word)].append(word)
                 self.sounding.setdefault(sound(word), word)
-        self.shortened: dict[int, dict[str, list[str]]] = {}  # by length, each made when asked for
 
-    def _near(self, word: str, length: int) -> Iterator[str]:
-        """The words of a length that are like another once both lost a letter or two."""
-        if length not in self.shortened:
-            table = self.shortened[length] = defaultdict(list)
-            for known in self.of_length.get(length, ()):
-                for short in deletions(known):
-                    table[short].append(known)
-        for short in deletions(word):
-            yield from self.shortened[length].get(short, ())
-
+    @cache  # noqa: B019  # one for each vocabulary, which stays
     def meant(self, word: str) -> str | None:
         """The word that a misspelt one was meant to be; None if it is right, or none is near."""
         if len(word) < SHORTEST or word in self.right or not word.isalpha():
@@ -46,7 +37,8 @@ class Spelling:
             return alike
         allowed = 1 if len(word) < LONG else 2
         lengths = range(len(word) - allowed, len(word) + allowed + 1)
-        near = {w for length in lengths for w in self._near(word, length)}
+        letters, most = set(word), 2 * allowed  # a slip changes two letters at most
+        near = [w for n in lengths for w in self.of_length[n] if len(letters ^ set(w)) <= most]
         # Of those as near the one that begins and ends alike, then the longest: letters get lost.
         found = ((distance(word, w), w[0] != word[0], w[-1] != word[-1], -len(w), w) for w in near)
         best = min((f for f in found if f[0] <= allowed), default=None)
@@ -58,15 +50,6 @@ def sound(word: str) -> str:
     for letters, instead in SOUNDS:
         word = word.replace(letters, instead)
     return "".join(x for x, y in pairwise([*word, ""]) if x != y)
-
-
-def deletions(word: str) -> Iterator[str]:
-    """A word with none or one letter left out, or two where it is long (Garbe 2012)."""
-    yield word
-    for i in range(len(word)):
-        yield word[:i] + word[i + 1 :]
-    for i, j in combinations(range(len(word)), 2) if len(word) >= LONG - 1 else ():
-        yield word[:i] + word[i + 1 : j] + word[j + 1 :]
 
 
 def distance(a: str, b: str) -> int:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..images import to_tensor
 from ..models.clip import ClipEnsemble, ClipModel
-from ..models.pair import EMOJI, Pair
+from ..models.pair import EMOJI
 from ..prompts import encode_prompt
 from ..reading import read_prompt
 from .intervals import present
@@ -67,26 +67,6 @@ def rank(
     counts = torch.tensor([not re.search(rf"\b{re.escape(d)}\b", said, re.I) for d in texts])
     scores = _finite(_encoded(clip, texts) @ picture_encoding(clip, image)[0], clip, "distractors")
     return 1 + int((scores.cpu()[counts] > similarity(clip, image, text)).sum())
-
-
-@torch.no_grad()
-def likelihood(pair: Pair, image: Image.Image, prompt: str, *, orders: int = 4) -> float:
-    """How probable the pair's prior finds a picture's codes under a prompt, in nats for a cell: a
-    score that neither CLIP nor a judge of CLIP's kind has a part in.
-
-    The picture is brought to the prior's size. orders: of drawing, whose mean it is. ValueError
-    if the pair has no prior.
-    """
-    from ..emoji.sampling import conditions, require_prior  # a pair with a prior has them
-
-    prior = require_prior(pair)
-    side = prior.side * pair.vqgan.downsample_factor
-    picture = to_tensor(image.resize((side, side), Image.Resampling.BICUBIC)).to(pair.device)
-    codes = pair.vqgan.codebook_indices(pair.vqgan.encode(picture))
-    caption = conditions(pair, prior, pair.read(prompt).caption)
-    generator = torch.Generator().manual_seed(0)
-    found = [prior.log_likelihood(codes, *caption, generator=generator) for _ in range(orders)]
-    return torch.stack(found).mean().item()
 
 
 def _finite(scores: torch.Tensor, clip: ClipModel | ClipEnsemble, what: str) -> torch.Tensor:

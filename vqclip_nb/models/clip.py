@@ -10,15 +10,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..reading import Vocabulary
 from ..weights import WeightsError
 from . import fast
+
+if TYPE_CHECKING:
+    from ..emoji.vocabulary import Vocabulary
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 TOKENS = 49408  # size of OpenAI's vocabulary
@@ -127,9 +129,8 @@ class ClipModel:
     """A frozen CLIP.
 
     hashes: SHA-256 of the weights by part. mean, std: of the pixels that it learned from, RGB.
-    vocabulary: the words it learned and what stands in for
-    others, or None if that is no closed list. dropout: share of a ResNet's channels that
-    `encode_crops` leaves out.
+    vocabulary: the words it learned and what stands in for others, or None if that is no closed
+    list. dropout: share of a ResNet's channels that `encode_crops` leaves out.
     """
 
     name: str

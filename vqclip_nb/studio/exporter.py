@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import mimetypes
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +12,9 @@ from pathlib import Path
 import ipywidgets as w
 from PIL import Image
 
-from ..export import morph, save_gif, save_mp4, save_png
+from ..export import file_name, morph, save_gif, save_mp4, save_png
 from ..files import free_path
 from ..frames import Frame
-from ..reading import readable
 from ..run import Run
 from .callbacks import Callbacks
 from .controls import Number, labelled
@@ -26,12 +24,6 @@ SIDES = (16, 4096)  # pixels of an exported picture's longer side
 RATES = (0.1, 50)  # frames a second
 LONGEST = 6  # seconds that a GIF or MP4 plays, the last frame's rest not counted
 SMALL = 160  # pixels of the still that stands for an MP4 beside its link
-
-
-def file_name(prompt: str, kind: str) -> str:
-    """A file's name from a prompt: "a-red-apple.gif"."""
-    words = re.findall(r"[a-z0-9]+", readable(prompt).lower())
-    return f"{'-'.join(words)[:60].strip('-') or 'picture'}.{kind.lower()}"
 
 
 def resized(image: Image.Image, side: int) -> Image.Image:

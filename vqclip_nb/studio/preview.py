@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import time
 
 import ipywidgets as w
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from ..frames import Frame
 from ..run import Run
+from ..show import Curves, Figure
 from .callbacks import Callbacks, tip
 from .controls import Number
 from .tiles import BLANK, jpeg
@@ -21,29 +19,20 @@ SHARE = 25  # wait so many times as long as showing took: 4 % of the time
 CURVES_OFTEN, CURVES_SHARE = 1.0, 100  # seconds between two drawings, and times as long as one took
 
 
-class Curves:
-    """One figure; its artists are made once and updated."""
+class CurvesImage:
+    """The curves of a run as a picture."""
 
     def __init__(self) -> None:
-        self.figure = Figure(figsize=(6.4, 1.9), dpi=80)
-        self._axes = axes = self.figure.add_axes((0.09, 0.24, 0.87, 0.7))
-        (self._loss,) = axes.plot([], [], color="tab:red", label="loss")
-        (self._similarity,) = axes.plot([], [], color="tab:blue", label="cosine similarity")
-        axes.set_xlabel("step")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.3)
-        axes.legend(loc="center right")
-        self._marks: list = []
-        self._run: Run | None = None
-        self._due = 0.0
         self.box = w.Image(format="png", layout=w.Layout(display="none"))
         self.box.add_class("vq-curves")
+        self._run: Run | None = None
+        self._due = 0.0
 
     def adopt(self, run: Run) -> None:
         """Show `run` from now on."""
+        self._figure = Figure(figsize=(6.4, 1.9))
+        self._curves = Curves(self._figure.add_axes((0.09, 0.24, 0.87, 0.7)))
         self._run, self._due = run, 0.0
-        while self._marks:
-            self._marks.pop().remove()
         if not run.history:
             self.box.layout.display = "none"
 
@@ -52,18 +41,8 @@ class Curves:
         run, began = self._run, time.monotonic()
         if run is None or not run.history or not (force or began > self._due):
             return
-        steps = range(1, len(run.history) + 1)
-        self._loss.set_data(steps, [row[2] for row in run.history])
-        self._similarity.set_data(steps, [row[3] for row in run.history])
-        for at, _ in run.changes[len(self._marks) :]:
-            self._marks.append(self._axes.axvline(at, color="gray", linestyle=":"))
-        total = run.settings.total_iter * len(run.settings.include)
-        self._axes.set_xlim(0, max(total, len(run.history)))
-        self._axes.relim()
-        self._axes.autoscale_view(scalex=False)
-        file = io.BytesIO()
-        self.figure.savefig(file, format="png", pil_kwargs={"compress_level": 1})
-        self.box.value, self.box.layout.display = file.getvalue(), ""
+        self._curves.update(run)
+        self.box.value, self.box.layout.display = self._figure._repr_png_(), ""
         self._due = began + max(CURVES_OFTEN, CURVES_SHARE * (time.monotonic() - began))
 
 
@@ -81,7 +60,7 @@ class Preview:
         self.picture.add_class("vq-picture")
         self.bar = w.IntProgress(min=0, max=1, value=0)
         self.bar.add_class("vq-bar")
-        self.status, self.curves = w.HTML(), Curves()
+        self.status, self.curves = w.HTML(), CurvesImage()
         self.status.add_class("vq-status")
         self.back = Number(
             "look back",

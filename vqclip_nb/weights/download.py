@@ -7,11 +7,9 @@ import hashlib
 import logging
 import os
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import WeightsError, disk_errors
 from .registry import File
@@ -22,11 +20,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRIES = 5  # connections to one mirror, as long as each brings bytes
-ANSWER = 20.0  # seconds until a mirror has answered: name, connection, redirects, headers
-SILENCE = 20.0  # seconds without a byte after which a connection counts as cut
+CONNECT, SILENCE = 10.0, 20.0  # seconds until a mirror is reached, and without a byte from it
 UNKNOWN_SIZE = 1_000_000  # bytes at most where neither size nor limit is published
 SLOWEST, WINDOW = 20_000, 20.0  # bytes a second, averaged over so many seconds
-REDIRECTS = 8
 CHUNK = 1 << 16
 DRIVE = Path("/content/drive/MyDrive")  # where Colab mounts it
 
@@ -101,52 +97,66 @@ def fetch(file: File, *, accept_unknown: bool = False) -> Path:
 
 def _fetch_from(url: str, part: Path, file: File) -> None:
     """Make `part` the whole and right file, with one mirror's help. Raises MirrorError."""
-    for _ in range(2):
-        began = _download(url, part, file)
+    for attempt in range(1, TRIES + 1):
+        have = _size(part)
+        if file.bytes is None or have > file.bytes:  # not known to be a beginning of this file
+            part.unlink(missing_ok=True)
+            have = 0
+        try:
+            if have != file.bytes:
+                _continue(url, part, file, have)
+        except MirrorError as e:
+            if not e.cut or _size(part) <= have or attempt == TRIES:
+                raise
+            time.sleep(min(0.1 * 2**attempt, 5))
+            continue
         found = sha256_of(part)
         if file.sha256 in (None, found):
             log.info("%s: SHA-256 %s", file.name, found)
             return
         part.unlink()
-        if began == 0:  # else the beginning came from elsewhere: once more, from scratch
+        if have == 0:  # else the beginning came from elsewhere: once more, from scratch
             break
     raise MirrorError(f"wrong contents, SHA-256 {found}")
 
 
-def _download(url: str, part: Path, file: File) -> int:
-    """Fetch `url` into `part`, continuing what is there; returns where it began, in bytes."""
-    size, most = file.bytes, file.at_most or UNKNOWN_SIZE
-    have = part.stat().st_size if part.exists() else 0
-    if size is None or have > size:  # whether it is a beginning of this file cannot be told
-        part.unlink(missing_ok=True)
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _continue(url: str, part: Path, file: File, have: int) -> None:
+    """Append to `part` what follows the first `have` bytes of `url`. Raises MirrorError when more
+    comes than is allowed, or less than was announced, or too slowly."""
+    from tqdm.auto import tqdm
+
+    answer = _ask(url, have)
+    if answer.status_code == 200:  # all of it, whatever was asked for
         have = 0
-    began = have
-    for attempt in range(TRIES):
-        if have == size:
-            break
-        before, since = have, time.monotonic()
-        try:
-            answer = _ask(url, have)
-            if answer.status_code != 206:
-                began = have = before = 0
-            total = _announced(answer, have, file)
-            with open(part, "ab" if have else "wb") as out:
-                for chunk in _chunks(answer, have, total or most, part.stem):
-                    out.write(chunk)
-                    have += len(chunk)
-            if total in (have, None):
-                break
-            raise MirrorError(f"closed after {have:,} of {total:,} bytes", cut=True)
-        except MirrorError as e:
-            passed = time.monotonic() - since
-            slow = passed >= WINDOW and (have - before) / passed < SLOWEST
-            if not e.cut or have == before or slow or attempt == TRIES - 1:
-                raise
-            time.sleep(min(0.2 * 2**attempt, 5))
-    return began
-
-
-# -- one answer
+    with answer:
+        total = _announced(answer, have, file)
+        most = total or file.at_most or UNKNOWN_SIZE
+        mark, since = have, time.monotonic()
+        bar = tqdm(total=most, initial=have, unit="B", unit_scale=True, desc=part.stem)
+        with bar, open(part, "ab" if have else "wb") as out:
+            while True:
+                try:
+                    chunk = answer.raw.read1(CHUNK)  # what is there, were it one byte
+                except Exception as e:
+                    slow = time.monotonic() - since >= WINDOW
+                    raise MirrorError("broke off", cut=not slow) from e
+                if not chunk:
+                    break
+                have += len(chunk)
+                if have > most:
+                    raise MirrorError(f"sends more than the {most:,} bytes that were expected")
+                out.write(chunk)
+                bar.update(len(chunk))
+                if (passed := time.monotonic() - since) >= WINDOW:
+                    if (speed := (have - mark) / passed) < SLOWEST:
+                        raise MirrorError(f"sends only {speed:,.0f} bytes a second")
+                    mark, since = have, time.monotonic()
+    if total not in (have, None):
+        raise MirrorError(f"closed after {have:,} of {total:,} bytes", cut=True)
 
 
 def _ask(url: str, have: int) -> Response:
@@ -155,13 +165,16 @@ def _ask(url: str, have: int) -> Response:
 
     # Compressed on the way, a file has not the announced length, nor places to continue from.
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
-
-    def get() -> Response:
-        with requests.Session() as session:
-            session.max_redirects = REDIRECTS
-            return session.get(url, headers=headers, stream=True, timeout=(ANSWER / 2, SILENCE))
-
-    answer = _within(ANSWER, get)
+    try:
+        answer = requests.get(url, headers=headers, stream=True, timeout=(CONNECT, SILENCE))
+    except requests.Timeout as e:
+        raise MirrorError("silent for too long") from e
+    except requests.exceptions.SSLError as e:
+        raise MirrorError("its certificate or encryption is not in order") from e
+    except requests.ConnectionError as e:
+        raise MirrorError("cannot be reached") from e
+    except Exception as e:  # whatever a hostile answer makes the libraries raise
+        raise MirrorError(f"{type(e).__name__}: {str(e)[:120]}") from e
     hops = [hop.url for hop in (*answer.history, answer)]
     plain = [hop for hop in hops if not hop.startswith("https:")]
     if url.startswith("https:") and plain:
@@ -174,97 +187,19 @@ def _ask(url: str, have: int) -> Response:
     raise MirrorError(problem)
 
 
-def _within(seconds: float, get: Callable[[], Response]) -> Response:
-    """What `get` returns. It is abandoned when it takes too long: the time limits of sockets are
-    for one packet, not for many addresses, redirects, and headers that come in drops."""
-    done: list[Any] = []
-    late = threading.Event()
-
-    def work() -> None:
-        try:
-            done.append(get())
-        except Exception as e:  # whatever a hostile answer makes the libraries raise
-            done.append(e)
-        else:
-            if late.is_set():
-                done[0].close()
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not done:
-        late.set()
-        raise MirrorError(f"no answer within {seconds:g} seconds")
-    if isinstance(done[0], Exception):
-        raise _problem(done[0]) from done[0]
-    return done[0]
-
-
-def _problem(error: Exception) -> MirrorError:
-    """A network's error in a few words."""
-    import requests
-
-    if isinstance(error, requests.Timeout):
-        return MirrorError("silent for too long", cut=True)
-    if isinstance(error, requests.TooManyRedirects):
-        return MirrorError(f"redirects more than {REDIRECTS} times")
-    if isinstance(error, requests.exceptions.SSLError):
-        return MirrorError("its certificate or encryption is not in order")
-    if isinstance(error, requests.ConnectionError):
-        return MirrorError("cannot be reached", cut=True)
-    return MirrorError(f"{type(error).__name__}: {str(error)[:120]}")
-
-
 def _announced(answer: Response, have: int, file: File) -> int | None:
     """Length of the whole file in bytes, before a byte of it is written; None if neither `file` nor
-    the headers tell. Raises MirrorError for another length than its own, and for other parts."""
-    size, headers, total, problem = file.bytes, answer.headers, file.bytes, ""
-    length, place = headers.get("Content-Length"), headers.get("Content-Range")
-    if length is not None and re.fullmatch("[0-9]{1,15}", length):
-        total = have + int(length)
-    elif length is not None:
-        problem = f"announces a length that is no number: {length[:80]!r}"
-    if headers.get("Content-Encoding", "identity") not in ("", "identity"):
-        problem = "sends it compressed, so that its length cannot be checked"
-    elif answer.status_code == 206 and place is not None:
-        known = re.fullmatch(r"bytes +([0-9]{1,15})-[0-9]*/([0-9]{1,15}|\*)", place, re.I)
-        if not known or int(known[1]) != have:
-            problem = f"sends another part than was asked for: {place[:80]!r}"
-        elif total is not None and known[2] not in ("*", str(total)):
-            problem = f"announces two lengths: {place[:80]!r}"
-    if not problem and size is not None and total != size:
-        problem = f"announces {total:,} bytes, the file has {size:,}"
-    most = file.at_most or UNKNOWN_SIZE
-    if not problem and size is None and (total or 0) > most:
-        problem = f"announces {total:,} bytes, at most {most:,} are expected"
-    if problem:
-        answer.close()
-        raise MirrorError(problem)
+    the headers tell. Raises MirrorError for another length than its own, and for another part."""
+    length, place = (answer.headers.get(f"Content-{name}") for name in ("Length", "Range"))
+    if answer.status_code == 206 and place and not re.match(f"bytes +{have}-", place, re.I):
+        raise MirrorError(f"sends another part than was asked for: {place[:80]!r}")
+    if length is None:
+        return file.bytes
+    if not re.fullmatch("[0-9]{1,15}", length):
+        raise MirrorError(f"announces a length that is no number: {length[:80]!r}")
+    total, most = have + int(length), file.at_most or UNKNOWN_SIZE
+    if file.bytes is not None and total != file.bytes:
+        raise MirrorError(f"announces {total:,} bytes, the file has {file.bytes:,}")
+    if file.bytes is None and total > most:
+        raise MirrorError(f"announces {total:,} bytes, at most {most:,} are expected")
     return total
-
-
-def _chunks(answer: Response, have: int, most: int, name: str) -> Iterator[bytes]:
-    """What arrives after the first `have` bytes, under a progress bar. Raises MirrorError when more
-    than `most` come, when too little comes in `WINDOW` seconds, or when the connection breaks."""
-    from tqdm.auto import tqdm
-
-    mark, waited = have, 0.0  # a slow disk is not the mirror's fault: only waiting counts
-    with answer, tqdm(total=most, initial=have, unit="B", unit_scale=True, desc=name) as bar:
-        while True:
-            since = time.monotonic()
-            try:
-                chunk = answer.raw.read1(CHUNK)  # what is there, were it one byte
-            except Exception as e:
-                raise MirrorError("broke off", cut=True) from e
-            if not chunk:
-                return
-            waited += time.monotonic() - since
-            have += len(chunk)
-            if have > most:
-                raise MirrorError(f"sends more than the {most:,} bytes that were expected")
-            yield chunk
-            bar.update(len(chunk))
-            if waited >= WINDOW:
-                if (speed := (have - mark) / waited) < SLOWEST:
-                    raise MirrorError(f"sends only {speed:,.0f} bytes a second")
-                mark, waited = have, 0.0

@@ -1,5 +1,5 @@
-"""Reads safetensors, TorchScript archives and checkpoints of any torch as data: bounded, and
-nothing in them is run."""
+"""Reads safetensors, TorchScript archives and checkpoints of torch 1.6 and later as data: bounded,
+and nothing in them is run."""
 
 from __future__ import annotations
 
@@ -80,10 +80,12 @@ def _read_pickled(file: BinaryIO, size: int, keep: Keep) -> Tensors | None:
     """Tensors of the state dict in a file of `size` bytes, or None if it holds none."""
     file.seek(0)
     views: dict[Any, Any] = {}
-    if file.read(2) == b"PK":
-        found, read, declared = _open_zip(file, size)
-    else:
-        found, read, declared = *_open_legacy(file, size), {}
+    if file.read(2) != b"PK":
+        raise ValueError(
+            "it is neither safetensors nor a zip of torch's; a file from before torch 1.6 is one "
+            "once torch has read and saved it"
+        )
+    found, read, declared = _open_zip(file, size)
     if isinstance(found, Placeholder):
         views = dict(_of_module(found, declared))
     elif isinstance(found, dict):
@@ -167,7 +169,7 @@ def _filled(file: IO[bytes], count: int) -> bytearray:
     return buffer
 
 
-# -- files of torch 1.6 and later: a zip
+# -- torch's zip
 
 
 class _Bounded(io.BufferedReader):
@@ -224,8 +226,7 @@ def _open_zip(file: BinaryIO, size: int) -> tuple[Any, Read, Declared]:
             left -= len(code)
             module = name[len(f"{root}/code/") : -len(".py")].replace("/", ".")
             declared |= _declared(module, code.decode())
-    found, _ = unpickle(io.BytesIO(small(f"{root}/data.pkl", MAX_PICKLE)))
-    return found, read, declared
+    return unpickle(small(f"{root}/data.pkl", MAX_PICKLE)), read, declared
 
 
 def _declared(module: str, code: str) -> Declared:
@@ -244,37 +245,3 @@ def _declared(module: str, code: str) -> Declared:
         name: set().union(*lists.values()) if "__buffers__" in lists else None
         for name, lists in found.items()
     }
-
-
-# -- files of torch before 1.6: pickles, then the storages
-
-
-def _open_legacy(file: BinaryIO, size: int) -> tuple[Any, Read]:
-    """The pickled object, and how to read its storages."""
-    file.seek(0)
-    begin = io.BytesIO(file.read(MAX_PICKLE))
-    if unpickle(begin)[0] != torch.serialization.MAGIC_NUMBER:
-        raise ValueError("it is no file of torch's")
-    unpickle(begin)  # the version
-    machine, _ = unpickle(begin)
-    if machine.get("little_endian") is not (sys.byteorder == "little"):
-        raise ValueError("it was written on a machine with another byte order")
-    found, storages = unpickle(begin)
-    keys, _ = unpickle(begin)
-    if type(keys) is not list or set(keys) != set(storages) or len(keys) > len(storages):
-        raise ValueError("its storages are not those that its pickle names")
-    places = {}
-    at = begin.tell()
-    for key in keys:
-        places[key] = at
-        at += 8 + storages[key].nbytes
-    if at > size:
-        raise ValueError("it ends too early")
-
-    def read(storage: Storage) -> bytearray:
-        file.seek(places[storage.key])
-        if int.from_bytes(file.read(8), "little") != storage.numel:
-            raise ValueError(f"storage {storage.key!r} has not the size that was declared")
-        return _filled(file, storage.nbytes)
-
-    return found, read

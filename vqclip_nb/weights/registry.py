@@ -34,42 +34,27 @@ class File:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _clip(name: str, sha256: str, size: int, *more: str) -> File:
-    file = name.replace("/", "-") + ".pt"
+_CACHED = ("ViT-B/32", "ViT-L/14")  # those that `DOWNLOAD_CACHE` has too
+_OPENAI = {  # SHA-256 and bytes
+    "ViT-B/32": ("40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af", 353_976_522),
+    "ViT-B/16": ("5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f", 350_837_078),
+    "ViT-L/14": ("b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836", 932_768_134),
+    "RN50": ("afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762", 255_827_503),
+}
+
+
+def _openai(name: str) -> File:
+    (sha256, size), file = _OPENAI[name], name.replace("/", "-") + ".pt"
     urls = (
         f"https://openaipublic.azureedge.net/clip/models/{sha256}/{file}",
         f"https://openaipublic.blob.core.windows.net/clip/models/{sha256}/{file}",
         f"https://huggingface.co/pxlpshr/pytti-models/resolve/main/clip/{sha256}/{file}",
-        *(f"{folder}/{file}" for folder in more),
+        *([f"{DOWNLOAD_CACHE}/{file}"] if name in _CACHED else []),
     )
     return File(file, urls, sha256, size, "MIT (CLIP, OpenAI)")
 
 
-CLIPS: dict[str, File] = {
-    name: _clip(name, sha256, size, *more)
-    for name, sha256, size, *more in (
-        (
-            "ViT-B/32",
-            "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
-            353_976_522,
-            DOWNLOAD_CACHE,
-        ),
-        (
-            "ViT-B/16",
-            "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f",
-            350_837_078,
-        ),
-        (
-            "ViT-L/14",
-            "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836",
-            932_768_134,
-            DOWNLOAD_CACHE,
-        ),
-        ("RN50", "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762", 255_827_503),
-    )
-}
-
-
+CLIPS: dict[str, File] = {name: _openai(name) for name in _OPENAI}
 FARE = "https://huggingface.co/chs20/FARE4-ViT-B-16-laion2B-s34B-b88K/resolve"
 CLIPS["FARE4-ViT-B/16"] = File(  # LAION's ViT-B/16, trained on against attacks
     "FARE4-ViT-B-16.bin",

@@ -148,9 +148,9 @@ class _Unpickler(pickle.Unpickler):
         return self.names[full]
 
     def persistent_load(self, pid: Any) -> Storage:
-        """("storage", type, key, device, length), and None in files from before torch 1.6."""
-        kind, of, key, _, numel, *more = pid
-        if kind != "storage" or not isinstance(of, Name) or any(v is not None for v in more):
+        """("storage", type, key, device, length)."""
+        kind, of, key, _, numel = pid
+        if kind != "storage" or not isinstance(of, Name):
             raise ValueError("it refers to something outside that is no storage")
         if type(key) is not str or type(numel) is not int or not 0 <= numel < 1 << 48:
             raise ValueError("it describes an impossible storage")
@@ -160,20 +160,14 @@ class _Unpickler(pickle.Unpickler):
         return storage
 
 
-def unpickle(file: io.BytesIO) -> tuple[Any, dict[str, Storage]]:
-    """The object of the pickle that begins here, and its storages by key; `file` is then behind it.
-
-    Raises ForeignName for any name that is not listed here, and ValueError and the like for what
-    `torch.save` and TorchScript do not write.
-    """
-    begin = file.tell()
-    _check(file)
-    file.seek(begin)
-    unpickler = _Unpickler(file)
-    return unpickler.load(), unpickler.storages
+def unpickle(pickled: bytes) -> Any:
+    """The object of a pickle. Raises ForeignName for a name that is not listed here, ValueError and
+    the like for what `torch.save` and TorchScript do not write."""
+    _check(pickled)
+    return _Unpickler(io.BytesIO(pickled)).load()
 
 
-def _check(file: io.BytesIO) -> None:
+def _check(pickled: bytes) -> None:
     """ValueError for unknown instructions, too many of them, memo indices that waste memory, and
     dictionary keys that take long to hash. Follows the stack with only this known of each object:
     whether it may be a key."""
@@ -181,7 +175,7 @@ def _check(file: io.BytesIO) -> None:
     marks: list[int] = []
     memo: dict[int, bool] = {}
     argument: Any
-    for count, (instruction, argument, _) in enumerate(pickletools.genops(file)):
+    for count, (instruction, argument, _) in enumerate(pickletools.genops(pickled)):
         name = instruction.name
         if name not in INSTRUCTIONS:
             raise ValueError(f"it has the unknown instruction {name}")
