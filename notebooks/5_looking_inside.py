@@ -214,17 +214,18 @@ starts = {
 followed = {name: painted_codes(**settings) for name, settings in starts.items()}
 
 # %%
+changes = {name: (grids.diff(dim=0) != 0).int() for name, (_, grids) in followed.items()}
+
+# %%
 wide = dict(figsize=(14, 2.8), layout="constrained", width_ratios=(1, 1.2, 1, 1.2, 1.6))
 figure, axes = plt.subplots(1, 5, **wide)
-for (plain, cells), (name, (run, grids)) in zip(axes[:4].reshape(2, 2), followed.items()):
-    changed = (grids.diff(dim=0) != 0).int()
-    plain.imshow(run.image)
+for (plain, cells), (name, changed) in zip(axes[:4].reshape(2, 2), changes.items()):
+    plain.imshow(followed[name][0].image)
     plain.set(title=f"from {name}", xlabel="pixels")
     shown = cells.imshow((changed * torch.arange(1, 40).view(-1, 1, 1)).amax(0), vmin=0, vmax=40)
     figure.colorbar(shown, label="last change, step")
     axes[4].plot(range(1, 40), changed.sum((1, 2)), label=f"from {name}")
-axes[4].set(xlabel="step", ylabel="cells of 256 that changed")
-_ = axes[4].legend()
+_ = axes[4].legend(title="cells of 256 that changed, by step")
 
 # %% [markdown]
 # Most codes are found in the first twenty steps. Later a few cells of 256 still change in every step, most of them on the
@@ -351,6 +352,7 @@ def update(player, loss):
 players = [torch.optim.Adam(net.parameters(), 1e-3, (0.0, 0.99)) for net in (D, G)]
 
 
+# %%
 def one_round(real, fake):
     judged = D(real.requires_grad_())
     (slope,) = torch.autograd.grad(judged.sum(), real, create_graph=True)
@@ -418,7 +420,6 @@ for at, (pattern, seen) in zip(axes, masks_of.items()):
     counted = [attention_mask(n, pattern).sum() for n in (4, 8, 16, 32)]
     axes[3].loglog([16, 64, 256, 1024], counted, "o-", label=pattern)
 axes[3].set(xlabel="tokens", ylabel="pairs to compute")
-axes[3].grid(alpha=0.3)
 _ = axes[3].legend()
 
 # %% [markdown]
