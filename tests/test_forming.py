@@ -86,6 +86,27 @@ def test_a_frame_from_before_the_colours_can_be_branched_with_another_prompt(pai
     assert abs(pixels(branch.image) - pixels(run.image)).mean() > 0.02
 
 
+@pytest.mark.parametrize("at", (8, 37))  # while the shape forms, and after it was dressed
+def test_another_thing_forms_in_the_steps_that_are_left(pair, at):
+    judge = load_shape_judge(device="cpu")
+    run = vq.Run(pair, vq.Settings(include="a carrot", total_iter=40, **FORMED))
+    for frame in run:
+        if frame.iteration == at:
+            run.change(include=["a pizza"], total_iter=at + 20)
+    assert judge.rank(run.image, "pizza") <= 5
+
+
+def test_a_dressed_thing_takes_another_background_and_keeps_its_shape(pair, few):
+    yellow = vq.Settings(include="a carrot on a yellow background", total_iter=20, **FORMED)
+    run = vq.Run(pair, yellow)
+    for frame in run:
+        if frame.iteration == 18:
+            shapes = run.painting.shapes
+            run.change(include=["a carrot on a blue background"])
+    assert torch.equal(run.painting.shapes, shapes)
+    assert border(run.image)[2] > border(run.image)[0] + 0.2
+
+
 def test_a_step_that_fails_leaves_the_forming_picture_as_it_was(pair, few, monkeypatch):
     run = vq.Run(pair, vq.Settings(include="a key", total_iter=11, **FORMED))
     for _ in range(9):  # the next step dresses the shape

@@ -51,7 +51,9 @@ class Painting:
         self.slowed = 0
         self.half = half_precision(settings.precision, self.pair.device)
         self.forming = self._forming()
-        self.kept: torch.Tensor | None = None  # latent of the shapes once they are dressed
+        self.begun = 0  # step at which the shapes began to form
+        self.shapes: torch.Tensor | None = None  # picture of the shapes once they are dressed
+        self.kept: torch.Tensor | None = None  # and the latent of that
         # Seeded before the latent is drawn, and apart from the global generator.
         generator = torch.Generator().manual_seed(self.seed)
         z = self._start(generator)
@@ -135,11 +137,9 @@ class Painting:
     def apply(self, settings: Settings, encodings: Encodings) -> None:
         """Other live settings, from the next step on."""
         self.builder.areas(settings)
+        before, palette = self._forming(), self.settings.palette
         self.settings, self.encodings = settings, encodings
-        if self.forming:
-            self.forming = forming = self._forming()
-            if forming and forming.shape != tuple(self.optimization.latent.data.shape):
-                self._go_on(self._start(self.optimization.generator))
+        self._form_other(before, palette)
         loop = self.optimization
         loop.objective, loop.ema_decay = self._objective(), settings.ema_decay
         loop.latent.activate(settings.activation, settings.activation_at)
@@ -155,8 +155,8 @@ class Painting:
     def loosen(self, share: float) -> None:
         """Move the latent by `share` in [0, 1] towards a new start for the current prompt."""
         loop, z = self.optimization, self.optimization.latent.data
-        if self.forming:
-            return  # what does not fit the new prompt is drawn anew in any case
+        if self.forming or self.kept is not None:
+            return  # `apply` made other things form, or dressed them otherwise
         start = self._start(loop.generator)
         with torch.no_grad():
             z.lerp_(start.to(z), share)
@@ -171,17 +171,43 @@ class Painting:
     def _form(self, forming: Forming) -> None:
         """Let the prior draw cells anew; in the end dress what has formed and go on with that."""
         loop = self.optimization
-        until = forming.until(self.settings)
-        if loop.iteration >= until:
-            picture = forming.dress(loop.picture(loop.average))
-            if self.settings.palette:
-                picture = recolour(picture, [parse_colour(c) for c in self.settings.palette])
-            with torch.no_grad():
-                self.kept = self.pair.vqgan.quantize(self.pair.vqgan.encode(picture))
-            self.forming = None
-            self._go_on(self.kept)
-        elif loop.iteration % forming.every(until) == 0:
-            forming.redraw(loop, self.drawn, self.settings.prior, until)
+        steps = forming.until(self.settings, self.begun) - self.begun
+        at = loop.iteration - self.begun
+        if at >= steps:
+            self.shapes = loop.picture(loop.average)
+            self._dress(forming, self.shapes)
+        elif at % forming.every(steps) == 0:
+            forming.redraw(loop, self.drawn, self.settings.prior, at / steps)
+
+    def _dress(self, forming: Forming, shapes: torch.Tensor) -> None:
+        """On with shapes as the prompt wants them."""
+        picture = forming.dress(shapes)
+        if self.settings.palette:
+            picture = recolour(picture, [parse_colour(c) for c in self.settings.palette])
+        with torch.no_grad():
+            self.kept = self.pair.vqgan.quantize(self.pair.vqgan.encode(picture))
+        self.forming = None
+        self._go_on(self.kept)
+
+    def _form_other(self, before: Forming | None, palette: list[str]) -> None:
+        """After a change: other things form in the steps that are left, the same ones are dressed
+        otherwise."""
+        forming, formed = self._forming(), self.kept is not None
+        if forming and before and forming.things == before.things:
+            if not formed:
+                self.forming = forming
+            elif self.shapes is not None:
+                if (forming.look, self.settings.palette) != (before.look, palette):
+                    self._dress(forming, self.shapes)
+        elif (forming or before) and (self.settings.loosen or not formed):
+            held = tuple(self.optimization.latent.data.shape)
+            goes_on = self.forming is not None and forming is not None and forming.shape == held
+            self.forming, self.kept, self.shapes = forming, None, None
+            if self.settings.loosen or not goes_on:
+                self.begun = self.optimization.iteration
+                self.drawn.zero_()
+            if not goes_on:
+                self._go_on(self._start(self.optimization.generator))
 
     def _go_on(self, z: torch.Tensor) -> None:
         """On with another latent, at the same step."""
@@ -198,15 +224,19 @@ class Painting:
         attempt = -1 if self.attempt is None else self.attempt
         own = {"slowed": torch.tensor(self.slowed), "attempt": torch.tensor(attempt)}
         if self.forming:
-            own["drawn"] = self.drawn.clone()
+            own["drawn"], own["begun"] = self.drawn.clone(), torch.tensor(self.begun)
         elif self.kept is not None:
             own["kept"] = self.kept.clone()
+            if self.shapes is not None:
+                own["shapes"] = self.shapes.clone()
         return self.optimization.state_dict() | own
 
     def load(self, state: State, last_good: State | None = None) -> None:
         """The inverse of `state`, with the current settings. last_good: what a divergence goes back
         to, where that is another state."""
-        kept = state.get("kept")
+        kept, shapes = state.get("kept"), state.get("shapes")
+        self.begun = int(state.get("begun", 0))
+        self.shapes = None if shapes is None else shapes.to(self.pair.device)
         if (kept is None) != (self.kept is None):  # before or after the shapes were dressed
             self.kept = None if kept is None else kept.to(self.pair.device)
             self.forming = None if kept is not None else self._forming()

@@ -84,6 +84,7 @@ class Forming:
     ) -> None:
         self.pair, self.parts, self.background, self.size = pair, parts, background, size
         self.things = [shape for part in parts for shape in part.shapes]
+        self.look = [part.scene for part in parts], [*background], size
         self.priors = [priors[shape.style] for shape in self.things]
         ending = f" {pair.facts.default_background}"
         # The prior was told the drawings' labels, some of which the guide does not know.
@@ -100,14 +101,15 @@ class Forming:
         side = self.priors[0].side
         self.shape = (1, pair.vqgan.latent_channels, side, side * len(self.things))
 
-    def until(self, settings: Settings) -> int:
-        """The step before which the shapes are dressed."""
+    def until(self, settings: Settings, begun: int) -> int:
+        """The step before which shapes are dressed that began to form at step `begun`."""
         whole = settings.extras or settings.exclude or settings.style_image
-        return max(1, round((SHARE_BEFORE_STYLE if whole else SHARE) * settings.total_iter))
+        share = SHARE_BEFORE_STYLE if whole else SHARE
+        return begun + max(1, round(share * (settings.total_iter - begun)))
 
-    def every(self, until: int) -> int:
-        """Steps between two redraws."""
-        return max(1, round(until / REDRAWS))
+    def every(self, steps: int) -> int:
+        """Steps between two redraws, of shapes that form in so many."""
+        return max(1, round(steps / REDRAWS))
 
     @property
     def description(self) -> str:
@@ -157,11 +159,11 @@ class Forming:
     # -- redraws
 
     @torch.no_grad()
-    def redraw(self, loop: Optimization, drawn: torch.Tensor, strength: float, until: int) -> None:
+    def redraw(self, loop: Optimization, drawn: torch.Tensor, strength: float, t: float) -> None:
         """Let the prior draw cells of a loop's latent, in place, and mark them in `drawn` (1, 1, h,
-        w · things). Until half of the way more and more, the surest first; then those that fit the
-        others least, fewer and fewer. Cells that it drew forget where they moved."""
-        z, t, cells = loop.latent.data, loop.iteration / until, self.priors[0].side ** 2
+        w · things). Until half of the way, t = .5, more and more, the surest first; then those that
+        fit the others least, fewer and fewer. Cells that it drew forget where they moved."""
+        z, cells = loop.latent.data, self.priors[0].side ** 2
         generator = loop.generator
         news, anews = [], []
         for thing, (part, known) in enumerate(zip(*map(self.fields, (z, drawn)), strict=True)):

@@ -77,17 +77,21 @@ class Forming(Protocol):
     """How a picture forms from noise: the shape of each thing in a field of its own, side by side,
     then all of them dressed as the prompt says.
 
-    shape: of the latent. encodings: (1, d) of each thing's name.
+    shape: of the latent. encodings: (1, d) of each thing's name. things: what forms; look: how it
+    is dressed; both can be compared.
     """
 
     shape: tuple[int, int, int, int]
     encodings: Sequence[torch.Tensor]
 
-    def until(self, settings: Settings) -> int:
-        """The step before which the shapes are dressed."""
+    things: Sequence[Any]
+    look: Any
 
-    def every(self, until: int) -> int:
-        """Steps between two redraws."""
+    def until(self, settings: Settings, begun: int) -> int:
+        """The step before which shapes are dressed that began to form at step `begun`."""
+
+    def every(self, steps: int) -> int:
+        """Steps between two redraws, of shapes that form in so many."""
 
     def fields(self, x: torch.Tensor) -> Sequence[torch.Tensor]:
         """The part of each thing in a latent or a picture (1, n, h, w)."""
@@ -95,8 +99,9 @@ class Forming(Protocol):
     def decode(self, codes: torch.Tensor, **how: Any) -> torch.Tensor:
         """The things' pictures of what the decoder takes."""
 
-    def redraw(self, loop: Any, drawn: torch.Tensor, strength: float, until: int) -> None:
-        """Draw cells of a loop's latent, in place, and mark them in `drawn` (1, 1, h, w)."""
+    def redraw(self, loop: Any, drawn: torch.Tensor, strength: float, t: float) -> None:
+        """Draw cells of a loop's latent, in place, and mark them in `drawn` (1, 1, h, w), `t` of 1
+        on the way."""
 
     def show(self, picture: torch.Tensor) -> torch.Tensor:
         """What has formed so far as one picture (1, 3, height, width)."""
