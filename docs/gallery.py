@@ -57,40 +57,44 @@ PICTURES: dict[str, Entry] = {
     "castle": ("the next drawing", DRAWN | dict(include=["a castle"], drawing=1), {}),
     "bear": (
         "a colour and a size",
-        DRAWN | dict(include=["a bear"], attributes=["blue: 0.8", "small: 0.6"]),
+        FORMING | dict(include=["a bear"], attributes=["blue: 0.8", "small: 0.6"]),
         {},
     ),
     "strawberry": (
         "a palette",
-        DRAWN | dict(include=["a strawberry"], palette=["navy", "gold", "white"]),
+        FORMING | dict(include=["a strawberry"], palette=["navy", "gold", "white"]),
         {},
     ),
-    "waves": ("the style picture of the next", DRAWN | dict(include=["a water wave"]), {}),
+    "waves": ("the style picture of the next", FORMING | dict(include=["a water wave"]), {}),
     "parrot": (
         "in the style of that picture",
-        DRAWN | dict(include=["a parrot"], style_image=OTHER),
+        FORMING | dict(include=["a parrot"], style_image=OTHER),
         {},
     ),
     "cat_and_house": (
         "regions",
-        DRAWN | dict(include=["a meadow"], regions=["left: a cat", "right: a house"], width=192),
+        FORMING | dict(include=["a meadow"], regions=["left: a cat", "right: a house"], width=192),
         {},
     ),
-    "apple_and_pear": ("one above the other", DRAWN | dict(include=["an apple above a pear"]), {}),
-    "owl": ("two prompts, weighed", DRAWN | dict(include=["an owl:2 | snow:1"]), {}),
-    "tree": ("something to avoid", CLIP_ALONE | dict(include=["a tree"], exclude="green"), {}),
+    "apple_and_pear": (
+        "one above the other",
+        FORMING | dict(include=["an apple above a pear"]),
+        {},
+    ),
+    "owl": ("two prompts, weighed", FORMING | dict(include=["an owl:2 | snow:1"]), {}),
+    "tree": ("something to avoid", FORMING | dict(include=["a tree"], exclude="green"), {}),
     "whale": (
         "begun with a picture",
         DRAWN | dict(include=["a whale"], init_image=OTHER, start_strength=0.5, keep_edges=0.0),
         {},
     ),
-    "dragon": ("bold: few views, much noise", DRAWN | dict(include=["a dragon"], crops=4), {}),
+    "dragon": ("bold: few views, much noise", FORMING | dict(include=["a dragon"], crops=4), {}),
     "frog": (
         "steered from a fox to a frog",
-        DRAWN | dict(include=["a fox"], loosen=0.8),
+        FORMING | dict(include=["a fox"], loosen=0.8),
         {15: dict(include=["a frog on a yellow background"])},
     ),
-    "mushroom": ("an emoji as prompt", DRAWN | dict(include=["🍄 on a pink background"]), {}),
+    "mushroom": ("an emoji as prompt", FORMING | dict(include=["🍄 on a pink background"]), {}),
 }
 
 LITTLE = dict(height=64, width=64, total_iter=20, crops=6)

@@ -5,7 +5,7 @@ import pytest
 
 import vqclip_nb as vq
 from vqclip_nb.__main__ import main
-from vqclip_nb.picture import steps_ahead
+from vqclip_nb.base_run import steps_ahead
 
 
 @pytest.fixture

@@ -14,15 +14,16 @@ from PIL import Image
 from .frames import Frame
 from .knobs import shown
 from .latents import fitting_size
-from .loop import Crops, State
+from .loop import Crops, Diverged, State
 from .models.pair import Pair, Start
 from .objectives import Objective, Term
 from .parts import PartBuilder
-from .picture import Painting, choose_try, steps_ahead
+from .picture import Painting
 from .prompts import create_encodings, embed_pictures
 from .settings import KNOBS, Settings
 from .weights.errors import out_of_memory
 
+JUDGED = 3  # last steps of a try whose mean similarity counts; evens out their random crops
 STATES_KEPT = 64  # frames with a state to branch from; beyond that every other state is dropped
 
 
@@ -246,3 +247,38 @@ def training_loop(run: BaseRun) -> Iterator[Frame]:
     """
     while not run.done:
         yield run.step()
+
+
+# -- several seeds are tried for a few steps each, and the best is painted
+
+
+def steps_of_a_try(settings: Settings) -> int:
+    """A tenth of the picture's steps, `JUDGED` at least."""
+    return max(JUDGED, -(-settings.total_iter // 10))
+
+
+def steps_ahead(settings: Settings) -> int:
+    """Steps of all tries together, which come before a picture's own first step."""
+    return settings.tries * steps_of_a_try(settings) if settings.tries > 1 else 0
+
+
+def try_out(painting: Painting) -> float:
+    """Mean similarity in [-1, 1] at the end of a try; -1 if it diverges."""
+    found = []
+    for _ in range(steps_of_a_try(painting.settings)):
+        try:
+            result = painting.step(painting.state())
+        except Diverged:
+            return -1.0
+        if result is None:
+            return -1.0
+        found.append(result.similarity)
+    return sum(found[-JUDGED:]) / JUDGED
+
+
+def choose_try(make: Callable[[int], Painting], count: int, tried: list[float]) -> Painting:
+    """The try of the highest similarity, at its start. make: number of the try to painting. tried:
+    the similarity of each is appended; those in it already are not made again."""
+    while len(tried) < count:
+        tried.append(try_out(make(len(tried))))
+    return make(tried.index(max(tried)))

@@ -20,7 +20,6 @@ from .settings import Settings
 
 SCALE = 1024.0  # of the loss where gradients are float16, so that small ones are not lost
 MAX_SLOWED = 3  # how often a picture that diverges goes on at half the learning rate
-JUDGED = 3  # last steps of a try whose mean similarity counts; evens out their random crops
 
 
 def half_precision(precision: str, device: torch.device) -> torch.dtype | None:
@@ -297,38 +296,3 @@ class Painting:
             return lambda: place(picture / 255)
         average = loop.average.clone()
         return lambda: place(loop.picture(average))
-
-
-# -- several seeds are tried for a few steps each, and the best is painted
-
-
-def steps_of_a_try(settings: Settings) -> int:
-    """A tenth of the picture's steps, `JUDGED` at least."""
-    return max(JUDGED, -(-settings.total_iter // 10))
-
-
-def steps_ahead(settings: Settings) -> int:
-    """Steps of all tries together, which come before a picture's own first step."""
-    return settings.tries * steps_of_a_try(settings) if settings.tries > 1 else 0
-
-
-def try_out(painting: Painting) -> float:
-    """Mean similarity in [-1, 1] at the end of a try; -1 if it diverges."""
-    found = []
-    for _ in range(steps_of_a_try(painting.settings)):
-        try:
-            result = painting.step(painting.state())
-        except Diverged:
-            return -1.0
-        if result is None:
-            return -1.0
-        found.append(result.similarity)
-    return sum(found[-JUDGED:]) / JUDGED
-
-
-def choose_try(make: Callable[[int], Painting], count: int, tried: list[float]) -> Painting:
-    """The try of the highest similarity, at its start. make: number of the try to painting. tried:
-    the similarity of each is appended; those in it already are not made again."""
-    while len(tried) < count:
-        tried.append(try_out(make(len(tried))))
-    return make(tried.index(max(tried)))

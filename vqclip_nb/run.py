@@ -9,12 +9,11 @@ from typing import Any
 from PIL import Image
 
 from . import export
-from .base_run import BaseRun
+from .base_run import BaseRun, steps_ahead
 from .checkpoint import Saved, load_run, reading, save_run
 from .frames import Frame
 from .loop import State
 from .models.pair import Pair
-from .picture import steps_ahead
 from .prompts import create_encodings
 from .recipe import (
     Changes,

@@ -366,6 +366,7 @@ class Settings:
         return self._made({**dataclasses.asdict(self), **changes})
 
     def to_json(self) -> str:
+        """All values as a JSON object."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
 
     @classmethod
