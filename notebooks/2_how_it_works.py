@@ -67,7 +67,7 @@ judge = vq.load_judge("emoji")  # vq.load_judge("RN101")
 
 # %% [markdown]
 # Something to look at first: twelve pictures, painted by the loop that the rest of the notebook explains. The pair that
-# ships begins them with drawings that it knows; chapter 4, below, begins with noise, as the report does.
+# ships forms them with a prior; chapter 4, below, leaves that out, as the report does.
 
 # %%
 things = "a pineapple, a sunflower, a fire, a dog, a house, a fish, a rose, a carrot, a cupcake"
@@ -642,6 +642,7 @@ _ = axes[2].set(xlabel="windows of 64×64 pixels, 8 apart")
 
 # %%
 noise = dict(start="noise", prior=0.0, learning_rate=0.2, weight_decay=0.1, ema_decay=0.0)
+noise |= dict(height=128, width=128)
 run = vq.Run(pair, vq.Settings(include="a pineapple on a blue background", total_iter=60, **noise))
 frames = [run.step() for _ in range(15)]
 
