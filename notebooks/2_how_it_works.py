@@ -72,7 +72,8 @@ judge = vq.load_judge("emoji")  # vq.load_judge("RN101")
 # %%
 things = "a pineapple, a sunflower, a fire, a dog, a house, a fish, a rose, a carrot, a cupcake"
 texts = [*things.split(", "), "a cactus", "a crab", "an umbrella"]
-run = vq.watch(vq.Run(pair, vq.Settings(include=texts, total_iter=30, crops=8)))
+small = dict(total_iter=30, crops=8, height=128, width=128)
+run = vq.watch(vq.Run(pair, vq.Settings(include=texts, **small)))
 
 # %%
 images = [frame.image for frame in {f.index: f for f in run.frames}.values()]
