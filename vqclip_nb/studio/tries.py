@@ -146,6 +146,9 @@ def _apart(pair: Pair, settings: Settings) -> list[int]:
     numbers, pictures, size = list[int](), [], (pair.facts.size,) * 2
     regions = [parse_region(text) for text in settings.regions]
     reading = pair.read(settings.include[0], settings.extras, regions)
+    if settings.start == "noise":  # one of them may be what the prior draws
+        formed = pair.start(reading, settings.replace(start="prior"), size, settings.seed)
+        pictures += [formed.picture] if formed else []
     for n in range(settings.drawing, settings.drawing + LOOKED_AT):
         drawn = settings.replace(start="library", drawing=n)
         found = pair.start(reading, drawn, size, settings.seed)
