@@ -88,7 +88,7 @@ PICTURES: dict[str, Entry] = {
         DRAWN | dict(include=["a whale"], init_image=OTHER, start_strength=0.5, keep_edges=0.0),
         {},
     ),
-    "dragon": ("bold: few views, much noise", FORMING | dict(include=["a dragon"], crops=4), {}),
+    "dragon": ("few views", FORMING | dict(include=["a dragon"], crops=4), {}),
     "frog": (
         "steered from a fox to a frog",
         FORMING | dict(include=["a fox"], loosen=0.8),

@@ -7,8 +7,8 @@ import torch
 import vqclip_nb as vq
 from training.classifier import load_shape_judge
 from vqclip_nb.emoji import forming
-from vqclip_nb.emoji.compose import tinted
 from vqclip_nb.emoji.cutout import cut_out, fitted
+from vqclip_nb.emoji.tint import tinted
 
 FORMED = dict(start="noise", height=128, width=128, crops=4)
 

@@ -13,7 +13,7 @@ from docs import gallery
 from vqclip_nb.recipe import read_recipe
 
 FOLDER = gallery.IMAGES / "gallery"
-FAST = ("octopus", "house")
+FAST = ("octopus", "fox")
 # Of 255, in the mean: nothing on the machine that painted them; elsewhere sums round otherwise.
 TOLERANCE = 4
 
@@ -32,10 +32,7 @@ def one_thread():
 )
 def test_a_picture_is_painted_again(name, pair, one_thread):
     path = FOLDER / f"{name}.png"
-    try:
-        again = np.asarray(vq.replay(path, pair).image, float)
-    except ValueError as e:  # weights that came after it
-        pytest.skip(f"{e}: python -m docs.gallery {name}")
+    again = np.asarray(vq.replay(path, pair).image, float)
     differs = np.abs(again - np.asarray(Image.open(path), float)).mean()
     print(f"{name}: differs by {differs:.3f}")
     assert differs <= TOLERANCE, "python -m docs.gallery paints it anew"

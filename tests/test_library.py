@@ -16,8 +16,9 @@ from training.scenes import Scenes
 from training.sets import TRAINED, people_and_signs, silhouettes
 from vqclip_nb.attributes import parse_attribute
 from vqclip_nb.emoji.caption_grammar import Scene, Thing, parse
-from vqclip_nb.emoji.compose import PLACINGS, arrange, content, covered, ground, spread, tinted
+from vqclip_nb.emoji.compose import PLACINGS, arrange, content, covered, ground, spread
 from vqclip_nb.emoji.library import MASK, Library, unpack_bits, unpack_masks
+from vqclip_nb.emoji.tint import tinted
 from vqclip_nb.emoji.vocabulary import Vocabulary
 from vqclip_nb.emoji.wing import taken_on
 from vqclip_nb.palettes import COLOURS

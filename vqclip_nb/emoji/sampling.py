@@ -34,19 +34,9 @@ class Sample:
             return vqgan.encode(self.picture)
 
 
-def require_prior(pair: Pair) -> Prior:
-    """The pair's prior; ValueError if it has none."""
-    if pair.prior is None:
-        raise ValueError(f"{pair.name} has no prior: start from noise, and set prior to 0")
-    return pair.prior
-
-
-def conditions(pair: Pair, prior: Prior, caption: str, style: str = "") -> Caption:
-    """A caption, and a style if it knows several, as a prior takes them; an empty caption counts as
-    none."""
-    tokens, keep, encoding = caption_tokens(pair.clip.model, [caption or "a picture"])
-    if not caption:
-        return tokens, torch.zeros_like(keep), encoding
+def conditions(pair: Pair, prior: Prior, caption: str, style: str) -> Caption:
+    """A caption, and a style if it knows several, as a prior takes them."""
+    tokens, keep, encoding = caption_tokens(pair.clip.model, [caption])
     if style in prior.styles:
         number = prior.styles.index(style)
         token = F.one_hot(torch.tensor([[number]]), tokens.shape[2]) * STYLE

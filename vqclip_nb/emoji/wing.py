@@ -62,10 +62,8 @@ class EmojiWing:
         state, metadata, digest = read_checked(EMOJI / "prior.safetensors")
         if json.loads(metadata["hashes"]) != self.pair.hashes:
             return {}
-        config, styles = (
-            json.loads(metadata["config"]),
-            json.loads(metadata.get("styles", '["noto"]')),
-        )
+        config = json.loads(metadata["config"])
+        styles = json.loads(metadata.get("styles", '["noto"]'))
         networks: dict[str, dict[str, torch.Tensor]] = {}
         for key, value in state.items():  # "3d.entry.weight" is of the style 3d alone
             style, _, name = key.partition(".")

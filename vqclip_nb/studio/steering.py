@@ -63,8 +63,8 @@ class Steering:
         self.controls.mark(wrong)
         names = ", ".join(map(label, wrong))
         self.messages.say("controls", f"To be changed first: {names}." if wrong else "", "error")
-        start, prior = self.controls.value("start"), self.controls.value("prior")
-        drawn = start == "library" or (start == "noise" and prior)
+        start, prior, picture = map(self.controls.value, ("start", "prior", "init_image"))
+        drawn = not picture and (start == "library" or (start == "noise" and prior))
         self.messages.say("words", describe_substitutions(found, from_drawing=drawn), "warning")
         self.suggest(
             [
