@@ -212,7 +212,7 @@ def test_a_word_is_not_taken_for_another_that_looks_like_it(pair, word, thing):
     "phrase, style",
     {
         "unreal engine": "3d",
-        "pencil sketch": "line",
+        "pencil sketch": "pencil drawing",
         "vector art": "flat",
         "manga": "comic",
     }.items(),

@@ -217,14 +217,15 @@ class PartBuilder:
             total = total + s.style_image_weight * style
         reading = encodings.readings[index]
         key = (*_start_key(s, reading, seed), *s.palette)
+        seen = self.pair.medium(reading) or (lambda picture: picture)
         keep_colours = 0.0 if styled else s.keep_colours  # a style picture brings its own colours
         for weight, term in ((s.keep_edges, objectives.edges), (keep_colours, objectives.areas)):
             if not weight:
                 continue
             if kept is not None:
-                total = total + weight * term(self._decoded(kept))
+                total = total + weight * term(seen(self._decoded(kept)))
             elif (start := self.picture(s, reading, seed)) is not None:
-                make = functools.partial(term, start)
+                make = functools.partial(term, seen(start))
                 total = total + weight * self._cached(f"keep {term.__name__}", key, make)
         return total
 

@@ -49,6 +49,7 @@ class Painting:
         builder.areas(settings)
         self.slowed = 0
         self.half = half_precision(settings.precision, self.pair.device)
+        self.medium = self.pair.medium(self.reading)
         self.forming = self._forming()
         self.begun = 0  # step at which the shapes began to form
         self.shapes: torch.Tensor | None = None  # picture of the shapes once they are dressed
@@ -110,7 +111,10 @@ class Painting:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
         decode = self.forming.decode if self.forming else self.pair.vqgan.decode
         data = decode(codes, dtype=self.half or torch.float32)
-        return (clamped if self.settings.within_codebook else norm_data)(data), codes
+        picture = (clamped if self.settings.within_codebook else norm_data)(data)
+        if self.medium and not self.forming:  # what forms is judged as the prior knows it
+            picture = self.medium(picture)
+        return picture, codes
 
     def _crops(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         return self.builder.crops(self.settings, picture, generator, self.forming)
@@ -138,6 +142,7 @@ class Painting:
         self.builder.areas(settings)
         before, palette = self._forming(), self.settings.palette
         self.settings, self.encodings = settings, encodings
+        self.medium = self.pair.medium(self.reading)
         self._form_other(before, palette)
         loop = self.optimization
         loop.objective, loop.ema_decay = self._objective(), settings.ema_decay
@@ -289,8 +294,12 @@ class Painting:
 
     def pixels(self, result: StepResult) -> Callable[[], torch.Tensor]:
         """A function that makes the picture to show: of the running average if there is one."""
-        loop, forming = self.optimization, self.forming
-        place = forming.show if forming else lambda picture: picture
+        loop, forming, medium = self.optimization, self.forming, self.medium
+
+        def place(picture: torch.Tensor) -> torch.Tensor:
+            whole = forming.show(picture) if forming else picture
+            return medium(whole) if forming and medium else whole
+
         if loop.average is None:
             picture = (result.picture * 255).round().byte()
             return lambda: place(picture / 255)

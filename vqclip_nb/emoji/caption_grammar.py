@@ -107,7 +107,7 @@ def split_style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, st
     words = {w.removeprefix("a ").removeprefix("an "): s for s in styles for w in styles[s]}
     for phrase in sorted(words, key=len, reverse=True):
         alone = re.escape(phrase.removesuffix(" of"))  # "a fox, a line drawing"
-        known = rf"\b(an? )?{re.escape(phrase)}\b|\s*,\s*(an? )?{alone}\s*(?=,|$)"
+        known = rf"(?:^|\ban? |(?<=,) ?){re.escape(phrase)}\b|\s*,\s*(an? )?{alone}\s*(?=,|$)"
         if found := re.search(known, text, re.IGNORECASE):
             rest = (text[: found.start()] + text[found.end() :]).split()
             return words[phrase], " ".join(rest)

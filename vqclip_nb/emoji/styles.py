@@ -23,7 +23,7 @@ MEDIA = frozenset(
 # Multi-word styles that end so may be things.
 THINGS = frozenset(
     "book books page pencil pencils camera palette figure model knife glass lights poster cover "
-    "novel pen cut cutout carving sculpture card white & novel pattern background art's".split()
+    "novel pen cut cutout carving sculpture card & novel pattern background art's".split()
 )
 # What ends the name of a look, of a technique, or of how a picture was taken.
 LOOKS = MEDIA | frozenset(
@@ -56,6 +56,8 @@ ADJECTIVE = re.compile(
     r"|cute|wild|calm|quiet|ancient|modern|giant|lush|dense|warm|cold|hot|cool|soft|fresh|round"
     r"|bright|dark|light|open|broken|strong|fat|thin|sweet|rich|poor|clear|distant|red-hot"
 )
+# One word that says how a thing looks, wherever it stands: "neon guitar".
+ALONE = frozenset("neon pixelated monochrome greyscale grayscale lowpoly".split())
 SEPARATORS = re.compile(r"([,;\n]|(?<=\w\w)[.!?]+(?=\s|$))")
 LENGTH = 4  # words of the longest phrase, about
 WORD = re.compile(r"[\w'’&.-]*[\w&]")
@@ -67,7 +69,8 @@ BY_SOMEONE = re.compile(
 
 
 class Styles:
-    """phrases: each with the style of the library that is nearest; empty for none."""
+    """phrases: each with the style of the library that is nearest, or the medium; empty for
+    neither."""
 
     def __init__(
         self,
@@ -92,10 +95,16 @@ class Styles:
             rf"|,\s*(?!turkey|china)(?:{names})(?=\s*(?:,|$))",
             re.IGNORECASE,
         )
-        anywhere = [p for p in phrases if " " in p and p.split()[-1] not in THINGS and not known(p)]
+        anywhere = [
+            p
+            for p in phrases
+            if p in ALONE or (" " in p and p.split()[-1] not in THINGS and not known(p))
+        ]
         longest = "|".join(re.escape(p) for p in sorted(anywhere, key=len, reverse=True))
         self.anywhere = re.compile(
-            rf"\s*\b(?:in |as |with |made in )?(?:{longest})(?: style)?(?![\w-])", re.IGNORECASE
+            rf"\s*\b(?:in |as |with |made in )?(?:{longest})(?: style)?(?![\w-])"
+            rf"(?! (?:background|backdrop|drawing of|{'|'.join(COLOURS)}))",
+            re.IGNORECASE,
         )
         self.first_words = {p.split()[0] for p in anywhere}
         every = "|".join(re.escape(p) for p in sorted(phrases, key=len, reverse=True))
@@ -127,7 +136,7 @@ class Styles:
 
         def note(phrase: str, style: str = "") -> str:
             styles.append(style)
-            words = STYLE_WORDS[style][0].removesuffix(" of") if style else ""
+            words = STYLE_WORDS.get(style, (style,))[0].removesuffix(" of")
             said[" ".join(phrase.lower().split()).strip(" .,")] = words
             return ""
 
@@ -151,14 +160,14 @@ class Styles:
                 note(segment, style)
                 continue
             words = set(segment.lower().split())
+            found = self.opening.match(segment) if "of" in words else None
+            if found and not self._reads(found[0]):
+                note(found[0].removesuffix(" of "), self.phrases[found[1].lower()])
+                segment = segment[found.end() :]
             if words & self.first_words:  # most texts have none: the long patterns take their time
                 segment = self.anywhere.sub(instead, segment)
             if words & {"in", "as"}:
                 segment = self.ending.sub(lambda m: note(m[0], self.phrases[m[1].lower()]), segment)
-            found = self.opening.match(segment) if "of" in words else None
-            if found and not self._reads(found[0]):
-                note(found[0], self.phrases[found[1].lower()])
-                segment = segment[found.end() :]
             kept.append(self._things(segment, note, behind=behind))
             behind = True
         if not said or not any(WORD.search(s) for s in kept):

@@ -148,7 +148,7 @@ class Vocabulary:
         """A text in words that the pair knows where the table has any, and what was replaced by
         what: None for a word that is not known."""
         text, style, said = self.rewrite(text)
-        if style:
+        if style in STYLE_WORDS:
             words_of_style = STYLE_WORDS[style][0]
             text = f"{self.phrases.get(words_of_style, words_of_style)} {text}"
         painted, words = [], text.split(" ")

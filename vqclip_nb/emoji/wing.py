@@ -25,6 +25,7 @@ from .compose import ground
 from .drawings import Collage, Start
 from .forming import Forming, Part, Shape, draw
 from .library import Library
+from .media import MEDIA, Medium
 from .prior import Prior, build_prior
 from .sampling import Sample
 
@@ -127,6 +128,12 @@ class EmojiWing:
     ) -> Forming | None:
         return self._forming(reading, settings, size, seed, stand_ins=False)
 
+    def medium(self, reading: Reading) -> Medium | None:
+        """That of the prompt, or of the first region that names one."""
+        read = [reading, *(own for _, own in reading.regions)]
+        named = [own.scene.style for own in read if own.scene is not None]
+        return next((MEDIA[style] for style in named if style in MEDIA), None)
+
     def _forming(
         self,
         reading: Reading,
@@ -177,7 +184,7 @@ class EmojiWing:
         shapes = []
         for thing in scene.things:
             label, drawn = library.label_and_styles(thing.name)
-            wanted = (scene.style,) if scene.style else USUAL
+            wanted = (scene.style,) if scene.style in library.styles else USUAL
             fitting = [s for s in self.priors if s in drawn and s in wanted]
             read = read_prompt(article(label), self.pair.clip.vocabulary)
             if not fitting or read.substitutions:

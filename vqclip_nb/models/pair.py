@@ -135,6 +135,9 @@ class Wing(Protocol):
     ) -> Forming | None:
         """How the prior forms a picture of that reading from noise; None for what it never saw."""
 
+    def medium(self, reading: Reading) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """What makes pictures (1, 3, h, w) look as a reading asks, where the networks cannot."""
+
 
 @dataclass(eq=False, kw_only=True)
 class Pair:
@@ -223,6 +226,11 @@ class Pair:
         if self.wing is None:
             raise ValueError(f"{self.name} has no prior: set prior to 0")
         return self.wing.forming(reading, settings, size, seed)
+
+    def medium(self, reading: Reading) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """A layer behind the decoder, from pictures (1, 3, h, w) in [0, 1] to such, for the medium
+        that a prompt names: "watercolour"; None where it names none or CLIP knows it."""
+        return self.wing.medium(reading) if self.wing else None
 
     @property
     def defaults(self) -> dict[str, Any]:
