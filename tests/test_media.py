@@ -1,0 +1,80 @@
+"""Media: what a prompt names, as a layer that can be seen and that the gradient goes through."""
+
+import numpy as np
+import pytest
+import torch
+
+import vqclip_nb as vq
+from vqclip_nb.emoji.media import MEDIA
+from vqclip_nb.reading import describe_substitutions
+
+
+@pytest.fixture(scope="module")
+def picture(pair):
+    return pair.library.find("a fox on a light blue background", height=128, width=96).picture
+
+
+@pytest.mark.parametrize("name", sorted(MEDIA))
+def test_a_medium_is_seen_and_lets_the_gradient_through(picture, name):
+    x = picture.clone().requires_grad_()
+    made = MEDIA[name](x)
+    assert made.shape == x.shape and 0 <= made.min() and made.max() <= 1
+    assert (made - x).abs().mean() > 0.01
+    [gradient] = torch.autograd.grad(made.square().sum(), x)
+    assert gradient.isfinite().all() and (gradient != 0).float().mean() > 0.5
+    assert torch.equal(made, MEDIA[name](x))  # the same at every step
+
+
+def test_what_makes_a_medium_is_in_its_picture(picture):
+    def colours(name):
+        return len(MEDIA[name](picture)[0].flatten(1).T.mul(255).round().unique(dim=0))
+
+    assert colours("pixel art") < 500 and colours("low poly") < 700  # of 12,288 pixels
+    grey = MEDIA["black and white"](picture)
+    assert torch.equal(grey[:, 0], grey[:, 1]) and MEDIA["neon"](picture).median() < 0.3
+    assert MEDIA["stained glass"](picture).quantile(0.05) < 0.1  # lead
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("a watercolor painting of a fox", "watercolour"),
+        ("an oil painting of a fox", "oil painting"),
+        ("a fox, oil on canvas", "oil painting"),
+        ("a pencil sketch of a fox", "pencil drawing"),
+        ("charcoal drawing of a fox", "pencil drawing"),
+        ("a pixel art fox", "pixel art"),
+        ("a fox, 8-bit", "pixel art"),
+        ("stained glass window of a fox", "stained glass"),
+        ("a neon fox", "neon"),
+        ("low poly fox", "low poly"),
+        ("a black and white photo of a fox", "black and white"),
+    ],
+)
+def test_prompts_as_people_write_them_name_a_medium(pair, prompt, name):
+    reading = pair.read(prompt)
+    assert [thing.name for thing in reading.scene.things] == ["fox"]
+    assert pair.medium(reading) is MEDIA[name]
+    assert "left out" not in describe_substitutions([reading])
+
+
+@pytest.mark.parametrize("prompt", ["a pencil", "a fox on a neon green background", "a fox"])
+def test_other_prompts_name_none(pair, prompt):
+    assert pair.medium(pair.read(prompt)) is None
+
+
+def colourful(image):
+    """How far the channels of a picture are apart at most, in steps of 255."""
+    rgb = np.asarray(image, int)
+    return (rgb.max(2) - rgb.min(2)).max()
+
+
+def test_a_picture_is_painted_in_its_medium_from_the_first_frame_until_the_prompt_changes(
+    pair, small
+):
+    run = vq.Run(pair, small(include="a black and white fox", start="library", show_step=1))
+    for frame in run:
+        if frame.iteration == 3:
+            assert colourful(frame.image) <= 1
+            run.change(include=["a fox"])
+    assert colourful(frame.image) > 50
