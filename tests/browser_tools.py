@@ -59,6 +59,9 @@ WATCH_EXPORT = """() => { const bar = document.querySelector('.vq-side .vq-bar')
     bar, {attributes: true, subtree: true}) }"""
 
 
+HEADERS = ":is(.jupyter-widget-Collapse-header, .p-Collapse-header)"  # of ipywidgets 8 and 7
+
+
 def button(page, name: str):
     return page.get_by_role("button", name=name, exact=True)
 
@@ -70,6 +73,16 @@ def number(page, name: str):
 def set_number(page, name: str, value: str) -> None:
     number(page, name).fill(value)
     number(page, name).press("Tab")
+
+
+def drawer(page, name: str) -> None:
+    """Open a drawer, unless it is open."""
+    header = page.locator(f".vq-side {HEADERS}", has_text=name)
+    if header.get_attribute("aria-expanded") != "true":
+        header.click()
+        page.wait_for_function(
+            "e => e.getAttribute('aria-expanded') === 'true'", arg=header.element_handle()
+        )
 
 
 def prompt(page):
@@ -105,7 +118,7 @@ def errors_become(page, count: int) -> None:
 def all_can_be_read(page) -> None:
     """All words contrast with what is behind them, by WCAG's formula."""
     found = page.evaluate(CONTRASTS)
-    assert len(found) > 60
+    assert len(found) > 30
     pale = [(ratio, words) for ratio, words in found if ratio < 4.5]
     assert not pale, pale
 
@@ -145,7 +158,7 @@ def one_large_picture(page, device: str) -> None:
         assert side["top"] >= stage["bottom"] and abs(side["width"] - stage["width"]) < 3
     else:
         assert side["left"] >= stage["right"] and abs(side["top"] - stage["top"]) < 3
-    assert {"Pause", "Step", "Stop", "Loosen now"} == set(found["disabled"])
+    assert {"Pause", "Step", "Stop"} == set(found["disabled"])
     assert page.locator(".vq-studio .mod-primary").count() == 1
 
 
@@ -155,7 +168,7 @@ def keys_reach_all(page) -> None:
     for wanted in ("Run", "Drafts"):
         page.keyboard.press("Tab")
         assert page.evaluate("() => document.activeElement.innerText") == wanted
-    drawers = page.locator(".jupyter-widget-Collapse-header").all()
+    drawers = page.locator(HEADERS).all()
     for drawer in drawers:
         drawer.focus()
         page.keyboard.press("Enter")
@@ -169,6 +182,7 @@ def keys_reach_all(page) -> None:
 
 def wrong_values_are_said(page) -> None:
     """Once, in one place, until they are mended; and they stay as they were typed."""
+    drawer(page, "Save")
     for name, wrong, right, lines in (
         ("iterations", "20000", "40", 2),  # beside the field, and that Run waits for it
         ("look back", "999", "5", 1),
@@ -178,6 +192,8 @@ def wrong_values_are_said(page) -> None:
         page.get_by_text(f"{name}: {wrong} is out of range; allowed is").wait_for()
         found = page.evaluate(MEASURE)
         assert len(found["errors"]) == lines and number(page, name).input_value() == wrong
+        said = page.get_by_text(f"{name}: {wrong} is out of range").bounding_box()
+        assert abs(said["y"] - number(page, name).bounding_box()["y"]) < 150
         assert page.inner_text("body").count("is out of range") == 1
         assert ("Run" in found["disabled"]) == (name == "iterations")
         assert ("Export" in found["disabled"]) == (name == "pixels")
@@ -205,6 +221,7 @@ def a_run_is_seen(page, total: int) -> None:
 
 def a_file_is_offered(page) -> None:
     """Progress and the link that downloads the file stand beside the picture."""
+    drawer(page, "Save")
     page.evaluate(WATCH_EXPORT)
     button(page, "Export").click()
     link = page.get_by_role("link", name=re.compile(r"^Download a-sunflower-on-.*gif$"))

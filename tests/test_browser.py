@@ -17,6 +17,7 @@ from browser_tools import (
     all_can_be_read,
     button,
     done,
+    drawer,
     keys_reach_all,
     number,
     one_large_picture,
@@ -166,7 +167,12 @@ def test_once_through(visit, server, tmp_path):
     button(page, "Run").click()
     page.get_by_text("knows none of its words").wait_for()
     assert page.locator(".vq-warning").inner_text().count("xyzzy") == 1
+    below = prompt(page).bounding_box()
+    said, picture = (page.locator(f".vq-{n}").bounding_box() for n in ("warning", "picture"))
+    assert 0 < said["y"] - below["y"] < 80
+    drawer(page, "Prompt helpers")
     button(page, "sunflower").click()
+    assert page.locator(".vq-picture").bounding_box() == picture  # no notice moves it
     playwright.expect(page.locator(".vq-error, .vq-warning")).to_have_count(0)
     set_number(page, "iterations", "50")
     prompt(page).press("Enter")
@@ -203,11 +209,12 @@ def test_once_through(visit, server, tmp_path):
     saved = tmp_path / "downloaded.gif"
     download.value.save_as(saved)
     assert vq.open_recipe(saved).include == ["a sunflower on a blue background"]
+    drawer(page, "Prompt helpers")
     button(page, "pink").click()
     button(page, "line drawing").click()
     wanted = "a line drawing of a sunflower on a pink background"
     playwright.expect(prompt(page)).to_have_value(wanted)
-    page.get_by_text("More", exact=True).click()
+    drawer(page, "More")
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="restore from a file").click()
     chooser.value.set_files(saved)
@@ -227,20 +234,21 @@ def test_drafts_gallery_queue_and_keys(visit, server):
     box = page.locator(".vq-sheet .vq-tile").nth(3).bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)  # the picture
     done(page)
+    drawer(page, "Picture")
     assert number(page, "seed").input_value() == "3"
     for keys in ("Control+Enter", "Meta+Enter"):
         prompt(page).press(keys)
         page.wait_for_function("() => !document.body.innerText.includes('Done. Look back')")
         done(page)
     tries = page.locator(".vq-try").count()
-    page.get_by_text("Queue", exact=True).click()
+    drawer(page, "Queue")
     page.get_by_role("textbox", name="next prompts").fill("a red heart\nan owl")
     button(page, "Add to the queue").click()
     button(page, "✕ an owl").click()
     done(page)
     playwright.expect(prompt(page)).to_have_value("a red heart")
     playwright.expect(page.locator(".vq-try")).to_have_count(tries + 1)
-    page.get_by_text("Gallery", exact=True).click()
+    drawer(page, "Gallery")
     newest = page.locator(".vq-tile > button:visible", has_text="a red heart")
     assert newest.count() >= 1
     page.locator(".vq-tile > button:visible", has_text="a sunflower").first.click()
@@ -261,6 +269,7 @@ def test_on_a_phone(visit):
     looked_at(page, "phone")
     a_file_is_offered(page)
     set_number(page, "iterations", "50")
+    drawer(page, "Prompt helpers")
     button(page, "fire").tap()
     button(page, "Run").tap()
     painting(page, 50)
@@ -278,9 +287,8 @@ def test_words_can_be_read_in_the_dark(visit, server):
     prompt(page).fill("xyzzy")
     button(page, "Run").click()
     page.get_by_text("knows none of its words").wait_for()
-    for drawer in ("Look", "What each control does"):
-        page.get_by_text(drawer, exact=True).click()
-        page.wait_for_timeout(300)
+    for name in ("Prompt helpers", "Look", "What each control does"):
+        drawer(page, name)
         all_can_be_read(page)
     shot(page, f"{server[0]}-dark")
 

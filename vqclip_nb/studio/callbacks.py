@@ -29,12 +29,17 @@ def for_people(text: str) -> str:
 
 class Messages:
     """One line for each topic, errors first; a topic's new line takes the place of its old one, so
-    that a warning never hides an error."""
+    that a warning never hides an error. The topics of PLACES stand where they are caused, all
+    others in `box`."""
+
+    PLACES = ("now", "back", "export")
 
     def __init__(self) -> None:
         self.lines: dict[str, tuple[str, str]] = {}  # topic: kind, text
         self.box = w.HTML()
-        self.box.add_class("vq-messages")
+        self.at = {topic: w.HTML() for topic in self.PLACES}
+        for box in (self.box, *self.at.values()):
+            box.add_class("vq-messages")
 
     def say(self, topic: str, text: str, kind: str = "note") -> None:
         """Say something on a topic; an empty text takes back what was said."""
@@ -54,13 +59,15 @@ class Messages:
         return any(text in said for _, said in self.lines.values())
 
     def _show(self) -> None:
-        lines = sorted(self.lines.values(), key=lambda line: KINDS.index(line[0]))
-        roles = {"error": "alert"}
-        self.box.value = "".join(
-            f'<div class="vq-line vq-{kind}" role="{roles.get(kind, "status")}">'
-            f"{html.escape(text)}</div>"
-            for kind, text in lines
-        )
+        shown = dict.fromkeys((self.box, *self.at.values()), "")
+        for topic, (kind, text) in sorted(
+            self.lines.items(), key=lambda line: KINDS.index(line[1][0])
+        ):
+            role = "alert" if kind == "error" else "status"
+            line = f'<div class="vq-line vq-{kind}" role="{role}">{html.escape(text)}</div>'
+            shown[self.at.get(topic, self.box)] += line
+        for box, lines in shown.items():
+            box.value = lines
 
 
 class Callbacks:

@@ -269,5 +269,10 @@ class Buttons(dict[str, w.Button]):
             "Export": nothing or bool(self.controller.exporter.wrong()),
         }.items():
             self[name].disabled = useless
+        preview = self.controller.preview
+        at_first = "hidden" if run is None else "visible"
+        for name in ("Pause", "Step", "Stop", "More like this", "Continue from here"):
+            self[name].layout.visibility = at_first
+        preview.back.layout.visibility = preview.full.layout.visibility = at_first
         self["Run again"].layout.display = "none" if self["Run again"].disabled else ""
-        self.controller.preview.full.disabled = nothing
+        preview.full.disabled = nothing

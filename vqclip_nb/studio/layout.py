@@ -40,13 +40,10 @@ def lay_out(p: Studio) -> list[w.Widget]:
             c.entered,
             name="vq-ask",
         ),
-        c.note("include"),
-        p.near_words.box,
+        _line(c.note("include"), p.messages.box, p.near_words.box, name="vq-notices"),
         _line(_stage(p), _side(p), name="vq-columns"),
         p.history.box,
         p.history.compared,
-        _search(p),
-        _drawers(p),
     ]
 
 
@@ -59,36 +56,24 @@ def _stage(p: Studio) -> w.VBox:
         p.drafts.box,
         _line(*buttons, preview.full, name="vq-buttons"),
         preview.back,
-        p.messages.box,
+        p.messages.at["back"],
         preview.curves.box,
         name="vq-stage",
     )
 
 
 def _side(p: Studio) -> w.VBox:
-    c, b, e = p.controls, p.buttons, p.exporter
     return _column(
-        *(c.field(n) for n in CARD),
-        b["Run again"],
-        _line(*p.examples, name="vq-chips"),
-        p.chips.box,
-        c.field("exclude"),
-        c.field("extras"),
-        _line(c.field("seed"), b["Dice"], name="vq-row"),
-        p.shape,
-        c.field("loosen"),
-        _line(b["Loosen now"], name="vq-buttons"),
-        _title("save"),
-        _line(e.kind, b["Export"], name="vq-row"),
-        _line(e.motion, e.side, e.fps, e.boomerang, name="vq-pairs"),
-        e.bar,
-        _line(e.preview, e.link, e.download, name="vq-buttons"),
+        *(p.controls.field(n) for n in CARD),
+        _line(p.messages.at["now"], p.buttons["Run again"], name="vq-now"),
+        _drawers(p),
+        _search(p),
         name="vq-side",
     )
 
 
 def _drawers(p: Studio) -> w.Accordion:
-    c = p.controls
+    c, b, e = p.controls, p.buttons, p.exporter
     placed = {*ELSEWHERE, *LOOKS, *REGIONS, *STARTS, *(n for ns in DRAWERS.values() for n in ns)}
     looks = [
         *(row.box for row in p.looks.rows),
@@ -100,15 +85,34 @@ def _drawers(p: Studio) -> w.Accordion:
         c.note("style_image"),
         c.field("style_image_weight"),
     ]
-    queue = [p.queue.text, _line(p.buttons["Add to the queue"], name="vq-buttons"), p.queue.row.box]
+    helpers = [
+        _line(*p.examples, name="vq-chips"),
+        p.chips.box,
+        c.field("exclude"),
+        c.field("extras"),
+        c.field("loosen"),
+        _line(b["Loosen now"], name="vq-buttons"),
+    ]
+    save = [
+        _line(e.kind, b["Export"], name="vq-row"),
+        _line(e.motion, e.side, e.fps, e.boomerang, name="vq-pairs"),
+        p.messages.at["export"],
+        e.bar,
+        _line(e.preview, e.link, e.download, name="vq-buttons"),
+    ]
+    fields = {title: [c.field(n) for n in names] for title, names in DRAWERS.items()}
+    fields["Picture"][:0] = [p.shape, _line(c.field("seed"), b["Dice"], name="vq-row")]
+    queue = [p.queue.text, _line(b["Add to the queue"], name="vq-buttons"), p.queue.row.box]
     more = [p.pairs.control, c.preset, c.more, _line(p.upload, name="vq-buttons")]
     drawers = {
-        "Gallery": [p.gallery.box],
-        "Queue": queue,
+        "Prompt helpers": helpers,
         "Look": looks,
+        "Save": save,
         "Start": [p.start_picker.box, c.note("init_image"), *(c.field(n) for n in STARTS)],
         "Regions": [c.field(n) for n in REGIONS],
-        **{title: [c.field(n) for n in names] for title, names in DRAWERS.items()},
+        **fields,
+        "Queue": queue,
+        "Gallery": [p.gallery.box],
         "More": [*more, *(c.field(n) for n in c if n not in placed)],
         "What each control does": [w.HTML(_help())],
     }
@@ -165,7 +169,3 @@ def _column(*widgets: w.Widget, name: str) -> w.VBox:
     box = w.VBox(widgets)
     box.add_class(name)
     return box
-
-
-def _title(text: str) -> w.HTML:
-    return w.HTML(f"<span class='vq-title'>{text}</span>")

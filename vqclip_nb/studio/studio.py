@@ -85,7 +85,7 @@ class Studio(w.VBox):
         self.chips = Chips(pair, calls, self.controls["include"], self.take_prompt)
         self.near_words = NearWords(calls, self.controls["include"], self.take_prompt)
         steering.suggest = self._suggest
-        self.start_picker = StartPicker(pair, self.controls, steering.changed)
+        self.start_picker = StartPicker(pair, self.controls, self._start_from)
         self.looks = Looks(pair, self.controls, steering.changed)
         self.resume_buttons = ResumeButtons(
             calls,
@@ -204,11 +204,20 @@ class Studio(w.VBox):
         if self.ticker.job is None and (self.run is None or self.run.done):
             self.controller.next()
 
+    def _start_from(self, name: str) -> None:
+        """Another picture to start from, shown as it will be used; what is painted stays in
+        sight."""
+        self.steering.changed(name)
+        image = self.start_picker.own.image
+        if image and not self.ticker.playing:
+            self.controller.leave_drafts()
+            self.preview.show_other(image, "the next picture starts from this")
+
     def _set_shape(self, shape: str) -> None:
         pair = self.controller.pair
         height, width = size_of(shape, pair.defaults["height"], pair.vqgan.downsample_factor)
         self.controls.set(height=height, width=width)
-        self.steering.changed("height")
+        self._start_from("height")
 
     def _set_preset(self) -> None:
         name = self.controls.preset.value

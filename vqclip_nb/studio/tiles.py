@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Sequence
 
 import ipywidgets as w
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ..images import open_image, to_data_url, to_tensor
 from ..settings import label
@@ -67,7 +67,7 @@ class PictureUpload:
     """The setting `name`, a picture file, as a button and a tile.
 
     words: what the button says. use: what the picture is for, as in "start from". changed: called
-    with `name`.
+    with `name`. image: the picture, a start cropped to the shape of the next run's.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class PictureUpload:
     ) -> None:
         self.drop = f"✕ remove {label(name)}"
         self.name, self.use, self.controls, self.changed = name, use, controls, changed
+        self.image: Image.Image | None = None
         self.calls: Callbacks = controls.calls
         self.upload = w.FileUpload(accept="image/*", description=words)
         for css in ("vq-button", "vq-upload", f"vq-{name}"):
@@ -87,9 +88,10 @@ class PictureUpload:
         tip(self.upload, f"a picture file to {use}")
         self.calls.on(self.upload, self._take)
         self.tile = Tile(self.calls, lambda: self.set(""), self.drop)
-        self.box = w.HBox([self.upload, self.tile.box])
+        self.box = w.VBox([self.upload, self.tile.box])
         controls[name].layout.display = "none"  # a picture as text says nothing to people
-        controls[name].observe(lambda _: self.calls.guard(self.show), "value")
+        for other in (name, *(("height", "width") if name == "init_image" else ())):
+            controls[other].observe(lambda _: self.calls.guard(self.show), "value")
         self.calls.guard(self.show)
 
     def show(self) -> None:
@@ -98,8 +100,13 @@ class PictureUpload:
         if self.controls.public and not source.startswith("data:"):
             source = ""  # refused where the controls are checked, and never opened
         self.tile.box.layout.display = "" if source else "none"
-        if source:
-            self.tile.show(open_image(source), self.drop, f"do not {self.use} this picture")
+        self.image = open_image(source) if source else None
+        if self.image and self.name == "init_image":
+            sides = [self.controls[name] for name in ("width", "height")]
+            if not any(side.wrong() for side in sides):
+                self.image = ImageOps.fit(self.image, [side.value for side in sides])
+        if self.image:
+            self.tile.show(self.image, self.drop, f"do not {self.use} this picture")
 
     def set(self, source: str) -> None:
         """Another picture, as a data URL, or none."""
