@@ -137,6 +137,13 @@ def test_start_from_an_uploaded_picture(studio):
     drop(studio.start_picker.own.upload, "red.png", a_png("red"))
     assert not studio.controls["start_strength"].disabled
     assert "red.png" in said(studio) and studio.start_picker.own.tile.box.layout.display == ""
+    wide = Image.new("RGB", (96, 64), "blue")
+    wide.paste("red", (16, 0, 80, 64))
+    file = io.BytesIO()
+    wide.save(file, "PNG")
+    drop(studio.start_picker.own.upload, "wide.png", file.getvalue())
+    with Image.open(io.BytesIO(studio.preview.picture.value)) as shown:  # as it will be cropped
+        assert shown.size == (64, 64) and shown.getpixel((1, 1))[2] < 40
     studio.controls["learning_rate"].value = 0.001
     studio.controls["total_iter"].value = 1
     run = studio.paint()
