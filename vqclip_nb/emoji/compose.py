@@ -13,6 +13,8 @@ from .caption_grammar import Scene
 from .tint import tinted
 
 Box = tuple[float, float, float, float]  # centre x, centre y, width, height in pixels
+Pose = tuple[float, float, float]  # size as a factor; right and down, as shares of the sides
+CENTRED: Pose = (1.0, 0.0, 0.0)
 
 # Side of a thing's box, as a share of the picture's shorter side.
 SIDES = {"": 0.8, "big": 0.98, "small": 0.42}
@@ -26,12 +28,13 @@ def compose(
     *,
     lines: Sequence[bool] = (),
     fill: bool = False,
+    pose: Pose = CENTRED,
 ) -> torch.Tensor:
     """Picture (1, 3, height, width) in [0, 1] of a scene.
 
     layers: for each thing its drawing (4, s, s), colour premultiplied by alpha. lines: which of
     them are black lines, drawn in white where the background is dark. size: height, width.
-    fill: one thing is as large as fits.
+    fill: one thing is as large as fits. pose: where a thing that is alone stands.
     """
     canvas = ground(scene.background or ("white",), size)
     dark = canvas.mean() < 0.3
@@ -51,11 +54,30 @@ def compose(
             layer = tinted(plain, thing.colour)
         if share:
             layer = torch.lerp(layer, tinted(plain, colour), share)
+        if len(layers) == count == 1:
+            box = moved(box, pose, size)
         placed.append([place(layer, one, size) for one in spread(box, count)])
     order = placed if scene.relation in ("in", "on") else placed[::-1]  # the last is in front
     for layer in (one for several in order for one in several):
         canvas = canvas * (1 - layer[3:]) + layer[:3]
     return canvas[None].clamp(0, 1)
+
+
+def moved(box: Box, pose: Pose, size: tuple[int, int]) -> Box:
+    """A box in another pose, inside the picture (height, width)."""
+    scale, right, down = pose
+    scale = min(scale, max(1.0, FRAME * size[1] / box[2]), max(1.0, FRAME * size[0] / box[3]))
+    width, height = box[2] * scale, box[3] * scale
+    (x, room), (y, high) = (
+        (at + move * side, max(0.0, FRAME * side - own) / 2)
+        for at, move, side, own in (
+            (box[0], right, size[1], width),
+            (box[1], down, size[0], height),
+        )
+    )
+    middle, centre = size[1] / 2, size[0] / 2
+    x, y = min(max(x, middle - room), middle + room), min(max(y, centre - high), centre + high)
+    return x, y, width, height
 
 
 def ground(colours: Sequence[str], size: tuple[int, int]) -> torch.Tensor:

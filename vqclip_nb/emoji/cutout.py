@@ -43,6 +43,17 @@ def fitted(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return around
 
 
+def posed(picture: torch.Tensor, pose: tuple[float, float, float]) -> torch.Tensor:
+    """A picture (1, 3, h, w) made larger by pose[0], then moved by pose[1] of its width and pose[2]
+    of its height; what comes in is of its border's colour."""
+    scale, right, down = pose
+    around = border_colour(picture).view(1, 3, 1, 1)
+    moved = [[1 / scale, 0, -2 * right / scale], [0, 1 / scale, -2 * down / scale]]
+    grid = F.affine_grid(picture.new_tensor([moved]), [*picture.shape], align_corners=False)
+    out = F.grid_sample(picture - around, grid, mode="bicubic", align_corners=False) + around
+    return out.clamp(0, 1)
+
+
 def border_colour(picture: torch.Tensor) -> torch.Tensor:
     """The median colour (3,) of the outermost pixels of (1, 3, h, w)."""
     x = picture[0]

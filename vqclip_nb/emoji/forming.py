@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -26,8 +26,8 @@ from ..regions import Area
 from ..settings import Settings
 from .caption_grammar import Scene, Thing
 from .caption_words import article
-from .compose import PLACINGS, compose, ground
-from .cutout import cut_out, fitted
+from .compose import CENTRED, PLACINGS, Pose, compose, ground
+from .cutout import cut_out, fitted, posed
 from .prior import Prior
 from .sampling import Sample, conditions
 
@@ -43,13 +43,14 @@ CHOICE = 1.5  # Gumbel noise on how likely cells are
 
 @dataclass(frozen=True)
 class Shape:
-    """A thing that forms: its name, the label and style of its drawings, and whether it is
-    mirrored."""
+    """A thing that forms: its name, the label and style of its drawings, whether it is mirrored,
+    and where it stands if it is alone."""
 
     name: str
     label: str
     style: str
     mirrored: bool
+    pose: Pose = field(default=CENTRED, compare=False)
 
 
 @dataclass(frozen=True)
@@ -250,6 +251,8 @@ def side_by_side(
     """The pictures (1, 3, h, w) of a part's things as one (1, 3, height, width)."""
     placing = PLACINGS[part.scene.relation] if len(pictures) > 1 else None
     ordered = pictures[::-1] if placing and placing.order > 0 else pictures
+    if len(pictures) == 1:
+        return posed(fitted(pictures[0], size), part.shapes[0].pose)
     return fitted(torch.cat([*ordered], 2 if placing and placing.axis else 3), size)
 
 
@@ -259,7 +262,8 @@ def dressed(part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int])
     if not fill and dataclasses.replace(scene, style="") == Scene((Thing(scene.things[0].name),)):
         return side_by_side(part, pictures, size)
     layers = [cut_out(picture.cpu()) for picture in pictures]
-    return compose(layers, scene, size, fill=fill).to(pictures[0])
+    pose = part.shapes[0].pose
+    return compose(layers, scene, size, fill=fill, pose=pose).to(pictures[0])
 
 
 def marked(values: torch.Tensor, count: int) -> torch.Tensor:

@@ -21,7 +21,7 @@ from ..settings import Settings
 from ..weights import read_checked
 from .caption_grammar import Scene
 from .caption_words import article
-from .compose import ground
+from .compose import CENTRED, ground
 from .drawings import Collage, Start
 from .forming import Forming, Part, Shape, draw
 from .library import Library
@@ -33,6 +33,7 @@ USUAL = ("noto", "3d", "sticker", "flat")  # styles of what forms, where a promp
 # Words of labels whose drawings hold letters or figures, or turn one way: not to be mirrored.
 WRITTEN = set("arrow button calendar clock dollar euro keycap letter letters medal note".split())
 WRITTEN |= set("notes points pound sign watch yen".split())
+SCALES, SHIFT = (0.86, 1.1), 0.055  # of a thing alone, by the seed; in shares of the sides
 STYLED = 0.5  # strength of a style from which on the drawing that is begun with is of it
 
 
@@ -193,7 +194,9 @@ class EmojiWing:
                 label = re.sub(r"^an? ", "", read.parts[0].clip_text) or label
             style = str(rng.choice(fitting or list(self.priors)[:1]))
             mirrored = bool(rng.random() < 0.5) and not WRITTEN & set(label.split())
-            shapes.append(Shape(thing.name, label, style, mirrored))
+            pose = float(rng.uniform(*SCALES)), *map(float, rng.uniform(-SHIFT, SHIFT, 2))
+            alone = area is None and len(scene.things) == thing.count == 1
+            shapes.append(Shape(thing.name, label, style, mirrored, pose if alone else CENTRED))
         return Part(scene, tuple(shapes), reading, area)
 
     def _drawing(
