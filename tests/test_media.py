@@ -5,8 +5,10 @@ import pytest
 import torch
 
 import vqclip_nb as vq
+from vqclip_nb.emoji.caption_words import MEDIA_WORDS
 from vqclip_nb.emoji.media import MEDIA
 from vqclip_nb.reading import describe_substitutions
+from vqclip_nb.studio.chips import with_style
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,12 @@ def test_prompts_as_people_write_them_name_a_medium(pair, prompt, name):
     assert [thing.name for thing in reading.scene.things] == ["fox"]
     assert pair.medium(reading) is MEDIA[name]
     assert "left out" not in describe_substitutions([reading])
+
+
+def test_the_studio_offers_every_medium(pair):
+    assert {*MEDIA_WORDS} == {*MEDIA}
+    for name in MEDIA:
+        assert pair.medium(pair.read(with_style("a sticker of a fox", name))) is MEDIA[name]
 
 
 @pytest.mark.parametrize("prompt", ["a pencil", "a fox on a neon green background", "a fox"])

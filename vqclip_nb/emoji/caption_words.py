@@ -15,6 +15,16 @@ STYLE_WORDS = {  # style: what a caption begins with
     "comic": ("a comic of", "a comic drawing of"),
     "silhouette": ("a silhouette of", "a shadow of"),
 }
+MEDIA_WORDS = {  # medium of `media.MEDIA`: how a prompt asks for it
+    "oil painting": ("an oil painting of",),
+    "watercolour": ("a watercolour of",),
+    "pencil drawing": ("a pencil drawing of",),
+    "pixel art": ("pixel art of",),
+    "stained glass": ("stained glass of",),
+    "neon": ("a neon sign of",),
+    "low poly": ("low poly art of",),
+    "black and white": ("a black and white photo of",),
+}
 _BACKGROUNDS = (
     "white, black, gray, red, orange, yellow, green, blue, purple, pink, brown, turquoise, "
     "light blue, dark blue, light green, dark green, light gray, beige"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import ipywidgets as w
 
-from ..emoji.caption_words import COLOURS, STYLE_WORDS, article
+from ..emoji.caption_words import COLOURS, MEDIA_WORDS, STYLE_WORDS, article
 from ..loading import available_pairs, load_pair
 from ..models.pair import Pair
 from ..prompts import unknown_words
@@ -34,7 +34,8 @@ SHAPES = {"square": (1, 1), "portrait": (3, 4), "landscape": (4, 3), "wide": (16
 _BACKGROUND = re.compile(
     rf"\s+on an? ({'|'.join(sorted(COLOURS, key=len, reverse=True))}) background$", re.IGNORECASE
 )
-_STYLES = {words: name for name, several in STYLE_WORDS.items() for words in several}
+LOOKS = {**STYLE_WORDS, **MEDIA_WORDS}
+_STYLES = {words: name for name, several in LOOKS.items() for words in several}
 
 
 def _short(words: str) -> str:
@@ -49,7 +50,7 @@ def in_words(description: str) -> str:
 
 
 def style_of(prompt: str) -> str:
-    """The name of the style that a prompt begins with; empty for none."""
+    """The name of the style or medium that a prompt begins with; empty for none."""
     return next((n for words, n in _STYLES.items() if prompt.lower().startswith(f"{words} ")), "")
 
 
@@ -64,7 +65,7 @@ def with_style(prompt: str, name: str) -> str:
     for words in _STYLES:
         if prompt.lower().startswith(f"{words} "):
             prompt = prompt[len(words) + 1 :]
-    return f"{STYLE_WORDS[name][0]} {prompt}" if name else prompt
+    return f"{LOOKS[name][0]} {prompt}" if name else prompt
 
 
 def with_background(prompt: str, colour: str) -> str:
@@ -134,7 +135,7 @@ class Chips:
         self.prompt, self.changed = prompt, changed
         self.styles = {
             name: calls.button(_short(words[0]), words[0], lambda name=name: self._style(name))
-            for name, words in STYLE_WORDS.items()
+            for name, words in LOOKS.items()
         }
         self.backgrounds = swatches(COLOURS, calls, "on a {} background", self._ground)
         for button in self.styles.values():
@@ -159,9 +160,9 @@ class Chips:
         """Show what `pair` knows, and nothing for one that reads any words."""
         closed = pair.clip.vocabulary is not None
         self.box.layout.display = "" if closed else "none"
-        drawn = pair.library.styles if pair.library else {}
+        drawn = {*pair.library.styles, *MEDIA_WORDS} if pair.library else ()
         for name, button in self.styles.items():
-            known = closed and (name in drawn or not unknown_words(pair, STYLE_WORDS[name][0]))
+            known = closed and (name in drawn or not unknown_words(pair, LOOKS[name][0]))
             button.layout.display = "" if known else "none"
         for colour, button in self.backgrounds.items():
             known = closed and not unknown_words(pair, colour)
