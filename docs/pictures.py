@@ -1,10 +1,10 @@
 """Paints the pictures of README and docs.
 
-    python -m docs.pictures forming objectives looks
+    python -m docs.pictures forming objectives looks media
 
 forming: notebooks/images/forming.gif, four prompts side by side while they form. objectives:
 docs/images/objectives.png, what each term of `objectives` does to one prompt. looks:
-docs/images/looks.jpg, attributes, palettes and style pictures.
+docs/images/looks.jpg, attributes, palettes and style pictures. media: docs/images/media.jpg.
 """
 
 import sys
@@ -15,6 +15,7 @@ from PIL import Image
 
 import vqclip_nb as vq
 from training.eval_attributes import style_pictures
+from vqclip_nb.emoji.caption_words import MEDIA_WORDS
 from vqclip_nb.export import save_gif
 from vqclip_nb.images import to_data_url, to_tensor
 from vqclip_nb.objectives import areas, edges, palette, prompt, pull, smoothness, symmetry
@@ -90,8 +91,20 @@ def looks(pair: vq.Pair) -> None:
     figure.savefig(ROOT / "docs/images/looks.jpg", dpi=100, pil_kwargs=dict(quality=88))
 
 
+def media(pair: vq.Pair) -> None:
+    things = "a fox,a castle,an owl,a frog,a rose,a guitar,a whale,a cat".split(",")
+    asked = [f"{words[0]} {t}" for words, t in zip(MEDIA_WORDS.values(), things, strict=True)]
+    images = []
+    for text in asked:
+        run = vq.Run(pair, vq.Settings(include=[text]))
+        list(run)
+        images.append(run.image)
+    figure = contact_sheet(images, asked, columns=4, inches=2)
+    figure.savefig(ROOT / "docs/images/media.jpg", dpi=100, pil_kwargs=dict(quality=88))
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    made = {"forming": forming, "objectives": objectives, "looks": looks}
+    made = {"forming": forming, "objectives": objectives, "looks": looks, "media": media}
     for name in sys.argv[1:] or made:
         made[name](vq.load_pair("emoji", device="cpu"))
