@@ -42,10 +42,8 @@ PICTURES: dict[str, Entry] = {
     "rocket": ("another seed", FORMING | dict(include=["a rocket"], seed=3), {}),
     "house": ("CLIP alone", CLIP_ALONE | dict(include=["a red house"]), {}),
     "butterfly": (
-        "CLIP alone, Crowson's distance and start",
-        CLIP_ALONE
-        | dict(include=["a butterfly"], distance="spherical", within_codebook=True)
-        | dict(crop_method="cutouts", activation="none"),
+        "a medium in words",
+        FORMING | dict(include=["a watercolour of a butterfly"], height=256, width=256),
         {},
     ),
     "octopus": ("from a drawing", DRAWN | dict(include=["an octopus"]), {}),
@@ -82,7 +80,11 @@ PICTURES: dict[str, Entry] = {
         {},
     ),
     "owl": ("two prompts, weighed", FORMING | dict(include=["an owl:2 | snow:1"]), {}),
-    "tree": ("something to avoid", FORMING | dict(include=["a tree"], exclude="green"), {}),
+    "guitar": (
+        "another medium",
+        FORMING | dict(include=["a neon sign of a guitar"], height=256, width=256),
+        {},
+    ),
     "whale": (
         "begun with a picture",
         DRAWN | dict(include=["a whale"], init_image=OTHER, start_strength=0.5, keep_edges=0.0),

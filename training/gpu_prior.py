@@ -22,8 +22,7 @@ import torch.nn.functional as F
 
 from vqclip_nb.emoji.caption_words import article
 from vqclip_nb.emoji.library import Library
-from vqclip_nb.emoji.prior import Prior, caption_tokens
-from vqclip_nb.emoji.sampling import STYLE
+from vqclip_nb.emoji.prior import STYLE, Prior, caption_tokens
 from vqclip_nb.files import write_atomically
 from vqclip_nb.images import to_pil
 from vqclip_nb.loading import load_pair

@@ -68,3 +68,22 @@ class Collage(Start):
     def description(self) -> str:
         """As in "left: cat, sticker; on white; right: house, noto"."""
         return "; ".join(f"{place}: {start.description}" for place, start in self.parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A picture (1, 3, height, width) in [0, 1] that the prior drew for `caption`, and the guide's
+    similarity, in [-1, 1]."""
+
+    caption: str
+    picture: torch.Tensor = field(repr=False)
+    similarity: float
+
+    @property
+    def description(self) -> str:
+        return f"the prior's drawing of {self.caption}"
+
+    def latent(self, vqgan: VQGAN) -> torch.Tensor:
+        """Latent (1, channels, h, w) of the picture."""
+        with torch.no_grad():
+            return vqgan.encode(self.picture)

@@ -28,8 +28,8 @@ from .caption_grammar import Scene, Thing
 from .caption_words import article
 from .compose import CENTRED, PLACINGS, Pose, compose, ground
 from .cutout import cut_out, fitted, posed
-from .prior import Prior
-from .sampling import Sample, conditions
+from .drawings import Sample
+from .prior import Prior, conditions
 
 SHARE = 0.9  # of a picture's steps in which its shapes form
 SHARE_BEFORE_STYLE = 0.6  # where style or what to avoid then act on the whole picture
@@ -90,7 +90,7 @@ class Forming:
         ending = f" {pair.facts.default_background}"
         # The prior was told the drawings' labels, some of which the guide does not know.
         self._given = [
-            conditions(pair, prior, article(shape.label) + ending, shape.style)
+            conditions(pair.clip.model, prior, article(shape.label) + ending, shape.style)
             for prior, shape in zip(self.priors, self.things, strict=True)
         ]
         self.encodings = []

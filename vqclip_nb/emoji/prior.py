@@ -18,6 +18,9 @@ from torch import nn
 from ..models.clip import tokenize
 from .transformer import Block, attention_mask
 
+Caption = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # as `caption_tokens` gives it
+STYLE = 8.0  # size of a style's token, about that of a word's
+
 
 class Prior(nn.Module):
     """Distribution of a grid of codes (side × side) given a caption.
@@ -211,3 +214,15 @@ def build_prior(config: dict[str, Any], state: dict[str, torch.Tensor], digest: 
     prior.digest = digest
     prior.load_state_dict({k: v.float() for k, v in state.items()})
     return prior.eval().requires_grad_(False)
+
+
+def conditions(model: nn.Module, prior: Prior, caption: str, style: str) -> Caption:
+    """A caption, and a style if it knows several, as a prior takes them.
+    model: the guide's CLIP."""
+    tokens, keep, encoding = caption_tokens(model, [caption])
+    if style in prior.styles:
+        number = prior.styles.index(style)
+        token = F.one_hot(torch.tensor([[number]]), tokens.shape[2]) * STYLE
+        tokens = torch.cat([tokens, token.to(tokens)], 1)
+        keep = F.pad(keep, (0, 1), value=True)
+    return tokens, keep, encoding

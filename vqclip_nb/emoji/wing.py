@@ -22,12 +22,11 @@ from ..weights import read_checked
 from .caption_grammar import Scene
 from .caption_words import article
 from .compose import CENTRED, ground
-from .drawings import Collage, Start
+from .drawings import Collage, Sample, Start
 from .forming import Forming, Part, Shape, draw
 from .library import Library
 from .media import MEDIA, Medium
 from .prior import Prior, build_prior
-from .sampling import Sample
 
 USUAL = ("noto", "3d", "sticker", "flat")  # styles of what forms, where a prompt names none
 # Words of labels whose drawings hold letters or figures, or turn one way: not to be mirrored.
