@@ -1,14 +1,17 @@
 """The loop from hand-made parts minimises what it is given, and says which part does not fit."""
 
 import dataclasses
+import itertools
 
+import numpy as np
 import pytest
 import torch
 
 import vqclip_nb as vq
-from vqclip_nb import loop
+from vqclip_nb import memory, picture
 from vqclip_nb.latents import Latent
 from vqclip_nb.loop import Diverged, Optimization
+from vqclip_nb.memory import SAVINGS
 
 PARTS = dict(
     synthesize=lambda z: (z.sigmoid(), z),
@@ -77,17 +80,77 @@ def test_a_latent_of_another_shape_is_refused():
         by_hand().load_state_dict(state)
 
 
-def test_judging_few_crops_at_a_time_changes_nothing_but_memory(pair, small, monkeypatch):
-    moved = {}
-    clip = dataclasses.replace(pair.clip, dropout=0.0)  # which is drawn anew each time
-    pair = dataclasses.replace(pair, clip=clip)
-    for at_once in (100, 3):
-        monkeypatch.setattr(loop, "CLIP_BATCH", at_once)
-        run = vq.Run(pair, small(crops=8, exclude="a blue car", extras="at night"))
+@pytest.fixture
+def without_dropout(pair):
+    """The pair, without what is drawn anew for each lot of crops."""
+    return dataclasses.replace(pair, clip=dataclasses.replace(pair.clip, dropout=0.0))
+
+
+def test_a_step_with_less_memory_is_the_same_step(without_dropout, small, monkeypatch):
+    moved = []
+    for saving in range(len(SAVINGS)):
+        monkeypatch.setattr(picture, "choose_saving", lambda *about, n=saving: n)
+        run = vq.Run(without_dropout, small(crops=9, exclude="a blue car", extras="at night"))
         frame = run.step()
         grad = run.painting.optimization.latent.data.grad
-        moved[at_once] = torch.cat([torch.tensor([frame.loss, frame.similarity]), grad.flatten()])
-    torch.testing.assert_close(moved[3], moved[100], rtol=1e-3, atol=1e-6)
+        moved.append(torch.cat([torch.tensor([frame.loss, frame.similarity]), grad.flatten()]))
+    for other in moved[1:]:
+        torch.testing.assert_close(other, moved[0], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("when", ["decode", "encode_crops", "backward"])
+def test_when_memory_ends_the_step_is_taken_again_with_less(
+    without_dropout, small, monkeypatch, when
+):
+    settings = small(crops=9, ema_decay=0.9)
+    wanted = vq.Run(without_dropout, settings)
+    for _ in range(3):
+        wanted.step()
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 1e12)  # two calls of each network
+    owner = {"decode": without_dropout.vqgan, "encode_crops": without_dropout.clip}
+    owner, calls = owner.get(when, torch.autograd), itertools.count()
+    real = getattr(owner, when)
+
+    def full(*given, **how):
+        if next(calls) in (4, 5):
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return real(*given, **how)
+
+    monkeypatch.setattr(owner, when, full)
+    run = vq.Run(without_dropout, settings)
+    with pytest.warns(UserWarning) as told:
+        for _ in range(3):
+            run.step()
+    words = [str(one.message) for one in told]
+    assert len(words) == 2 and "8 crops are judged at a time; " in words[0]
+    assert run.history == [pytest.approx(row, abs=1e-4) for row in wanted.history]
+    shown, other = (np.asarray(one.image).astype(int) for one in (run, wanted))
+    assert abs(shown - other).max() <= 3
+
+
+def test_memory_that_no_saving_helps_is_an_error_that_says_what_to_lower(
+    without_dropout, small, monkeypatch
+):
+    run = vq.Run(without_dropout, small())
+    first = run.step()
+
+    def full(*given, **how):
+        raise MemoryError
+
+    with monkeypatch.context() as patch, pytest.warns(UserWarning) as told:
+        patch.setattr(without_dropout.vqgan, "decode", full)
+        with pytest.raises(MemoryError, match="height and width"):
+            run.step()
+    assert "one at a time, the decoder computes twice" in str(told[-1].message)
+    assert run.last is first and run.step().iteration == 1
+
+
+def test_the_memory_that_is_free_chooses_how_a_step_is_made(pair, monkeypatch):
+    chosen = []
+    for megabytes in (1e6, 500, 100, 10):
+        monkeypatch.setattr(memory, "free_bytes", lambda device, n=megabytes: n * 1e6)
+        chosen.append(memory.choose_saving(pair, (256, 256), 32, torch.float32))
+    assert chosen == [0, 0, 1, 2]
 
 
 def test_it_goes_on_after_an_interrupt_that_left_gradients_off():

@@ -15,7 +15,6 @@ import torch
 from .latents import Latent
 from .objectives import Step
 
-CLIP_BATCH = 32  # crops that CLIP encodes at a time: their activations take most of the memory
 MAX_LATENT = 1e4  # larger values mean divergence
 
 Synthesize = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -65,7 +64,7 @@ class Optimization:
     where crops and encode draw from, or with `on_device` what seeds their own on the latent's
     device in each step. ema_decay: of the running average of the latent; 0 is none. bounds: what
     the latent is kept between after each step. scale: of the loss while gradients are
-    computed, which float16 needs.
+    computed, which float16 needs. lot: crops that are encoded at a time.
 
     All parts but the latent may be replaced between two steps. A step waits for its device once.
     """
@@ -85,6 +84,7 @@ class Optimization:
         ema_decay: float = 0.0,
         bounds: tuple[torch.Tensor, torch.Tensor] | None = None,
         scale: float = 1.0,
+        lot: int = 32,
     ) -> None:
         self.latent, self.synthesize, self.crops, self.encode = latent, synthesize, crops, encode
         closure = isinstance(optimizer, torch.optim.LBFGS)
@@ -94,7 +94,7 @@ class Optimization:
                 f"{type(optimizer).__name__} {why}: use one as torch.optim.AdamW, Adam or SGD"
             )
         self.objective, self.optimizer, self.ema_decay = objective, optimizer, ema_decay
-        self.measure, self.scale, self.bounds = measure, scale, bounds
+        self.measure, self.scale, self.bounds, self.lot = measure, scale, bounds, lot
         self.generator = generator or torch.Generator().manual_seed(0)
         device = latent.data.device
         self.own = torch.Generator(device) if on_device and device.type == "cuda" else None
@@ -119,7 +119,7 @@ class Optimization:
         leaves = [t.detach().requires_grad_() for t in made]
         values, encodings, first = [], [], 0
         z, codes, picture, views = leaves
-        for chunk in views.split(CLIP_BATCH):
+        for chunk in views.split(self.lot):
             seen = _shaped("encode", self.encode(chunk, random), (len(chunk), None))
             weight = len(chunk) / len(crops)
             value = self.objective(Step(z, codes, picture, chunk, seen, first, weight))

@@ -33,6 +33,7 @@ class PartBuilder:
     def __init__(self, pair: Pair, size: tuple[int, int], given: Mapping[str, Any]) -> None:
         self.pair, self.size, self.given = pair, size, given
         self._cache: dict[str, tuple[tuple, Any]] = {}
+        self.saving: int | None = None  # which of memory.SAVINGS; not known before the first step
 
     def _cached(self, name: str, key: tuple, make: Callable[[], Any]) -> Any:
         if name not in self._cache or self._cache[name][0] != key:

@@ -11,12 +11,14 @@ import torch
 from .images import clamped, norm_data
 from .latents import Latent
 from .loop import AdamW, Diverged, Encode, Optimization, State, StepResult
+from .memory import SAVINGS, choose_saving, explained
 from .models.pair import Forming, Start
 from .palettes import parse_colour, recolour
 from .parts import PartBuilder, similarity, similarity_to_things
 from .prompts import Encodings
 from .reading import Reading
 from .settings import Settings
+from .weights.errors import out_of_memory
 
 SCALE = 1024.0  # of the loss where gradients are float16, so that small ones are not lost
 MAX_SLOWED = 3  # how often a picture that diverges goes on at half the learning rate
@@ -51,6 +53,9 @@ class Painting:
         self.half = half_precision(settings.precision, self.pair.device)
         self.medium = self.pair.medium(self.reading)
         self.forming = self._forming()
+        if builder.saving is None:
+            dtype = self.half or torch.float32
+            builder.saving = choose_saving(self.pair, builder.size, settings.crops, dtype)
         self.begun = 0  # step at which the shapes began to form
         self.shapes: torch.Tensor | None = None  # picture of the shapes once they are dressed
         self.kept: torch.Tensor | None = None  # and the latent of that
@@ -82,12 +87,18 @@ class Painting:
             ema_decay=settings.ema_decay,
             bounds=self.pair.vqgan.bounds() if settings.within_codebook else None,
             scale=SCALE if self.half else 1.0,
+            lot=self.saving[0],
         )
 
     @property
     def seed(self) -> int:
         """The settings' own, or that of a later try."""
         return self.settings.seed + (self.attempt or 0)
+
+    @property
+    def saving(self) -> tuple[int, bool]:
+        """Which of `memory.SAVINGS` holds."""
+        return SAVINGS[self.builder.saving or 0]
 
     @property
     def reading(self) -> Reading:
@@ -110,7 +121,8 @@ class Painting:
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
         decode = self.forming.decode if self.forming else self.pair.vqgan.decode
-        data = decode(codes, dtype=self.half or torch.float32)
+        again = self.saving[1] and codes.requires_grad
+        data = decode(codes, dtype=self.half or torch.float32, again=again)
         picture = (clamped if self.settings.within_codebook else norm_data)(data)
         if self.medium and not self.forming:  # what forms is judged as the prior knows it
             picture = self.medium(picture)
@@ -261,20 +273,23 @@ class Painting:
         """One step of the loop from `before`, the current state; after an error, `load` it.
 
         On divergence it goes back to the state before the previous step and on at half the learning
-        rate, `MAX_SLOWED` times; then the result is None. Diverged if the first step diverges.
+        rate, `MAX_SLOWED` times; then the result is None. Diverged if the first step diverges. When
+        memory ends, the same step is taken again with less, as `memory.SAVINGS` has it.
         """
         at = self.optimization.iteration
         while True:
-            if self.forming and at:
-                self._form(self.forming)
-            loop = self.optimization
+            full = False
             try:
-                result = loop.step()
+                if self.forming and at:
+                    self._form(self.forming)
+                result = self.optimization.step()
             except Diverged as e:
+                loop = self.optimization
                 if self.half:  # float16 ends at 65,504: some decoders go beyond
+                    self.half = None
                     self.load(before, self.last_good)
-                    self.half, loop.scale = None, 1.0
-                    loop.encode = self._encode()
+                    loop = self.optimization
+                    loop.encode, loop.scale = self._encode(), 1.0
                     warnings.warn(f"{e} in half precision: on in float32", stacklevel=5)
                     continue
                 if at == 0:
@@ -288,9 +303,26 @@ class Painting:
                 rate = loop.optimizer.param_groups[0]["lr"]
                 warnings.warn(f"{e}: one step back, and on at the rate {rate:g}", stacklevel=5)
                 before = self.state()
+            except Exception as e:
+                full = self._save_memory(e)
+                if not full:
+                    raise
             else:
                 self.last_good = before
                 return result
+            if full:  # here: what the step held is gone with its error
+                torch.cuda.empty_cache()
+                self.load(before, self.last_good)
+                self.optimization.lot = self.saving[0]
+
+    def _save_memory(self, error: Exception) -> bool:
+        """Whether memory ran out and the step can be taken again with less, which is said."""
+        saving = (self.builder.saving or 0) + 1
+        if not out_of_memory(error) or saving == len(SAVINGS):
+            return False
+        self.builder.saving = saving
+        warnings.warn(f"the memory is full: {explained(saving)}", stacklevel=6)
+        return True
 
     def pixels(self, result: StepResult) -> Callable[[], torch.Tensor]:
         """A function that makes the picture to show: of the running average if there is one."""

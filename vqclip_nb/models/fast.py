@@ -8,6 +8,7 @@ that the results are equal.
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,9 +97,13 @@ def _resnet_block(block: Module, x: torch.Tensor) -> torch.Tensor:
     return x + h
 
 
-def _level(level: Module, x: torch.Tensor) -> torch.Tensor:
+def _call(part: Any, *given: Any) -> Any:
+    return part(*given)
+
+
+def _level(level: Module, x: torch.Tensor, call: Any = _call) -> torch.Tensor:
     for i, block in enumerate(level.block):
-        x = _resnet_block(block, x)
+        x = call(_resnet_block, block, x)
         if len(level.attn):
             x = level.attn[i](x)
     return x
@@ -131,14 +136,20 @@ def encode(encoder: Module, x: torch.Tensor) -> torch.Tensor:
     return _end(encoder, _middle(encoder, x))
 
 
-def decode(decoder: Module, z: torch.Tensor) -> torch.Tensor:
-    """taming's Decoder: (n, z_channels, h, w) to (n, c, f·h, f·w)."""
-    x = _middle(decoder, decoder.conv_in(z))
+def decode(decoder: Module, z: torch.Tensor, *, again: bool = False) -> torch.Tensor:
+    """taming's Decoder: (n, z_channels, h, w) to (n, c, f·h, f·w). again: its blocks keep only
+    their inputs for the gradient and are computed once more there, for half the memory."""
+    call: Any = _call
+    if again:  # imported here: it brings torch's compiler
+        from torch.utils.checkpoint import checkpoint
+
+        call = functools.partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
+    x = call(_middle, decoder, decoder.conv_in(z))
     for level in reversed(decoder.up):
-        x = _level(level, x)
+        x = _level(level, x, call)
         if hasattr(level, "upsample"):
-            x = fast_upsample(level.upsample, x)
-    return _end(decoder, x)
+            x = call(fast_upsample, level.upsample, x)
+    return call(_end, decoder, x)
 
 
 # -- CLIP

@@ -105,10 +105,13 @@ class VQGAN(nn.Module):
         """Replace every latent cell by its nearest code; gradients pass straight through."""
         return z + (self.codebook_vectors(self.codebook_indices(z)) - z).detach()
 
-    def decode(self, z: torch.Tensor, *, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    def decode(
+        self, z: torch.Tensor, *, dtype: torch.dtype = torch.float32, again: bool = False
+    ) -> torch.Tensor:
         """Latent (n, latent_channels, h, w) to generator output (n, 3, f·h, f·w), about [-1, 1].
 
-        dtype: what the network computes in; latent and output are float32.
+        dtype: what the network computes in; latent and output are float32. again: as in
+        `fast.decode`.
         """
         before: fast.Module = self.post_quant_conv
         decoder: fast.Module = self.decoder
@@ -117,7 +120,7 @@ class VQGAN(nn.Module):
                 parts = nn.ModuleList([before, decoder])
                 self._half[dtype] = fast.in_precision(parts, dtype)
             before, decoder = self._half[dtype]
-        x = fast.decode(decoder, before(z.to(dtype))).to(z.dtype)
+        x = fast.decode(decoder, before(z.to(dtype)), again=again).to(z.dtype)
         return F.pixel_shuffle(x, self.patch_size)
 
     def synthesize(

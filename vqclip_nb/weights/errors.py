@@ -55,7 +55,13 @@ def memory_errors(action: str) -> Iterator[None]:
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out: in Python, in torch on any device, or when a file was mapped."""
-    words = ("DefaultCPUAllocator", "not enough memory", "allocate memory", "out of memory")
+    words = (
+        "DefaultCPUAllocator",
+        "not enough memory",
+        "allocate memory",
+        "out of memory",
+        "ALLOC_FAILED",
+    )
     return (
         isinstance(error, MemoryError)
         or errno_of(error) == errno.ENOMEM
