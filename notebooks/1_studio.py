@@ -21,8 +21,9 @@
 # Type a text, watch a picture form, steer it, leave with a GIF. "Run all" paints `PROMPT`; after that the controls are
 # yours.
 #
-# `PAIR`: `auto` takes CLIP ViT-B/32 and the ImageNet VQGAN where there is a GPU, 1.3 GB once, and the emoji pair, which
-# ships with the package, elsewhere or if the download fails. `TOTAL_ITER`: optimisation steps; `None`: as the pair has it.
+# `PAIR`: `auto` takes CLIP ViT-B/32 and the ImageNet VQGAN where there is a GPU, and the emoji pair, which ships with the
+# package, elsewhere. While a pair is downloaded, 1.3 GB once, the emoji pair paints; then a button changes over.
+# `TOTAL_ITER`: optimisation steps; `None`: as the pair has it.
 # `DRIVE`: in Colab, keep weights, gallery, sessions and exports in `MyDrive/vqclip_nb`, where they outlive the machine.
 # `OUTPUT`: a folder for picture.png and picture.gif, without waiting for a click; empty: export from the Studio.
 
@@ -68,9 +69,9 @@ if DRIVE:
 # %%
 import vqclip_nb as vq
 
-pair = vq.load_pair(PAIR)
 prompts = PROMPT.split("\n")
 settings = vq.Settings(include=prompts, seed=SEED, total_iter=TOTAL_ITER)
+pair = vq.load_pair(PAIR) if OUTPUT else PAIR  # with files to write, wait for the download
 studio = vq.Studio(pair, settings, folder=EXPORTS)
 studio
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import vqclip_nb as vq
-from vqclip_nb import memory, picture
+from vqclip_nb import memory
 from vqclip_nb.latents import Latent
 from vqclip_nb.loop import Diverged, Optimization
 from vqclip_nb.memory import SAVINGS
@@ -89,7 +89,7 @@ def without_dropout(pair):
 def test_a_step_with_less_memory_is_the_same_step(without_dropout, small, monkeypatch):
     moved = []
     for saving in range(len(SAVINGS)):
-        monkeypatch.setattr(picture, "choose_saving", lambda *about, n=saving: n)
+        monkeypatch.setattr(memory, "choose_saving", lambda *about, n=saving: n)
         run = vq.Run(without_dropout, small(crops=9, exclude="a blue car", extras="at night"))
         frame = run.step()
         grad = run.painting.optimization.latent.data.grad

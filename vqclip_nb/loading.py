@@ -17,6 +17,7 @@ from .weights import (
     CLIPS,
     VQGANS,
     WeightsError,
+    arrived,
     parse_config,
     parse_facts,
     read_checked,
@@ -24,7 +25,9 @@ from .weights import (
     read_state,
     sha256_of,
     slim_cache,
+    slim_path,
 )
+from .weights.cache import Checked
 
 if TYPE_CHECKING:
     from .emoji.vocabulary import Vocabulary
@@ -37,6 +40,9 @@ VQGAN_PARTS = (  # what painting needs of a checkpoint; the rest is losses and r
     "quantize.embed",
     "quantize.proj",
 )
+
+
+USUAL_CLIP = "ViT-B/32"  # of the published pairs
 
 
 def available_pairs() -> list[str]:
@@ -101,7 +107,7 @@ def load_pair(
             f"clip={clip!r}: the emoji pair has a CLIP of its own; choose one for "
             f"{', '.join(VQGANS)}"
         )
-    clip = "ViT-B/32" if clip is None else clip
+    clip = USUAL_CLIP if clip is None else clip
     weights = {clip: 1.0} if isinstance(clip, str) else dict.fromkeys(clip, 1.0)
     weights |= clip if isinstance(clip, Mapping) else {}
     for one in weights:
@@ -116,9 +122,7 @@ def load_pair(
     else:
         guides = [_published_clip(one, device) for one in weights]
         guide = guides[0] if len(guides) == 1 else ClipEnsemble(guides, list(weights.values()))
-        paints, meta, _ = slim_cache(
-            name, lambda k: k.startswith(VQGAN_PARTS), *VQGANS[name], accept_unknown=accept_unknown
-        )
+        paints, meta, _ = _published_vqgan(name, accept_unknown=accept_unknown)
         # The published file's hash: safetensors orders metadata by chance, so caches differ.
         digest = meta["source_sha256"]
     return Pair(
@@ -129,6 +133,32 @@ def load_pair(
         vqgan_hash=digest,
         make_wing=_wing_for(guide),
     )
+
+
+# -- a pair that is downloaded while another one paints
+
+
+def pair_at_once(name: str) -> tuple[Pair, str]:
+    """The pair of that name, and an empty text; or, where it would have to be downloaded, the emoji
+    pair and the name of that which `download_pair` fetches. "auto": as in `load_pair`."""
+    wanted = pair_for(best_device()) if name == "auto" else name
+    published = {USUAL_CLIP, wanted} if wanted in VQGANS else ()
+    if not all(slim_path(one).exists() for one in published):
+        return load_pair("emoji"), wanted
+    return load_pair(wanted), ""
+
+
+def download_pair(name: str) -> None:
+    """Bring what `load_pair(name)` needs into the cache; WeightsError as there."""
+    _clip_weights(USUAL_CLIP)
+    _published_vqgan(name)
+
+
+def download_progress(name: str) -> tuple[int, int]:
+    """Bytes of a published pair that are here, and that there are."""
+    files = {USUAL_CLIP: CLIPS[USUAL_CLIP], name: VQGANS[name][0]}
+    here = sum(arrived(one, file) for one, file in files.items())
+    return here, sum(file.bytes or 0 for file in files.values())
 
 
 def load_judge(name: str = "emoji", *, device: str | torch.device | None = None) -> ClipModel:
@@ -200,9 +230,17 @@ def _emoji_clip(file: str, device: torch.device) -> tuple[ClipModel, dict[str, s
     return model, meta
 
 
+def _clip_weights(name: str) -> Checked:
+    return slim_cache(name, lambda k: k not in NOT_WEIGHTS, CLIPS[name])
+
+
 def _published_clip(name: str, device: torch.device) -> ClipModel:
-    state, meta, _ = slim_cache(name, lambda k: k not in NOT_WEIGHTS, CLIPS[name])
+    state, meta, _ = _clip_weights(name)
     return _clip_model(name, state, meta, device, meta["source_sha256"])
+
+
+def _published_vqgan(name: str, **how: Any) -> Checked:
+    return slim_cache(name, lambda k: k.startswith(VQGAN_PARTS), *VQGANS[name], **how)
 
 
 def _clip_model(

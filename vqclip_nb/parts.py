@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from . import latents, objectives
+from . import latents, memory, objectives
 from .crops import create_crops
 from .images import load_image
 from .models.pair import Forming, Pair, Start
@@ -33,12 +33,38 @@ class PartBuilder:
     def __init__(self, pair: Pair, size: tuple[int, int], given: Mapping[str, Any]) -> None:
         self.pair, self.size, self.given = pair, size, given
         self._cache: dict[str, tuple[tuple, Any]] = {}
-        self.saving: int | None = None  # which of memory.SAVINGS; not known before the first step
+        self._saving: int | None = None  # which of memory.SAVINGS
 
     def _cached(self, name: str, key: tuple, make: Callable[[], Any]) -> Any:
         if name not in self._cache or self._cache[name][0] != key:
             self._cache[name] = key, make()
         return self._cache[name][1]
+
+    # -- memory
+
+    def begin_saving(self, crops: int, dtype: torch.dtype) -> None:
+        """Choose by an estimate, at the first call, how a step is made to fit into memory."""
+        if self._saving is None:
+            self._saving = memory.choose_saving(self.pair, self.size, crops, dtype)
+
+    def save_memory(self) -> bool:
+        """From now on less, which is said; False if there is no less."""
+        saving = (self._saving or 0) + 1
+        if saving == len(memory.SAVINGS):
+            return False
+        self._saving = saving
+        warnings.warn(f"the memory is full: {memory.explained(saving)}", stacklevel=6)
+        return True
+
+    @property
+    def lot(self) -> int:
+        """Crops that CLIP encodes at a time."""
+        return memory.SAVINGS[self._saving or 0][0]
+
+    @property
+    def again(self) -> bool:
+        """Whether the decoder computes its blocks twice."""
+        return memory.SAVINGS[self._saving or 0][1]
 
     # -- start
 

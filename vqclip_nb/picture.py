@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
 from .images import clamped, norm_data
 from .latents import Latent
 from .loop import AdamW, Diverged, Encode, Optimization, State, StepResult
-from .memory import SAVINGS, choose_saving, explained
 from .models.pair import Forming, Start
 from .palettes import parse_colour, recolour
 from .parts import PartBuilder, similarity, similarity_to_things
@@ -53,9 +53,7 @@ class Painting:
         self.half = half_precision(settings.precision, self.pair.device)
         self.medium = self.pair.medium(self.reading)
         self.forming = self._forming()
-        if builder.saving is None:
-            dtype = self.half or torch.float32
-            builder.saving = choose_saving(self.pair, builder.size, settings.crops, dtype)
+        builder.begin_saving(settings.crops, self.half or torch.float32)
         self.begun = 0  # step at which the shapes began to form
         self.shapes: torch.Tensor | None = None  # picture of the shapes once they are dressed
         self.kept: torch.Tensor | None = None  # and the latent of that
@@ -87,18 +85,13 @@ class Painting:
             ema_decay=settings.ema_decay,
             bounds=self.pair.vqgan.bounds() if settings.within_codebook else None,
             scale=SCALE if self.half else 1.0,
-            lot=self.saving[0],
+            lot=self.builder.lot,
         )
 
     @property
     def seed(self) -> int:
         """The settings' own, or that of a later try."""
         return self.settings.seed + (self.attempt or 0)
-
-    @property
-    def saving(self) -> tuple[int, bool]:
-        """Which of `memory.SAVINGS` holds."""
-        return SAVINGS[self.builder.saving or 0]
 
     @property
     def reading(self) -> Reading:
@@ -121,8 +114,8 @@ class Painting:
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
         decode = self.forming.decode if self.forming else self.pair.vqgan.decode
-        again = self.saving[1] and codes.requires_grad
-        data = decode(codes, dtype=self.half or torch.float32, again=again)
+        how: dict[str, Any] = dict(dtype=self.half or torch.float32, again=self.builder.again)
+        data = decode(codes, **how)
         picture = (clamped if self.settings.within_codebook else norm_data)(data)
         if self.medium and not self.forming:  # what forms is judged as the prior knows it
             picture = self.medium(picture)
@@ -304,7 +297,7 @@ class Painting:
                 warnings.warn(f"{e}: one step back, and on at the rate {rate:g}", stacklevel=5)
                 before = self.state()
             except Exception as e:
-                full = self._save_memory(e)
+                full = out_of_memory(e) and self.builder.save_memory()
                 if not full:
                     raise
             else:
@@ -313,16 +306,7 @@ class Painting:
             if full:  # here: what the step held is gone with its error
                 torch.cuda.empty_cache()
                 self.load(before, self.last_good)
-                self.optimization.lot = self.saving[0]
-
-    def _save_memory(self, error: Exception) -> bool:
-        """Whether memory ran out and the step can be taken again with less, which is said."""
-        saving = (self.builder.saving or 0) + 1
-        if not out_of_memory(error) or saving == len(SAVINGS):
-            return False
-        self.builder.saving = saving
-        warnings.warn(f"the memory is full: {explained(saving)}", stacklevel=6)
-        return True
+                self.optimization.lot = self.builder.lot
 
     def pixels(self, result: StepResult) -> Callable[[], torch.Tensor]:
         """A function that makes the picture to show: of the running average if there is one."""

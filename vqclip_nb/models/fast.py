@@ -140,7 +140,7 @@ def decode(decoder: Module, z: torch.Tensor, *, again: bool = False) -> torch.Te
     """taming's Decoder: (n, z_channels, h, w) to (n, c, f·h, f·w). again: its blocks keep only
     their inputs for the gradient and are computed once more there, for half the memory."""
     call: Any = _call
-    if again:  # imported here: it brings torch's compiler
+    if again and torch.is_grad_enabled():  # imported here: it brings torch's compiler
         from torch.utils.checkpoint import checkpoint
 
         call = functools.partial(checkpoint, use_reentrant=False, preserve_rng_state=False)

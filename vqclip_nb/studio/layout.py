@@ -57,6 +57,7 @@ def _stage(p: Studio) -> w.VBox:
         _line(*buttons, preview.full, name="vq-buttons"),
         preview.back,
         p.messages.at["back"],
+        p.download.box,
         preview.curves.box,
         name="vq-stage",
     )

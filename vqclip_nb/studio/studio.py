@@ -11,6 +11,7 @@ from pathlib import Path
 import ipywidgets as w
 
 from ..images import open_image
+from ..loading import load_pair, pair_at_once
 from ..models.pair import Pair
 from ..recipe import open_recipe, read_recipe
 from ..run import Run
@@ -21,6 +22,7 @@ from .callbacks import Callbacks, Messages, on_enter, tip, uploaded
 from .chips import EXAMPLES, FIRST, Chips, NearWords, PairChoice, shape_chooser, size_of
 from .controller import Buttons, Controller
 from .controls import PROMPTS, Controls
+from .download import Download
 from .exporter import Exporter
 from .gallery import Gallery
 from .layout import lay_out
@@ -34,6 +36,7 @@ from .tries import Drafts, History, Queue
 class Studio(w.VBox):
     """Widgets around a `Run`: type, watch, steer, go back, export.
 
+    pair: or the name of one; where that must be downloaded, the emoji pair paints until it is here.
     settings: what the controls show first. folder: where exported files go. keep: how many
     pictures the gallery keeps; None: all. public: strangers use it, so pictures are uploaded and
     never named by a path, and all that is kept is in a folder of its own that goes with the
@@ -42,7 +45,7 @@ class Studio(w.VBox):
 
     def __init__(
         self,
-        pair: Pair,
+        pair: Pair | str,
         settings: Settings | None = None,
         *,
         folder: str | Path = ".",
@@ -51,6 +54,9 @@ class Studio(w.VBox):
     ) -> None:
         if public is None:
             public = any(name.startswith("VOILA_") for name in os.environ)
+        wanted = ""
+        if isinstance(pair, str):
+            pair, wanted = (load_pair(pair), "") if public else pair_at_once(pair)
         self.messages = Messages()
         self.calls = calls = Callbacks(self.messages)
         first = settings or Settings(include=FIRST)
@@ -99,6 +105,7 @@ class Studio(w.VBox):
         for example in self.examples:
             example.add_class("vq-chip")
         self.pairs = PairChoice(pair, calls, public=public)
+        self.download = Download(calls, self._change_over)
         self.shape = shape_chooser(calls, self._set_shape)
         self.upload = w.FileUpload(accept=".png,.gif,.mp4", description="restore from a file")
         for name in ("vq-button", "vq-upload", "vq-restore"):
@@ -122,6 +129,8 @@ class Studio(w.VBox):
         self.resume_buttons.look()
         steering.check()
         self.buttons.enable()
+        if wanted:
+            self.download.begin(wanted)
 
     # -- what notebooks use
 
@@ -148,6 +157,8 @@ class Studio(w.VBox):
     def start(self) -> None:
         """Start a new picture with the controls as they are, as the Run button does."""
         with self.calls.lock:
+            if self.download.running and self.pairs.control.value == self.download.name:
+                self.pairs.choose(self.pairs.pair.name)  # to load it would wait for it
             pair = self.pairs.load()
             if pair is None:
                 return
@@ -181,6 +192,11 @@ class Studio(w.VBox):
         """Another prompt, as if it had been typed: a run that is going on follows."""
         self.controls.set(include=[prompt, *self.controls.value("include")[1:]])
         self.steering.take(("include",))
+
+    def _change_over(self, name: str) -> None:
+        """To the pair that was downloaded, with a new picture."""
+        self.pairs.choose(name)
+        self.start()
 
     def _suggest(self, unknown: list[str]) -> None:
         vocabulary = self.controls.pair.clip.vocabulary

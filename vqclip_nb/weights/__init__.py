@@ -1,6 +1,6 @@
 """Weight files: where they are published, how they come here, and how they are read safely."""
 
-from .cache import read_checked, slim_cache, write_state
+from .cache import arrived, read_checked, slim_cache, slim_path, write_state
 from .config import parse_config, parse_facts, read_config
 from .download import cache_folder, fetch, sha256_of
 from .errors import WeightsError, memory_errors, out_of_memory
@@ -12,6 +12,7 @@ __all__ = [
     "VQGANS",
     "File",
     "WeightsError",
+    "arrived",
     "cache_folder",
     "fetch",
     "memory_errors",
@@ -23,5 +24,6 @@ __all__ = [
     "read_state",
     "sha256_of",
     "slim_cache",
+    "slim_path",
     "write_state",
 ]

@@ -59,6 +59,20 @@ def read_checked(path: Path) -> Checked:
     return *read_state(path), digest
 
 
+def slim_path(name: str) -> Path:
+    """Where the slim copy of a published network is, or will be."""
+    return cache_folder() / f"{name.replace('/', '-')}.safetensors"
+
+
+def arrived(name: str, file: File) -> int:
+    """Bytes of a published network's file that are here; all of them if its slim copy is."""
+    if slim_path(name).exists():
+        return file.bytes or 0
+    whole = cache_folder(local=True) / file.name
+    paths = (whole, whole.with_name(f"{whole.name}.part"))
+    return max((path.stat().st_size for path in paths if path.exists()), default=0)
+
+
 def slim_cache(
     name: str,
     keep: Callable[[str], bool],
@@ -75,7 +89,7 @@ def slim_cache(
     """
     from filelock import FileLock
 
-    path = cache_folder() / f"{name.replace('/', '-')}.safetensors"
+    path = slim_path(name)
     if found := _sound(path):
         return found
     with disk_errors(path.parent, file.bytes), FileLock(path.with_suffix(".lock")):

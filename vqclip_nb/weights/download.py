@@ -7,9 +7,10 @@ import hashlib
 import logging
 import os
 import re
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import WeightsError, disk_errors
 from .registry import File
@@ -136,7 +137,9 @@ def _continue(url: str, part: Path, file: File, have: int) -> None:
         total = _announced(answer, have, file)
         most = total or file.at_most or UNKNOWN_SIZE
         mark, since = have, time.monotonic()
-        bar = tqdm(total=most, initial=have, unit="B", unit_scale=True, desc=part.stem)
+        beside = threading.current_thread() is not threading.main_thread()  # shows its own
+        how: dict[str, Any] = dict(unit="B", unit_scale=True, desc=part.stem, disable=beside)
+        bar = tqdm(total=most, initial=have, **how)
         with bar, open(part, "ab" if have else "wb") as out:
             while True:
                 try:

@@ -1,0 +1,82 @@
+"""A pair that is downloaded while the Studio paints with the one that ships."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from served import CKPT
+from shelf import head
+
+import vqclip_nb as vq
+from vqclip_nb import loading
+
+
+@pytest.fixture
+def begin(monkeypatch, small, tmp_path):
+    """Function: a Studio that would have the published pair."""
+    monkeypatch.setattr(loading, "pair_for", lambda device: "imagenet")
+
+    def begin() -> vq.Studio:
+        return vq.Studio("auto", small(total_iter=1, crops=2), folder=tmp_path)
+
+    return begin
+
+
+def ended(download) -> str:
+    """What it says when it is over."""
+    until = time.monotonic() + 20
+    while download.running and time.monotonic() < until:
+        time.sleep(0.01)
+    download.look()
+    return download.line.value
+
+
+def test_the_pair_that_ships_paints_until_the_other_is_here(publish, shelf, begin):
+    publish()
+    rest = threading.Event()
+
+    def slow(data: bytes, start: int):
+        yield head(f"Content-Length: {len(data)}") + data[: len(data) // 2]
+        rest.wait(20)
+        yield data[len(data) // 2 :]
+
+    shelf.faults[CKPT] = slow
+    studio = begin()
+    download = studio.download
+    until = time.monotonic() + 20
+    while not (50 < int(download.line.value.partition("%")[0].split()[-1]) < 100):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+        download.look()
+    assert "MB a second" in download.line.value and " left" in download.line.value
+    assert download.button.layout.display == "none"
+    assert studio.paint().pair.name == "emoji"
+    studio.pairs.control.value = "imagenet"  # it is not here yet
+    studio.start()
+    assert studio.run.pair.name == "emoji"
+    rest.set()
+    assert "imagenet is here" in ended(download)
+    assert download.button.layout.display == "" and "imagenet" in download.button.description
+    download.button.click()
+    assert studio.run.pair.name == "imagenet" and download.box.layout.display == "none"
+    pair, missing = loading.pair_at_once("auto")
+    assert (pair.name, missing) == ("imagenet", "")  # the next time it is here
+
+
+def test_a_failed_download_says_a_line_for_each_mirror_and_can_be_tried_again(
+    publish, shelf, begin
+):
+    publish(mirrors=(CKPT, "gone"))
+    shelf.faults[CKPT] = 403
+    studio = begin()
+    first, *lines = ended(studio.download).split("<br>")
+    assert "could not fetch vqgan.ckpt" in first
+    assert [f"answers {n}" in line for n, line in zip((403, 404), lines, strict=False)] == [
+        True
+    ] * 2
+    assert studio.paint().pair.name == "emoji"
+    shelf.faults.clear()
+    studio.download.button.click()
+    assert "imagenet is here" in ended(studio.download)
