@@ -271,13 +271,11 @@ class Painting:
         """
         at = self.optimization.iteration
         while True:
-            full = False
             try:
                 if self.forming and at:
                     self._form(self.forming)
                 result = self.optimization.step()
             except Diverged as e:
-                loop = self.optimization
                 if self.half:  # float16 ends at 65,504: some decoders go beyond
                     self.half = None
                     self.load(before, self.last_good)
@@ -293,20 +291,19 @@ class Painting:
                 if slowed > MAX_SLOWED:
                     warnings.warn(f"{e}: stopped; the last good picture is kept", stacklevel=5)
                     return None
-                rate = loop.optimizer.param_groups[0]["lr"]
+                rate = self.optimization.optimizer.param_groups[0]["lr"]
                 warnings.warn(f"{e}: one step back, and on at the rate {rate:g}", stacklevel=5)
                 before = self.state()
+                continue
             except Exception as e:
-                full = out_of_memory(e) and self.builder.save_memory()
-                if not full:
+                if not out_of_memory(e) or not self.builder.save_memory():
                     raise
             else:
                 self.last_good = before
                 return result
-            if full:  # here: what the step held is gone with its error
-                torch.cuda.empty_cache()
-                self.load(before, self.last_good)
-                self.optimization.lot = self.builder.lot
+            torch.cuda.empty_cache()  # here what the step held is gone with its error
+            self.load(before, self.last_good)
+            self.optimization.lot = self.builder.lot
 
     def pixels(self, result: StepResult) -> Callable[[], torch.Tensor]:
         """A function that makes the picture to show: of the running average if there is one."""
