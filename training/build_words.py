@@ -24,7 +24,7 @@ import torch
 
 from vqclip_nb.emoji.caption_grammar import COUNTS, RELATIONS, SIZES
 from vqclip_nb.emoji.library import Library
-from vqclip_nb.emoji.vocabulary import SMALL_WORDS, Vocabulary, singulars
+from vqclip_nb.emoji.vocabulary import NOTHING, SMALL_WORDS, Vocabulary, singulars
 from vqclip_nb.files import write_atomically
 from vqclip_nb.loading import load_pair
 from vqclip_nb.models.pair import EMOJI
@@ -41,7 +41,6 @@ TAG = 0.12  # for a word that is among a thing's tags
 # nearest to a thing that nobody means ("chimney": a fire extinguisher).
 TOUCHED, ABSTRACT, PEOPLE = 0.57, 0.6, 0.3
 DRAWN = 0.14  # less for what the library draws: only CLIP is given the nearest thing
-NOTHING = "nothing"  # in words_by_hand.txt: what means none of the things
 FACES = 0.08  # less for a face: few words mean one
 PHYSICAL, PERSON, HUMAN = "physical entity", "person", "hominid"
 UNFIT = re.compile(
@@ -239,7 +238,7 @@ def main(argv: list[str] | None = None) -> None:
             word in unread and not person
         ):  # people of whom no object tells stand in words_by_hand.txt
             nearest[word] = things.names[thing]
-    table = {w: thing for w, thing in (nearest | given).items() if thing != NOTHING}
+    table = {word: thing or NOTHING for word, thing in (nearest | given).items()}
     text = "\n".join(lines(table, phrases)) + "\n"
     write_atomically(args.out, lambda part: part.write_text(text, encoding="utf8"))
     size = args.out.stat().st_size / 1e3

@@ -26,6 +26,8 @@ FOREIGN = (
     (re.compile(r"\([^()]*:\s*-?[\d.]+\s*\)|<\w+:[^<>]*>"), WEIGHTS),
     (re.compile(r"(?<!\S)(?:16:9|9:16|21:9|9:21|4:3|3:4|3:2|2:3|5:4|4:5|1:1)\s*$"), SHAPE),
     (re.compile(r":\s*-?[\d.]+\s*:\s*-?[\d.]+\s*$"), WEIGHTS),
+    (re.compile(r"(?<=[^\s\d:]):-?\d+(?:\.\d+)?(?=[\s,;]+\S)"), WEIGHTS),  # "a fox:2, snow"
+    (re.compile(r"[{\[][^{}\[\]]*$"), "write out one of the words"),  # "a {red|blue} bird"
 )
 _COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
 BACKGROUND = re.compile(
@@ -62,7 +64,8 @@ class Reading:
     What a start is made from, where the pair has drawings: text, all that pull; caption, the
     strongest in words that a prior knows; scene, what the text names, None for nothing;
     drawn_as: words that were taken for a thing of another name; in_drawing: those of
-    `substitutions` that the scene shows; not_drawn: words for more things than it holds.
+    `substitutions` that the scene shows; not_drawn: words that it does not, as they stand, each
+    with what is said of it.
     """
 
     prompt: str
@@ -75,7 +78,7 @@ class Reading:
     scene: Any = None
     drawn_as: Mapping[str, str] = field(default_factory=dict)
     in_drawing: frozenset[str] = frozenset()
-    not_drawn: tuple[str, ...] = ()
+    not_drawn: Mapping[str, str] = field(default_factory=dict)
     regions: tuple[tuple[Region, Reading], ...] = ()
 
     @property
@@ -93,10 +96,11 @@ def read_prompt(
     has no parts; else ValueErrors as in `parse_prompt`.
     """
     parts, substitutions = [], dict[str, str | None]()
-    for text, weight in parse_prompt(prompt) if prompt.strip() else ():
+    asked = parse_prompt(prompt) if prompt.strip() else []
+    for text, weight in asked:
         given: str = text
         if vocabulary is not None and not is_picture(text):
-            painted, replaced = vocabulary.substitute(text)
+            painted, replaced = vocabulary.substitute(text, alone=len(asked) == 1)
             substitutions |= replaced if stand_ins else dict.fromkeys(replaced)
             given = painted if stand_ins else text
             given = given if vocabulary.says_something(given) else ""
@@ -219,5 +223,7 @@ def describe_substitutions(readings: Iterable[Reading], *, from_drawing: bool = 
             else:
                 told[word] = f"{word}: painted as {thing}" if thing else f"{word}: left out"
         if from_drawing:
-            told |= {word: f"{word}: not drawn, a picture holds two" for word in reading.not_drawn}
+            for word, how in reading.not_drawn.items():
+                if word not in told or how != "not drawn":  # else what CLIP reads says more
+                    told[word] = f"{word}: {how}"
     return "; ".join(told.values())

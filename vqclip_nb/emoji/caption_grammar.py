@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..palettes import COLOURS
 from ..reading import split_background
@@ -19,10 +20,13 @@ SIZES = {
     **dict.fromkeys(("small", "little", "tiny", "mini"), "small"),
 }
 COUNTS = {
-    **{word: i for i, word in enumerate("two three four five six".split(), 2)},
+    **{word: i for i, word in enumerate("one two three four five six".split(), 1)},
     **{str(i): i for i in range(2, 7)},
     **{"pair of": 2, "couple of": 2, "several": 3, "many": 6, "lots of": 6},
 }
+# Numbers of which six are drawn, which is said.
+MORE = frozenset("seven eight nine ten eleven twelve dozen twenty fifty hundred thousand".split())
+MORE |= {str(i) for i in range(7, 101)}
 RELATIONS = {  # words between two things, and how these stand; "wears": the second on the first
     **dict.fromkeys(("next to", "and", "beside", "with", "near", "by", "behind"), "beside"),
     **dict.fromkeys(("above", "over"), "above"),
@@ -32,7 +36,12 @@ RELATIONS = {  # words between two things, and how these stand; "wears": the sec
     **dict.fromkeys(("wearing", "in front of"), "wears"),
     **dict.fromkeys("playing holding carrying eating chasing watching reading".split(), "beside"),
 }
-WITHOUT = ("without", "with no", "but no", "and no", "but not", "and not")  # the next is left out
+WITHOUT = ("without", "no", "not")  # what follows is not asked for
+# What a thing in front of them does; elsewhere some of them are things: "a cooking pot".
+DOING = frozenset(
+    "acting boxing camping cooking crying cycling dancing drumming fencing frying gaming juggling "
+    "knitting running screaming shopping skiing snowboarding surfing swimming weeping".split()
+)
 READ = frozenset(
     word
     for table in (RELATIONS, COUNTS, SIZES, COLOURS)
@@ -41,8 +50,9 @@ READ = frozenset(
 )
 ARTICLES = ("a", "an", "the")
 MOST = 2  # things in a picture
+NOT_DRAWN, TOO_MANY = "not drawn", "not drawn, a picture holds two"
 SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
-OF = ("of", "of a", "of an", "of the")
+OF = ("of", "of a", "of an", "of the", "full of")
 SKIPPED = frozenset("a an the some its their his her my your this that is are at to".split())
 
 
@@ -68,14 +78,14 @@ class Scene:
     """What a caption asks for. `relation` is one of RELATIONS' values where there are two things.
 
     background: colour words, one, or two for a gradient; empty where none was named. left_out:
-    words for more things than a picture holds.
+    words that are not drawn as they stand, each with what is said of it.
     """
 
     things: tuple[Thing, ...]
     relation: str = ""
     style: str = ""
     background: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = field(default=(), compare=False)
+    left_out: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 def parse(
@@ -91,15 +101,14 @@ def parse(
     """
     style, text = split_style(text.lower(), styles)
     text = SENTENCE_END.sub(" , ", text).strip(" ,")
-    text = " ".join(re.findall(rf"[\w'’.-]*\w|,|{TOKEN.pattern}", text))
+    text = " ".join(re.findall(rf"\d+:\d\d|[\w'’.-]*\w|,|{TOKEN.pattern}", text))
     background, text = split_background(text)
-    things, relations = _things(text.split(), name_of, longest)
+    things, relations, left_out = _things(text.split(), name_of, longest)
     if not things:
         return None
     relation = relations[0] if len(things) > 1 else ""
-    return Scene(
-        tuple(things[:MOST]), relation, style, background, tuple(t.said for t in things[MOST:])
-    )
+    left_out |= dict.fromkeys((t.said for t in things[MOST:]), TOO_MANY)
+    return Scene(tuple(things[:MOST]), relation, style, background, left_out)
 
 
 def split_style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, str]:
@@ -116,51 +125,80 @@ def split_style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, st
 
 def _things(
     words: list[str], name_of: Callable[[str], str | None], longest: int
-) -> tuple[list[Thing], list[str]]:
-    """Things in their order, and the relation in front of each but the first."""
+) -> tuple[list[Thing], list[str], dict[str, str]]:
+    """Things in their order, the relation in front of each but the first, and what is left out."""
     things: list[Thing] = []
     relations: list[str] = []
-    colour, size, count, relation, at, left_out = "", "", 1, "", 0, False
-    touching = False  # nothing since the last thing: "chocolate cake" is one thing
+    left_out: dict[str, str] = {}
+    look: dict[str, Any] = {}  # of the next thing
+    said: list[str] = []  # the words for it
+    relation, own, at = "", "", 0  # own: the last thing's own word
+    # touching: nothing since the last thing: "chocolate cake" is one; of: nor but "of"; strange:
+    # a word since then may be the thing that is meant.
+    touching = of = strange = False
     while at < len(words):
         for length in range(min(max(longest, 3), len(words) - at), 0, -1):
             phrase = " ".join(words[at : at + length])
             rest = words[at + length :]
             if phrase in COLOURS and _goes_on(rest):
-                colour = phrase
+                look["colour"] = phrase
+                said.append(phrase)
             elif phrase in SIZES and rest:
-                size = SIZES[phrase]
-            elif phrase in COUNTS:
-                count, touching = COUNTS[phrase], False
+                look["size"] = SIZES[phrase]
+                said.append(phrase)
+            elif phrase in COUNTS or (phrase in MORE and rest and not touching):
+                look["count"], touching = COUNTS.get(phrase, max(COUNTS.values())), False
+                said.append(phrase)
+                left_out |= {phrase: "drawn as six"} if phrase in MORE else {}
             elif phrase in OF:
-                touching = bool(things)
-            elif phrase in WITHOUT and things:
-                left_out, touching = True, False
+                of = touching
             elif phrase in RELATIONS:
-                relation, touching, left_out = relation or RELATIONS[phrase], False, False
+                relation, touching = relation or RELATIONS[phrase], False
+                if strange:
+                    _drop(look, said, left_out)
+                strange = False
+            elif touching and phrase in DOING:
+                left_out[phrase], touching = NOT_DRAWN, False
             elif name := name_of(phrase) if phrase not in SKIPPED else None:
                 is_emoji = bool(TOKEN.fullmatch(phrase))
-                if left_out or (is_emoji and touching and things[-1].name == name):
+                if is_emoji and touching and things[-1].name == name:
                     pass  # "a fox 🦊" is one
-                elif touching and not is_emoji:
-                    last = things[-1]
-                    colour, size = colour or last.colour, size or last.size
-                    said = f"{last.said} {phrase}"
-                    things[-1] = Thing(name, colour, size, max(count, last.count), said=said)
+                elif touching and not is_emoji and (of or not said):
+                    if not phrase[0].isdigit():  # "a clock at 10:30"
+                        left_out[own] = NOT_DRAWN
+                    both = f"{things[-1].said} {phrase}"
+                    things[-1] = replace(things[-1], name=name, said=both, **look)
                 else:
                     relations += [relation or "beside"] if things else []
-                    said = name if is_emoji else phrase
-                    things.append(Thing(name, colour, size, count, said=said))
-                colour, size, count, relation, touching = "", "", 1, "", True
+                    things.append(Thing(name, said=name if is_emoji else phrase, **look))
+                relation, own, touching, of, strange = "", phrase, True, False, False
+                look.clear()
+                said.clear()
+            elif phrase in COLOURS and things and not things[-1].colour and not strange:
+                things[-1] = replace(things[-1], colour=phrase)  # "a cat, black"
             else:
                 continue
             at += length - 1
             break
         else:
-            touching = touching and words[at] in SKIPPED and words[at] not in ARTICLES
-            left_out = left_out and words[at] != ","
+            word = words[at]
+            if word == "," or word in ARTICLES:
+                if strange or word in ("a", "an"):
+                    _drop(look, said, left_out)
+                strange = False
+            elif word not in SKIPPED:
+                left_out[word], strange = NOT_DRAWN, True
+            touching = touching and word in SKIPPED and word not in ARTICLES
         at += 1
-    return things, relations
+    _drop(look, said, left_out)
+    return things, relations, left_out
+
+
+def _drop(look: dict[str, Any], said: list[str], left_out: dict[str, str]) -> None:
+    """Words for a look that have found no thing are left out."""
+    left_out |= dict.fromkeys(said, NOT_DRAWN)
+    look.clear()
+    said.clear()
 
 
 def _goes_on(rest: list[str]) -> bool:

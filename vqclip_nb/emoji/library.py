@@ -17,11 +17,11 @@ import torch.nn.functional as F
 from ..models.clip import ClipEnsemble, ClipModel
 from ..models.vqgan import VQGAN
 from ..weights import read_checked
-from .caption_grammar import READ, SKIPPED, Scene, Thing, parse, split_style
+from .caption_grammar import NOT_DRAWN, READ, SKIPPED, Scene, Thing, parse, split_style
 from .compose import compose
 from .drawings import Drawing, Start
 from .signs import TOKEN
-from .vocabulary import Vocabulary, singulars
+from .vocabulary import SMALL_WORDS, Vocabulary, singulars
 
 SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
 RARER = ("colourful", "simple", "comic", "line", "silhouette")  # where the usual styles have none
@@ -32,7 +32,8 @@ BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the backgr
 EASIER = {"cat": "sticker"}  # things that another style makes easier to name, alone
 BESIDE = {"pineapple": "noto"}  # and beside another thing
 # Of several drawings with one name, the one that is meant.
-MEANT = {"moon": "crescent moon", "knife": "kitchen knife"}
+MEANT = {"moon": "crescent moon", "knife": "kitchen knife", "honey": "honey pot", "sheep": "ewe"}
+MEANT |= {"cherry": "cherries", "mountains": "mountain", "rocks": "rock"}
 MASK = 64  # pixels along a mask's side
 LEVELS = 4  # of a mask
 
@@ -133,7 +134,14 @@ class Library:
             return None, {}
         said = {word: thing for word, thing in replaced.items() if thing is not None}
         said |= {t.said: taken[t.said] for t in scene.things if t.said in taken}
-        return replace(scene, style=style or scene.style or look), said
+        drawn = [self.concepts[self.named(thing.name)[0]] for thing in scene.things]
+        names = " ".join(name for c in drawn for name in (c["label"].lower(), *c["tags"]))
+        left_out = {  # but "a slice of pizza" is a pizza, "a glass of wine" a wine glass
+            word: told
+            for word, told in scene.left_out.items()
+            if told != NOT_DRAWN or (word not in SMALL_WORDS and word not in names)
+        }
+        return replace(scene, style=style or scene.style or look, left_out=left_out), said
 
     def shows(self, scene: Scene | None, phrase: str) -> bool:
         """Whether a word or phrase of a text is in the scene that was read from it: as a thing, as

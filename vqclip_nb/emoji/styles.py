@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..palettes import COLOURS
-from .caption_grammar import ARTICLES, COUNTS, OF, RELATIONS, SIZES, SKIPPED, WITHOUT
+from .caption_grammar import ARTICLES, COUNTS, MORE, OF, RELATIONS, SIZES, SKIPPED, WITHOUT
 from .caption_words import STYLE_WORDS
 from .signs import TOKEN
 
@@ -31,25 +31,35 @@ LOOKS = MEDIA | frozenset(
     "contest contrast cover design detail details effect effects engine era exposure film filter "
     "flash focus footage format gradient gradients graphics grain imagery imaging ink lens light "
     "lighting lights lines look mood movement palette perspective photography plan pose print "
-    "prints quality rays render rendering resolution scene school screen screenshot shading "
+    "prints quality rays render rendering resolution scene scheme school screen screenshot shading "
     "shadows sheet shot strokes studio studios style technique texture textures theme tip tone "
-    "tones vibe vibes view wallpaper wash winner zoom".split()
+    "tones vibe vibes view wallpaper wash winner world zoom".split()
 )
 # Those of them that end one without a comma too: "a fox screen print".
 BEHIND = MEDIA | frozenset("angle art lens lighting photography print shot style texture".split())
 # What ends one where neither an article, a count, nor a colour is in front: "bronze sculpture".
 BARE = frozenset(
-    "brush card carving chalk crayon figurine glass metal miniature paper patch pen pin poster "
-    "school sculpture sign statue tiles wood wool yarn".split()
+    "brush canvas card carving chalk collage contact crayon energy figurine glass metal miniature "
+    "paper patch pen pin poster school sculpture sign statue tiles wood wool yarn".split()
 )
+# Of the thing in front: "a fox, piercing eyes".
+FEATURES = frozenset("claws ears eye eyes face faces hair hands lips nose skin smile teeth".split())
+# What something is painted on: "gouache on paper".
+GROUNDS = frozenset("board canvas cardboard linen panel paper parchment silk vellum wood".split())
 # What begins to say how it was done: "carved from jade".
 DONE = frozenset(
     "built captured carved crafted created designed directed done drawn filmed illustrated "
     "inspired knitted made painted photographed printed rendered sculpted shot taken".split()
 )
 BREAKS = {w for table in (RELATIONS, OF, WITHOUT) for phrase in table for w in phrase.split()}
-BREAKS = BREAKS.union("at from to under through & + /".split()) - {*ARTICLES}
-DETERMINERS = {*ARTICLES, *SKIPPED, *SIZES, *(w for phrase in COUNTS for w in phrase.split())}
+BREAKS = BREAKS.union("at from to under through & + /".split()) - {*ARTICLES, "full"}
+DETERMINERS = {
+    *ARTICLES,
+    *SKIPPED,
+    *SIZES,
+    *MORE,
+    *(w for phrase in COUNTS for w in phrase.split()),
+}
 DETERMINERS |= {*COLOURS} - BREAKS
 ADJECTIVE = re.compile(
     r"\w{2,}(?:y|ing|ed|en|ful|ous|ish)|old|new|young|tall|long|short|wide|high|low|deep|full|half"
@@ -128,9 +138,9 @@ class Styles:
                 phrases |= {p: s for p, s in found.items() if p not in phrases}
         return cls(phrases, names["artists"], names["places"], known, learned)
 
-    def split(self, text: str) -> tuple[str, str, dict[str, str | None]]:
+    def split(self, text: str, *, alone: bool = True) -> tuple[str, str, dict[str, str | None]]:
         """A text without such words, the style that they ask for, and what was left out or is
-        painted as what. A text of nothing else stays as it is."""
+        painted as what. alone: a text of nothing else stays as it is."""
         styles: list[str] = []
         said: dict[str, str | None] = {}
 
@@ -170,7 +180,7 @@ class Styles:
                 segment = self.ending.sub(lambda m: note(m[0], self.phrases[m[1].lower()]), segment)
             kept.append(self._things(segment, note, behind=behind))
             behind = True
-        if not said or not any(WORD.search(s) for s in kept):
+        if not said or (alone and not any(WORD.search(s) for s in kept)):
             return whole, "", {}
         rest = re.sub(r"[\s,;.!?]*,[\s,;]*", ", ", "".join(kept)).strip(" ,;")
         return rest, next(filter(None, styles), ""), said
@@ -196,7 +206,10 @@ class Styles:
             if end < len(words):
                 look = " ".join(words[end:]).lower()
                 tails = (look.split(" ", i)[-1] for i in range(len(words) - end))
-                note(look, next(filter(None, map(self.phrases.get, tails)), ""))
+                style = next(filter(None, map(self.phrases.get, tails)), "")
+                if not end and joint == ["and"] and " ".join(kept[-1:]) in COLOURS:
+                    look = f"{kept.pop()} and {look}"  # "red and black palette"
+                note(look, style)
             if end:
                 kept += joint[joint[:1] == [of] :] + words[:end]
             of = "" if end else "of"
@@ -220,6 +233,8 @@ class Styles:
             named = (i for i, w in enumerate(body) if w not in LOOKS and self.learned(w))
             last = max(named, default=-1)
             return every - len(body) + last + 1 if last >= 0 else 0
+        if behind and head in FEATURES and words[0].lower() not in SKIPPED:
+            return 0
         if head in ("background", "backdrop") and {*body} & {*COLOURS}:
             return every
         if head in LOOKS:
@@ -261,7 +276,8 @@ class Styles:
                     at += length
                     break
             else:
-                if words[at] not in FILLERS and not NUMBER.fullmatch(words[at]):
+                ground = words[at] in GROUNDS and "on" in words[:at] and styles
+                if not ground and words[at] not in FILLERS and not NUMBER.fullmatch(words[at]):
                     return None
                 at += 1
         return next(filter(None, styles), "") if styles else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from .caption_grammar import RELATIONS, WITHOUT
 from .caption_words import STYLE_WORDS
 from .signs import Emoji
 from .spelling import SHORTEST, Spelling
@@ -15,8 +16,11 @@ from .styles import Styles
 
 # Words that carry no picture: never reported as unknown.
 SMALL_WORDS = frozenset(
-    "a an the of in on at to and or with by for from is are it its this that some".split()
+    "a an the of in on at to and or with by for from is are it its this that some i me my we us "
+    "our you your he him his she her they them their these those there as be been was were am do "
+    "does did will would could should what which who".split()
 )
+NOTHING = "nothing"  # in the table: words that mean no thing, though the library may have them
 WORD = re.compile(r"\w[\w'’-]*")
 IRREGULAR = {
     "men": "man",
@@ -29,6 +33,12 @@ IRREGULAR = {
 }
 LONGEST = 3  # words of a phrase in the table
 JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
+# "a fox without a red hat", "no people", up to what stands elsewhere in the picture.
+NEGATED = re.compile(
+    rf"[\s,]*\b(?:(?:but|and|with)\s+)?(?:{'|'.join(WITHOUT)})\s+"
+    rf"(?:(?!\b(?:{'|'.join(RELATIONS)}|but)\b)[^,;.!?\n])+",
+    re.IGNORECASE,
+)
 TABLES = Path(__file__).parent
 
 
@@ -48,7 +58,7 @@ class Vocabulary:
     def read(cls, words: frozenset[str], table: Path) -> Vocabulary:
         """With the table of `training.build_words`: lines "thing: word, word", and for turns of
         speech "phrase = in other words". "heart on fire = heart on fire" keeps a thing's name
-        whole: the longest of them counts."""
+        whole: the longest of them counts. "nothing: wild" keeps a word from meaning any."""
         nearest: dict[str, str] = {}
         phrases: dict[str, str] = {}
         for line in table.read_text(encoding="utf8").splitlines():
@@ -57,7 +67,7 @@ class Vocabulary:
                 phrases[phrase] = instead.strip()
             else:
                 thing, _, others = line.partition(": ")
-                nearest |= dict.fromkeys(others.split(", "), thing)
+                nearest |= dict.fromkeys(others.split(", "), "" if thing == NOTHING else thing)
         return cls(words, nearest, phrases)
 
     def knows(self, word: str) -> bool:
@@ -71,14 +81,22 @@ class Vocabulary:
     def nearest_known(self, phrase: str) -> str | None:
         """The known thing nearest to another word or phrase; None if none is near."""
         forms = (phrase.lower(), *singulars(phrase.lower()))
-        return next((self.nearest[w] for w in forms if w in self.nearest), None)
+        return next((self.nearest[w] for w in forms if w in self.nearest), None) or None
 
-    def rewrite(self, text: str, *, tokens: bool = False) -> tuple[str, str, dict[str, str | None]]:
+    def rewrite(
+        self, text: str, *, tokens: bool = False, alone: bool = True
+    ) -> tuple[str, str, dict[str, str | None]]:
         """A text with its emoji as words, its turns of speech replaced, its spelling mended and the
         words that say how it looks left out; the style that these ask for; and what was replaced by
-        what, None for what was left out. tokens: see `Emoji.split`."""
-        text, said = self.emoji.split(text, tokens=tokens)
-        text, style, looks = self.styles.split(text)
+        what, None for what was left out. tokens: see `Emoji.split`. alone: it is the whole of a
+        prompt, which stays as it is where nothing else would be left."""
+        asked = NEGATED.sub(" ", text).strip(" ,")
+        unasked = {found[0].lower().strip(" ,"): "" for found in NEGATED.finditer(text)}
+        if alone and not asked:
+            asked, unasked = text, {}
+        text, said = self.emoji.split(asked, tokens=tokens)
+        said |= unasked
+        text, style, looks = self.styles.split(text, alone=alone)
         said |= looks
 
         def instead(found: re.Match) -> str:
@@ -105,7 +123,7 @@ class Vocabulary:
         return " ".join(WORD.sub(mended, text).split()), style, said
 
     def _reads(self, word: str) -> bool:
-        return self.knows(word) or self.nearest_known(word) is not None
+        return self.knows(word) or word in self.nearest or self.nearest_known(word) is not None
 
     @cached_property
     def emoji(self) -> Emoji:
@@ -123,7 +141,7 @@ class Vocabulary:
 
         def known(phrase: str) -> bool:
             forms = (phrase, *singulars(phrase))
-            return phrase in self.phrases or any(w in self.nearest or w in tails for w in forms)
+            return phrase in self.phrases or any(self.nearest.get(w) or w in tails for w in forms)
 
         return Styles.read(TABLES / "styles.txt", known, self.knows)
 
@@ -144,13 +162,14 @@ class Vocabulary:
         found = "|".join(re.escape(phrase) for phrase in longest_first)
         return re.compile(rf"\b(?:{found})\b", re.IGNORECASE) if found else None
 
-    def substitute(self, text: str) -> tuple[str, dict[str, str | None]]:
+    def substitute(self, text: str, *, alone: bool = True) -> tuple[str, dict[str, str | None]]:
         """A text in words that the pair knows where the table has any, and what was replaced by
-        what: None for a word that is not known."""
-        text, style, said = self.rewrite(text)
+        what: None for a word that is not known. alone: see `rewrite`."""
+        text, style, said = self.rewrite(text, alone=alone)
         if style in STYLE_WORDS:
             words_of_style = STYLE_WORDS[style][0]
             text = f"{self.phrases.get(words_of_style, words_of_style)} {text}"
+            text = text.removesuffix(" of ")  # where the style is all
         painted, words = [], text.split(" ")
         while words:
             for length in range(min(LONGEST, len(words)), 0, -1):

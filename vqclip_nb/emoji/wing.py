@@ -101,7 +101,7 @@ class EmojiWing:
             return reading
         scene, drawn_as = self.library.parse(text) if text else (None, {})
         shown = frozenset(w for w in reading.substitutions if self.library.shows(scene, w))
-        not_drawn = scene.left_out if scene else ()
+        not_drawn = scene.left_out if scene else {}
         about = dict(
             text=text, scene=scene, drawn_as=drawn_as, in_drawing=shown, not_drawn=not_drawn
         )
