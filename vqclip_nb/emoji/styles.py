@@ -32,8 +32,8 @@ LOOKS = MEDIA | frozenset(
     "flash focus footage format gradient gradients graphics grain imagery imaging ink lens light "
     "lighting lights lines look mood movement palette perspective photography plan pose print "
     "prints quality rays render rendering resolution scene scheme school screen screenshot shading "
-    "shadows sheet shot strokes studio studios style technique texture textures theme tip tone "
-    "tones vibe vibes view wallpaper wash winner world zoom".split()
+    "shadows sheet shot sources strokes studio studios style technique texture textures theme tip "
+    "tone tones vibe vibes view wallpaper wash winner world zoom".split()
 )
 # Those of them that end one without a comma too: "a fox screen print".
 BEHIND = MEDIA | frozenset("angle art lens lighting photography print shot style texture".split())
