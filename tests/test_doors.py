@@ -3,12 +3,14 @@ run, nothing they name is opened, and only documented errors are raised."""
 
 import gzip
 import json
+import nturl2path
 import os
 import pickle
 import sys
 import warnings
 import zipfile
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from crafting import Bomb, bombed, own_parent, packed, tensors_header
@@ -18,6 +20,8 @@ from PIL import Image, PngImagePlugin
 import vqclip_nb as vq
 from vqclip_nb.export import save_png
 from vqclip_nb.images import load_image
+from vqclip_nb.reading import parse_prompt
+from vqclip_nb.regions import Region, parse_region
 from vqclip_nb.studio.autosave import Sessions
 from vqclip_nb.weights import WeightsError, read_config, read_state
 
@@ -154,3 +158,21 @@ def test_no_door_believes_a_hostile_file(doors, tmp_path):
             path.unlink() if isinstance(content, bytes) else path.rename(content)
             assert not (tmp_path / "ran").exists(), f"{door}, {what}: ran"
     assert not wrong
+
+
+@pytest.mark.parametrize("address", ["file:///C:/my%20cat.png", "file://C:/my%20cat.png"])
+def test_an_address_of_a_file_on_windows_names_its_drive(monkeypatch, address):
+    monkeypatch.setattr("vqclip_nb.images.url2pathname", nturl2path.url2pathname)
+    opened = []
+    monkeypatch.setattr("vqclip_nb.images.Path", lambda path: opened.append(path) or Path(path))
+    with pytest.raises(FileNotFoundError):
+        load_image(address)
+    assert opened == [r"C:\my cat.png"]
+
+
+@pytest.mark.parametrize(
+    "path", [r"C:\Users\me\cat.png", r"\\server\pets\cat 2.jpg", "D:/{a/1:2.gif"]
+)
+def test_a_path_on_windows_may_be_a_prompt_a_mask_and_have_a_weight(path):
+    assert parse_prompt(f"{path}:2 | a fox") == [(path, 2), ("a fox", 1)]
+    assert parse_region(f"{path}: a fox") == Region(path, "a fox")

@@ -260,6 +260,7 @@ READ = {
     "what does the fox say?": ([(1, "", "fox")], "say: not known"),
     "can you draw a fox?": ([(1, "", "fox")], "can you: left out"),
     "a fox without a red hat and an owl": ([(1, "", "fox"), (1, "", "owl")], "hat: left out"),
+    "a face without mouth": ([(1, "", "face without mouth")], ""),
     "a fox, no people": ([(1, "", "fox")], "no people: left out"),
     "a fox | masterpiece": ([(1, "", "fox")], "masterpiece: left out"),
     "a fox | sleepy": ([(1, "", "fox")], "sleepy: not drawn"),
@@ -306,7 +307,8 @@ def test_more_than_two_things_are_said_to_be_left_out(pair):
 
 def test_two_thousand_characters_are_read_at_once(pair):
     pair.read("a fox, quuxx")  # tables are read once
-    for text in ("🦊" * 800, "a quick brown fxo jumps over " * 70, "masterpiece, a fox, " * 100):
+    words = ("a quick brown fxo jumps over " * 70, "masterpiece, a fox, " * 100, "a fox " * 334)
+    for text in (*words, "🦊" * 800, "," * 2000, f"a{' ' * 1998}b", f"{'a ' * 994} data:image/"):
         began = time.process_time()
         pair.read(text[:2000])
         assert time.process_time() - began < 0.5  # 0.2 on a quiet machine
@@ -394,7 +396,7 @@ def test_one_letter_typos_are_mended_and_common_words_left_alone(pair):
             typos.append((name, typo))
     began = time.process_time()
     meant = [(name, typo, spelling.meant(typo)) for name, typo in typos]
-    assert time.process_time() - began < 583 * 0.005  # 0.0002 on a quiet machine
+    assert time.process_time() - began < 583 * 0.002  # 0.0006 on a busy machine
     assert sum(name == found for name, _, found in meant) >= 524
     wrong = [row for row in meant if row[2] not in (None, row[0])]
     assert len(wrong) <= 17, wrong

@@ -140,7 +140,9 @@ def _content(source: Source) -> bytes:
     if re.match(r"https?:[/\\]+", text):  # a `Path` leaves one slash
         raise ValueError("it is an address on the web: download it, then give the file's name")
     if text.startswith("file://"):
-        path = Path(url2pathname(urlsplit(text).path))
+        parts = urlsplit(text)
+        drive = parts.netloc if parts.netloc.endswith(":") else ""  # "file://C:/cat.png"
+        path = Path(url2pathname(drive + parts.path))
     else:
         path = Path(text).expanduser()
     if not path.exists():

@@ -113,9 +113,9 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
     remains, a weight is out of range, or is written as another tool wants it."""
     parts = []
     for part in prompt.split("|"):
-        if not part.lstrip().startswith("data:image/"):
-            _refuse_foreign(part)
         text, _, weight = part.rpartition(":")
+        if not is_picture(part.strip()) and not is_picture(text.strip()):
+            _refuse_foreign(part)
         try:
             text, number = text.strip(), float(weight)
         except ValueError:
@@ -128,6 +128,7 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
                 f"{MIN_WEIGHT:g} to {MAX_WEIGHT:g}, either sign"
             )
         if text and number:
+            text = text if is_picture(text) else re.sub(r"[^\S\n]+", " ", text)
             parts.append((text, number))
     if not parts:
         raise ValueError(

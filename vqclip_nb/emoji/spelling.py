@@ -20,11 +20,11 @@ class Spelling:
 
     def __init__(self, words: Collection[str], right: Collection[str]) -> None:
         self.right = right
-        self.of_length: dict[int, list[str]] = defaultdict(list)
+        self.of_length: dict[int, list[tuple[str, int]]] = defaultdict(list)
         self.sounding: dict[str, str] = {}
         for word in sorted(words):
             if len(word) >= SHORTEST - 1 and word.isalpha():
-                self.of_length[len(word)].append(word)
+                self.of_length[len(word)].append((word, letters(word)))
                 self.sounding.setdefault(sound(word), word)
 
     @cache  # noqa: B019  # one for each vocabulary, which stays
@@ -37,12 +37,19 @@ class Spelling:
             return alike
         allowed = 1 if len(word) < LONG else 2
         lengths = range(len(word) - allowed, len(word) + allowed + 1)
-        letters, most = set(word), 2 * allowed  # a slip changes two letters at most
-        near = [w for n in lengths for w in self.of_length[n] if len(letters ^ set(w)) <= most]
+        own, most = letters(word), 2 * allowed  # a slip changes two letters at most
+        near = [
+            w for n in lengths for w, has in self.of_length[n] if (own ^ has).bit_count() <= most
+        ]
         # Of those as near the one that begins and ends alike, then the longest: letters get lost.
         found = ((distance(word, w), w[0] != word[0], w[-1] != word[-1], -len(w), w) for w in near)
         best = min((f for f in found if f[0] <= allowed), default=None)
         return best[-1] if best else None
+
+
+def letters(word: str) -> int:
+    """Which letters a word has, as bits."""
+    return sum({1 << ord(x) % 64 for x in word})
 
 
 def sound(word: str) -> str:

@@ -34,10 +34,9 @@ IRREGULAR = {
 LONGEST = 3  # words of a phrase in the table
 JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
 # "a fox without a red hat", "no people", up to what stands elsewhere in the picture.
-NEGATED = re.compile(
-    rf"[\s,]*\b(?:(?:but|and|with)\s+)?(?:{'|'.join(WITHOUT)})\s+"
-    rf"(?:(?!\b(?:{'|'.join(RELATIONS)}|but)\b)[^,;.!?\n])+",
-    re.IGNORECASE,
+NEGATED = (
+    rf"\b(?:(?:but|and|with)\s+)?(?:{'|'.join(WITHOUT)})\s+"
+    rf"(?:(?!\b(?:{'|'.join(RELATIONS)}|but)\b)[^,;.!?\n])+"
 )
 TABLES = Path(__file__).parent
 
@@ -90,10 +89,17 @@ class Vocabulary:
         words that say how it looks left out; the style that these ask for; and what was replaced by
         what, None for what was left out. tokens: see `Emoji.split`. alone: it is the whole of a
         prompt, which stays as it is where nothing else would be left."""
-        asked = NEGATED.sub(" ", text).strip(" ,")
-        unasked = {found[0].lower().strip(" ,"): "" for found in NEGATED.finditer(text)}
+        unasked: dict[str, str | None] = {}
+
+        def drop(found: re.Match) -> str:
+            if found[1] is None:
+                unasked[found[0].lower().strip()] = ""
+            return found[1] or " "
+
+        asked = self._negated.sub(drop, text).strip(" ,")
         if alone and not asked:
-            asked, unasked = text, {}
+            asked = text
+            unasked.clear()
         text, said = self.emoji.split(asked, tokens=tokens)
         said |= unasked
         text, style, looks = self.styles.split(text, alone=alone)
@@ -124,6 +130,13 @@ class Vocabulary:
 
     def _reads(self, word: str) -> bool:
         return self.knows(word) or word in self.nearest or self.nearest_known(word) is not None
+
+    @cached_property
+    def _negated(self) -> re.Pattern:
+        """What is not asked for, or, as the first group, a thing's name: "face without mouth"."""
+        named = {*self.emoji.labels.values(), *self.nearest}
+        names = "|".join(re.escape(n) for n in sorted(named) if {*n.split()} & {*WITHOUT})
+        return re.compile(rf"\b({names})\b|{NEGATED}", re.IGNORECASE)
 
     @cached_property
     def emoji(self) -> Emoji:
