@@ -29,7 +29,8 @@ EXAMPLES = {
     "pink elephant": "a pink elephant",
     "3d strawberry": "a 3d render of a strawberry on a pink background",
 }
-NEAR, MOST_UNKNOWN = 3, 3  # known words offered for each unknown one, and unknown ones
+NEAR, MOST_UNKNOWN = 3, 3  # known things offered for each unknown word, and unknown ones
+ALIKE = 0.75  # how much of their letters they share at least (difflib's ratio)
 SHAPES = {"square": (1, 1), "portrait": (3, 4), "landscape": (4, 3), "wide": (16, 9)}
 _BACKGROUND = re.compile(
     rf"\s+on an? ({'|'.join(sorted(COLOURS, key=len, reverse=True))}) background$", re.IGNORECASE
@@ -100,8 +101,8 @@ def swatches(
 
 
 class NearWords(ButtonRow):
-    """For words of the prompt that a pair does not know: known ones that are spelt like them, to
-    click. changed: called with the new prompt."""
+    """For words of the prompt that a pair does not know: known things that are spelt like them,
+    to click. changed: called with the new prompt."""
 
     def __init__(self, calls: Callbacks, prompt: w.Text, changed: Callable[[str], None]) -> None:
         super().__init__(calls, NEAR * MOST_UNKNOWN, "put this word in its place", self._take)
@@ -109,11 +110,11 @@ class NearWords(ButtonRow):
         self.found: list[tuple[str, str]] = []
 
     def offer(self, unknown: Sequence[str], known: Collection[str]) -> None:
-        """Offer the nearest of the known words."""
+        """Offer the nearest of the known things."""
         self.found = [
             (word, near)
             for word in unknown[:MOST_UNKNOWN]
-            for near in difflib.get_close_matches(word, known, NEAR)
+            for near in difflib.get_close_matches(word, known, NEAR, ALIKE)
         ]
         self.show([f"{word} → {near}" for word, near in self.found])
 

@@ -199,8 +199,8 @@ class Studio(w.VBox):
         self.start()
 
     def _suggest(self, unknown: list[str]) -> None:
-        vocabulary = self.controls.pair.clip.vocabulary
-        self.near_words.offer(unknown, vocabulary.words if vocabulary else ())
+        library = self.controls.pair.library
+        self.near_words.offer(unknown, {c["label"] for c in library.concepts} if library else ())
 
     def _enter(self) -> None:
         """Enter in the prompt: its text comes with the key, behind a number that makes it new."""
