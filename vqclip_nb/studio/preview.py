@@ -15,7 +15,7 @@ from .controls import Number
 from .tiles import BLANK, jpeg
 
 OFTEN, SELDOM = 0.1, 1.0  # seconds between two pictures, at least and at most
-SHARE = 25  # wait so many times as long as showing took: 4 % of the time
+SHARE = 20  # wait so many times as long as showing kept its thread busy: 5 % of the time
 CURVES_OFTEN, CURVES_SHARE = 1.0, 100  # seconds between two drawings, and times as long as one took
 
 
@@ -96,7 +96,7 @@ class Preview:
 
     def show(self, frame: Frame | None = None, *, force: bool = False) -> None:
         """Progress at every step; the picture at most ten times a second, at least once a second,
-        and in between as 4 % of the time allows; with `force` at once, and what stopped
+        and in between as 5 % of the time allows; with `force` at once, and what stopped
         has no time left."""
         run, began = self.run, time.monotonic()
         frame = frame or run.last
@@ -108,10 +108,11 @@ class Preview:
         left = "" if run.done or force else f" · {_duration(run.seconds_left)} left"
         self.status.value = f"step {steps} of {total}{left}"
         if force or began > self._due:
+            busy = time.thread_time()  # not what other programs take of the time meanwhile
             self.picture.value = jpeg(frame.image)
             self._follow()
-            took = time.monotonic() - began
-            self._due = began + max(OFTEN, min(SELDOM, SHARE * took))
+            busy = time.thread_time() - busy
+            self._due = began + max(OFTEN, min(SELDOM, SHARE * busy))
         self.curves.show(force=force)
         self.seconds += time.monotonic() - began
 
