@@ -157,7 +157,8 @@ class EmojiWing:
             wanted = [(reading, Area.of(free))] if around else []
             wanted += [(own, area) for (_, own), area in zip(reading.regions, areas, strict=True)]
         rng = np.random.default_rng(seed)
-        parts = [self._part(own, attributes, rng, area, stand_ins) for own, area in wanted]
+        how = seed, rng, stand_ins
+        parts = [self._part(own, attributes, area, *how) for own, area in wanted]
         known = [part for part in parts if part is not None]
         if len(known) < len(parts):
             return None
@@ -167,8 +168,9 @@ class EmojiWing:
         self,
         reading: Reading,
         attributes: Sequence[Attribute],
-        rng: np.random.Generator,
         area: Area | None,
+        seed: int,
+        rng: np.random.Generator,
         stand_ins: bool,
     ) -> Part | None:
         """What forms of a reading, or None as above."""
@@ -191,7 +193,8 @@ class EmojiWing:
                 if not stand_ins:
                     return None
                 label = re.sub(r"^an? ", "", read.parts[0].clip_text) or label
-            style = str(rng.choice(fitting or list(self.priors)[:1]))
+            choice = fitting or list(self.priors)[:1]
+            style = choice[seed % len(choice)]  # the next seed is another style
             mirrored = bool(rng.random() < 0.5) and not WRITTEN & set(label.split())
             pose = float(rng.uniform(*SCALES)), *map(float, rng.uniform(-SHIFT, SHIFT, 2))
             alone = area is None and len(scene.things) == thing.count == 1
