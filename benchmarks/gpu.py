@@ -28,8 +28,6 @@ from .full_size import CROPS, TEXTS, random_pair, reports_loop
 
 # Dense half-precision tensor-core peaks in TFLOP/s, as the makers print them.
 PEAKS = {"T4": 65, "V100": 125, "L4": 121, "A10": 125, "A100": 312, "H100": 989, "H200": 989}
-# Steps, crops, rate and noise of nerdyrodent/VQGAN-CLIP.
-NERDYRODENT = dict(learning_rate=0.1, weight_decay=0.0, noise_factor=0.1, crops=32, quantize=True)
 
 
 def peak_of(device: torch.device) -> float | None:
@@ -78,9 +76,9 @@ def full_size_rows(device: torch.device, toy: bool) -> Iterator[tuple[dict, Call
     crops = 2 if toy else CROPS
     pair = random_pair(device, toy=toy)
 
-    def ours(height: int, width: int, **changes: Any) -> Callable[[], Any]:
+    def ours(height: int, width: int, preset: str = "report", **changes: Any) -> Callable[[], Any]:
         asked = dict(TEXTS, height=height, width=width, crops=crops, total_iter=10_000)
-        return Run(pair, Settings.preset("report", **(asked | changes))).step
+        return Run(pair, Settings.preset(preset, **(asked | changes))).step
 
     if not toy:
         yield dict(size="224×224", what="the report's loop as printed"), reports_loop(device)
@@ -90,9 +88,8 @@ def full_size_rows(device: torch.device, toy: bool) -> Iterator[tuple[dict, Call
                 how = dict(precision=precision, random=random)
                 yield dict(size=f"{width}×{height}", what="ours", **how), ours(height, width, **how)
         how = dict(precision="half", random="device")
-        nerd = dict(NERDYRODENT, crops=crops)
-        told = dict(size=f"{width}×{height}", what="nerdyrodent's settings", **how)
-        yield told, ours(height, width, **how, **nerd)
+        told = dict(size=f"{width}×{height}", what="nerdyrodent's preset", **how)
+        yield told, ours(height, width, "nerdyrodent", **how)
     for name, change in changed_networks(pair).items() if not toy else ():
         undo = change()
         how = dict(precision="half", random="device")

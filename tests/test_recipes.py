@@ -90,6 +90,19 @@ def test_losses_are_those_of_the_formulas(plain, name, optimizer, size):
     assert found == pytest.approx(wanted, abs=2e-5)
 
 
+def test_a_published_pair_paints_by_the_recipe_unless_told_otherwise(plain):
+    told = dict(include="a fox", seed=3, crops=3, height=64, width=64, total_iter=2)
+    default, same = vq.Settings(**told), vq.Settings.preset("nerdyrodent", **told)
+    losses = [[f.loss for f in vq.Run(plain, s)] for s in (default, same.replace(beta=0.5))]
+    assert losses[0] == losses[1]
+    report = vq.Settings.preset("report", **told).for_pair(plain.defaults)
+    assert (report.distance, report.within_codebook, report.crop_method) == (
+        "cosine",
+        False,
+        "report",
+    )
+
+
 def test_gradients_lead_back_from_black_and_white():
     from vqclip_nb.images import clamped
 

@@ -85,7 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
         default = "the pair's own" if f.default is None else default_of(f)
         shown = f" (default: {default})" if default not in ("", []) else ""
         facts: dict[str, Any] = {"default": argparse.SUPPRESS, "help": escaped(k.help) + shown}
-        if isinstance(f.default, bool):
+        if isinstance(k.usual if f.default is None else f.default, bool):
             facts["action"] = argparse.BooleanOptionalAction
         else:
             numbers = f"{k.low:g}..{k.high:.10g}" if k.high is not None else "TEXT"

@@ -38,7 +38,13 @@ BEFORE: dict[str, Any] = {
     "loosen": 0.0,
 }
 # For recipes from before these settings existed.
-ALWAYS: dict[str, Any] = {"precision": "float32", "random": "cpu"}
+ALWAYS: dict[str, Any] = {
+    "precision": "float32",
+    "random": "cpu",
+    "crop_method": "anchored",
+    "within_codebook": False,
+    "distance": "cosine",
+}
 MAX_RECIPE = 200_000_000  # bytes
 
 

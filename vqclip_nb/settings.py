@@ -131,11 +131,13 @@ class Settings:
         unit="crops",
     )
     crop_method: str = knob(
-        "anchored",
+        None,
         "anchored: a quarter see the whole picture, the rest are spread evenly; "
         "report: all sizes drawn from a normal distribution; cutouts: upright squares, as Crowson; "
         "whole: all of it, turned and shifted, as nerdyrodent",
         label="kind of views",
+        usual="anchored",
+        empty=True,
         choices=("anchored", "report", "cutouts", "whole"),
     )
     height: int = knob(
@@ -186,14 +188,18 @@ class Settings:
         live=False,
     )
     within_codebook: bool = knob(
-        False,
+        None,
         "noise at the start is random codes, the latent stays in the codebook's range, and pixels "
         "come back from black and white, as in Crowson's notebook",
+        usual=False,
+        empty=True,
         live=False,
     )
     distance: str = knob(
-        "cosine",
+        None,
         "how crops are compared with prompts: the cosine, or spherical, half the squared angle",
+        usual="cosine",
+        empty=True,
         choices=("cosine", "spherical"),
     )
     ema_decay: float = knob(
@@ -430,6 +436,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         activation="sine",
         activation_at="start",
         crop_method="report",
+        within_codebook=False,
+        distance="cosine",
         quantize=False,
         ema_decay=0.0,
         start="noise",

@@ -20,16 +20,20 @@ from ..reading import (
     region_ending,
 )
 from ..regions import Region
-from ..settings import Settings
+from ..settings import PRESETS, Settings
 from .clip import ClipEnsemble, ClipModel
 from .vqgan import VQGAN
 
 EMOJI = Path(__file__).parent.parent / "emoji"
 # What settings left empty mean, pair by pair (`Settings.for_pair`).
-# Steps, crops, rate and noise of nerdyrodent/VQGAN-CLIP, whose Adam has no weight decay.
-PUBLISHED_DEFAULTS = dict(
-    learning_rate=0.1, total_iter=500, crops=32, noise_factor=0.1, weight_decay=0.0
-)
+# As the preset of nerdyrodent/VQGAN-CLIP, who know this pair.
+PUBLISHED_DEFAULTS = {
+    name: PRESETS["nerdyrodent"][name]
+    for name in (
+        *("learning_rate", "total_iter", "crops", "noise_factor", "weight_decay"),
+        *("crop_method", "within_codebook", "distance"),
+    )
+}
 # Measured by blind naming and steering; see the pair's card.
 EMOJI_DEFAULTS: dict[str, Any] = dict(
     start="noise",
