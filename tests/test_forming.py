@@ -161,6 +161,23 @@ def test_a_white_thing_keeps_its_inside_when_it_is_cut_out():
     assert layer[3][(far > 38) & (far < 42)].min() > 0.9
 
 
+def test_pale_things_gaps_and_edges_are_cut_out_as_they_are():
+    rows, columns = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
+    far = ((rows - 64) ** 2 + (columns - 64) ** 2).float().sqrt()
+
+    def drawn(mask, colour):
+        mask = mask[None, None]
+        return 1 - mask * (1 - torch.tensor(colour).view(1, 3, 1, 1))
+
+    pale = cut_out(drawn((far < 40).float(), [0.92, 0.92, 0.94]))
+    assert pale[3][far < 38].min() == 1 and pale[3][far > 44].max() == 0
+    ring = cut_out(drawn(((far > 40) & (far < 45)).float(), [0.5, 0.2, 0.1]))  # as of a bicycle
+    assert ring[3][far < 36].max() == 0 and ring[3][(far > 41) & (far < 44)].min() > 0.8
+    soft = cut_out(drawn((41 - far).clamp(0, 4) / 4, [1.0, 0.1, 0.1]))  # no light rim around it
+    seen = soft[3] > 0.3
+    assert (soft[1][seen] / soft[3][seen]).max() < 0.35
+
+
 def test_other_shapes_get_the_picture_in_the_middle():
     black = torch.zeros(1, 3, 8, 8)
     black[..., 2:6, 2:6] = 1

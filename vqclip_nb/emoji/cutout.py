@@ -5,31 +5,53 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-GROUND = 0.12  # how far a pixel of the ground may be from the ground's colour, of 1
+# How far colours may be from the ground's, of 1: of the ground, and of what shows it in a gap.
+GROUND, GAP = 0.05, 0.03
+NEAR, RIM = 6 / 128, 3 / 128  # of the side: how near the outside gaps are, and how wide edges are
+MIXED = (
+    0.15,
+    0.85,
+)  # share of a thing's colour in an edge, from where it is seen to where it is all
 
 
 def cut_out(picture: torch.Tensor) -> torch.Tensor:
     """A thing without its ground: (1, 3, h, w) to (4, h, w), colour premultiplied by alpha.
 
-    Ground is what is of the border's colour and hangs together with the border through cells of
-    1/16 of the side that are of that colour throughout, so that white things keep their inside.
+    Ground is what is of the border's colour and hangs together with the border, or with a gap near
+    the outside, as between the rungs of a ladder; so white things keep their inside. An edge is as
+    opaque as its colour has gone from the ground's to the thing's.
     """
     colour = border_colour(picture).view(1, 3, 1, 1)
     apart = (picture - colour).abs().amax(1, keepdim=True)  # (1, 1, h, w)
-    side = picture.shape[2] // 16
-    plain = (F.max_pool2d(apart, side) < GROUND).float()
-    outside = F.pad(torch.zeros_like(plain), (1, 1, 1, 1), value=1.0)
-    plain = F.pad(plain, (1, 1, 1, 1), value=1.0)
-    for _ in range(plain.shape[2] * 4):
-        across = F.max_pool2d(outside, (1, 3), 1, (0, 1))
-        outside, before = across.maximum(F.max_pool2d(outside, (3, 1), 1, (1, 0))) * plain, outside
-        if torch.equal(outside, before):
-            break
-    near = F.max_pool2d(outside, 3, 1, 1)[..., 1:-1, 1:-1]  # the cells of the outline too
-    near = near.repeat_interleave(side, 2).repeat_interleave(side, 3)
-    alpha = (apart / GROUND - 0.5).clamp(0, 1).maximum(1 - near)[0]
-    alpha = F.avg_pool2d(F.pad(alpha[None], (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
+    smooth = F.avg_pool2d(apart, 3, 1, 1)
+    ground = (smooth < GROUND).float()
+    frame = F.pad(torch.zeros_like(apart[..., 1:-1, 1:-1]), (1, 1, 1, 1), value=1.0)
+    outside = _spread(frame, ground)
+    gaps = _dilated(outside, round(NEAR * apart.shape[2])) * (smooth < GAP)
+    outside = _spread(outside.maximum(gaps), ground)
+    rim = max(1, round(RIM * apart.shape[2]))
+    share = apart / _dilated(apart, rim + 1).clamp(min=GROUND)
+    low, high = MIXED
+    edge = ((share - low) / (high - low)).clamp(0, 1)
+    alpha = (1 - outside) * torch.where(_dilated(outside, rim) > 0, edge, 1.0)
+    alpha = F.avg_pool2d(F.pad(alpha, (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
     return torch.cat([(picture[0] - (1 - alpha) * colour[0]).clamp(min=0).minimum(alpha), alpha])
+
+
+def _dilated(x: torch.Tensor, radius: int) -> torch.Tensor:
+    return F.max_pool2d(x, 2 * radius + 1, 1, radius)
+
+
+def _spread(seed: torch.Tensor, within: torch.Tensor) -> torch.Tensor:
+    """The pixels of `within` that hang together with `seed`, all (1, 1, h, w) of 0 and 1."""
+    reached = seed * within
+    while True:
+        wider = reached
+        for _ in range(8):  # to look at fewer of them
+            wider = F.max_pool2d(wider, 3, 1, 1) * within
+        if torch.equal(wider, reached):
+            return reached
+        reached = wider
 
 
 def fitted(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
