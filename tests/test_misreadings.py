@@ -332,7 +332,7 @@ JOIN = st.sampled_from(
 )
 
 
-UNKNOWN = ["quuxx", "blorfle", "zzyzx"]
+UNKNOWN = ["quuxx", "blorfle", "angry", "sleepy"]  # CLIP knows the last two
 LOOK = st.sampled_from(
     ["", ", masterpiece", ", oil painting", ", low poly, film grain", ", by greg rutkowski", ", 8k"]
 )

@@ -44,8 +44,6 @@ BARE = frozenset(
 )
 # Of the thing in front: "a fox, piercing eyes".
 FEATURES = frozenset("claws ears eye eyes face faces hair hands lips nose skin smile teeth".split())
-# What something is painted on: "gouache on paper".
-GROUNDS = frozenset("board canvas cardboard linen panel paper parchment silk vellum wood".split())
 # What begins to say how it was done: "carved from jade".
 DONE = frozenset(
     "built captured carved crafted created designed directed done drawn filmed illustrated "
@@ -53,13 +51,7 @@ DONE = frozenset(
 )
 BREAKS = {w for table in (RELATIONS, OF, WITHOUT) for phrase in table for w in phrase.split()}
 BREAKS = BREAKS.union("at from to under through & + /".split()) - {*ARTICLES, "full"}
-DETERMINERS = {
-    *ARTICLES,
-    *SKIPPED,
-    *SIZES,
-    *MORE,
-    *(w for phrase in COUNTS for w in phrase.split()),
-}
+DETERMINERS = {*ARTICLES, *SKIPPED, *SIZES, *MORE, *" ".join(COUNTS).split()}
 DETERMINERS |= {*COLOURS} - BREAKS
 ADJECTIVE = re.compile(
     r"\w{2,}(?:y|ing|ed|en|ful|ous|ish)|old|new|young|tall|long|short|wide|high|low|deep|full|half"
@@ -276,7 +268,7 @@ class Styles:
                     at += length
                     break
             else:
-                ground = words[at] in GROUNDS and "on" in words[:at] and styles
+                ground = styles and words[at - 1] == "on"  # "gouache on paper"
                 if not ground and words[at] not in FILLERS and not NUMBER.fullmatch(words[at]):
                     return None
                 at += 1
