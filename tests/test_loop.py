@@ -121,7 +121,7 @@ def test_when_memory_ends_the_step_is_taken_again_with_less(
     with pytest.warns(UserWarning) as told:
         for _ in range(3):
             run.step()
-    words = [str(one.message) for one in told]
+    words = [str(one.message) for one in told if one.category is UserWarning]
     assert len(words) == 2 and "8 crops are judged at a time; " in words[0]
     assert run.history == [pytest.approx(row, abs=1e-4) for row in wanted.history]
     shown, other = (np.asarray(one.image).astype(int) for one in (run, wanted))
@@ -141,7 +141,7 @@ def test_memory_that_no_saving_helps_is_an_error_that_says_what_to_lower(
         patch.setattr(without_dropout.vqgan, "decode", full)
         with pytest.raises(MemoryError, match="height and width"):
             run.step()
-    assert "one at a time, the decoder computes twice" in str(told[-1].message)
+    assert any("one at a time, the decoder computes twice" in str(one.message) for one in told)
     assert run.last is first and run.step().iteration == 1
 
 
