@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 # How far colours may be from the ground's, of 1: of the ground, and of what shows it in a gap.
 GROUND, GAP = 0.05, 0.03
-NEAR, RIM = 6 / 128, 3 / 128  # of the side: how near the outside gaps are, and how wide edges are
+NEAR, RIM = 5 / 128, 3 / 128  # of the side: how near the outside gaps are, and how wide edges are
 MIXED = (
     0.15,
     0.85,
