@@ -66,14 +66,18 @@ def fitted(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 def posed(picture: torch.Tensor, pose: tuple[float, float, float]) -> torch.Tensor:
-    """A picture (1, 3, h, w) made larger by pose[0], then moved by pose[1] of its width and pose[2]
-    of its height; what comes in is of its border's colour."""
-    scale, right, down = pose
-    around = border_colour(picture).view(1, 3, 1, 1)
-    moved = [[1 / scale, 0, -2 * right / scale], [0, 1 / scale, -2 * down / scale]]
-    grid = F.affine_grid(picture.new_tensor([moved]), [*picture.shape], align_corners=False)
-    out = F.grid_sample(picture - around, grid, mode="bicubic", align_corners=False) + around
-    return out.clamp(0, 1)
+    """A picture (1, 3, h, w) made larger by pose[0], then moved right by pose[1] of its width and
+    down by pose[2] of its height; what comes in is its mirror image."""
+    scale, *moves = pose
+    sides = picture.shape[3:1:-1]  # width, height
+    room = [side // 4 for side in sides for _ in range(2)]
+    own = [round(side / scale) for side in sides]
+    left, top = (
+        side // 4 + round((side - seen) / 2 - move * seen)
+        for side, seen, move in zip(sides, own, moves, strict=True)
+    )
+    seen = F.pad(picture, room, mode="reflect")[..., top : top + own[1], left : left + own[0]]
+    return F.interpolate(seen, picture.shape[2:], mode="bicubic", antialias=True).clamp(0, 1)
 
 
 def border_colour(picture: torch.Tensor) -> torch.Tensor:
