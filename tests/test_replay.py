@@ -204,6 +204,7 @@ HOSTILE = [
     {"settings": OLD | {"total_iter": 1, "height": 4096, "width": 4096}, "steps": 9_000, "form": 2,
      "changes": [[0, {"total_iter": 10_000}]]},
     {"settings": OLD, "steps": 1, "form": 2, "changes": [[0, {"colour": "red"}]]},
+    {"settings": OLD | {"total_iter": 6, "height": 4096, "width": 4096}, "steps": 6},
 ]  # fmt: skip
 
 

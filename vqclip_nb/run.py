@@ -28,6 +28,7 @@ from .settings import KNOBS
 
 PARTS = ("objective", "crops", "latent", "optimizer")  # what `Run` takes in place of its own
 MAX_REPLAY = 2e9  # pixels that a replay paints unasked: 7,600 steps of 512×512
+AT_ONCE = 500  # of which that share at most in a step
 
 
 class Run(BaseRun):
@@ -70,7 +71,7 @@ class Run(BaseRun):
         """Paint the picture of a PNG, GIF or MP4 of ours again, steered or not: the same bytes on
         the same machine.
 
-        limit: pixels painted in all steps together; None for any number. parts: those of `Run`
+        limit: pixels painted in all steps together, in one at most a 500th; None for any number. parts: those of `Run`
         that replaced a part of the loop. ValueError if the file holds no recipe, if `pair` has
         other weights, if a part is missing, or if it would paint more than `limit`; a warning
         says what else may change the bytes.
@@ -91,10 +92,12 @@ class Run(BaseRun):
             raise ValueError(f"the recipe's changes cannot be read: {e}") from e
         total = max(steps_ahead(s) * len(s.include) for s in along)
         total += min(steps, max(s.total_iter * len(s.include) for s in along))
-        if limit is not None and total * full.height * full.width > limit:
+        pixels = full.height * full.width
+        if limit is not None and pixels * max(total, AT_ONCE) > limit:
             raise ValueError(
                 f"{path} takes {total:,} steps of {full.width}×{full.height} pixels, more "
-                f"than {limit:.3g} pixels in all: give limit=None to paint it all the same"
+                f"than {limit:.3g} pixels in all or {limit / AT_ONCE:.3g} in a step: give limit=None "
+                "to paint it all the same"
             )
         run = cls(pair, first, **parts)
         while len(run.history) < steps:
