@@ -71,10 +71,10 @@ class Run(BaseRun):
         """Paint the picture of a PNG, GIF or MP4 of ours again, steered or not: the same bytes on
         the same machine.
 
-        limit: pixels painted in all steps together, in one at most a 500th; None for any number. parts: those of `Run`
-        that replaced a part of the loop. ValueError if the file holds no recipe, if `pair` has
-        other weights, if a part is missing, or if it would paint more than `limit`; a warning
-        says what else may change the bytes.
+        limit: pixels painted in all steps together, and at most a 500th of them in one; None for
+        any number. parts: those of `Run` that replaced a part of the loop. ValueError if the file
+        holds no recipe, if `pair` has other weights, if a part is missing, or if it would paint
+        more than `limit`; a warning says what else may change the bytes.
         """
         recipe = read_recipe(path)
         check_recipe(recipe, pair)
@@ -96,8 +96,8 @@ class Run(BaseRun):
         if limit is not None and pixels * max(total, AT_ONCE) > limit:
             raise ValueError(
                 f"{path} takes {total:,} steps of {full.width}×{full.height} pixels, more "
-                f"than {limit:.3g} pixels in all or {limit / AT_ONCE:.3g} in a step: give limit=None "
-                "to paint it all the same"
+                f"than {limit:.3g} pixels in all or {limit / AT_ONCE:.3g} in a step: give "
+                "limit=None to paint it all the same"
             )
         run = cls(pair, first, **parts)
         while len(run.history) < steps:
