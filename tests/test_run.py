@@ -153,9 +153,9 @@ def test_an_interrupt_loses_nothing(pair, small, monkeypatch):
     list(whole)
     encode, calls = pair.clip.encode_crops, []
 
-    def interrupted(*crops_and_generator):
+    def interrupted(*crops_and_generator, **how):
         calls.append(1)
-        encodings = encode(*crops_and_generator)
+        encodings = encode(*crops_and_generator, **how)
         if len(calls) == 4:
             raise KeyboardInterrupt
         return encodings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -20,12 +20,11 @@ from ..regions import Area, Region
 from ..settings import Settings
 from ..weights import read_checked
 from .caption_grammar import Scene
-from .caption_words import article
+from .caption_words import MEDIA_WORDS, article
 from .compose import CENTRED, ground
 from .drawings import Collage, Sample, Start
 from .forming import Forming, Part, Shape, draw
 from .library import Library
-from .media import MEDIA, Medium
 from .prior import Prior, build_prior
 
 USUAL = ("noto", "3d", "sticker", "flat")  # styles of what forms, where a prompt names none
@@ -128,11 +127,15 @@ class EmojiWing:
     ) -> Forming | None:
         return self._forming(reading, settings, size, seed, stand_ins=False)
 
-    def medium(self, reading: Reading) -> Medium | None:
+    def medium(self, reading: Reading) -> Callable[[torch.Tensor], torch.Tensor] | None:
         """That of the prompt, or of the first region that names one."""
         read = [reading, *(own for _, own in reading.regions)]
         named = [own.scene.style for own in read if own.scene is not None]
-        return next((MEDIA[style] for style in named if style in MEDIA), None)
+        if not (wanted := [style for style in named if style in MEDIA_WORDS]):
+            return None
+        from .media import MEDIA  # with torchvision and matplotlib, which take a second
+
+        return MEDIA[wanted[0]]
 
     def _forming(
         self,
