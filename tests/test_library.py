@@ -243,6 +243,7 @@ def test_what_no_emoji_shows_is_drawn_as_a_silhouette(library):
     assert library.find("a fox").drawings[0].style == "noto"
 
 
+@pytest.mark.slow
 def test_every_silhouette_is_found_by_its_name_and_has_a_word_for_clip(pair, library):
     for name in silhouettes():
         start = library.find(f"a {name}")
@@ -250,6 +251,7 @@ def test_every_silhouette_is_found_by_its_name_and_has_a_word_for_clip(pair, lib
         assert pair.read(f"a {name}").known, name
 
 
+@pytest.mark.slow
 def test_people_and_signs_are_found_by_every_word_for_them(pair, library):
     for name, emoji in people_and_signs().items():
         for word in (name, *emoji.also):

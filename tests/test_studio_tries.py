@@ -172,6 +172,7 @@ def test_the_queue_begins_at_once_when_nothing_is_going_on(studio):
     assert not said(studio, "error")
 
 
+@pytest.mark.slow
 def test_several_prompts_of_one_run_are_kept_and_joined_by_a_morph(studio, tmp_path):
     studio.controls["include"].value = "a red apple"
     studio.controls.more.value = "a blue heart"
