@@ -72,7 +72,7 @@ judge = vq.load_judge("emoji")  # vq.load_judge("RN101")
 # %%
 things = "a pineapple, a sunflower, a fire, a dog, a house, a fish, a rose, a carrot, a cupcake"
 texts = [*things.split(", "), "a cactus", "a crab", "an umbrella"]
-small = dict(total_iter=30, crops=8, height=128, width=128)
+small = dict(total_iter=20, crops=8, height=128, width=128)
 run = vq.watch(vq.Run(pair, vq.Settings(include=texts, **small)))
 
 # %%
@@ -728,7 +728,7 @@ def unmirrored(picture, generator):
 
 # %%
 text = "a fish on a white background"
-quick = noise | dict(total_iter=40, crops=8, height=96, width=96)
+quick = noise | dict(total_iter=25, crops=8, height=96, width=96)
 
 
 # %%

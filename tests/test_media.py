@@ -60,6 +60,12 @@ def test_prompts_as_people_write_them_name_a_medium(pair, prompt, name):
     assert "left out" not in describe_substitutions([reading])
 
 
+def test_what_is_painted_as_it_was_asked_for_needs_no_words(pair):
+    assert describe_substitutions([pair.read("a watercolour of a fox")]) == ""
+    said = describe_substitutions([pair.read("a fox, gouache")])
+    assert said == "gouache: painted as watercolour"
+
+
 def test_the_studio_offers_every_medium(pair):
     assert {*MEDIA_WORDS} == {*MEDIA}
     for name in MEDIA:

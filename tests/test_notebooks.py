@@ -105,7 +105,9 @@ def runs(tmp_path_factory, sprites):
         return folder
 
     with ThreadPoolExecutor(2) as pool:
-        yield {name: pool.submit(run, name) for name in reversed(NAMES)}
+        longest = ["2_how_it_works", "6_steering_and_style", "5_looking_inside"]
+        order = dict.fromkeys([*longest, *reversed(NAMES)])
+        yield {name: pool.submit(run, name) for name in order}
 
 
 @pytest.mark.slow

@@ -200,7 +200,7 @@ def test_the_lines_of_the_readme_run_as_they_stand():
 
         # From the address into an environment that has what the package requires already.
         own = clone / ".venv" / "bin"
-        run("python -m pip uninstall -qy vqclip_nb", folder, own)
+        run("python -m pip install -qU pip; python -m pip uninstall -qy vqclip_nb", folder, own)
         quick = own_environment.replace("--steps 100", "--steps 5")
         assert quick != own_environment and quick.endswith("vqclip studio\n")
         run(quick.replace("studio\n", "studio --version\n"), folder, own)

@@ -215,8 +215,8 @@ def describe_substitutions(readings: Iterable[Reading], *, from_drawing: bool = 
     told = {}
     for reading in readings:
         for word, thing in reading.substitutions.items():
-            if thing == word:
-                continue  # "watercolour", and that is what it is painted in
+            if thing == re.sub(r"^an? ", "", word):
+                continue  # "a watercolour", and that is what it is painted in
             if from_drawing and word in reading.in_drawing:
                 told[word] = f"{word}: drawn, CLIP reads {thing or 'nothing'}"
             elif thing is None:
