@@ -154,8 +154,8 @@ def test_an_interrupt_loses_nothing(pair, small, monkeypatch):
     encode, calls = pair.clip.encode_crops, []
 
     def interrupted(*crops_and_generator, **how):
-        calls.append(1)
         encodings = encode(*crops_and_generator, **how)
+        calls.extend([1] * (len(encodings) == 4))  # not what is tried before the first step
         if len(calls) == 4:
             raise KeyboardInterrupt
         return encodings
