@@ -12,6 +12,7 @@ from vqclip_nb import memory
 from vqclip_nb.latents import Latent
 from vqclip_nb.loop import Diverged, Optimization
 from vqclip_nb.memory import SAVINGS
+from vqclip_nb.parts import PartBuilder
 
 PARTS = dict(
     synthesize=lambda z: (z.sigmoid(), z),
@@ -122,7 +123,7 @@ def test_when_memory_ends_the_step_is_taken_again_with_less(
         for _ in range(3):
             run.step()
     words = [str(one.message) for one in told if one.category is UserWarning]
-    assert len(words) == 2 and "8 crops are judged at a time; " in words[0]
+    assert len(words) == 2 and "8 crops are judged at a time; the picture is the same" in words[0]
     assert run.history == [pytest.approx(row, abs=1e-4) for row in wanted.history]
     shown, other = (np.asarray(one.image).astype(int) for one in (run, wanted))
     assert abs(shown - other).max() <= 3
@@ -143,6 +144,12 @@ def test_memory_that_no_saving_helps_is_an_error_that_says_what_to_lower(
             run.step()
     assert any("one at a time, the decoder computes twice" in str(one.message) for one in told)
     assert run.last is first and run.step().iteration == 1
+
+
+def test_where_dropout_draws_for_other_lots_no_equal_picture_is_promised(pair):
+    builder = PartBuilder(pair, (64, 64), {})
+    with pytest.warns(UserWarning, match="the memory is full: .*; the picture differs a little"):
+        assert builder.save_memory()
 
 
 def test_the_memory_that_is_free_chooses_how_a_step_is_made(pair, monkeypatch):

@@ -21,7 +21,7 @@ def explained(saving: int) -> str:
     """What an entry of `SAVINGS` does, in words."""
     lot, again = SAVINGS[saving]
     words = f"{lot} crops are judged at a time" if lot > 1 else "crops are judged one at a time"
-    return words + (", the decoder computes twice" if again else "") + "; the picture is the same"
+    return words + (", the decoder computes twice" if again else "")
 
 
 def free_bytes(device: torch.device) -> float:

@@ -53,7 +53,10 @@ class PartBuilder:
         if saving == len(memory.SAVINGS):
             return False
         self._saving = saving
-        warnings.warn(f"the memory is full: {memory.explained(saving)}", stacklevel=6)
+        # Dropout draws anew for each lot of crops.
+        same = "differs a little" if self.pair.clip.dropout else "is the same"
+        said = f"the memory is full: {memory.explained(saving)}; the picture {same}"
+        warnings.warn(said, stacklevel=6)
         return True
 
     @property

@@ -28,7 +28,7 @@ from .settings import KNOBS
 
 PARTS = ("objective", "crops", "latent", "optimizer")  # what `Run` takes in place of its own
 MAX_REPLAY = 2e9  # pixels that a replay paints unasked: 7,600 steps of 512×512
-AT_ONCE = 500  # of which that share at most in a step
+AT_ONCE = 500  # a step of a replay may paint MAX_REPLAY / AT_ONCE pixels: 2000×2000
 
 
 class Run(BaseRun):

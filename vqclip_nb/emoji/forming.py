@@ -143,8 +143,9 @@ class Forming:
     def _put_together(
         self, picture: torch.Tensor, make: Callable[..., torch.Tensor]
     ) -> torch.Tensor:
+        device, picture = picture.device, picture.cpu()  # MPS lacks some ways to resize
         fields = iter(self.fields(picture))
-        whole = ground(self.background or ("white",), self.size)[None].to(picture)
+        whole = ground(self.background or ("white",), self.size)[None]
         for part in self.parts:
             size = part.area.size if part.area else self.size
             own = make(part, [next(fields) for _ in part.shapes], size)
@@ -152,10 +153,10 @@ class Forming:
                 whole = own
                 continue
             left, top, right, bottom = part.area.box
-            inside = part.area.inside[..., top:bottom, left:right].to(own.device)
+            inside = part.area.inside[..., top:bottom, left:right].cpu()
             box = whole[..., top:bottom, left:right]
             whole[..., top:bottom, left:right] = torch.where(inside, own, box)
-        return whole
+        return whole.to(device)
 
     # -- redraws
 
@@ -261,9 +262,9 @@ def dressed(part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int])
     scene, fill = part.scene, part.area is not None
     if not fill and dataclasses.replace(scene, style="") == Scene((Thing(scene.things[0].name),)):
         return side_by_side(part, pictures, size)
-    layers = [cut_out(picture.cpu()) for picture in pictures]
+    layers = [cut_out(picture) for picture in pictures]
     pose = part.shapes[0].pose
-    return compose(layers, scene, size, fill=fill, pose=pose).to(pictures[0])
+    return compose(layers, scene, size, fill=fill, pose=pose)
 
 
 def marked(values: torch.Tensor, count: int) -> torch.Tensor:

@@ -94,7 +94,7 @@ def low_poly(x: torch.Tensor) -> torch.Tensor:
     """Triangles of one colour each, their corners on edges of the picture."""
     height, width = x.shape[2:]
     rng = np.random.default_rng(0)
-    strength = _blurred(_edges(x.detach()), 2).flatten().double().cpu().numpy()
+    strength = _blurred(_edges(x.detach()), 2).flatten().cpu().double().numpy()
     chance = 0.85 * strength / max(strength.sum(), 1e-9) + 0.15 / strength.size
     at = rng.choice(strength.size, POINTS, replace=False, p=chance / chance.sum())
     side = np.linspace(0, 1, 9)
