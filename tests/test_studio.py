@@ -17,6 +17,7 @@ from vqclip_nb.studio import chips, steering, ticker
 from vqclip_nb.studio.callbacks import for_people
 from vqclip_nb.studio.chips import EXAMPLES
 from vqclip_nb.studio.controls import parse_number
+from vqclip_nb.studio.tiles import jpeg
 from vqclip_nb.weights import WeightsError
 
 
@@ -455,6 +456,27 @@ def test_a_download_that_fails_says_one_line_with_the_way_out(studio, monkeypatc
     assert studio.pairs.control.value == "emoji" and studio.run is None
     studio.buttons["Run"].click()
     assert not said(studio, "error") and studio.ticker.playing
+
+
+def test_a_picture_on_its_way_is_shown_without_another_pass_of_the_decoder(
+    studio, pair, monkeypatch
+):
+    studio.controls.set(total_iter=8, show_from=6, ema_decay=0.9)
+    monkeypatch.setattr("vqclip_nb.studio.preview.OFTEN", 0)
+    monkeypatch.setattr("vqclip_nb.studio.preview.SHARE", 0)
+    decoded, shown = [], []
+    vqgan = type(pair.vqgan)
+    decode = vqgan.decode
+    monkeypatch.setattr(vqgan, "decode", lambda *a, **o: decoded.append(1) or decode(*a, **o))
+    studio.preview.picture.observe(lambda change: shown.append(change["new"]), "value")
+    studio.buttons["Run"].click()
+    decoded.clear()  # the estimate of memory decodes too
+    while len(studio.run.history) < 5:
+        tick(studio)
+    assert len(shown) >= 5 and len(decoded) == len(studio.run.history)
+    assert shown[-1] != jpeg(studio.run.image)  # of the running average, which ends the run
+    finish(studio)
+    assert shown[-1] == jpeg(studio.run.image)
 
 
 @pytest.mark.slow

@@ -165,7 +165,7 @@ class BaseRun:
         else:
             new = last or (at >= s.show_from and at % s.show_step == 0)
             told = result.loss, result.similarity
-            frame = Frame(at, self.index, *told, new, painting.pixels(result))
+            frame = Frame(at, self.index, *told, new, *painting.pixels(result))
             self.history.append((self.index, at, *told))
         if new:
             frame.state = {k: v.cpu() for k, v in before.items()}

@@ -130,7 +130,7 @@ def _parse(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> Saved:
         state = _with_prefix(tensors, f"frame.{i}.")
         png = state.pop("png").numpy().tobytes()
         iteration, at, loss, similarity, shown = facts
-        frames.append(Frame(iteration, at, loss, similarity, shown, png, state))
+        frames.append(Frame(iteration, at, loss, similarity, shown, png, state=state))
     last = frames[-1] if frames else None
     return Saved(
         first,

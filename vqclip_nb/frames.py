@@ -28,6 +28,7 @@ class Frame:
     similarity: float
     shown: bool
     pixels: bytes | Callable[[], torch.Tensor] = field(repr=False)  # PNG, or how to make it
+    own: Callable[[], torch.Tensor] | None = field(default=None, repr=False)  # of the step alone
     state: State = field(default_factory=dict, repr=False)
 
     @property
@@ -36,6 +37,12 @@ class Frame:
         if isinstance(self.pixels, bytes):
             return open_image(self.pixels, ("PNG",))
         return to_pil(self.pixels()[0])
+
+    @property
+    def preview(self) -> Image.Image:
+        """The picture that is fastest to make: until the frame is kept the step's own, where
+        `image` is that of the running average."""
+        return to_pil(self.own()[0]) if self.own else self.image
 
     @property
     def z(self) -> torch.Tensor | None:
@@ -50,4 +57,4 @@ class Frame:
 
     def keep(self) -> None:
         """Make the picture now, and compress it."""
-        self.pixels = self.png()
+        self.pixels, self.own = self.png(), None

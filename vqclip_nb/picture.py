@@ -305,16 +305,17 @@ class Painting:
             self.load(before, self.last_good)
             self.optimization.lot = self.builder.lot
 
-    def pixels(self, result: StepResult) -> Callable[[], torch.Tensor]:
-        """A function that makes the picture to show: of the running average if there is one."""
+    def pixels(self, result: StepResult) -> tuple[Callable[[], torch.Tensor], ...]:
+        """Functions that make the picture to show, of the running average if there is one, and at
+        once the step's own."""
         loop, forming, medium = self.optimization, self.forming, self.medium
 
         def place(picture: torch.Tensor) -> torch.Tensor:
             whole = forming.show(picture) if forming else picture
             return medium(whole) if forming and medium else whole
 
+        own = (result.picture * 255).round().byte()
         if loop.average is None:
-            picture = (result.picture * 255).round().byte()
-            return lambda: place(picture / 255)
+            return (lambda: place(own / 255),) * 2
         average = loop.average.clone()
-        return lambda: place(loop.picture(average))
+        return lambda: place(loop.picture(average)), lambda: place(own / 255)

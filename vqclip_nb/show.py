@@ -110,7 +110,7 @@ class Live:
 
     def update(self, frame: Frame) -> Figure:
         """Draw `frame` and the curves so far."""
-        self._image.set_data(frame.image)
+        self._image.set_data(frame.image if self.run.done else frame.preview)
         prompt = self.run.settings.include[min(frame.index, len(self.run.settings.include) - 1)]
         title = textwrap.fill(textwrap.shorten(readable(prompt), 76, placeholder=" …"), 38)
         step, left = frame.iteration + 1, self.run.seconds_left

@@ -15,7 +15,7 @@ from .controls import Number
 from .tiles import BLANK, jpeg
 
 OFTEN, SELDOM = 0.1, 1.0  # seconds between two pictures, at least and at most
-SHARE = 20  # wait so many times as long as showing kept its thread busy: 5 % of the time
+SHARE = 15  # wait so many times as long as showing kept its thread busy: all in all 5 % of the time
 CURVES_OFTEN, CURVES_SHARE = 1.0, 100  # seconds between two drawings, and times as long as one took
 
 
@@ -109,7 +109,7 @@ class Preview:
         self.status.value = f"step {steps} of {total}{left}"
         if force or began > self._due:
             busy = time.thread_time()  # not what other programs take of the time meanwhile
-            self.picture.value = jpeg(frame.image)
+            self.picture.value = jpeg(frame.image if force else frame.preview)
             self._follow()
             busy = time.thread_time() - busy
             self._due = began + max(OFTEN, min(SELDOM, SHARE * busy))

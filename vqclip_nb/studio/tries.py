@@ -205,7 +205,7 @@ class Drafts:
             while not run.done:
                 run.step()
                 if time.monotonic() > due:
-                    tile.picture.value = jpeg(run.last.image, SIDE)
+                    tile.picture.value = jpeg(run.last.preview, SIDE)
                     due = time.monotonic() + SHOW_EVERY
                 yield
             self.runs.append(run)
