@@ -1,6 +1,7 @@
 """Every block of code in the pages runs, in order, as it stands there but for `SHORTER`."""
 
 import dataclasses
+import datetime
 import functools
 import importlib.util
 import re
@@ -9,16 +10,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID as PURPOSE
+from cryptography.x509.oid import NameOID as OID
 from PIL import Image
 
 import vqclip_nb as vq
 from vqclip_nb.__main__ import main
+from vqclip_nb.contents import describe
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 SMALL = dict(total_iter=6, crops=2, height=64, width=64, show_step=2)
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.M | re.S)
 SHORTER = {"seed=range(5)": "seed=[0]", "--steps 100": "--steps 3"}
+USES = """digital_signature content_commitment key_encipherment data_encipherment key_agreement
+    key_cert_sign crl_sign encipher_only decipher_only""".split()
 OPTIONAL = {"torch.utils.tensorboard": "tensorboard", "wandb": "wandb"}
 
 
@@ -41,7 +51,43 @@ def quick(pair, tmp_path, monkeypatch):
         )
     waves = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     Image.fromarray(waves).save("waves.jpg")
+    make_certificates(tmp_path)
     return small
+
+
+def make_certificates(folder):
+    """Those of an authority and of somebody who signs, with the key."""
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(1)
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    names = [
+        x509.Name(
+            [x509.NameAttribute(kind, name) for kind in (OID.COMMON_NAME, OID.ORGANIZATION_NAME)]
+        )
+        for name in ("authority", "somebody")
+    ]
+    of_authority = x509.SubjectKeyIdentifier.from_public_key(keys[0].public_key())
+    pem = b""
+    for i in (1, 0):
+        uses = dict.fromkeys(USES, False) | {"key_cert_sign": i == 0, "digital_signature": i == 1}
+        made = (
+            x509.CertificateBuilder(names[0], names[i], keys[i].public_key(), i + 1)
+            .not_valid_before(now - day)
+            .not_valid_after(now + day)
+            .add_extension(x509.BasicConstraints(i == 0, None), True)
+            .add_extension(x509.KeyUsage(**uses), True)
+        )
+        if i:
+            made = made.add_extension(x509.ExtendedKeyUsage([PURPOSE.EMAIL_PROTECTION]), False)
+            from_authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+                of_authority
+            )
+            made = made.add_extension(from_authority, False)
+        else:
+            made = made.add_extension(of_authority, False)
+        pem += made.sign(keys[0], hashes.SHA256()).public_bytes(Encoding.PEM)
+    (folder / "certificates.pem").write_bytes(pem)
+    form = Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    (folder / "key.pem").write_bytes(keys[1].private_bytes(*form))
 
 
 @pytest.mark.parametrize(
@@ -63,6 +109,8 @@ def test_the_blocks_of_a_page_run(page, quick):
             if importlib.util.find_spec(package) is None
         ):
             exec(compile(code, str(page), "exec"), names)
+    if page.name == "sign.md":
+        assert names["state"] == "Valid" and "red apple" in describe(Path("signed.gif"))
 
 
 def test_every_page_with_code_is_run():

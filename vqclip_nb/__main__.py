@@ -115,12 +115,22 @@ def read_settings(parser: argparse.ArgumentParser, given: dict[str, Any]) -> vq.
     if (size := given.pop("size")) is not None:
         given = {"height": size, "width": size} | given
     preset = given.pop("preset")
-    values = {n: number(v) if KNOBS[n].high is not None else v for n, v in given.items()}
+    values = {n: number(v) if KNOBS[n].high is not None else typed(v) for n, v in given.items()}
     try:
         return vq.Settings.preset(preset, **values)
     except ValueError as e:
         name, _, rest = str(e).partition("=")
         parser.error(f"{option(label(name))}={rest}" if name in KNOBS else str(e))
+
+
+def typed(value: Any) -> Any:
+    """What was typed in UTF-8; under a POSIX locale Python hands over bytes of such letters."""
+    if isinstance(value, list):
+        return [typed(text) for text in value]
+    try:
+        return os.fsencode(value).decode() if isinstance(value, str) else value
+    except UnicodeError:
+        return value
 
 
 def number(text: str) -> Any:
