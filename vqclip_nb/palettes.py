@@ -52,6 +52,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {  # sRGB, 0 to 255
     "golden": (225, 175, 45),
     "gold": (225, 175, 45),
     "silver": (190, 192, 198),
+    "copper": (190, 110, 60),
     "cream": (252, 244, 215),
     "tan": (210, 180, 140),
 }

@@ -305,7 +305,9 @@ class Painting:
             self.load(before, self.last_good)
             self.optimization.lot = self.builder.lot
 
-    def pixels(self, result: StepResult) -> tuple[Callable[[], torch.Tensor], ...]:
+    def pixels(
+        self, result: StepResult
+    ) -> tuple[Callable[[], torch.Tensor], Callable[[], torch.Tensor]]:
         """Functions that make the picture to show, of the running average if there is one, and at
         once the step's own."""
         loop, forming, medium = self.optimization, self.forming, self.medium
@@ -314,8 +316,11 @@ class Painting:
             whole = forming.show(picture) if forming else picture
             return medium(whole) if forming and medium else whole
 
+        def now() -> torch.Tensor:
+            return place(own / 255)
+
         own = (result.picture * 255).round().byte()
         if loop.average is None:
-            return (lambda: place(own / 255),) * 2
+            return now, now
         average = loop.average.clone()
-        return lambda: place(loop.picture(average)), lambda: place(own / 255)
+        return lambda: place(loop.picture(average)), now

@@ -19,6 +19,7 @@ SIZES = {
     **dict.fromkeys(("big", "large", "huge", "giant", "enormous"), "big"),
     **dict.fromkeys(("small", "little", "tiny", "mini"), "small"),
 }
+MATERIALS = {"wooden": "brown", "rusty": "brown", "copper": "copper", "bronze": "copper"}
 COUNTS = {
     **{word: i for i, word in enumerate("one two three four five six".split(), 1)},
     **{str(i): i for i in range(2, 7)},
@@ -44,7 +45,7 @@ DOING = frozenset(
 )
 READ = frozenset(
     word
-    for table in (RELATIONS, COUNTS, SIZES, COLOURS)
+    for table in (RELATIONS, COUNTS, SIZES, MATERIALS, COLOURS)
     for phrase in table
     for word in phrase.split()
 )
@@ -132,6 +133,7 @@ def _things(
     left_out: dict[str, str] = {}
     look: dict[str, Any] = {}  # of the next thing
     said: list[str] = []  # the words for it
+    spelt: set[str] = set()  # things so far that were written as words
     relation, own, at = "", "", 0  # own: the last thing's own word
     # touching: nothing since the last thing: "chocolate cake" is one; of: nor but "of"; strange:
     # a word since then may be the thing that is meant.
@@ -142,6 +144,9 @@ def _things(
             rest = words[at + length :]
             if phrase in COLOURS and _goes_on(rest):
                 look["colour"] = phrase
+                said.append(phrase)
+            elif phrase in MATERIALS and _goes_on(rest):
+                look.setdefault("colour", MATERIALS[phrase])  # "a red wooden chair" is red
                 said.append(phrase)
             elif phrase in SIZES and rest:
                 look["size"] = SIZES[phrase]
@@ -161,7 +166,7 @@ def _things(
                 left_out[phrase], touching = NOT_DRAWN, False
             elif name := name_of(phrase) if phrase not in SKIPPED else None:
                 is_emoji = bool(TOKEN.fullmatch(phrase))
-                if is_emoji and touching and things[-1].name == name:
+                if is_emoji and name in spelt and not said:
                     pass  # "a fox 🦊" is one
                 elif touching and not is_emoji and (of or not said):
                     if not phrase[0].isdigit():  # "a clock at 10:30"
@@ -171,6 +176,7 @@ def _things(
                 else:
                     relations += [relation or "beside"] if things else []
                     things.append(Thing(name, said=name if is_emoji else phrase, **look))
+                spelt |= set() if is_emoji else {name}
                 relation, own, touching, of, strange = "", phrase, True, False, False
                 look.clear()
                 said.clear()

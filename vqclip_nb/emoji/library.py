@@ -33,7 +33,7 @@ EASIER = {"cat": "sticker"}  # things that another style makes easier to name, a
 BESIDE = {"pineapple": "noto"}  # and beside another thing
 # Of several drawings with one name, the one that is meant.
 MEANT = {"moon": "crescent moon", "knife": "kitchen knife", "honey": "honey pot", "sheep": "ewe"}
-MEANT |= {"cherry": "cherries", "mountains": "mountain", "rocks": "rock"}
+MEANT |= {"cherry": "cherries", "mountains": "mountain", "rocks": "rock", "fork": "fork and knife"}
 MASK = 64  # pixels along a mask's side
 LEVELS = 4  # of a mask
 
@@ -108,8 +108,8 @@ class Library:
         """Concepts that a word or phrase names, best first; singular or plural."""
         for word in (phrase.lower(), *singulars(phrase.lower())):
             if word in self._named:
-                meant = MEANT.get(word)
-                return sorted(self._named[word], key=lambda i: self.concepts[i]["label"] != meant)
+                meant = self._named.get(MEANT.get(word, word), [])[:1]
+                return [*dict.fromkeys([*meant, *self._named[word]])]
         return []
 
     def parse(self, text: str) -> tuple[Scene | None, dict[str, str]]:

@@ -58,8 +58,9 @@ ADJECTIVE = re.compile(
     r"|cute|wild|calm|quiet|ancient|modern|giant|lush|dense|warm|cold|hot|cool|soft|fresh|round"
     r"|bright|dark|light|open|broken|strong|fat|thin|sweet|rich|poor|clear|distant|red-hot"
 )
-# One word that says how a thing looks, wherever it stands: "neon guitar".
+# What says how a thing looks, wherever it stands: "neon guitar".
 ALONE = frozenset("neon pixelated monochrome greyscale grayscale lowpoly".split())
+ALONE |= {"stained glass"}
 SEPARATORS = re.compile(r"([,;\n]|(?<=\w\w)[.!?]+(?=\s|$))")
 LENGTH = 4  # words of the longest phrase, about
 WORD = re.compile(r"[\w'’&.-]*[\w&]")

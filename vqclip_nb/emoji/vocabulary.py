@@ -33,6 +33,7 @@ IRREGULAR = {
 }
 LONGEST = 3  # words of a phrase in the table
 JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
+SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)")  # typed, which is no picture that is asked for
 # "a fox without a red hat", "no people", up to what stands elsewhere in the picture.
 NEGATED = (
     rf"\b(?:(?:but|and|with)\s+)?(?:{'|'.join(WITHOUT)})\s+"
@@ -96,7 +97,7 @@ class Vocabulary:
                 unasked[found[0].lower().strip()] = ""
             return found[1] or " "
 
-        asked = self._negated.sub(drop, text).strip(" ,")
+        asked = self._negated.sub(drop, SMILEY.sub(" ", text)).strip(" ,")
         if alone and not asked:
             asked = text
             unasked.clear()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 from PIL import Image
 
 from ..images import to_data_url, to_tensor
-from ..reading import readable
+from ..reading import Reading, readable
 from ..regions import parse_region
 from ..settings import PRESETS, Settings, label
 from ..show import contact_sheet
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..models.pair import Pair
     from ..run import Run
 
-DRAFTS = 6
+DRAFTS, FORMED = 6, 3  # and those of them that form from noise, where a thing can
 LIKE = 0.15  # start strength of "more like this"
 SHOW_EVERY = 0.3  # seconds between two pictures of a draft that forms
 LOOKED_AT, APART = 9, 0.03  # drawings, and their mean distance of 1 to count as other ones
@@ -114,8 +114,9 @@ def draft_settings(
 ) -> dict[str, Settings]:
     """What each draft paints, by its caption: the first prompt, few steps, a seed of its own.
 
-    Where things are drawn the seed changes little: the picture as it is set, then the library's
-    drawings that can be told apart, then CLIP alone. like: a picture that all start from.
+    What forms is of another style with each seed: the first are those. Beyond them, and where
+    nothing forms, the seed changes little: then come the library's drawings that can be told apart,
+    then CLIP alone. like: a picture that all start from.
     """
     cheap = {k: min(v, getattr(settings, k)) for k, v in PRESETS["draft"].items()}
     first = settings.seed + (like is not None)  # another seed than that of the picture itself
@@ -130,8 +131,9 @@ def draft_settings(
     elif settings.start == "prior":
         plain = [one.replace(**at_once) for one in plain]
     elif settings.drawn:
-        others: list[dict[str, Any]] = [{}] if settings.start == "noise" else []
-        others += [{"start": "library", "drawing": n} for n in _apart(pair, plain[0])]
+        formed = _styles_formed(pair, plain[:FORMED])
+        others: list[dict[str, Any]] = [{}] * (FORMED if formed else settings.start == "noise")
+        others += [{"start": "library", "drawing": n} for n in _apart(pair, plain[0], formed)]
         others += [dict(start="noise", prior=0.0, start_strength=1.0)] * DRAFTS
         plain = [one.replace(**other) for one, other in zip(plain, others, strict=False)]
         return {
@@ -141,21 +143,35 @@ def draft_settings(
     return {f"seed {one.seed}": one for one in plain}
 
 
-def _apart(pair: Pair, settings: Settings) -> list[int]:
-    """Which of the library's drawings for a prompt can be told apart, the one that is set first."""
-    numbers, pictures, size = list[int](), [], (pair.facts.size,) * 2
-    regions = [parse_region(text) for text in settings.regions]
-    reading = pair.read(settings.include[0], settings.extras, regions)
-    if settings.start == "noise":  # one of them may be what the prior draws
-        formed = pair.start(reading, settings.replace(start="prior"), size, settings.seed)
-        pictures += [formed.picture] if formed else []
+def _styles_formed(pair: Pair, drafts: Sequence[Settings]) -> set[str]:
+    """The styles of what forms in some drafts from noise; empty where nothing forms."""
+    shapes = []
+    for draft in drafts:
+        if draft.start == "noise" and draft.prior:
+            forming = pair.forming(*_asked(pair, draft))
+            shapes += forming.things if forming else []
+    return {shape.style for shape in shapes}
+
+
+def _apart(pair: Pair, settings: Settings, formed: set[str]) -> list[int]:
+    """Which of the library's drawings for a prompt can be told apart, the one that is set first,
+    without those in styles of what forms."""
+    numbers, pictures = list[int](), []
     for n in range(settings.drawing, settings.drawing + LOOKED_AT):
         drawn = settings.replace(start="library", drawing=n)
-        found = pair.start(reading, drawn, size, settings.seed)
-        if found and all((found.picture - other).abs().mean() > APART for other in pictures):
+        found = pair.start(*_asked(pair, drawn))
+        if not found or {d.style for d in getattr(found, "drawings", ())[:1]} & formed:
+            continue
+        if all((found.picture - other).abs().mean() > APART for other in pictures):
             numbers.append(n)
             pictures.append(found.picture)
-    return numbers[: DRAFTS - 1]
+    return numbers
+
+
+def _asked(pair: Pair, settings: Settings) -> tuple[Reading, Settings, tuple[int, int], int]:
+    regions = [parse_region(text) for text in settings.regions]
+    reading = pair.read(settings.include[0], settings.extras, regions)
+    return reading, settings, (pair.facts.size,) * 2, settings.seed
 
 
 def finished(draft: Run, settings: Settings) -> Run:
