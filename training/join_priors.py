@@ -1,6 +1,7 @@
-"""Put priors of one style each, of one shape, into the package as one file.
+r"""Put priors of one style each, of one shape, into the package as one file.
 
-python -m training.join_priors noto=OUT/prior.safetensors 3d=OTHER/prior.safetensors
+python -m training.join_priors noto=OUT/prior.safetensors 3d=OTHER/prior.safetensors \
+    named=NAMED/prior.safetensors
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from vqclip_nb.emoji.forming import NAMED
 from vqclip_nb.models.pair import EMOJI
 from vqclip_nb.weights import write_state
 
@@ -25,12 +27,14 @@ def join_priors(sources: Mapping[str, Path], target: Path = EMOJI / "prior.safet
     facts: dict[str, str] = {}
     for style, source in sources.items():
         with safe_open(source, "pt") as file:
-            own = {key: (file.metadata() or {})[key] for key in ("config", "hashes")}
-        if facts and own != facts:
+            metadata = file.metadata() or {}
+        own = {key: metadata[key] for key in ("config", "hashes")}
+        if facts and own != {key: facts[key] for key in own}:
             raise ValueError(f"{source}: of another shape or pair than the priors before it")
-        facts = own
+        facts |= own | {key: metadata[key] for key in ("names",) if key in metadata}
         state |= {f"{style}.{key}": value.half() for key, value in load_file(source).items()}
-    return write_state(target, state, facts | {"styles": json.dumps(list(sources))})
+    styles = [style for style in sources if style != NAMED]
+    return write_state(target, state, facts | {"styles": json.dumps(styles)})
 
 
 if __name__ == "__main__":

@@ -166,8 +166,9 @@ def _things(
                 left_out[phrase], touching = NOT_DRAWN, False
             elif name := name_of(phrase) if phrase not in SKIPPED else None:
                 is_emoji = bool(TOKEN.fullmatch(phrase))
-                if is_emoji and name in spelt and not said:
-                    pass  # "a fox 🦊" is one
+                words_of = {*name.split()}
+                if is_emoji and not said and any({*one.split()} <= words_of for one in spelt):
+                    pass  # "a fox 🦊" is one, and so is "a heart ❤️"
                 elif touching and not is_emoji and (of or not said):
                     if not phrase[0].isdigit():  # "a clock at 10:30"
                         left_out[own] = NOT_DRAWN

@@ -15,6 +15,8 @@ from .tint import tinted
 Box = tuple[float, float, float, float]  # centre x, centre y, width, height in pixels
 Pose = tuple[float, float, float]  # size as a factor; right and down, as shares of the sides
 CENTRED: Pose = (1.0, 0.0, 0.0)
+SILHOUETTE = "silhouette"
+BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
 
 # Side of a thing's box, as a share of the picture's shorter side.
 SIDES = {"": 0.8, "big": 0.98, "small": 0.42}

@@ -26,11 +26,12 @@ from ..regions import Area
 from ..settings import Settings
 from .caption_grammar import Scene, Thing
 from .caption_words import article
-from .compose import CENTRED, PLACINGS, Pose, compose, ground
+from .compose import BLACK, CENTRED, PLACINGS, Pose, compose, ground
 from .cutout import cut_out, fitted, posed
 from .drawings import Sample
 from .prior import Prior, conditions
 
+NAMED = "named"
 SHARE = 0.9  # of a picture's steps in which its shapes form
 SHARE_BEFORE_STYLE = 0.6  # where style or what to avoid then act on the whole picture
 REDRAWS = 10
@@ -52,6 +53,10 @@ class Shape:
     mirrored: bool
     pose: Pose = field(default=CENTRED, compare=False)
 
+    @property
+    def drawing(self) -> str:
+        return f"{self.style}: {self.label}"
+
 
 @dataclass(frozen=True)
 class Part:
@@ -69,10 +74,10 @@ class Part:
 class Forming:
     """How a picture forms: each thing in a field of its own, side by side in the latent.
 
-    priors: by style. parts: one, or one for each region, behind that of the whole picture if it
-    shows anything. background: where no part is. size: (height, width) in pixels of the finished
-    picture. encodings: of the things' bare names, (1, d) each. shape: of the latent, (1, channels,
-    side, side · things).
+    priors: by style, and by `NAMED` that of what CLIP cannot read. parts: one, or one for each
+    region, behind that of the whole picture if it shows anything. background: where no part is.
+    size: (height, width) in pixels of the finished picture. encodings: of the things' bare names,
+    (1, d) each. shape: of the latent, (1, channels, side, side · things).
     """
 
     def __init__(
@@ -86,11 +91,15 @@ class Forming:
         self.pair, self.parts, self.background, self.size = pair, parts, background, size
         self.things = [shape for part in parts for shape in part.shapes]
         self.look = [part.scene for part in parts], [*background], size
-        self.priors = [priors[shape.style] for shape in self.things]
+        told = priors.get(NAMED)
+        self.priors = [
+            told if told and shape.drawing in told.names else priors[shape.style]
+            for shape in self.things
+        ]
         ending = f" {pair.facts.default_background}"
         # The prior was told the drawings' labels, some of which the guide does not know.
         self._given = [
-            conditions(pair.clip.model, prior, article(shape.label) + ending, shape.style)
+            conditions(pair.clip.model, prior, article(shape.label) + ending, shape.drawing)
             for prior, shape in zip(self.priors, self.things, strict=True)
         ]
         self.encodings = []
@@ -264,7 +273,8 @@ def dressed(part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int])
         return side_by_side(part, pictures, size)
     layers = [cut_out(picture) for picture in pictures]
     pose = part.shapes[0].pose
-    return compose(layers, scene, size, fill=fill, pose=pose)
+    lines = [shape.style in BLACK for shape in part.shapes]
+    return compose(layers, scene, size, lines=lines, fill=fill, pose=pose)
 
 
 def marked(values: torch.Tensor, count: int) -> torch.Tensor:

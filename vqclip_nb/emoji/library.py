@@ -18,7 +18,7 @@ from ..models.clip import ClipEnsemble, ClipModel
 from ..models.vqgan import VQGAN
 from ..weights import read_checked
 from .caption_grammar import NOT_DRAWN, READ, SKIPPED, Scene, Thing, parse, split_style
-from .compose import compose
+from .compose import BLACK, SILHOUETTE, compose
 from .drawings import Drawing, Start
 from .signs import TOKEN
 from .vocabulary import SMALL_WORDS, Vocabulary, singulars
@@ -27,8 +27,7 @@ SCALE = 0.85  # of a drawing's own square, on the white square whose codes are k
 RARER = ("colourful", "simple", "comic", "line", "silhouette")  # where the usual styles have none
 PREFERRED = ("noto", "3d", "sticker", "flat", *RARER)  # styles, where a prompt names none
 SMALL = ("flat", "3d", "sticker", "noto", *RARER)  # the same, where things have half a picture each
-SILHOUETTE, INK = "silhouette", 0.05  # and its grey
-BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
+INK = 0.05  # grey of a silhouette
 EASIER = {"cat": "sticker"}  # things that another style makes easier to name, alone
 BESIDE = {"pineapple": "noto"}  # and beside another thing
 # Of several drawings with one name, the one that is meant.

@@ -28,12 +28,15 @@ class Prior(nn.Module):
     codes: size of the codebook; an index of `codes` marks a masked cell. A caption is what the
     guide's text side makes of it: tokens (b, t, text_width), `keep` (b, t), which of them count,
     and its encoding (b, encoding), a unit vector. All of `keep` false: without caption.
-    digest: SHA-256 of the file that it came from. styles: of which a token tells it one; none for a
-    prior of one style.
+    labels: number of drawings that it can be told by a vector instead of a caption, which is how it
+    draws what CLIP cannot read. digest: SHA-256 of the file that it came from. styles: of
+    which a token tells it one; none for a prior of one style. names: of the drawings that it can be
+    told, as "silhouette: lighthouse".
     """
 
     digest = ""
     styles: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Prior(nn.Module):
         encoding: int = 256,
         head_width: int = 64,
         attention: str = "full",
+        labels: int = 0,
     ) -> None:
         super().__init__()
         if side % patch:
@@ -70,9 +74,17 @@ class Prior(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.leave = nn.Linear(width, head_width * patch**2)
         self.bias = nn.Parameter(torch.zeros(codes))
+        if labels:
+            self.labels = nn.Embedding(labels, text_width + encoding)
         self.register_buffer("visible", attention_mask(side // patch, attention), persistent=False)
         nn.init.normal_(self.embedding.weight, std=head_width**-0.5)
         nn.init.zeros_(self.caption[-1].weight)  # type: ignore[arg-type]
+
+    def told(self, numbers: torch.Tensor) -> Caption:
+        """What stands for the caption of drawings, given their numbers (b,) in `names`."""
+        vector, width = self.labels(numbers), self.text.in_features
+        keep = torch.ones(len(numbers), 1, dtype=torch.bool, device=vector.device)
+        return vector[:, None, :width], keep, F.normalize(vector[:, width:], dim=-1)
 
     def features(
         self, index: torch.Tensor, tokens: torch.Tensor, keep: torch.Tensor, encoding: torch.Tensor
@@ -216,9 +228,13 @@ def build_prior(config: dict[str, Any], state: dict[str, torch.Tensor], digest: 
     return prior.eval().requires_grad_(False)
 
 
-def conditions(model: nn.Module, prior: Prior, caption: str, style: str) -> Caption:
-    """A caption, and a style if it knows several, as a prior takes them.
-    model: the guide's CLIP."""
+def conditions(model: nn.Module, prior: Prior, caption: str, drawing: str) -> Caption:
+    """A caption, and a style if it knows several, as a prior takes them; or what it learned for the
+    drawing, such as "noto: fox". model: the guide's CLIP."""
+    if drawing in prior.names:
+        at = torch.tensor([prior.names.index(drawing)], device=prior.bias.device)
+        return prior.told(at)
+    style = drawing.partition(":")[0]
     tokens, keep, encoding = caption_tokens(model, [caption])
     if style in prior.styles:
         number = prior.styles.index(style)

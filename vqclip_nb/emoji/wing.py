@@ -23,7 +23,7 @@ from .caption_grammar import Scene
 from .caption_words import MEDIA_WORDS, article
 from .compose import CENTRED, ground
 from .drawings import Collage, Sample, Start
-from .forming import Forming, Part, Shape, draw
+from .forming import NAMED, Forming, Part, Shape, draw
 from .library import Library
 from .prior import Prior, build_prior
 
@@ -56,7 +56,7 @@ class EmojiWing:
     @cached_property
     def priors(self) -> dict[str, Prior]:
         """What draws codes for a caption, by style; empty unless CLIP and VQGAN are those that it
-        learned from. WeightsError if the file is corrupt."""
+        learned from; by `NAMED` what draws without a caption. WeightsError for a corrupt file."""
         if self.pair.clip.vocabulary is None:
             return {}
         state, metadata, digest = read_checked(EMOJI / "prior.safetensors")
@@ -68,14 +68,18 @@ class EmojiWing:
         for key, value in state.items():  # "3d.entry.weight" is of the style 3d alone
             style, _, name = key.partition(".")
             networks.setdefault(style, {})[name] = value
-        if set(networks) != set(styles):  # one network that is told the style
+        if not set(styles) <= set(networks):  # one network that is told the style
             prior = build_prior(config, state, digest).to(self.pair.device)
             prior.styles = tuple(styles) if len(styles) > 1 else ()
             return dict.fromkeys(styles, prior)
-        return {
-            style: build_prior(config, networks[style], digest).to(self.pair.device)
-            for style in styles
-        }
+        names = json.loads(metadata.get("names", "[]"))
+        priors = {}
+        for style, weights in networks.items():
+            own = config | {"labels": len(names)} if style == NAMED else config
+            priors[style] = build_prior(own, weights, digest).to(self.pair.device)
+        if names:
+            priors[NAMED].names = tuple(names)
+        return priors
 
     @property
     def prior(self) -> Prior | None:
@@ -193,6 +197,10 @@ class EmojiWing:
             fitting = [s for s in self.priors if s in drawn and s in wanted]
             read = read_prompt(article(label), self.pair.clip.vocabulary)
             if not fitting or read.substitutions:
+                told = self.priors[NAMED].names if NAMED in self.priors else ()
+                styled = wanted if scene.style in library.styles else drawn
+                fitting = [s for s in drawn if s in styled and f"{s}: {label}" in told]
+            if not fitting:
                 if not stand_ins:
                     return None
                 label = re.sub(r"^an? ", "", read.parts[0].clip_text) or label
