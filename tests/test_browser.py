@@ -352,7 +352,7 @@ def test_the_picture_is_seen_to_form(visit):
     assert rate > 1  # 4 on two idle cores; a busy machine gets slack
 
 
-@pytest.mark.parametrize("server", ["jupyterlab"], indirect=True)
+@pytest.mark.parametrize("server", ["jupyterlab", "notebook"], indirect=True)
 def test_a_page_that_is_reloaded_in_mid_run_goes_on(visit):
     page = visit("desk")
     set_number(page, "iterations", "3000")
@@ -372,6 +372,6 @@ def test_a_page_that_is_reloaded_in_mid_run_goes_on(visit):
     )
     button(page, "Pause").click()
     button(page, "Continue").wait_for()
-    shot(page, "jupyterlab-reloaded")
+    shot(page, f"{page.kept_as}-reloaded")
     button(page, "Stop").click()
     page.get_by_text("Stopped after").wait_for()

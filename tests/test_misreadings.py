@@ -105,6 +105,11 @@ def test_materials_are_colours_unless_another_is_named(pair):
     assert things(pair, "a copper saucepan") == [(1, "copper", "saucepan")]
 
 
+def test_what_is_in_a_forest_stands_beside_its_tree(pair):
+    assert pair.read("a small cabin in a snowy forest at night").scene.relation == "beside"
+    assert pair.read("a cat in a basket").scene.relation == "in"
+
+
 def test_weather_is_a_background(pair):
     assert pair.read("an apple on a sunny day").scene.background == ("light blue",)
 

@@ -49,6 +49,9 @@ READ = frozenset(
     for phrase in table
     for word in phrase.split()
 )
+PLACES = frozenset(
+    "forest woods wood jungle garden park meadow desert city town village mountains street".split()
+)
 ARTICLES = ("a", "an", "the")
 MOST = 2  # things in a picture
 NOT_DRAWN, TOO_MANY = "not drawn", "not drawn, a picture holds two"
@@ -108,6 +111,8 @@ def parse(
     if not things:
         return None
     relation = relations[0] if len(things) > 1 else ""
+    if relation == "in" and things[1].said in PLACES:
+        relation = "beside"  # of a forest one tree is drawn, which holds nothing
     left_out |= dict.fromkeys((t.said for t in things[MOST:]), TOO_MANY)
     return Scene(tuple(things[:MOST]), relation, style, background, left_out)
 
