@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 import vqclip_nb as vq
 from training.classifier import load_shape_judge
@@ -217,3 +218,24 @@ def test_a_thing_keeps_its_other_colours_and_stays_as_it_is_where_it_has_the_col
     grey = torch.full((4, 32, 32), 0.8)
     grey[3] = 1
     assert tinted(grey, "red")[0].mean() > tinted(grey, "red")[1].mean() + 0.2  # all of it
+
+
+@pytest.mark.parametrize(
+    "prompt, drawing",
+    {"a lighthouse": "silhouette: lighthouse", "a doctor": "noto: doctor"}.items(),
+)
+def test_what_clip_cannot_read_forms_by_its_name(pair, prompt, drawing):
+    settings = vq.Settings(include=prompt, **FORMED)
+    run = vq.Run(pair, settings)
+    [shape] = run.painting.forming.things
+    assert run.start is None and shape.drawing == drawing
+    generator = torch.Generator().manual_seed(0)
+    best = forming.draw(run.painting.forming, generator=generator)[0].picture
+    best = fitted(best.flip(3) if shape.mirrored else best, (128, 128))
+    apart = {}
+    for named in (shape.label, "rocking chair"):
+        start = settings.replace(include=f"a {named}", start="library")
+        own = pair.start(pair.read(f"a {named}"), start, (128, 128), 0).picture
+        x, y = (F.avg_pool2d(picture.mean(1), 8) for picture in (best, own))
+        apart[named] = float((x - y).abs().mean())
+    assert apart[shape.label] < 0.8 * apart["rocking chair"]
