@@ -24,6 +24,7 @@ COUNTS = {
     **{word: i for i, word in enumerate("one two three four five six".split(), 1)},
     **{str(i): i for i in range(2, 7)},
     **{"pair of": 2, "couple of": 2, "several": 3, "many": 6, "lots of": 6},
+    **dict.fromkeys(("bunch of", "group of", "pile of", "row of", "flock of"), 3),
 }
 # Numbers of which six are drawn, which is said.
 MORE = frozenset("seven eight nine ten eleven twelve dozen twenty fifty hundred thousand".split())
@@ -97,17 +98,19 @@ def parse(
     styles: Mapping[str, Sequence[str]],
     name_of: Callable[[str], str | None],
     longest: int,
+    several: Callable[[str], bool] = lambda phrase: False,
 ) -> Scene | None:
     """Read a caption; None if it names nothing that the library can draw.
 
     styles: words of each style, as in {"line": ["a line drawing of"]}. name_of: a phrase of up to
-    `longest` words to the thing it names, or None. Of more than two things the first two count.
+    `longest` words to the thing it names, or None. several: whether such a phrase is a plural, of
+    which two are drawn. Of more than two things the first two count.
     """
     style, text = split_style(text.lower(), styles)
     text = SENTENCE_END.sub(" , ", text).strip(" ,")
     text = " ".join(re.findall(rf"\d+:\d\d|[\w'’.-]*\w|,|{TOKEN.pattern}", text))
     background, text = split_background(text)
-    things, relations, left_out = _things(text.split(), name_of, longest)
+    things, relations, left_out = _things(text.split(), name_of, longest, several)
     if not things:
         return None
     relation = relations[0] if len(things) > 1 else ""
@@ -130,7 +133,10 @@ def split_style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, st
 
 
 def _things(
-    words: list[str], name_of: Callable[[str], str | None], longest: int
+    words: list[str],
+    name_of: Callable[[str], str | None],
+    longest: int,
+    several: Callable[[str], bool],
 ) -> tuple[list[Thing], list[str], dict[str, str]]:
     """Things in their order, the relation in front of each but the first, and what is left out."""
     things: list[Thing] = []
@@ -171,8 +177,10 @@ def _things(
                 left_out[phrase], touching = NOT_DRAWN, False
             elif name := name_of(phrase) if phrase not in SKIPPED else None:
                 is_emoji = bool(TOKEN.fullmatch(phrase))
-                words_of = {*name.split()}
-                if is_emoji and not said and any({*one.split()} <= words_of for one in spelt):
+                if several(phrase):
+                    look.setdefault("count", 2)
+                shown = is_emoji and any({*one.split()} <= {*name.split()} for one in spelt)
+                if shown and (touching or strange) and not said:
                     pass  # "a fox 🦊" is one, and so is "a heart ❤️"
                 elif touching and not is_emoji and (of or not said):
                     if not phrase[0].isdigit():  # "a clock at 10:30"

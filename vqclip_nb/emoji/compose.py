@@ -59,7 +59,7 @@ def compose(
         if len(layers) == count == 1:
             box = moved(box, pose, size)
         placed.append([place(layer, one, size) for one in spread(box, count)])
-    order = placed if scene.relation in ("in", "on") else placed[::-1]  # the last is in front
+    order = placed if scene.relation == "in" else placed[::-1]  # the last is in front
     for layer in (one for several in order for one in several):
         canvas = canvas * (1 - layer[3:]) + layer[:3]
     return canvas[None].clamp(0, 1)

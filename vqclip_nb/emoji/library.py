@@ -33,6 +33,9 @@ BESIDE = {"pineapple": "noto"}  # and beside another thing
 # Of several drawings with one name, the one that is meant.
 MEANT = {"moon": "crescent moon", "knife": "kitchen knife", "honey": "honey pot", "sheep": "ewe"}
 MEANT |= {"cherry": "cherries", "mountains": "mountain", "rocks": "rock", "fork": "fork and knife"}
+KEYS = ("name", "label")  # of a concept: what it is called
+PAIRS = frozenset(("cherries", "gloves", "socks"))  # drawings of two
+ONE = frozenset(("headphones", "earphones", "pliers", "trousers", "pants"))  # plurals of one thing
 MASK = 64  # pixels along a mask's side
 LEVELS = 4  # of a mask
 
@@ -68,7 +71,7 @@ class Library:
             self._drawings.setdefault(concept, {})[styles[style]] = drawing
             self.drawings.append(drawing)
         self._named: dict[str, list[int]] = {}  # what concepts are called, labels before tags
-        for key in ("name", "label", "also", "tags"):
+        for key in (*KEYS, "also", "tags"):
             for i in self._drawings:
                 called = self.concepts[i][key]
                 for word in [called] if isinstance(called, str) else called:
@@ -78,6 +81,7 @@ class Library:
                     known = self._named.setdefault(word.lower(), [])
                     if i not in known:
                         known.append(i)
+        self._labels = {self.concepts[i][key].lower() for i in self._drawings for key in KEYS}
         self._longest = max(len(word.split()) for word in (*self._named, *vocabulary.nearest))
 
     @classmethod
@@ -128,7 +132,13 @@ class Library:
                 taken[phrase] = thing
             return thing
 
-        scene = parse(text, self.styles, name_of, self._longest)
+        def several(phrase: str) -> bool:
+            if phrase in self._labels or phrase in ONE:
+                return False
+            known = (self._named, self.vocabulary.nearest)
+            return any(one in words for one in singulars(phrase) for words in known)
+
+        scene = parse(text, self.styles, name_of, self._longest, several)
         if scene is None:
             return None, {}
         said = {word: thing for word, thing in replaced.items() if thing is not None}
@@ -140,7 +150,12 @@ class Library:
             for word, told in scene.left_out.items()
             if told != NOT_DRAWN or (word not in SMALL_WORDS and word not in names)
         }
-        return replace(scene, style=style or scene.style or look, left_out=left_out), said
+        things = tuple(
+            replace(thing, count=1) if thing.count == 2 and concept["label"] in PAIRS else thing
+            for thing, concept in zip(scene.things, drawn, strict=True)
+        )
+        style = style or scene.style or look
+        return replace(scene, things=things, style=style, left_out=left_out), said
 
     def shows(self, scene: Scene | None, phrase: str) -> bool:
         """Whether a word or phrase of a text is in the scene that was read from it: as a thing, as
