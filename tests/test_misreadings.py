@@ -286,6 +286,8 @@ READ = {
     "dogs and a cat": ([(2, "", "dog"), (1, "", "cat")], ""),
     "two cherries": ([(1, "", "cherries")], ""),
     "a bunch of tulips": ([(3, "", "tulip")], ""),
+    "a pair of scissors": ([(1, "", "scissors")], ""),
+    "a slice of cherry pie": ([(1, "", "pie")], ""),
     "headphones": ([(1, "", "headphone")], ""),
     "an angry fox": ([(1, "", "fox")], "angry: not drawn"),
     "a fox, brown": ([(1, "brown", "fox")], ""),

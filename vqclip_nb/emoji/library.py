@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import lzma
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -150,8 +151,9 @@ class Library:
             for word, told in scene.left_out.items()
             if told != NOT_DRAWN or (word not in SMALL_WORDS and word not in names)
         }
+        pairs = {*PAIRS, *re.findall(r"\bpair of (\w+s)\b", text.lower())} & self._labels
         things = tuple(
-            replace(thing, count=1) if thing.count == 2 and concept["label"] in PAIRS else thing
+            replace(thing, count=1) if thing.count == 2 and concept["label"] in pairs else thing
             for thing, concept in zip(scene.things, drawn, strict=True)
         )
         style = style or scene.style or look
