@@ -21,6 +21,7 @@ from .settings import Settings
 from .weights.errors import out_of_memory
 
 SCALE = 1024.0  # of the loss where gradients are float16, so that small ones are not lost
+Pixels = Callable[[], torch.Tensor]
 MAX_SLOWED = 3  # how often a picture that diverges goes on at half the learning rate
 
 
@@ -101,8 +102,6 @@ class Painting:
     def found(self) -> Start | None:
         """The start from library or prior; None if it is a picture file or noise."""
         return self.builder.found(self.settings, self.reading, self.seed)
-
-    # -- the parts
 
     def _start(self, generator: torch.Generator) -> torch.Tensor:
         return self.builder.start(self.settings, self.reading, self.seed, generator, self.forming)
@@ -305,22 +304,16 @@ class Painting:
             self.load(before, self.last_good)
             self.optimization.lot = self.builder.lot
 
-    def pixels(
-        self, result: StepResult
-    ) -> tuple[Callable[[], torch.Tensor], Callable[[], torch.Tensor]]:
-        """Functions that make the picture to show, of the running average if there is one, and at
-        once the step's own."""
+    def pixels(self, result: StepResult) -> tuple[Pixels, Pixels]:
+        """What makes the picture of the running average, if there is one, and the step's own."""
         loop, forming, medium = self.optimization, self.forming, self.medium
 
         def place(picture: torch.Tensor) -> torch.Tensor:
             whole = forming.show(picture) if forming else picture
             return medium(whole) if forming and medium else whole
 
-        def now() -> torch.Tensor:
-            return place(own / 255)
-
-        own = (result.picture * 255).round().byte()
+        own = functools.partial(place, (result.picture * 255).round() / 255)
         if loop.average is None:
-            return now, now
+            return own, own
         average = loop.average.clone()
-        return lambda: place(loop.picture(average)), now
+        return lambda: place(loop.picture(average)), own
