@@ -239,3 +239,12 @@ def test_what_clip_cannot_read_forms_by_its_name(pair, prompt, drawing):
         x, y = (F.avg_pool2d(picture.mean(1), 8) for picture in (best, own))
         apart[named] = float((x - y).abs().mean())
     assert apart[shape.label] < 0.8 * apart["rocking chair"]
+
+
+def test_the_first_seed_is_of_the_first_style(pair):
+    assert list(pair.wing.priors) == ["noto", "3d", "sticker", forming.NAMED]
+    for seed, style in enumerate(("noto", "3d", "sticker", "noto")):
+        [shape] = vq.Run(
+            pair, vq.Settings(include="a fox", seed=seed, **FORMED)
+        ).painting.forming.things
+        assert shape.style == style

@@ -74,9 +74,9 @@ class EmojiWing:
             return dict.fromkeys(styles, prior)
         names = json.loads(metadata.get("names", "[]"))
         priors = {}
-        for style, weights in networks.items():
+        for style in [*styles, NAMED] if names else styles:  # the seed chooses by their order
             own = config | {"labels": len(names)} if style == NAMED else config
-            priors[style] = build_prior(own, weights, digest).to(self.pair.device)
+            priors[style] = build_prior(own, networks[style], digest).to(self.pair.device)
         if names:
             priors[NAMED].names = tuple(names)
         return priors
