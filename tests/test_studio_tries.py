@@ -98,7 +98,9 @@ def test_drafts_do_not_block_and_a_click_paints_one_in_full(studio, monkeypatch)
     assert studio.run.history[:5] == draft.history[:5]  # the draft goes on, it is not repainted
 
 
-@pytest.mark.parametrize("prompt", ["a sunflower on a blue background", "a fox", "an igloo"])
+@pytest.mark.parametrize(
+    "prompt", ["a sunflower on a blue background", "a fox", "a doctor", "an igloo"]
+)
 def test_six_drafts_differ_in_drawing_start_or_seed(pair, prompt):
     settings = vq.Settings(include=prompt).for_pair(pair.defaults)
     drafts = list(draft_settings(pair, settings).values())
@@ -108,6 +110,13 @@ def test_six_drafts_differ_in_drawing_start_or_seed(pair, prompt):
     starts = [pair.start(reading, s, size, s.seed) for s in drafts if s.start != "noise"]
     for one, other in itertools.combinations(starts, 2):
         assert (one.picture - other.picture).abs().mean() > 0.02
+
+
+def test_what_forms_in_one_style_alone_is_one_draft(pair):
+    for prompt, formed in (("a fox", 3), ("an igloo", 1), ("a doctor", 1)):
+        settings = vq.Settings(include=prompt).for_pair(pair.defaults)
+        drafts = list(draft_settings(pair, settings).values())
+        assert sum(s.start == "noise" and s.prior != 0 for s in drafts) == formed, prompt
 
 
 @pytest.mark.slow

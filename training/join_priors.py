@@ -31,7 +31,9 @@ def join_priors(sources: Mapping[str, Path], target: Path = EMOJI / "prior.safet
         own = {key: metadata[key] for key in ("config", "hashes")}
         if facts and own != {key: facts[key] for key in own}:
             raise ValueError(f"{source}: of another shape or pair than the priors before it")
-        facts |= own | {key: metadata[key] for key in ("names",) if key in metadata}
+        facts |= own
+        if "names" in metadata:
+            facts["names"] = metadata["names"]
         state |= {f"{style}.{key}": value.half() for key, value in load_file(source).items()}
     styles = [style for style in sources if style != NAMED]
     return write_state(target, state, facts | {"styles": json.dumps(styles)})

@@ -31,7 +31,8 @@ from vqclip_nb.weights import write_state
 from .train_prior import masked_loss
 
 BATCH, RATE, RATE_OF_LABELS = 32, 8e-4, 5e-3
-WITHOUT, SMOOTHING = 0.05, 0.02  # share of drawings whose vector is left out; of labels
+WITHOUT = 0.05  # share of the drawings that are shown without their vector
+SMOOTHING = 0.02  # of labels
 SAVE_EVERY = 250  # steps
 
 

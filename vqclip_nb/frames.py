@@ -40,8 +40,7 @@ class Frame:
 
     @property
     def preview(self) -> Image.Image:
-        """The picture that is fastest to make: until the frame is kept the step's own, where
-        `image` is that of the running average."""
+        """The step's own picture, which needs no decoding; once the frame is kept, `image`."""
         return to_pil(self.own()[0]) if self.own else self.image
 
     @property

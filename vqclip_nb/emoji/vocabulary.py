@@ -33,7 +33,7 @@ IRREGULAR = {
 }
 LONGEST = 3  # words of a phrase in the table
 JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
-SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)")  # typed, which is no picture that is asked for
+SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)")  # ":)" and the like
 # "a fox without a red hat", "no people", up to what stands elsewhere in the picture.
 NEGATED = (
     rf"\b(?:(?:but|and|with)\s+)?(?:{'|'.join(WITHOUT)})\s+"

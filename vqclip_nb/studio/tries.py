@@ -114,9 +114,9 @@ def draft_settings(
 ) -> dict[str, Settings]:
     """What each draft paints, by its caption: the first prompt, few steps, a seed of its own.
 
-    What forms is of another style with each seed: the first are those. Beyond them, and where
-    nothing forms, the seed changes little: then come the library's drawings that can be told apart,
-    then CLIP alone. like: a picture that all start from.
+    First one for each style that the prior knows the thing in, for which the seed chooses. Beyond
+    them the seed changes little: then come the library's drawings that can be told apart, then CLIP
+    alone. like: a picture that all start from.
     """
     cheap = {k: min(v, getattr(settings, k)) for k, v in PRESETS["draft"].items()}
     first = settings.seed + (like is not None)  # another seed than that of the picture itself
@@ -132,7 +132,8 @@ def draft_settings(
         plain = [one.replace(**at_once) for one in plain]
     elif settings.drawn:
         formed = _styles_formed(pair, plain[:FORMED])
-        others: list[dict[str, Any]] = [{}] * (FORMED if formed else settings.start == "noise")
+        begun = min(FORMED, len(formed)) or settings.start == "noise"
+        others: list[dict[str, Any]] = [{}] * begun
         others += [{"start": "library", "drawing": n} for n in _apart(pair, plain[0], formed)]
         others += [dict(start="noise", prior=0.0, start_strength=1.0)] * DRAFTS
         plain = [one.replace(**other) for one, other in zip(plain, others, strict=False)]
