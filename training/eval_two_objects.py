@@ -19,9 +19,9 @@ import torch
 from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
-from vqclip_nb.emoji.compose import boxes
 from vqclip_nb.emoji.drawings import Start
 from vqclip_nb.emoji.library import Library
+from vqclip_nb.emoji.placing import boxes
 from vqclip_nb.experiments.scores import concepts, rank, similarity
 from vqclip_nb.files import write_atomically
 from vqclip_nb.images import to_pil

@@ -16,10 +16,11 @@ from ..reading import split_background
 from .signs import TOKEN
 
 SIZES = {
-    **dict.fromkeys(("big", "large", "huge", "giant", "enormous"), "big"),
+    **dict.fromkeys(("big", "large", "huge", "giant", "enormous", "fat", "chubby"), "big"),
     **dict.fromkeys(("small", "little", "tiny", "mini"), "small"),
 }
 MATERIALS = {"wooden": "brown", "rusty": "brown", "copper": "copper", "bronze": "copper"}
+MATERIALS |= {"chocolate": "brown"}
 COUNTS = {
     **{word: i for i, word in enumerate("one two three four five six".split(), 1)},
     **{str(i): i for i in range(2, 7)},
@@ -29,15 +30,30 @@ COUNTS = {
 # Numbers of which six are drawn, which is said.
 MORE = frozenset("seven eight nine ten eleven twelve dozen twenty fifty hundred thousand".split())
 MORE |= {str(i) for i in range(7, 101)}
-RELATIONS = {  # words between two things, and how these stand; "wears": the second on the first
+RELATIONS = {  # words between two things, and how the first then stands to the second
     **dict.fromkeys(("next to", "and", "beside", "with", "near", "by", "behind"), "beside"),
+    **dict.fromkeys(("chasing", "watching", "leaning on", "leaning against"), "beside"),
     **dict.fromkeys(("above", "over"), "above"),
     **dict.fromkeys(("below", "under", "beneath", "underneath"), "below"),
-    **dict.fromkeys(("on", "on top of", "atop", "onto", "riding", "sitting on"), "on"),
+    **dict.fromkeys(("on", "on top of", "atop", "onto", "riding", "crossing"), "on"),
+    **dict.fromkeys(("sitting on", "standing on", "lying on"), "on"),
     **dict.fromkeys(("in", "inside", "into", "inside of"), "in"),
-    **dict.fromkeys(("wearing", "in front of"), "wears"),
-    **dict.fromkeys("playing holding carrying eating chasing watching reading".split(), "beside"),
+    **dict.fromkeys("holding carrying playing eating drinking reading hugging".split(), "holding"),
+    "in front of": "in front of",
+    "wearing": "wearing",
 }
+WORN = {  # where on who wears it
+    **dict.fromkeys(
+        "hat cap crown helmet tiara sombrero turban fedora beanie wig".split(), "wearing"
+    ),
+    **dict.fromkeys(
+        "glasses sunglasses goggles spectacles monocle eyepatch mustache moustache".split(),
+        "on the face",
+    ),
+    **dict.fromkeys("scarf tie necktie necklace medal stethoscope".split(), "round the neck"),
+    **dict.fromkeys("boots shoes sneakers sandals slippers skates socks".split(), "on the feet"),
+}
+SKY = frozenset("sun moon star stars cloud clouds rainbow".split())  # what stands over others
 WITHOUT = ("without", "no", "not")  # what follows is not asked for
 # What a thing in front of them does; elsewhere some of them are things: "a cooking pot".
 DOING = frozenset(
@@ -54,8 +70,14 @@ PLACES = frozenset(
     "forest woods wood jungle garden park meadow desert city town village mountains street".split()
 )
 ARTICLES = ("a", "an", "the")
-MOST = 2  # things in a picture
-NOT_DRAWN, TOO_MANY = "not drawn", "not drawn, a picture holds two"
+MOST = 3  # things in a picture
+NOT_DRAWN, TOO_MANY = "not drawn", "not drawn, a picture holds three"
+# Of whom something is a part: "on a pirate's shoulder".
+PART = re.compile(
+    r"(\b(?:on|in|over|by) (?:(?:an?|the|his|her|my) )?[\w-]+)['’]s? "
+    r"(?:shoulders?|head|back|lap|hands?|nose|arms?|wrist)\b"
+)
+TURNED = frozenset("but is are painted dyed coloured colored".split())  # "a cat, but orange"
 SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
 OF = ("of", "of a", "of an", "of the", "full of")
 SKIPPED = frozenset("a an the some its their his her my your this that is are at to".split())
@@ -80,14 +102,15 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a caption asks for. `relation` is one of RELATIONS' values where there are two things.
+    """What a caption asks for.
 
-    background: colour words, one, or two for a gradient; empty where none was named. left_out:
-    words that are not drawn as they stand, each with what is said of it.
+    relations: of each thing but the first, how those before it stand to it; keys of
+    `placing.PLACINGS`. background: colour words, one, or two for a gradient; empty where none was
+    named. left_out: words that are not drawn as they stand, each with what is said of it.
     """
 
     things: tuple[Thing, ...]
-    relation: str = ""
+    relations: tuple[str, ...] = ()
     style: str = ""
     background: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -104,20 +127,17 @@ def parse(
 
     styles: words of each style, as in {"line": ["a line drawing of"]}. name_of: a phrase of up to
     `longest` words to the thing it names, or None. several: whether such a phrase is a plural, of
-    which two are drawn. Of more than two things the first two count.
+    which two are drawn. Of more than `MOST` things the first count.
     """
     style, text = split_style(text.lower(), styles)
-    text = SENTENCE_END.sub(" , ", text).strip(" ,")
+    text = PART.sub(r"\1", SENTENCE_END.sub(" , ", text)).strip(" ,")
     text = " ".join(re.findall(rf"\d+:\d\d|[\w'’.-]*\w|,|{TOKEN.pattern}", text))
     background, text = split_background(text)
     things, relations, left_out = _things(text.split(), name_of, longest, several)
     if not things:
         return None
-    relation = relations[0] if len(things) > 1 else ""
-    if relation == "in" and things[1].said in PLACES:
-        relation = "beside"  # of a forest one tree is drawn, which holds nothing
     left_out |= dict.fromkeys((t.said for t in things[MOST:]), TOO_MANY)
-    return Scene(tuple(things[:MOST]), relation, style, background, left_out)
+    return Scene(tuple(things[:MOST]), tuple(relations[: MOST - 1]), style, background, left_out)
 
 
 def split_style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, str]:
@@ -145,7 +165,7 @@ def _things(
     look: dict[str, Any] = {}  # of the next thing
     said: list[str] = []  # the words for it
     spelt: set[str] = set()  # things so far that were written as words
-    relation, own, at = "", "", 0  # own: the last thing's own word
+    joint, own, at = "", "", 0  # own: the last thing's own word
     # touching: nothing since the last thing: "chocolate cake" is one; of: nor but "of"; strange:
     # a word since then may be the thing that is meant.
     touching = of = strange = False
@@ -162,6 +182,8 @@ def _things(
             elif phrase in SIZES and rest:
                 look["size"] = SIZES[phrase]
                 said.append(phrase)
+            elif things and words[at] in TURNED and phrase.partition(" ")[2] in COLOURS:
+                things[-1] = replace(things[-1], colour=phrase.partition(" ")[2])
             elif phrase in COUNTS or (phrase in MORE and rest and not touching):
                 look["count"], touching = COUNTS.get(phrase, max(COUNTS.values())), False
                 said.append(phrase)
@@ -169,7 +191,7 @@ def _things(
             elif phrase in OF:
                 of = touching
             elif phrase in RELATIONS:
-                relation, touching = relation or RELATIONS[phrase], False
+                joint, touching = joint or phrase, False
                 if strange:
                     _drop(look, said, left_out)
                 strange = False
@@ -188,10 +210,10 @@ def _things(
                     both = f"{things[-1].said} {phrase}"
                     things[-1] = replace(things[-1], name=name, said=both, **look)
                 else:
-                    relations += [relation or "beside"] if things else []
+                    relations += [_stands(joint, phrase, things, relations)] if things else []
                     things.append(Thing(name, said=name if is_emoji else phrase, **look))
                 spelt |= set() if is_emoji else {name}
-                relation, own, touching, of, strange = "", phrase, True, False, False
+                joint, own, touching, of, strange = "", phrase, True, False, False
                 look.clear()
                 said.clear()
             elif phrase in COLOURS and things and not things[-1].colour and not strange:
@@ -212,6 +234,18 @@ def _things(
         at += 1
     _drop(look, said, left_out)
     return things, relations, left_out
+
+
+def _stands(joint: str, thing: str, before: Sequence[Thing], relations: Sequence[str]) -> str:
+    """How the things before one stand to it, given the words between them."""
+    how, last = RELATIONS.get(joint, "beside"), thing.split()[-1]
+    worn = joint == "and" and relations[-1:] and relations[-1] in WORN.values()
+    if last in WORN and (joint in ("wearing", "with", "in") or worn):
+        return WORN[last]
+    if how == "in" and thing in PLACES:
+        return "beside"  # of a forest one tree is drawn, which holds nothing
+    over = last in SKY and joint in ("", "and", "with")
+    return "under" if over and not any({*t.said.split()} & SKY for t in before) else how
 
 
 def _drop(look: dict[str, Any], said: list[str], left_out: dict[str, str]) -> None:

@@ -9,6 +9,9 @@ import torch
 from ..models.vqgan import VQGAN
 from .caption_grammar import Scene
 
+TOLD = {"beside": "next to", "on the face": "wearing", "round the neck": "wearing"}
+TOLD |= {"on the feet": "wearing"}
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -44,8 +47,9 @@ class Start:
             number = f"{thing.count} × " if thing.count > 1 else ""
             words = (thing.size, thing.colour, f"{number}{drawing}")
             parts.append(" ".join(word for word in words if word))
-        told = {"beside": "next to", "wears": "wearing"}.get(self.scene.relation)
-        text = f", {told or self.scene.relation} ".join(parts)
+        text = parts[0]
+        for relation, part in zip(self.scene.relations, parts[1:], strict=True):
+            text += f", {TOLD.get(relation, relation)} {part}"
         ground = " and ".join(self.scene.background)
         return f"{text}; on {ground}" if ground else text
 

@@ -26,9 +26,10 @@ from ..regions import Area
 from ..settings import Settings
 from .caption_grammar import Scene, Thing
 from .caption_words import article
-from .compose import BLACK, CENTRED, PLACINGS, Pose, compose, ground
+from .compose import BLACK, CENTRED, Pose, compose, ground
 from .cutout import cut_out, fitted, posed
 from .drawings import Sample
+from .placing import PLACINGS
 from .prior import Prior, conditions
 
 NAMED = "named"
@@ -259,11 +260,17 @@ def side_by_side(
     part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int]
 ) -> torch.Tensor:
     """The pictures (1, 3, h, w) of a part's things as one (1, 3, height, width)."""
-    placing = PLACINGS[part.scene.relation] if len(pictures) > 1 else None
-    ordered = pictures[::-1] if placing and placing.order > 0 else pictures
     if len(pictures) == 1:
         return posed(fitted(pictures[0], size), part.shapes[0].pose)
-    return fitted(torch.cat([*ordered], 2 if placing and placing.axis else 3), size)
+    whole, axis = pictures[0], 3
+    for picture, relation in zip(pictures[1:], part.scene.relations, strict=True):
+        placing = PLACINGS[relation]
+        if whole is pictures[0]:
+            axis = 2 if placing.axis else 3
+        else:  # a third one, across the row of the others
+            axis, picture = 5 - axis, fitted(picture, (whole.shape[2], whole.shape[3]))
+        whole = torch.cat([picture, whole] if placing.order > 0 else [whole, picture], axis)
+    return fitted(whole, size)
 
 
 def dressed(part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:

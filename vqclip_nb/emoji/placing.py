@@ -1,0 +1,288 @@
+"""Where the things of a scene stand: sizes, relations, and what is worn where."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from .caption_grammar import Scene
+
+Box = tuple[float, float, float, float]  # centre x, centre y, width, height in pixels
+
+# Side of a thing's box, as a share of the picture's shorter side.
+SIDES = {"": 0.8, "big": 0.98, "small": 0.42}
+SECOND = {"big": 1.2, "small": 0.6, "": 1.0}  # by how much the first of two is larger
+
+
+@dataclass(frozen=True)
+class Placing:
+    """How two things of a relation stand.
+
+    axis: 0 beside, 1 above each other. order: -1 if the first has the smaller coordinate there, 1
+    if the larger. sunk: share of the smaller one's extent that goes into the other. slant: how far
+    they may be moved across the axis, of their distance along it. covered: how much of the smaller
+    one's area may lie under or over the other. ratio: size of the first over the second's.
+    in_front: the second, not the first. worn: where the second has its middle on the first, a key
+    of `worn_at`; axis, sunk and slant then say nothing.
+    """
+
+    axis: int
+    order: int = -1
+    sunk: float = 0.0
+    slant: float = 0.0
+    covered: float = 0.05
+    ratio: float = 1.0
+    in_front: bool = False
+    worn: str = ""
+
+
+PLACINGS = {
+    "beside": Placing(0, sunk=0.0, slant=0.7),
+    "above": Placing(1, sunk=0.0, slant=0.7),
+    "below": Placing(1, order=1, sunk=0.0, slant=0.7),
+    "under": Placing(1, order=1, sunk=0.1, slant=0.9, covered=0.1, ratio=1.5),
+    "on": Placing(1, sunk=0.1, slant=0.35, covered=0.15),
+    "in": Placing(1, sunk=0.3, slant=0.2, covered=0.35, in_front=True),
+    "in front of": Placing(1, order=1, sunk=0.12, covered=0.5, ratio=1.7),
+    "holding": Placing(0, covered=1.0, ratio=1.9, in_front=True, worn="hand"),
+    "wearing": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="head"),
+    "on the face": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="eyes"),
+    "round the neck": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="neck"),
+    "on the feet": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="feet"),
+}
+GROUPED = 1.8  # of two things together, beside a third
+MASK = 64  # pixels along the longer side of what they cover
+FRAME = 0.98  # of the picture's sides
+UNEQUAL = (1.0, 1.12, 1 / 1.12, 1.25, 1 / 1.25)  # ratios tried where the caption names none
+GRID = 40  # cells on a side where covered areas are counted
+
+
+def content(layer: torch.Tensor) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom in pixels of what is drawn; the whole layer if nothing is."""
+    inside = layer[3] > 0.3
+    if not inside.any():
+        return 0, 0, layer.shape[2], layer.shape[1]
+    rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def boxes(
+    layers: Sequence[torch.Tensor], scene: Scene, size: tuple[int, int], *, fill: bool = False
+) -> list[tuple[Box, int]]:
+    """Where each thing goes, and how many of it stand side by side there."""
+    height, width = size
+    side: float = min(size)
+    shapes = []  # width, height of each drawing's content, the longer one 1
+    for layer in layers:
+        left, top, right, bottom = content(layer)
+        longer = max(right - left, bottom - top)
+        shapes.append(((right - left) / longer, (bottom - top) / longer))
+    if len(layers) == 1:
+        thing, (w, h) = scene.things[0], shapes[0]
+        if thing.count > 1:
+            return [((width / 2, height / 2, width * 0.94, height * 0.8), thing.count)]
+        if fill and thing.size != "small":
+            return [((width / 2, height / 2, width * 0.94, height * 0.94), 1)]
+        zoom, share = thing.zoom
+        s = side * (SIDES[thing.size] * (1 - share) + SIDES[zoom] * share)
+        return [((width / 2, height / 2, w * s, h * s), 1)]
+    masks = []
+    for layer, thing in zip(layers, scene.things, strict=True):
+        left, top, right, bottom = content(layer)
+        mask = (layer[3, top:bottom, left:right] > 0.3).float()
+        masks.append(grouped(mask, thing.count))
+    first, *others = scene.things
+    zoom, share = first.zoom
+    ratio = SECOND[first.size] ** (1 - share) * SECOND[zoom] ** share
+    group, frame, placed = masks[0], (0.0, 0.0, 0.0, 0.0), list[Box]()
+    ratio *= columns(first.count) ** 0.5
+    for relation, thing, mask in zip(scene.relations, others, masks[1:], strict=True):
+        own = SECOND[thing.size] * columns(thing.count) ** 0.5
+        grouped_by = max(1.0, GROUPED / PLACINGS[relation].ratio) if placed else 1.0
+        how: dict[str, Any] = dict(size=size, ratio=ratio * grouped_by / own)
+        two = arrange((group, mask), relation, **how)
+        row = PLACINGS[scene.relations[0]].axis == 0
+        if relation == "beside" and placed and row:  # the third stands where it can be larger
+            under = arrange((group, mask), "above", **how)
+            two = max(two, under, key=lambda boxes: boxes[1][2] * boxes[1][3])
+        placed = [moved_with(box, frame, two[0]) for box in placed] or two[:1]
+        placed.append(two[1])
+        (group, frame), ratio = together(masks, placed), 1.0
+    return [(box, thing.count) for box, thing in zip(placed, scene.things, strict=True)]
+
+
+def together(masks: Sequence[torch.Tensor], placed: Sequence[Box]) -> tuple[torch.Tensor, Box]:
+    """What things cover in their boxes, cut to its extent, and the box of all."""
+    sides = torch.tensor(placed)
+    lows, highs = sides[:, :2] - sides[:, 2:] / 2, sides[:, :2] + sides[:, 2:] / 2
+    low, whole = lows.amin(0), highs.amax(0) - lows.amin(0)
+    scale = MASK / float(whole.max())
+    width, height = (max(1, round(side * scale)) for side in whole.tolist())
+    group = torch.zeros(height, width)
+    for mask, (x, y), (w, h) in zip(
+        masks, (lows - low) * scale, sides[:, 2:] * scale, strict=False
+    ):
+        own = F.interpolate(mask[None, None], (max(1, round(float(h))), max(1, round(float(w)))))[
+            0, 0
+        ]
+        part = group[round(float(y)) :, round(float(x)) :][: own.shape[0], : own.shape[1]]
+        part.copy_(part.maximum(own[: part.shape[0], : part.shape[1]]))
+    return group, (*(low + whole / 2).tolist(), *whole.tolist())
+
+
+def moved_with(box: Box, frame: Box, target: Box) -> Box:
+    """Where a box stands once the `frame` that it is in has become `target`."""
+    scale = target[2] / frame[2]
+    x, y = (t + (own - f) * scale for own, f, t in zip(box[:2], frame[:2], target[:2], strict=True))
+    return x, y, box[2] * scale, box[3] * scale
+
+
+def columns(count: int) -> int:
+    """How many things stand side by side at most, of so many: more than three in two rows."""
+    return count if count <= 3 else count - count // 2
+
+
+def grouped(mask: torch.Tensor, count: int) -> torch.Tensor:
+    """What `count` of a thing cover side by side, as `spread` puts them."""
+    if count == 1:
+        return mask
+    rows = [columns(count), count - columns(count)][: 1 + (count > 3)]
+    height, width = mask.shape
+    group = mask.new_zeros(len(rows) * height, rows[0] * width)
+    for row, of_row in enumerate(rows):
+        left = (rows[0] - of_row) * width // 2
+        group[row * height : (row + 1) * height, left : left + of_row * width] = mask.repeat(
+            1, of_row
+        )
+    return group
+
+
+def spread(box: Box, count: int) -> list[Box]:
+    """`count` equal boxes in one, side by side; more than three in two rows."""
+    x, y, width, height = box
+    if count == 1:
+        return [box]
+    rows = [columns(count), count - columns(count)][: 1 + (count > 3)]
+    each = min(width / rows[0], height)
+    high, middle = height / len(rows), (len(rows) - 1) / 2
+    return [
+        (
+            x + (i - (of_row - 1) / 2) * each,
+            y + (row - middle) * high,
+            each * 0.96,
+            high,
+        )
+        for row, of_row in enumerate(rows)
+        for i in range(of_row)
+    ]
+
+
+def arrange(
+    masks: Sequence[torch.Tensor],
+    relation: str,
+    size: tuple[int, int],
+    *,
+    ratio: float = 1.0,
+) -> list[Box]:
+    """Boxes of two things, of all tried those whose smaller one is largest.
+
+    masks: what is drawn of each (h, w), cut to its extent. size: height, width in pixels. ratio:
+    of the first's size to the second's, as the caption wants it.
+    """
+    placing = PLACINGS[relation]
+    x, y, whole = worn_at(masks[0])[placing.worn] if placing.worn else (0.5, 0.5, True)
+    ratio *= 1.0 if whole else 1.3  # a head of a body is smaller than one alone
+    axis, fixed = placing.axis, ratio != 1 or placing.ratio != 1
+    tried = torch.cartesian_prod(
+        torch.linspace(0.98, 0.2, 79),
+        torch.tensor([1.0] if fixed else UNEQUAL) * ratio * placing.ratio,
+        torch.linspace(-1, 1, 9) * placing.slant,
+    )
+    s, ratios, slant = tried.T
+    longer = torch.stack([s * ratios.clamp(max=1), s / ratios.clamp(min=1)], 1) * min(size)
+    shapes = torch.tensor([[m.shape[1] / max(m.shape), m.shape[0] / max(m.shape)] for m in masks])
+    sides = longer[..., None] * shapes  # (n, 2 things, width and height)
+    room = torch.tensor([size[1], size[0]]) * FRAME - sides.sum(1) / 2
+    apart = torch.zeros(len(tried), 2)  # from the first's centre to the second's, x and y
+    touching = sides[..., axis].sum(1) / 2 - placing.sunk * sides[..., axis].amin(1)
+    apart[:, axis] = touching.clamp(min=1).minimum(room[:, axis])
+    most = room[:, 1 - axis].clamp(min=0)
+    apart[:, 1 - axis] = (slant * apart[:, axis]).clamp(-most, most)
+    apart[:, axis] *= -placing.order
+    if placing.worn:
+        apart = sides[:, 0] * torch.tensor([x - 0.5, y - 0.5])
+        apart[:, 1] -= sides[:, 1, 1] * (0.2 if placing.worn == "head" else 0.0)
+    lows = -sides / 2 + torch.stack([torch.zeros_like(apart), apart], 1)
+    highs = lows + sides
+    extent = highs.amax(1) - lows.amin(1)
+    fits = (extent <= torch.tensor([size[1], size[0]]) * FRAME + 1e-3).all(1)
+    fits &= (apart[:, axis] != 0) | bool(placing.worn)
+    score = sides.prod(2).sqrt().amin(1) * (1 - 0.06 * slant.abs()) * fits
+    shift = torch.tensor([size[1], size[0]]) / 2 - (lows.amin(1) + highs.amax(1)) / 2
+    lows = lows + shift[:, None]
+    best = score.argmax()  # where all are covered too much
+    for some in score.sort(descending=True, stable=True).indices.split(64):
+        good = covered(masks, lows[some], sides[some], size) <= placing.covered
+        if good.any():
+            best = some[good.nonzero()[0, 0]]
+            break
+    return [
+        (*(low + side / 2).tolist(), *side.tolist())
+        for low, side in zip(lows[best], sides[best], strict=True)
+    ]
+
+
+def worn_at(mask: torch.Tensor) -> dict[str, tuple[float, float, bool]]:
+    """Where a body (h, w) has what things are worn on, as shares of its sides from the left and
+    from above, and whether it is a head alone.
+
+    The head is where most of its upper part is; what is alike on both sides and wide above is a
+    head alone.
+    """
+    height, width = mask.shape
+    upper = mask[: math.ceil(0.35 * height)].sum(0).cumsum(0)
+    x = int((upper < upper[-1] / 2).sum())
+    near = mask[:, max(0, x - width // 20) : x + width // 20 + 1].amax(1)
+    top = int(near.argmax()) / height
+    alike = float((mask * mask.flip(1)).sum() / mask.maximum(mask.flip(1)).sum().clamp(min=1))
+    rows, upright = mask.sum(1), alike > 0.7
+    broad = bool(rows[height // 6 : height // 3].mean() > 0.62 * rows.max())
+    whole = alike > 0.9 and width > 0.82 * height and broad
+    across = (x + 0.5) / width
+    eyes, neck = (top + 0.2, top + 0.4) if upright else (top + 0.15, top + 0.35)
+    if whole:
+        eyes, neck = 0.48, 0.92
+    return {
+        "head": (across, top, whole),
+        "eyes": (across, eyes, whole),
+        "neck": (across, neck, whole),
+        "feet": (0.5, 0.95, whole),
+        "hand": (0.92, 0.65, True),
+    }
+
+
+def covered(
+    masks: Sequence[torch.Tensor], lows: torch.Tensor, sides: torch.Tensor, size: tuple[int, int]
+) -> torch.Tensor:
+    """Shares (n,) of the smaller one's area that both things cover, at n places.
+
+    lows, sides (n, 2, 2): left and top, width and height of each in pixels.
+    """
+    height, width = size
+    cells = max(size) / GRID
+    x, y = ((torch.arange(-(-side // cells)) + 0.5) * cells for side in (width, height))
+    drawn = []
+    for i, mask in enumerate(masks):
+        column = ((x - lows[:, i, :1]) / sides[:, i, :1] * mask.shape[1]).floor().long()
+        row = ((y - lows[:, i, 1:]) / sides[:, i, 1:] * mask.shape[0]).floor().long()
+        inside = ((row >= 0) & (row < mask.shape[0]))[:, :, None]
+        inside = inside & ((column >= 0) & (column < mask.shape[1]))[:, None]
+        row, column = row.clamp(0, mask.shape[0] - 1), column.clamp(0, mask.shape[1] - 1)
+        drawn.append(mask[row[:, :, None], column[:, None]] * inside)
+    smaller = torch.stack(drawn).sum((2, 3)).amin(0).clamp(min=1)
+    return (drawn[0] * drawn[1]).sum((1, 2)) / smaller
