@@ -93,6 +93,7 @@ def looks(pair: vq.Pair) -> None:
 
 def media(pair: vq.Pair) -> None:
     things = "a fox,a castle,an owl,a frog,a rose,a guitar,a whale,a cat".split(",")
+    things += ["a house", "a rooster", "a parrot"]
     asked = [f"{words[0]} {t}" for words, t in zip(MEDIA_WORDS.values(), things, strict=True)]
     images = []
     for text in asked:

@@ -35,6 +35,49 @@ def test_what_makes_a_medium_is_in_its_picture(picture):
     grey = MEDIA["black and white"](picture)
     assert torch.equal(grey[:, 0], grey[:, 1]) and MEDIA["neon"](picture).median() < 0.3
     assert MEDIA["stained glass"](picture).quantile(0.05) < 0.1  # lead
+    assert colours("paper cut-out") < colours("oil painting") / 2
+
+
+def test_a_linocut_has_two_tones(picture):
+    tones = MEDIA["linocut"](picture).mean(1)
+    assert ((tones < 0.25) | (tones > 0.75)).float().mean() > 0.7
+    assert 0.05 < (tones < 0.25).float().mean() < 0.95
+
+
+def test_wax_of_a_crayon_misses_some_of_the_paper():
+    drawn = MEDIA["crayon drawing"](
+        torch.tensor([0.9, 0.1, 0.1]).view(1, 3, 1, 1).expand(1, 3, 96, 96)
+    )
+    missed = (drawn[:, 1:].amin(1) > 0.6).float().mean()
+    assert 0.02 < missed < 0.3
+
+
+def test_sheets_of_paper_cast_shadows():
+    x = torch.ones(1, 3, 128, 128)
+    x[..., 40:80, 40:80] = torch.tensor([0.9, 0.5, 0.1]).view(3, 1, 1)
+    made = MEDIA["paper cut-out"](x).mean(1)[0]
+    assert made[82, 50:70].mean() < made[36, 50:70].mean() - 0.05  # below it, not above
+
+
+@pytest.mark.parametrize("name", ["oil painting", "stained glass", "paper cut-out"])
+def test_white_is_tinted(name):
+    white = MEDIA[name](torch.ones(1, 3, 96, 96))
+    seen = white[:, :, white[0].amin(0) > 0.3]  # without lead
+    assert (seen.amax(1) - seen.amin(1)).mean() > 0.04 and seen.mean() > 0.75
+
+
+def test_black_is_coloured_glass():
+    glass = MEDIA["stained glass"](torch.full((1, 3, 96, 96), 0.03))
+    assert (glass.amax(1) - glass.amin(1)).quantile(0.75) > 0.3
+
+
+@pytest.mark.parametrize("name", sorted(MEDIA))
+@pytest.mark.parametrize("size", [(96, 248), (130, 64)])
+def test_media_are_of_any_size_and_of_what_is_plain(name, size):
+    x = torch.full((1, 3, *size), 0.5, requires_grad=True)
+    made = MEDIA[name](x)
+    assert made.shape == x.shape and made.isfinite().all()
+    assert torch.autograd.grad(made.square().sum(), x)[0].isfinite().all()
 
 
 @pytest.mark.parametrize(
@@ -51,6 +94,23 @@ def test_what_makes_a_medium_is_in_its_picture(picture):
         ("a neon fox", "neon"),
         ("low poly fox", "low poly"),
         ("a black and white photo of a fox", "black and white"),
+        ("crayon drawing of a fox", "crayon drawing"),
+        ("kids crayon drawing of a fox", "crayon drawing"),
+        ("a fox in crayon", "crayon drawing"),
+        ("a fox drawn with crayons", "crayon drawing"),
+        ("a fox, wax crayon", "crayon drawing"),
+        ("a fox, crayon style", "crayon drawing"),
+        ("linocut fox", "linocut"),
+        ("a fox, linocut print style", "linocut"),
+        ("lino print of a fox", "linocut"),
+        ("a woodcut of a fox", "linocut"),
+        ("a fox block print", "linocut"),
+        ("a fox, paper cut-out style", "paper cut-out"),
+        ("paper cut of a fox", "paper cut-out"),
+        ("a paper cutout fox", "paper cut-out"),
+        ("a fox, papercut", "paper cut-out"),
+        ("cut paper art of a fox", "paper cut-out"),
+        ("a fox, paper collage", "paper cut-out"),
     ],
 )
 def test_prompts_as_people_write_them_name_a_medium(pair, prompt, name):
@@ -72,7 +132,9 @@ def test_the_studio_offers_every_medium(pair):
         assert pair.medium(pair.read(with_style("a sticker of a fox", name))) is MEDIA[name]
 
 
-@pytest.mark.parametrize("prompt", ["a pencil", "a fox on a neon green background", "a fox"])
+@pytest.mark.parametrize(
+    "prompt", ["a pencil", "a crayon", "a paper bag", "a fox on a neon green background", "a fox"]
+)
 def test_other_prompts_name_none(pair, prompt):
     assert pair.medium(pair.read(prompt)) is None
 

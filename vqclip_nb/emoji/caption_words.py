@@ -24,6 +24,9 @@ MEDIA_WORDS = {  # medium of `media.MEDIA`: how a prompt asks for it
     "neon": ("a neon sign of",),
     "low poly": ("low poly art of",),
     "black and white": ("a black and white photo of",),
+    "crayon drawing": ("a crayon drawing of",),
+    "linocut": ("a linocut of",),
+    "paper cut-out": ("a paper cut-out of",),
 }
 _BACKGROUNDS = (
     "white, black, gray, red, orange, yellow, green, blue, purple, pink, brown, turquoise, "

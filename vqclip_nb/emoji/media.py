@@ -7,7 +7,6 @@ step and in every run, in the picture's size.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 
@@ -17,9 +16,15 @@ import torch.nn.functional as F
 from matplotlib.tri import Triangulation
 from torchvision.transforms.functional import adjust_saturation, rgb_to_grayscale
 
+from . import media_parts as parts
+
 PIXELS = 32  # of pixel art along the shorter side
-PANES, POINTS = 80, 240  # of stained glass, and corners of triangles
-INK_BLUE = (0.04, 0.03, 0.09)
+POINTS = 240  # corners of triangles
+SHEETS = 6  # of paper, at most
+INK_BLUE, INK, CREAM = (0.04, 0.03, 0.09), (0.1, 0.09, 0.09), (0.955, 0.925, 0.84)
+# Glass, by the number of its pane, for what is black and what is white.
+JEWELS = (0.05, 0.2, 0.75), (0, 0.38, 0.55), (0.35, 0.1, 0.6), (0.1, 0.1, 0.55), (0.6, 0, 0.15)
+PALE = (1, 0.94, 0.68), (0.76, 0.89, 1), (0.8, 0.97, 0.82), (0.93, 0.96, 1), (1, 0.85, 0.8)
 
 
 def pixel_art(x: torch.Tensor) -> torch.Tensor:
@@ -32,69 +37,152 @@ def pixel_art(x: torch.Tensor) -> torch.Tensor:
 
 
 def oil(x: torch.Tensor) -> torch.Tensor:
-    """Strokes that follow a field of directions, each a little lighter or darker."""
-    flat = _wavy(x, 0.04, 20)
+    """Strokes that follow a field of directions, each a little lighter or darker, on canvas that is
+    warm where it is white."""
+    flat = parts.wavy(x, 0.04, 20)
     for _ in range(2):
-        flat = _patches(flat, x.shape[2] // 48)
+        flat = parts.patches(flat, x.shape[2] // 48)
     flat = 0.06 + 0.86 * adjust_saturation(flat, 1.2)
+    white = parts.white(flat / 0.92)
+    flat = flat * (1 - white * (1 - parts.colour(x, 1.07, 1.03, 0.95)))
     colour = flat.amax(1, keepdim=True) - flat.amin(1, keepdim=True)
-    strokes = [_strokes(tuple(x.shape[2:]), seed).to(x) for seed in range(4)]
-    light = (0.12 - 0.08 * rgb_to_grayscale(flat) + 0.08 * colour) * strokes[0]
+    strokes = [parts.strokes(tuple(x.shape[2:]), seed).to(x) for seed in range(4)]
+    thick = F.pad(strokes[1], (0, 1, 0, 1), mode="replicate")
+    relief = thick[..., 1:, 1:] - thick[..., :-1, :-1]  # as lit from a corner
+    light = (0.12 - 0.08 * rgb_to_grayscale(flat) + 0.08 * colour) * strokes[0] + 0.06 * relief
+    light = light * (1 - 0.9 * white * (1 - parts.colour(x, 0.55, 0.85, 1.4)))  # cream, not grey
     return (flat * (1 + light) + 0.03 * colour * torch.cat(strokes[1:], 1)).clamp(0, 1)
 
 
 def watercolour(x: torch.Tensor) -> torch.Tensor:
     """Pigment that pools at edges and spreads unevenly on grained paper."""
-    flat = _patches(_wavy(_wavy(x, 0.07, 9), 0.02, 40), x.shape[2] // 40)
-    spread = 1 + 1.1 * (_noise(x, 6, 5) - 0.5) + 0.5 * (_noise(x, 22, 6) - 0.5)
-    rim = (5 * _blurred(_edges(flat), 1)).clamp(0, 1)
-    grain = _grain(tuple(x.shape[2:])).to(x)
+    flat = parts.patches(parts.wavy(parts.wavy(x, 0.07, 9), 0.02, 40), x.shape[2] // 40)
+    spread = 1 + 1.1 * (parts.noise(x, 6, 5) - 0.5) + 0.5 * (parts.noise(x, 22, 6) - 0.5)
+    rim = (5 * parts.blurred(parts.edges(flat), 1)).clamp(0, 1)
+    grain = parts.grain(tuple(x.shape[2:])).to(x)
     pigment = 0.8 * (1 - flat) * spread.clamp(0.3, 1.3) * (1 + 0.45 * rim) * (1 + 0.06 * grain)
-    return (_colour(x, 0.985, 0.975, 0.95) * (1 + 0.012 * grain) - pigment).clamp(0, 1)
+    return (parts.colour(x, 0.985, 0.975, 0.95) * (1 + 0.012 * grain) - pigment).clamp(0, 1)
 
 
 def pencil(x: torch.Tensor) -> torch.Tensor:
     """Outlines, and hatching where it is dark, on warm paper."""
     grey, side = rgb_to_grayscale(x), x.shape[2]
-    y, across = _positions(x)
-    hatch = 0.5 + 0.5 * torch.sin((across + y + 6 * _noise(x, 9, 2)) * (2 * math.pi * 32 / side))
-    tone = 1 - 0.85 * (1 - grey) * hatch * (0.6 + 0.6 * _noise(x, 60, 4))
-    around = 1 - _blurred(1 - grey, side // 32)
+    y, across = parts.positions(x)
+    hatch = 0.5 + 0.5 * torch.sin(
+        (across + y + 6 * parts.noise(x, 9, 2)) * (2 * math.pi * 32 / side)
+    )
+    tone = 1 - 0.85 * (1 - grey) * hatch * (0.6 + 0.6 * parts.noise(x, 60, 4))
+    around = 1 - parts.blurred(1 - grey, side // 32)
     lines = (grey / around.clamp(min=0.05)).clamp(0, 1)
-    drawn = (0.5 * tone + 0.5 * lines) * (1 - 3.5 * _edges(x)).clamp(0, 1)
-    return (0.95 * drawn).clamp(0.12, 1) * _colour(x, 0.99, 0.98, 0.95)
+    drawn = (0.5 * tone + 0.5 * lines) * (1 - 3.5 * parts.edges(x)).clamp(0, 1)
+    return (0.95 * drawn).clamp(0.12, 1) * parts.colour(x, 0.99, 0.98, 0.95)
 
 
 def stained_glass(x: torch.Tensor) -> torch.Tensor:
-    """Panes of one colour each in lead, lit unevenly."""
-    flat = _patches(x, x.shape[2] // 64)
-    panes = _panes(tuple(x.shape[2:])).to(x.device)
+    """Panes of one colour each in lead, lit unevenly; none is black or white."""
+    flat = parts.patches(x, x.shape[2] // 64)
+    panes = parts.panes(tuple(x.shape[2:])).to(x.device)
     tones = (flat[0] * 3).round().long()
     each = panes * 64 + tones[0] * 16 + tones[1] * 4 + tones[2]
     each = each.unique(return_inverse=True)[1]
     number = panes[None, None].to(x)
     borders = F.max_pool2d(number, 3, 1, 1) + F.max_pool2d(-number, 3, 1, 1) > 0
-    lead = F.max_pool2d((borders | (_edges(flat) > 0.12)).to(x), 3, 1, 1)
-    lit = adjust_saturation(_averaged(flat, each), 1.3) * (0.8 + 0.4 * _noise(x, 6, 3))
+    lead = F.max_pool2d((borders | (parts.edges(flat) > 0.12)).to(x), 3, 1, 1)
+    glass = adjust_saturation(parts.averaged(flat, each), 1.3)
+    jewel, pale = x.new_tensor([JEWELS, PALE])[:, panes % len(PALE)].movedim(3, 1).split(1)
+    black = ((0.48 - glass.amax(1, keepdim=True)) / 0.2).clamp(0, 1)
+    glass = glass * (1 - parts.white(glass) * (1 - pale)) * (1 - 0.5 * black) + black * jewel
+    lit = glass * (0.84 + 0.34 * parts.noise(x, 6, 3))
     return lit.clamp(0, 1) * (1 - lead) + 0.06 * lead
+
+
+def crayon(x: torch.Tensor) -> torch.Tensor:
+    """Wax that catches on the bumps of paper, in strokes to and fro, with a dark outline."""
+    size, side = tuple(x.shape[2:]), min(x.shape[2:])
+    bumps = parts.grain(size).to(x)
+    flat = parts.patches(parts.wavy(x, 0.05, 7), side // 40)
+    strokes = parts.by_colour(flat, [parts.hatching(size, n, 44, 4) for n in range(4)])
+    pressed = 1.6 * (1 - flat.amin(1, keepdim=True))
+    cover = torch.sigmoid(5 * (1.9 * pressed.clamp(max=1) - 0.9 + 0.5 * strokes + 0.42 * bumps))
+    cover = 0.94 * cover * (4 * pressed).clamp(0, 1)
+    lines = F.max_pool2d((6 * parts.edges(parts.wavy(x, 0.03, 9))).clamp(0, 1), 3, 1, 1)
+    lines = parts.blurred(lines, 1)
+    line = 0.85 * torch.sigmoid(6 * (2.2 * lines - 1.05 + 0.35 * bumps)) * (6 * lines).clamp(0, 1)
+    wax = adjust_saturation(flat, 1.5) * (1 + 0.06 * strokes)
+    dark = 0.35 * adjust_saturation(parts.blurred(x, 3), 1.6)
+    drawn = parts.colour(x, 0.985, 0.975, 0.95) * (1 + 0.02 * bumps) * (1 - cover) + cover * wax
+    return (drawn * (1 - line) + line * dark).clamp(0, 1)
+
+
+def linocut(x: torch.Tensor) -> torch.Tensor:
+    """Ink on cream paper, with rows of cuts that are as wide as it is light."""
+    size, side = tuple(x.shape[2:]), min(x.shape[2:])
+    flat = parts.patches(parts.wavy(x, 0.02, 12), side // 40)
+    tone = 0.55 * rgb_to_grayscale(flat) + 0.45 * flat.amin(1, keepdim=True)
+    usual = tone.detach()[..., ::4, ::4].flatten().sort().values  # from its darkest to its lightest
+    dark, light = usual[len(usual) // 40].clamp(max=0.3), usual[-1 - len(usual) // 40]
+    tone = (tone - dark) / (light - dark).clamp(min=0.35)
+    lighter = tone - parts.blurred(tone, side // 36)  # than around it
+    share = (0.5 + 8 * lighter).clamp(0, 1)
+    edges = F.max_pool2d((7 * parts.edges(flat)).clamp(0, 1), 3, 1, 1)
+    edges = parts.blurred(edges, 1)
+    around = 2 * (tone - lighter) - 1  # cuts part what is dark, and lines of ink what is light
+    part = share * (-around).clamp(min=0) - (1 - share) * around.clamp(min=0)
+    light = 1.12 * (tone - 0.47) + 1.2 * lighter + 1.8 * edges * part
+    textures = [
+        0.4 * parts.ridges(size, n, 22) + 0.13 * parts.hatching(size, n, 60, 6) for n in range(4)
+    ]
+    left = parts.by_colour(flat, textures) * (1 - 0.9 * edges) - light
+    soft = torch.sigmoid(4 * left)  # whose gradient is felt further from the edges
+    ink = soft + (torch.sigmoid(16 * left) - soft).detach()
+    return parts.colour(x, *CREAM) * (1 - ink) + parts.colour(x, *INK) * ink
+
+
+def paper_cut(x: torch.Tensor) -> torch.Tensor:
+    """Sheets of paper of one colour each, one upon another, each with its shadow."""
+    size, side = tuple(x.shape[2:]), min(x.shape[2:])
+    half = parts.patches(F.avg_pool2d(x, 2, ceil_mode=True), side // 100)
+    squares = half.square()  # among which what is light differs more than what is dark
+    kinds = parts.few_colours(squares.detach(), SHEETS).view(SHEETS, 3, 1, 1)
+    apart = (squares - kinds).square().sum(1)[None]
+    share = F.softmax(-60 * apart, 1)
+    weight = share / share.sum((2, 3), keepdim=True).clamp(min=1e-9)
+    colours = torch.einsum("nchw,nkhw->kc", half, weight)
+    share = F.interpolate(parts.blurred(share, max(1, side // 110)), size, mode="bilinear")
+    sheets = F.softmax(24 * share, 1)
+    above = sheets.flip(1).cumsum(1).flip(1)  # of each sheet and all that lie on it
+    down, right = max(1, side // 70), max(1, side // 100)
+    moved = F.pad(above, (right, 0, down, 0))[..., : size[0], : size[1]]
+    shadows = parts.blurred(F.avg_pool2d(moved, 2, ceil_mode=True), max(1, side // 128))
+    shadows = F.interpolate(shadows, size, mode="bilinear")
+    fibre = 1 + 0.014 * parts.grain(size).to(x)
+    made = torch.zeros_like(x)
+    for n in range(SHEETS):
+        sheet = adjust_saturation(colours[n].view(1, 3, 1, 1), 1.25)
+        if n == 0:
+            sheet = sheet * (1 - parts.white(sheet) * (1 - parts.colour(x, 0.82, 0.92, 0.94)))
+        else:
+            made = made * (1 - 0.5 * shadows[:, n : n + 1])
+        made = made * (1 - above[:, n : n + 1]) + sheet * fibre * above[:, n : n + 1]
+    return made.clamp(0, 1)
 
 
 def neon(x: torch.Tensor) -> torch.Tensor:
     """Outlines that glow in the colours beside them, in the dark."""
     side = x.shape[2]
-    tubes = F.max_pool2d((4 * _edges(_patches(x, side // 64))).clamp(0, 1), 3, 1, 1)
-    hue = adjust_saturation(_blurred(x, side // 40), 3)
+    tubes = F.max_pool2d((4 * parts.edges(parts.patches(x, side // 64))).clamp(0, 1), 3, 1, 1)
+    hue = adjust_saturation(parts.blurred(x, side // 40), 3)
     hue = hue / hue.amax(1, keepdim=True).clamp(min=0.3)
-    hue = torch.where(hue.amin(1, keepdim=True) > 0.8, _colour(x, 0.3, 0.8, 1.0), hue)
-    glow = 1.2 * _blurred(tubes, side // 32) + 0.9 * _blurred(tubes, side // 12)
-    return (_colour(x, *INK_BLUE) + hue * (0.9 * tubes + glow) + 0.45 * tubes**3).clamp(0, 1)
+    hue = torch.where(hue.amin(1, keepdim=True) > 0.8, parts.colour(x, 0.3, 0.8, 1.0), hue)
+    glow = 1.2 * parts.blurred(tubes, side // 32) + 0.9 * parts.blurred(tubes, side // 12)
+    return (parts.colour(x, *INK_BLUE) + hue * (0.9 * tubes + glow) + 0.45 * tubes**3).clamp(0, 1)
 
 
 def low_poly(x: torch.Tensor) -> torch.Tensor:
     """Triangles of one colour each, their corners on edges of the picture."""
     height, width = x.shape[2:]
     rng = np.random.default_rng(0)
-    strength = _blurred(_edges(x.detach()), 2).flatten().cpu().double().numpy()
+    strength = parts.blurred(parts.edges(x.detach()), 2).flatten().cpu().double().numpy()
     chance = 0.85 * strength / max(strength.sum(), 1e-9) + 0.15 / strength.size
     at = rng.choice(strength.size, POINTS, replace=False, p=chance / chance.sum())
     side = np.linspace(0, 1, 9)
@@ -105,7 +193,7 @@ def low_poly(x: torch.Tensor) -> torch.Tensor:
     triangles = Triangulation(*np.unique(corners, axis=0).T).get_trifinder()
     each = triangles(*np.meshgrid(np.arange(width), np.arange(height)))
     each = torch.from_numpy(np.asarray(each)).long().clamp(min=0).to(x.device)
-    flat = _averaged(x, each)
+    flat = parts.averaged(x, each)
     tone = torch.randn(int(each.max()) + 1, generator=torch.Generator().manual_seed(4)).to(x)
     shade = 0.05 + 0.09 * (flat.amax(1, keepdim=True) - flat.amin(1, keepdim=True))
     return (flat * (1 + shade * tone[each])).clamp(0, 1)
@@ -126,108 +214,7 @@ MEDIA: dict[str, Medium] = {  # by what a picture is then called
     "neon": neon,
     "low poly": low_poly,
     "black and white": black_and_white,
+    "crayon drawing": crayon,
+    "linocut": linocut,
+    "paper cut-out": paper_cut,
 }
-
-# -- what they are made of
-
-
-def _blurred(x: torch.Tensor, radius: int) -> torch.Tensor:
-    if radius > 4:  # at a quarter of the size, which is as smooth
-        small = F.avg_pool2d(x, 4, ceil_mode=True)
-        return F.interpolate(_blurred(small, radius // 4), x.shape[2:], mode="bilinear")
-    for _ in range(2):
-        x = F.avg_pool2d(F.pad(x, (radius,) * 4, mode="replicate"), 2 * radius + 1, 1)
-    return x
-
-
-def _edges(x: torch.Tensor) -> torch.Tensor:
-    """How much colours change from pixel to pixel, (1, 1, h, w)."""
-    x = F.pad(_blurred(x, 1), (0, 1, 0, 1), mode="replicate")
-    down, right = x[..., 1:, :-1] - x[..., :-1, :-1], x[..., :-1, 1:] - x[..., :-1, :-1]
-    return (down.square() + right.square()).sum(1, keepdim=True).clamp(min=1e-8).sqrt()
-
-
-def _patches(x: torch.Tensor, radius: int) -> torch.Tensor:
-    """Each pixel as the mean of that square of four around it which varies least: the filter of
-    Kuwahara et al. (1976)."""
-    height, width = x.shape[2:]
-    padded = F.pad(x, (radius,) * 4, mode="replicate")
-    mean = F.avg_pool2d(padded, radius + 1, 1)
-    varied = (F.avg_pool2d(padded.square(), radius + 1, 1) - mean.square()).sum(1, keepdim=True)
-    cut = [(slice(a, a + height), slice(b, b + width)) for a in (0, radius) for b in (0, radius)]
-    least = torch.stack([varied[..., rows, columns] for rows, columns in cut]).argmin(0)
-    means = torch.stack([mean[..., rows, columns] for rows, columns in cut])
-    return means.gather(0, least.expand_as(x)[None])[0]
-
-
-def _averaged(x: torch.Tensor, each: torch.Tensor) -> torch.Tensor:
-    """Each pixel as the mean of those with its number in `each` (h, w)."""
-    flat, count = each.flatten(), int(each.max()) + 1
-    sums = x.new_zeros(3, count).index_add(1, flat, x[0].flatten(1))
-    return (sums / torch.bincount(flat, minlength=count).clamp(min=1))[:, flat].view_as(x)
-
-
-def _colour(x: torch.Tensor, *rgb: float) -> torch.Tensor:
-    return x.new_tensor(rgb).view(1, 3, 1, 1)
-
-
-def _positions(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows and columns of pixels, (h, 1) and (1, w)."""
-    return torch.arange(x.shape[2]).to(x)[:, None], torch.arange(x.shape[3]).to(x)[None]
-
-
-def _noise(x: torch.Tensor, cells: int, seed: int) -> torch.Tensor:
-    """Smooth noise around .5 (1, 1, h, w), of so many cells along a side."""
-    generator = torch.Generator().manual_seed(seed)
-    grid = torch.rand(1, 1, cells, cells, generator=generator)
-    return F.interpolate(grid, x.shape[2:], mode="bicubic", align_corners=False).to(x)
-
-
-def _wavy(x: torch.Tensor, amount: float, cells: int) -> torch.Tensor:
-    """A picture whose lines waver, by up to about a quarter of `amount` of its side."""
-    y, across = (2 * p / max(1, p.numel() - 1) - 1 for p in _positions(x))
-    dx, dy = (amount * (_noise(x, cells, seed)[0, 0] - 0.5) for seed in (3, 4))
-    return F.grid_sample(
-        x, torch.stack([across + dx, y + dy], -1).clamp(-1, 1)[None], align_corners=True
-    )
-
-
-@functools.lru_cache(maxsize=8)
-def _grain(size: tuple[int, int]) -> torch.Tensor:
-    noise = torch.randn(1, 1, *size, generator=torch.Generator().manual_seed(1))
-    blurred = _blurred(noise, 1)
-    return blurred / blurred.std()
-
-
-@functools.lru_cache(maxsize=8)
-def _strokes(size: tuple[int, int], seed: int) -> torch.Tensor:
-    """Noise smeared along a field of directions, (1, 1, h, w), mean 0 and deviation 1."""
-    noise = torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(seed))
-    angle = _noise(noise, 5, 8)[0, 0] * 2 * math.pi
-    height, width = size
-    y, across = (2 * p / max(1, p.numel() - 1) - 1 for p in _positions(noise))
-    total, length = torch.zeros_like(noise), height // 22
-    for t in range(-length, length + 1):
-        at = [across + 2 * t / width * angle.cos(), y + 2 * t / height * angle.sin()]
-        total += F.grid_sample(
-            _blurred(noise, 1),
-            torch.stack(at, -1)[None],
-            padding_mode="reflection",
-            align_corners=True,
-        )
-    return (total - total.mean()) / total.std()
-
-
-@functools.lru_cache(maxsize=8)
-def _panes(size: tuple[int, int]) -> torch.Tensor:
-    """The number of the nearest of about PANES points for each pixel, (h, w)."""
-    height, width = size
-    rows = max(1, round(math.sqrt(PANES * height / width)))
-    columns = max(1, round(PANES / rows))
-    generator = torch.Generator().manual_seed(2)
-    jitter = 0.5 + 0.9 * (torch.rand(rows, columns, 2, generator=generator) - 0.5)
-    y = (torch.arange(rows)[:, None] + jitter[..., 0]) * height / rows
-    x = (torch.arange(columns) + jitter[..., 1]) * width / columns
-    down = (torch.arange(height)[:, None] - y.flatten()).square()  # (h, n)
-    across = (torch.arange(width)[:, None] - x.flatten()).square()
-    return (down[:, None] + across[None]).argmin(-1)

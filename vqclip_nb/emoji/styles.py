@@ -60,7 +60,7 @@ ADJECTIVE = re.compile(
 )
 # What says how a thing looks, wherever it stands: "neon guitar".
 ALONE = frozenset("neon pixelated monochrome greyscale grayscale lowpoly".split())
-ALONE |= {"stained glass"}
+ALONE |= {"stained glass", "linocut", "woodcut", "papercut", "paper cut", "paper cutout"}
 SEPARATORS = re.compile(r"([,;\n]|(?<=\w\w)[.!?]+(?=\s|$))")
 LENGTH = 4  # words of the longest phrase, about
 WORD = re.compile(r"[\w'’&.-]*[\w&]")
