@@ -71,7 +71,8 @@ def server(request, tmp_path_factory):
         port = s.getsockname()[1]
     path, options = SERVERS[request.param]
     what = [NOTEBOOK.name] if request.param == "voila" else []
-    own = {"VQCLIP_CACHE": "cache", "JUPYTER_CONFIG_DIR": "config"}  # a theme is a setting
+    (folder / "tmp").mkdir()
+    own = {"VQCLIP_CACHE": "cache", "JUPYTER_CONFIG_DIR": "config", "TMPDIR": "tmp"}
     environment = os.environ | {name: str(folder / path) for name, path in own.items()}
     with open(folder / "server.log", "w") as log:
         process = subprocess.Popen(
@@ -155,7 +156,7 @@ def shot(page, name: str) -> None:
 def test_once_through(visit, server, tmp_path):
     """What a person does with it on a desk."""
     page = visit("desk")
-    left = {p.name for p in server[2].iterdir()} - {".ipynb_checkpoints", "config", "cache"}
+    left = {p.name for p in server[2].iterdir()} - {".ipynb_checkpoints", "config", "cache", "tmp"}
     assert left == {NOTEBOOK.name, "server.log"}
     assert "javascript error" not in page.inner_text("body").lower()
     assert page.locator(".vq-status").inner_text() == f"step {STEPS} of {STEPS}"
@@ -375,3 +376,39 @@ def test_a_page_that_is_reloaded_in_mid_run_goes_on(visit):
     shot(page, f"{page.kept_as}-reloaded")
     button(page, "Stop").click()
     page.get_by_text("Stopped after").wait_for()
+
+
+@pytest.mark.parametrize("server", ["voila"], indirect=True)
+def test_a_public_page_that_is_reloaded_in_mid_run_is_paused_and_goes_on(visit, server):
+    page = visit("desk")
+    address, status = page.url, page.locator(".vq-status")
+    set_number(page, "iterations", "3000")
+    prompt(page).fill("a blue heart")
+    button(page, "Run").click()
+    painting(page, 3000)
+    page.wait_for_timeout(3000)
+    before = int(re.match(r"step (\d+) of 3000", status.inner_text())[1])
+    page.reload(wait_until="commit")
+    paused = page.get_by_text(re.compile(r"^Paused at step \d+ of 3000: press Continue"))
+    paused.wait_for()
+    page.wait_for_timeout(1000)
+    shot(page, f"{page.kept_as}-reloaded")
+    at = int(re.match(r"step (\d+) of 3000", status.inner_text())[1])
+    print(f"at step {before} before the page was reloaded, at step {at} after it")
+    assert at >= before and page.url == address  # it holds no key
+    playwright.expect(prompt(page)).to_have_value("a blue heart")
+    assert paused.bounding_box()["y"] < page.locator(".vq-picture").bounding_box()["y"]
+    drawer(page, "Gallery")
+    page.locator(".vq-tile > button:visible", has_text="a sunflower").wait_for()
+    button(page, "Continue").click()
+    page.wait_for_function(
+        "at => document.querySelector('.vq-status').innerText.match(/step (\\d+)/)[1] > at", arg=at
+    )
+    assert not paused.is_visible()
+    tab = page.context.new_page()  # the same address in another tab is another visit
+    tab.goto(address, wait_until="commit")
+    tab.get_by_text("Done. Look back").wait_for(timeout=120_000)
+    playwright.expect(prompt(tab)).to_have_value("a sunflower on a blue background")
+    assert "Paused" not in tab.inner_text("body") and not button(tab, "Continue").is_visible()
+    folders = [path.name for path in (server[2] / "tmp").glob("vqclip-*/*")]
+    assert len(folders) == 2 and all(re.fullmatch("visit-[0-9a-f]{64}", name) for name in folders)

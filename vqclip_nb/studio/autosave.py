@@ -87,6 +87,7 @@ class Sessions:
                 lock = _lock(self.path)
                 lock.acquire()
                 self._lock = lock
+                _asked_path(self.path).unlink(missing_ok=True)
 
     def rest(self) -> None:
         """Tell other Studios that they may go on with this run."""
@@ -102,6 +103,18 @@ class Sessions:
         else:
             self.folder.mkdir(parents=True, exist_ok=True)
             run.save(self.path)
+
+    def ask(self) -> bool:
+        """Ask other Studios to pause and leave us their runs; whether any is still painting."""
+        busy = [path for path in self._files() if path != self.path and going_on(path)]
+        for path in busy:
+            _asked_path(path).touch()
+        return bool(busy)
+
+    @property
+    def asked(self) -> bool:
+        """Whether another Studio asks for the run that is being painted."""
+        return _asked_path(self.path).exists()
 
     def others(self, pair: Pair) -> list[Saved]:
         """Unfinished runs of `pair` that nobody is painting, newest first."""
@@ -131,7 +144,7 @@ class Sessions:
         return sorted(filter(is_regular, files), key=lambda p: (_number(p), p.name), reverse=True)
 
     def _forget(self, path: Path) -> None:
-        for file in (path, previous(path), _lock_path(path)):
+        for file in (path, previous(path), _lock_path(path), _asked_path(path)):
             file.unlink(missing_ok=True)
 
 
@@ -172,6 +185,10 @@ def _lock_path(path: Path) -> Path:
     return path.with_suffix(".lock")
 
 
+def _asked_path(path: Path) -> Path:
+    return path.with_suffix(".asked")
+
+
 def _lock(path: Path) -> FileLock:
     return FileLock(_lock_path(path), timeout=0, thread_local=False)
 
@@ -181,12 +198,12 @@ class Autosave:
 
     def __init__(self, sessions: Sessions, gallery: Gallery, messages: Messages) -> None:
         self.sessions, self.gallery, self.messages = sessions, gallery, messages
-        self._due = 0.0
+        self.every, self._due = SAVE_EVERY, 0.0
 
     def begin(self, run: Run, saved: Saved | None = None) -> None:
         """Turn to `run`; `saved`: what it was read from."""
         self.sessions.begin(run, saved)
-        self._due = time.monotonic() + SAVE_EVERY / 4
+        self._due = time.monotonic() + self.every / 4
         if removed := self.sessions.tidy():
             text = f"Only the {KEPT} newest unfinished runs are kept: {removed} older removed."
             self.messages.say("tidied", text)
@@ -207,13 +224,17 @@ class Autosave:
             log.info("not saved", exc_info=True)
             self.messages.say("session", f"This run cannot be saved for later: {e}", "warning")
         took = time.monotonic() - began
-        self._due = time.monotonic() + max(SAVE_EVERY, SHARE * took)
+        self._due = time.monotonic() + max(self.every, SHARE * took)
 
     def finished(self, run: Run) -> None:
         """Put the last picture of each prompt into the gallery; the saved run is not needed any
         more."""
         self.sessions.rest()
         self.save(run)
+        self.keep_all(run)
+
+    def keep_all(self, run: Run) -> None:
+        """Put the last picture of each prompt into the gallery."""
         for frame in {f.index: f for f in run.frames}.values():
             self.keep(run, frame)
 

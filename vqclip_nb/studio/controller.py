@@ -79,6 +79,9 @@ class Controller:
             run.step()
             self.preview.show(force=run.done)
             self.autosave.stepped(run)
+            if self.autosave.sessions.asked and not run.done:
+                self.pause()
+                self.say("Paused: the page was opened again, and goes on with this picture there.")
             yield
         self.finish()
 
@@ -164,15 +167,16 @@ class Controller:
         todo = "is finished." if item.run.done else "can go on: press Continue."
         self.say(f"{item.name.value} {todo}")
 
-    def resume(self, saved: Saved) -> None:
-        """Go on with a run that was cut off."""
+    def resume(self, saved: Saved, *, paint: bool = True) -> None:
+        """Go on with a run that was cut off; without `paint` only as far as showing it."""
         if going_on(saved.path):
             raise ValueError("This run is going on in another Studio.")
         run = Run.resume(saved.path, self.pair)
         self.controls.set(**dataclasses.asdict(run.settings))
         self.steering.check()
         self.adopt(run, saved=saved)
-        self.paint()
+        if paint:
+            self.paint()
 
     def draft(self, *, like: bool = False) -> None:
         """Six cheap pictures to choose from; `like`: that start from the one that is looked at."""

@@ -108,7 +108,7 @@ class Gallery:
         self.older.disabled = self._first + SHOWN >= len(every)
         several = len(every) > SHOWN
         self.pages.layout.display = "" if several else "none"
-        self.note.value = "" if every else "Finished pictures are kept here, also for later visits."
+        self.note.value = "" if every else "Finished pictures are kept here."
 
     def _turn(self, by: int) -> None:
         self._first += by

@@ -31,6 +31,7 @@ from .preview import Preview
 from .steering import Steering
 from .ticker import Ticker
 from .tries import Drafts, History, Queue
+from .visit import Visit
 
 
 class Studio(w.VBox):
@@ -39,8 +40,8 @@ class Studio(w.VBox):
     pair: or the name of one; where that must be downloaded, the emoji pair paints until it is here.
     settings: what the controls show first. folder: where exported files go. keep: how many
     pictures the gallery keeps; None: all. public: strangers use it, so pictures are uploaded and
-    never named by a path, and all that is kept is in a folder of its own that goes with the
-    kernel; None: where Voilà serves it.
+    never named by a path, and all that is kept is in a folder of the visitor's own (`Visit`);
+    None: where Voilà serves it.
     """
 
     def __init__(
@@ -68,8 +69,8 @@ class Studio(w.VBox):
             calls, lambda run: self.controller.pick(run), lambda: self.controller.leave_drafts()
         )
         if public:
-            self._own = tempfile.TemporaryDirectory(prefix="vqclip-")  # removed with the kernel
-            kept = folder = Path(self._own.name)
+            self.visit = Visit(self)
+            kept = folder = self.visit.folder
         else:
             kept = kept_folder(self.messages)
         self.exporter = Exporter(calls, Path(folder), public=public)
@@ -123,8 +124,9 @@ class Studio(w.VBox):
         calls.on(self.controls.preset, self._set_preset)
         calls.on(self.controls.entered, self._enter)
         on_enter(self.controls["include"], lambda: calls.act(self.start))
-        timer = [self.ticker.timer.box] if self.ticker.timer else []
-        super().__init__([*lay_out(self), *timer])
+        hidden = [self.ticker.timer.box] if self.ticker.timer else []
+        hidden += [self.visit.box] if public else []
+        super().__init__([*lay_out(self), *hidden])
         self.add_class("vq-studio")
         self.resume_buttons.look()
         steering.check()

@@ -1,0 +1,207 @@
+"""A public Studio's visits: found again by the key of the page, by nothing else, and for a day."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+from studio_tools import button, finish, said, tick
+
+import vqclip_nb as vq
+from vqclip_nb.studio import visit
+
+KEY, OTHER = "0123456789abcdef" * 4, "f" * 64
+pytestmark = pytest.mark.skipif(visit.fcntl is None, reason="no locks of folders here")
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    """Where the visits are."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path / f"vqclip-visits-{os.getuid()}"
+
+
+@pytest.fixture
+def page(pair, small):
+    """Load the page: a new Studio that the notebook lets begin, then the key comes."""
+
+    def load(key, steps=1, **changes):
+        studio = vq.Studio(pair, small(**{"total_iter": 30} | changes), public=True)
+        studio.start()
+        tick(studio, steps)
+        studio.visit.key.value = key
+        return studio
+
+    return load
+
+
+def painted(studio, prompt="a blue heart"):
+    """A run of the visitor's that is on its way, and is saved as when the kernel ends."""
+    studio.controls["include"].value = prompt
+    studio.buttons["Run"].click()
+    tick(studio, 2)
+    studio.visit._leave()
+    studio.autosave.sessions.rest()
+    return studio.run
+
+
+def test_the_cut_off_run_comes_back_paused_and_one_click_goes_on(page):
+    first = page(KEY)
+    assert first.ticker.playing and not first.gallery.paths
+    run = painted(first)
+    steps = len(run.history)
+    again = page(KEY)
+    assert f"Paused at step {steps} of 30: press Continue." in said(again)
+    assert again.run.history == run.history and not again.ticker.playing
+    assert again.controls["include"].value == "a blue heart"
+    assert again.preview.status.value == f"step {steps} of 30"
+    assert len(again.history.items) == 1 and not again.resume_buttons.box.children
+    button(again, "Continue").click()
+    tick(again)
+    assert len(again.run.history) > steps and "Paused" not in said(again)
+    finish(again)
+    third = page(KEY)
+    assert third.run.settings.include == ["a red apple"] and third.ticker.playing
+    assert len(third.gallery.paths) == 1
+
+
+def test_a_kernel_that_lives_on_leaves_its_run_to_the_page_that_is_loaded_again(page, monkeypatch):
+    first = page(KEY)
+    painted(first)
+    first.ticker.begin(first.ticker.job)
+    first.autosave.sessions.hold()
+    steps = len(first.run.history)
+    monkeypatch.setattr(time, "sleep", lambda _: tick(first))  # meanwhile it paints
+    again = page(KEY)
+    assert not first.ticker.playing and "page was opened again" in said(first)
+    assert f"Paused at step {steps + 1} of 30" in said(again)
+    button(again, "Continue").click()
+    tick(again)
+    assert again.ticker.playing and len(again.run.history) > steps + 1
+    finish(again)
+    first.visit._leave()  # later, as its kernel is let go: it brings nothing back
+    assert not page(KEY).autosave.sessions.others(first.controller.pair)
+
+
+def test_a_run_that_ends_with_the_step_it_is_asked_for_is_finished(page):
+    studio = page(KEY)
+    painted(studio)
+    studio.ticker.begin(studio.ticker.job)
+    studio.autosave.sessions.hold()
+    asked = studio.autosave.sessions.path.with_suffix(".asked")
+    while not studio.run.done:
+        if len(studio.run.history) == 29:
+            asked.touch()
+        next(studio.ticker.job)
+    tick(studio)
+    assert len(studio.gallery.paths) == 1 and not asked.exists()
+
+
+def test_a_run_begun_before_the_last_finished_picture_is_only_offered(page):
+    first = page(KEY)
+    painted(first)
+    first.controls["total_iter"].value = 2
+    first.controls["include"].value = "a fox"
+    first.buttons["Run"].click()
+    finish(first)
+    assert first.run.done
+    again = page(KEY)
+    assert again.run.settings.include == ["a red apple"] and again.ticker.playing
+    offers = [child.description for child in again.resume_buttons.box.children]
+    assert any("a blue heart" in text for text in offers)
+
+
+def test_another_key_sees_nothing(page, root):
+    painted(page(KEY))
+    other = page(OTHER)
+    assert other.run.settings.include == ["a red apple"] and other.ticker.playing
+    assert not other.resume_buttons.box.children and not other.gallery.paths
+    assert other.visit.folder != root / f"visit-{KEY}" and len([*root.iterdir()]) == 2
+    assert root.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_is_no_key_changes_nothing(page, root):
+    studio = page("")
+    wrong = (KEY[:-1], KEY + "0", KEY + "\n", KEY.upper(), "g" * 64, "۱" * 64, "../" * 21 + "a")
+    for key in wrong:
+        studio.visit.key.value = key
+        assert studio.visit.key.value == "" and not root.exists()
+    assert studio.visit.folder.name.startswith("vqclip-") and studio.ticker.playing
+    assert not said(studio, "error")
+
+
+def test_the_first_key_counts(page, root):
+    painted(page(KEY))
+    other = page(OTHER)
+    other.visit.key.value = KEY
+    assert other.run.settings.include == ["a red apple"] and other.ticker.playing
+
+
+def test_pictures_from_before_the_key_are_kept_once(page):
+    for _ in range(2):
+        studio = page(KEY, steps=20, total_iter=2)
+        assert studio.run.done and len(studio.gallery.paths) == 1
+        assert studio.visit.folder in studio.gallery.paths[0].parents
+
+
+def test_old_visits_are_removed_and_nothing_else(page, root):
+    held = page(KEY).visit.folder
+    old = time.time() - visit.KEPT - 10
+    gone, fresh = root / f"visit-{'0' * 64}", root / f"visit-{'1' * 64}"
+    foreign = [root / "mine", root / f"visit-{'2' * 63}", root / f"visit-{'3' * 64}-mine"]
+    for folder in (gone, fresh, *foreign):
+        (folder / "gallery").mkdir(parents=True)
+        (folder / "gallery" / "a.png").write_bytes(b"a")
+    away = root.parent / "away"
+    away.mkdir()
+    (gone / "link").symlink_to(away)
+    foreign += [away, root / f"visit-{'4' * 64}", root / f"visit-{'5' * 64}"]
+    foreign[-2].symlink_to(away)
+    foreign[-1].write_bytes(b"a file")
+    for folder in (held, gone, fresh, *foreign):
+        for path in (*folder.rglob("*"), folder):
+            os.utime(path, (old, old), follow_symlinks=False)
+    os.utime(fresh / "gallery" / "a.png")  # written to today
+    page(OTHER)
+    assert not gone.exists()
+    assert all(path.exists() for path in (held, fresh, *foreign))
+
+
+def test_a_visit_of_another_process_is_not_removed_while_that_lives(root, monkeypatch):
+    code = (
+        "import sys, time\n"
+        "from vqclip_nb.studio.visit import hold\n"
+        f"print(hold({KEY!r}), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": tempfile.gettempdir()},
+    )
+    try:
+        folder = root / os.path.basename(process.stdout.readline().strip())
+        monkeypatch.setattr(visit, "KEPT", -1000)  # as with a clock that jumped ahead
+        visit.remove_old(root)
+        assert folder.is_dir()
+    finally:
+        process.kill()
+        process.wait()
+    visit.remove_old(root)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("what", ["open to others", "a link"])
+def test_a_root_that_others_prepared_is_not_used(page, root, what):
+    if what == "a link":
+        (root.parent / "theirs").mkdir(0o700)
+        root.symlink_to("theirs")
+    else:
+        root.mkdir()
+        root.chmod(0o755)
+    studio = page(KEY)
+    assert studio.visit.folder.name.startswith("vqclip-") and not [*root.iterdir()]
+    assert studio.ticker.playing and not said(studio, "error")

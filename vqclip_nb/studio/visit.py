@@ -1,0 +1,166 @@
+"""What a visitor of a public Studio finds again when the page is loaded again."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import hashlib
+import html
+import logging
+import os
+import re
+import shutil
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ipywidgets as w
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from .studio import Studio
+
+log = logging.getLogger(__name__)
+KEY = re.compile(r"[0-9a-f]{64}")
+NAME = re.compile(r"visit-[0-9a-f]{64}")
+KEPT = 24 * 3600  # seconds that a visit stays after it was last written to
+PATIENCE = 5.0  # seconds that the kernel of the page before has to save its run
+SAVE_EVERY = 5.0  # seconds; the page can be loaded again at any time
+# sessionStorage belongs to one tab and one server, and outlives a reload.
+SCRIPT = """
+(function wait(image, tries) {
+  var box = image.closest('.vq-visit'), field = box && box.querySelector('input');
+  if (!field) { if (tries) setTimeout(wait, 100, image, tries - 1); return; }
+  try {
+    var key = sessionStorage.getItem('vqclip-visit');
+    if (!key) {
+      key = Array.from(crypto.getRandomValues(new Uint8Array(32)), function (byte) {
+        return (byte + 256).toString(16).slice(1);
+      }).join('');
+      sessionStorage.setItem('vqclip-visit', key);
+    }
+    field.value = key;
+    field.dispatchEvent(new Event('change', {bubbles: true}));
+  } catch (e) {} // a browser that keeps nothing: neither do we
+})(this, 100)
+"""
+
+
+class Visit:
+    """The folder that a public Studio keeps all in.
+
+    It goes with the kernel, until the page sends its key: 256 random bits that the browser keeps
+    for this tab alone. Then the folder is one that is named by the hash of the key, and a page
+    that sends the same key to another kernel finds it again. Nothing tells which folders there are.
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self._own = tempfile.TemporaryDirectory(prefix="vqclip-")  # removed with the kernel
+        self.folder = Path(self._own.name)
+        self.key = w.Text(continuous_update=False)
+        script = w.HTML(f'<img alt="" src="data:," onerror="{html.escape(SCRIPT)}">')
+        self.box = w.HBox([self.key, script], layout=w.Layout(display="none"))
+        self.box.add_class("vq-visit")
+        studio.calls.on(self.key, self._take)
+
+    def _take(self) -> None:
+        """The page sent a key; only the first one counts."""
+        key, self.key.value = self.key.value, ""
+        if KEY.fullmatch(key) and self.folder == Path(self._own.name):
+            try:
+                self.folder = hold(key)
+            except OSError as e:
+                log.info("a page that is loaded again is a new visit: %s", e)
+            else:
+                self._move()
+
+    def _move(self) -> None:
+        """Keep all in the folder from now on, and show what was on its way in it."""
+        s = self.studio
+        sessions, gallery = s.autosave.sessions, s.gallery
+        sessions.folder, gallery.folder = self.folder / "sessions", self.folder / "gallery"
+        s.exporter.folder, s.autosave.every = self.folder, SAVE_EVERY
+        if s.run:
+            s.autosave.begin(s.run)
+        gallery.show()
+        until = time.monotonic() + PATIENCE
+        while sessions.ask() and time.monotonic() < until:
+            time.sleep(0.1)
+        found = sessions.others(s.controller.pair)
+        finished = max((path.stat().st_mtime for path in gallery.paths), default=0.0)
+        tries = [item for item in s.history.items if item.run.done]
+        for item in tries:
+            s.autosave.keep_all(item.run)
+        self._own.cleanup()
+        atexit.register(self._leave)
+        if found and found[0].when > finished:  # in place of what the notebook began by itself
+            s.history.items = tries
+            s.controller.resume(found[0], paint=False)
+            total = s.run.settings.total_iter * len(s.run.settings.include)
+            text = f"Paused at step {len(s.run.history)} of {total}: press Continue."
+            s.messages.say("warning", text)
+        s.resume_buttons.look()
+
+    def _leave(self) -> None:
+        """The kernel ends, maybe because the page was loaded again: save what is being painted.
+
+        What is paused is saved already, and another page may have gone on with it.
+        """
+        s = self.studio
+        with s.calls.lock:
+            painting, s.ticker.playing = s.ticker.playing and not s.drafts.shown, False
+            if painting and s.run and s.run.history and not s.run.done:
+                try:
+                    s.autosave.sessions.save(s.run)
+                except Exception:  # there is nobody to tell
+                    log.info("not saved at the end", exc_info=True)
+
+
+def hold(key: str) -> Path:
+    """The folder of a visit, which nobody removes while this process lives; OSError if it cannot
+    be made for us alone. Visits of old are removed."""
+    if fcntl is None:
+        raise OSError("this system locks no folders")
+    root = Path(tempfile.gettempdir()) / f"vqclip-visits-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        root.mkdir(0o700)
+    status = root.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise PermissionError(f"{root} is no folder that we alone can read")
+    remove_old(root)
+    folder = root / f"visit-{hashlib.sha256(key.encode()).hexdigest()}"
+    while True:
+        folder.mkdir(0o700, exist_ok=True)
+        file = _open(folder)
+        fcntl.flock(file, fcntl.LOCK_SH)  # several tabs may have it; the system ends it with us
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), folder.lstat()):
+                os.utime(folder)
+                return folder
+        os.close(file)  # it was being removed
+
+
+def remove_old(root: Path) -> None:
+    """Remove visits that nobody holds and that were not written to for a day; nothing else."""
+    for folder in root.iterdir():
+        if NAME.fullmatch(folder.name):
+            with contextlib.suppress(OSError):  # no folder, held, or removed by another
+                file = _open(folder)
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    newest = max(p.lstat().st_mtime for p in (folder, *folder.rglob("*")))
+                    if newest < time.time() - KEPT:
+                        shutil.rmtree(folder)
+                finally:
+                    os.close(file)
+
+
+def _open(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
