@@ -99,6 +99,11 @@ def test_what_is_drawn(pair, prompt, drawn):
             "evergreen tree",
             "crescent moon",
         ],
+        "a bowl of soup with a spoon": ["bowl with spoon"],
+        "a slice of pizza with pepperoni": ["pizza"],
+        "a dog and a puppy": ["dog", "dog"],
+        "a suitcase full of clothes": ["luggage", "t-shirt"],
+        "watermelon slice on a plate": ["watermelon", "fork and knife with plate"],
         "train crossing a bridge over a river": ["train", "arch bridge", "river"],
     }.items(),
 )

@@ -19,7 +19,8 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
-from vqclip_nb.emoji.library import LEVELS, MASK, SCALE, unpack_bits, unpack_masks
+from vqclip_nb.emoji.drawings import LEVELS, MASK, unpack_bits, unpack_masks
+from vqclip_nb.emoji.library import SCALE
 from vqclip_nb.loading import load_pair
 from vqclip_nb.models.pair import EMOJI, Pair
 from vqclip_nb.models.vqgan import VQGAN

@@ -39,6 +39,7 @@ RELATIONS = {  # words between two things, and how the first then stands to the 
     **dict.fromkeys(("sitting on", "standing on", "lying on"), "on"),
     **dict.fromkeys(("in", "inside", "into", "inside of"), "in"),
     **dict.fromkeys("holding carrying playing eating drinking reading hugging".split(), "holding"),
+    **dict.fromkeys(("full of", "filled with"), "full of"),
     "in front of": "in front of",
     "wearing": "wearing",
 }
@@ -47,10 +48,13 @@ WORN = {  # where on who wears it
         "hat cap crown helmet tiara sombrero turban fedora beanie wig".split(), "wearing"
     ),
     **dict.fromkeys(
-        "glasses sunglasses goggles spectacles monocle eyepatch mustache moustache".split(),
+        "glasses sunglasses goggles spectacles monocle eyepatch moustache beard".split(),
         "on the face",
     ),
     **dict.fromkeys("scarf tie necktie necklace medal stethoscope".split(), "round the neck"),
+    **dict.fromkeys(
+        "shirt t-shirt sweater jumper coat jacket dress vest suit".split(), "on the body"
+    ),
     **dict.fromkeys("boots shoes sneakers sandals slippers skates socks".split(), "on the feet"),
 }
 SKY = frozenset("sun moon star stars cloud clouds rainbow".split())  # what stands over others
@@ -79,7 +83,7 @@ PART = re.compile(
 )
 TURNED = frozenset("but is are painted dyed coloured colored".split())  # "a cat, but orange"
 SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
-OF = ("of", "of a", "of an", "of the", "full of")
+OF = ("of", "of a", "of an", "of the")
 SKIPPED = frozenset("a an the some its their his her my your this that is are at to".split())
 
 
@@ -173,7 +177,11 @@ def _things(
         for length in range(min(max(longest, 3), len(words) - at), 0, -1):
             phrase = " ".join(words[at : at + length])
             rest = words[at + length :]
-            if phrase in COLOURS and _goes_on(rest):
+            if phrase in COLOURS and (second := _second_colour(rest)):
+                if {phrase, second} != {"black", "white"}:  # of a cow or a panda
+                    look["colour"], left_out[second] = phrase, "not drawn, one colour is"
+                at += 1 + len(second.split())
+            elif phrase in COLOURS and _goes_on(rest):
                 look["colour"] = phrase
                 said.append(phrase)
             elif phrase in MATERIALS and _goes_on(rest):
@@ -190,6 +198,8 @@ def _things(
                 left_out |= {phrase: "drawn as six"} if phrase in MORE else {}
             elif phrase in OF:
                 of = touching
+            elif phrase == "on top" and relations and touching and rest[:1] != ["of"]:
+                relations[-1] = "below"  # "books with an apple on top"
             elif phrase in RELATIONS:
                 joint, touching = joint or phrase, False
                 if strange:
@@ -253,6 +263,15 @@ def _drop(look: dict[str, Any], said: list[str], left_out: dict[str, str]) -> No
     left_out |= dict.fromkeys(said, NOT_DRAWN)
     look.clear()
     said.clear()
+
+
+def _second_colour(rest: list[str]) -> str:
+    """The colour behind "and", where a thing follows: of "orange and white cat"."""
+    for length in (2, 1):
+        colour = " ".join(rest[1 : 1 + length])
+        if rest[:1] == ["and"] and colour in COLOURS and _goes_on(rest[1 + length :]):
+            return colour
+    return ""
 
 
 def _goes_on(rest: list[str]) -> bool:

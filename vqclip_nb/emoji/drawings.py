@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import lzma
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from ..models.vqgan import VQGAN
 from .caption_grammar import Scene
 
 TOLD = {"beside": "next to", "on the face": "wearing", "round the neck": "wearing"}
-TOLD |= {"on the feet": "wearing"}
+TOLD |= {"on the feet": "wearing", "on the body": "wearing"}
+MASK = 64  # pixels along a mask's side
+LEVELS = 4  # of a mask
 
 
 @dataclass(frozen=True)
@@ -91,3 +95,22 @@ class Sample:
         """Latent (1, channels, h, w) of the picture."""
         with torch.no_grad():
             return vqgan.encode(self.picture)
+
+
+def unpack_bits(
+    packed: torch.Tensor, n_embed: int, first: int = 0, count: int | None = None
+) -> torch.Tensor:
+    """Whole numbers below `n_embed`, kept as bytes of as few bits each as hold them, flat, from the
+    number `first` on; what is left over at the end is dropped."""
+    bits = max(1, (n_embed - 1).bit_length())
+    begin, end = first * bits, None if count is None else (first + count) * bits
+    own = packed.numpy()[begin // 8 : None if end is None else -(-end // 8)]
+    flat = np.unpackbits(own)[begin % 8 : None if end is None else end - begin // 8 * 8]
+    spread = flat[: len(flat) // bits * bits].reshape(-1, bits).astype(np.int64)
+    return torch.from_numpy(spread @ (1 << np.arange(bits - 1, -1, -1)))
+
+
+def unpack_masks(packed: torch.Tensor) -> torch.Tensor:
+    """Masks (n, MASK, MASK) in [0, 1] from compressed bytes, in LEVELS steps."""
+    steps = np.frombuffer(lzma.decompress(packed.numpy().tobytes()), np.uint8)
+    return torch.from_numpy(steps.copy()).view(-1, MASK, MASK).float() / (LEVELS - 1)

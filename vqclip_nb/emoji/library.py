@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
-import lzma
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -20,7 +18,7 @@ from ..models.vqgan import VQGAN
 from ..weights import read_checked
 from .caption_grammar import NOT_DRAWN, READ, SKIPPED, Scene, Thing, parse, split_style
 from .compose import BLACK, SILHOUETTE, compose
-from .drawings import Drawing, Start
+from .drawings import Drawing, Start, unpack_bits, unpack_masks
 from .signs import TOKEN
 from .vocabulary import SMALL_WORDS, Vocabulary, singulars
 
@@ -34,11 +32,10 @@ BESIDE = {"pineapple": "noto"}  # and beside another thing
 # Of several drawings with one name, the one that is meant.
 MEANT = {"moon": "crescent moon", "knife": "kitchen knife", "honey": "honey pot", "sheep": "ewe"}
 MEANT |= {"cherry": "cherries", "mountains": "mountain", "rocks": "rock", "fork": "fork and knife"}
+MEANT |= {"cardboard box": "package"}
 KEYS = ("name", "label")  # of a concept: what it is called
 PAIRS = frozenset(("cherries", "gloves", "socks"))  # drawings of two
 ONE = frozenset(("headphones", "earphones", "pliers", "trousers", "pants"))  # plurals of one thing
-MASK = 64  # pixels along a mask's side
-LEVELS = 4  # of a mask
 
 
 class Library:
@@ -142,6 +139,7 @@ class Library:
         scene = parse(text, self.styles, name_of, self._longest, several)
         if scene is None:
             return None, {}
+        scene = self._once(scene)
         said = {word: thing for word, thing in replaced.items() if thing is not None}
         said |= {t.said: taken[t.said] for t in scene.things if t.said in taken}
         drawn = [self.concepts[self.named(thing.name)[0]] for thing in scene.things]
@@ -158,6 +156,24 @@ class Library:
         )
         style = style or scene.style or look
         return replace(scene, things=things, style=style, left_out=left_out), said
+
+    def _once(self, scene: Scene) -> Scene:
+        """A scene without things that the drawing before them shows already: pepperoni on a pizza,
+        the spoon of a bowl with spoon."""
+        labels = [self.concepts[self.named(thing.name)[0]]["label"] for thing in scene.things]
+        kept = [0]
+        for i, (relation, thing) in enumerate(
+            zip(scene.relations, scene.things[1:], strict=True), 1
+        ):
+            whole, part = labels[kept[-1]], labels[i]
+            other_word = thing.name != scene.things[kept[-1]].name and not thing.colour
+            shown = part == whole or part in whole.partition(" with ")[2].split(" and ")
+            if not (relation == "beside" and other_word and shown):
+                kept.append(i)
+        things = tuple(scene.things[i] for i in kept)
+        return replace(
+            scene, things=things, relations=tuple(scene.relations[i - 1] for i in kept[1:])
+        )
 
     def shows(self, scene: Scene | None, phrase: str) -> bool:
         """Whether a word or phrase of a text is in the scene that was read from it: as a thing, as
@@ -284,22 +300,3 @@ class Library:
         mask = self._masks[drawing.index][None, None]
         alpha = F.interpolate(mask, picture.shape[1:], mode="bilinear")[0]
         return torch.cat([(picture - (1 - alpha)).clamp(min=0).minimum(alpha), alpha])
-
-
-def unpack_bits(
-    packed: torch.Tensor, n_embed: int, first: int = 0, count: int | None = None
-) -> torch.Tensor:
-    """Whole numbers below `n_embed`, kept as bytes of as few bits each as hold them, flat, from the
-    number `first` on; what is left over at the end is dropped."""
-    bits = max(1, (n_embed - 1).bit_length())
-    begin, end = first * bits, None if count is None else (first + count) * bits
-    own = packed.numpy()[begin // 8 : None if end is None else -(-end // 8)]
-    flat = np.unpackbits(own)[begin % 8 : None if end is None else end - begin // 8 * 8]
-    spread = flat[: len(flat) // bits * bits].reshape(-1, bits).astype(np.int64)
-    return torch.from_numpy(spread @ (1 << np.arange(bits - 1, -1, -1)))
-
-
-def unpack_masks(packed: torch.Tensor) -> torch.Tensor:
-    """Masks (n, MASK, MASK) in [0, 1] from compressed bytes, in LEVELS steps."""
-    steps = np.frombuffer(lzma.decompress(packed.numpy().tobytes()), np.uint8)
-    return torch.from_numpy(steps.copy()).view(-1, MASK, MASK).float() / (LEVELS - 1)

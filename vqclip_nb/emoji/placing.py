@@ -48,11 +48,13 @@ PLACINGS = {
     "under": Placing(1, order=1, sunk=0.1, slant=0.9, covered=0.1, ratio=1.5),
     "on": Placing(1, sunk=0.1, slant=0.35, covered=0.15),
     "in": Placing(1, sunk=0.3, slant=0.2, covered=0.35, in_front=True),
+    "full of": Placing(1, order=1, sunk=0.3, slant=0.2, covered=0.35, ratio=1.2),
     "in front of": Placing(1, order=1, sunk=0.12, covered=0.5, ratio=1.7),
     "holding": Placing(0, covered=1.0, ratio=1.9, in_front=True, worn="hand"),
     "wearing": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="head"),
     "on the face": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="eyes"),
     "round the neck": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="neck"),
+    "on the body": Placing(1, covered=1.0, ratio=1.7, in_front=True, worn="body"),
     "on the feet": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="feet"),
 }
 GROUPED = 1.8  # of two things together, beside a third
@@ -261,6 +263,7 @@ def worn_at(mask: torch.Tensor) -> dict[str, tuple[float, float, bool]]:
         "head": (across, top, whole),
         "eyes": (across, eyes, whole),
         "neck": (across, neck, whole),
+        "body": (0.5, 0.7, True),
         "feet": (0.5, 0.95, whole),
         "hand": (0.92, 0.65, True),
     }

@@ -77,6 +77,7 @@ class EmojiWing:
         for style in [*styles, NAMED] if names else styles:  # the seed chooses by their order
             own = config | {"labels": len(names)} if style == NAMED else config
             priors[style] = build_prior(own, networks[style], digest).to(self.pair.device)
+            priors[style].weak = frozenset(json.loads(metadata.get("weak", "{}")).get(style, ()))
         if names:
             priors[NAMED].names = tuple(names)
         return priors
@@ -195,6 +196,7 @@ class EmojiWing:
             label, drawn = library.label_and_styles(thing.name)
             wanted = (scene.style,) if scene.style in library.styles else USUAL
             fitting = [s for s in self.priors if s in drawn and s in wanted]
+            fitting = [s for s in fitting if label not in self.priors[s].weak] or fitting
             read = read_prompt(article(label), self.pair.clip.vocabulary)
             if not fitting or read.substitutions:
                 told = self.priors[NAMED].names if NAMED in self.priors else ()
