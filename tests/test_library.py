@@ -19,7 +19,7 @@ from vqclip_nb.emoji.caption_grammar import Scene, Thing, parse
 from vqclip_nb.emoji.compose import ground
 from vqclip_nb.emoji.drawings import MASK, unpack_bits, unpack_masks
 from vqclip_nb.emoji.library import MEANT, Library
-from vqclip_nb.emoji.placing import PLACINGS, arrange, content, covered, spread
+from vqclip_nb.emoji.placing import PLACINGS, arrange, boxes, content, covered, spread
 from vqclip_nb.emoji.tint import tinted
 from vqclip_nb.emoji.vocabulary import Vocabulary
 from vqclip_nb.emoji.wing import taken_on
@@ -186,7 +186,7 @@ def test_two_things_stand_as_the_relation_says(library):
 
 
 @pytest.mark.parametrize("size", [(128, 128), (96, 160), (160, 96), (16, 400)])
-@pytest.mark.parametrize("relation", PLACINGS)
+@pytest.mark.parametrize("relation", [name for name, how in PLACINGS.items() if not how.worn])
 def test_two_things_are_as_large_as_the_frame_takes(relation, size):
     y, x = torch.meshgrid(*(torch.linspace(-1, 1, 40),) * 2, indexing="ij")
     disc = ((x**2 + y**2) <= 1).float()
@@ -198,14 +198,59 @@ def test_two_things_are_as_large_as_the_frame_takes(relation, size):
             assert box[2] / box[3] == pytest.approx(mask.shape[1] / mask.shape[0], rel=0.01)
         under = covered(masks, lows[None], boxes[None, :, 2:], size)
         assert under <= PLACINGS[relation].covered + 0.01
-        if PLACINGS[relation].worn:
-            continue
         between = (boxes[1, :2] - boxes[0, :2])[PLACINGS[relation].axis]
         assert (between > 0) == (PLACINGS[relation].order < 0)
     if PLACINGS[relation].ratio == 1 and size == (128, 128):
         both = torch.tensor(arrange((disc, disc), relation, size))
         assert both[:, 2:].min() > 64  # halves of the picture would give 64
         assert torch.tensor(arrange((disc, disc), relation, size, ratio=2.0))[0, 2] > both[0, 2]
+
+
+def test_what_is_worn_stands_where_it_is_worn(library):
+    def centres(text):
+        """Rows and columns of the middles of what is worn and of who wears it, of 256."""
+        start = library.find(text, height=256, width=256)
+        layers = [library.layer(drawing) for drawing in start.drawings]
+        found = boxes(layers, start.scene, (256, 256))
+        for (x, y, width, height), _ in found:
+            assert -1 < x - width / 2 < x + width / 2 < 257, text
+            assert -1 < y - height / 2 < y + height / 2 < 257, text
+        (own_x, own_y, _, own_height), *worn = (box for box, _ in found)
+        return [((x - own_x) / own_height, (y - own_y) / own_height) for x, y, _, _ in worn]
+
+    [hat, scarf] = centres("a bear wearing a hat and a scarf")
+    assert hat[1] < -0.4 and 0.3 < scarf[1] < 0.5 and abs(hat[0]) < 0.1
+    [glasses] = centres("a bear with sunglasses")
+    assert abs(glasses[1]) < 0.1
+    [crown] = centres("a cat wearing a crown")  # looks to the left, and holds its tail up
+    assert crown[0] < -0.1 and crown[1] < -0.4
+    [guitar] = centres("a panda playing a guitar")
+    assert guitar[0] > 0.3
+
+
+def test_three_things_stand_in_the_picture_and_apart(library):
+    for size in ((256, 256), (96, 256), (256, 96)):
+        for text in (
+            "an apple, a banana and a cherry",
+            "a cat on a table next to a lamp",
+            "a house, a tree and a sun",
+            "two dogs and a cat in front of a house",
+        ):
+            start = library.find(text, height=size[0], width=size[1])
+            layers = [library.layer(drawing) for drawing in start.drawings]
+            sides = []
+            for (x, y, width, height), _ in boxes(layers, start.scene, size):
+                assert -1 < x - width / 2 and x + width / 2 < size[1] + 1, text
+                assert -1 < y - height / 2 and y + height / 2 < size[0] + 1, text
+                sides.append(max(width, height))
+            assert min(sides) > 0.2 * min(size), (text, size)
+    house, _, sun = (box for box, _ in boxes(*shown(library, "a house, a tree and a sun")))
+    assert sun[1] < house[1]
+
+
+def shown(library, text):
+    start = library.find(text, height=256, width=256)
+    return [library.layer(drawing) for drawing in start.drawings], start.scene, (256, 256)
 
 
 def test_two_things_have_drawings_that_stay_plain_when_small(library):

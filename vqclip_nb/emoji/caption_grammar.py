@@ -48,10 +48,10 @@ WORN = {  # where on who wears it
         "hat cap crown helmet tiara sombrero turban fedora beanie wig".split(), "wearing"
     ),
     **dict.fromkeys(
-        "glasses sunglasses goggles spectacles monocle eyepatch moustache beard".split(),
+        "glasses sunglasses goggles spectacles monocle eyepatch moustache".split(),
         "on the face",
     ),
-    **dict.fromkeys("scarf tie necktie necklace medal stethoscope".split(), "round the neck"),
+    **dict.fromkeys("beard scarf tie necktie necklace medal stethoscope".split(), "round the neck"),
     **dict.fromkeys(
         "shirt t-shirt sweater jumper coat jacket dress vest suit".split(), "on the body"
     ),

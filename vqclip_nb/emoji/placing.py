@@ -105,8 +105,15 @@ def boxes(
     ratio *= columns(first.count) ** 0.5
     for relation, thing, mask in zip(scene.relations, others, masks[1:], strict=True):
         own = SECOND[thing.size] * columns(thing.count) ** 0.5
-        grouped_by = max(1.0, GROUPED / PLACINGS[relation].ratio) if placed else 1.0
-        how: dict[str, Any] = dict(size=size, ratio=ratio * grouped_by / own)
+        if PLACINGS[relation].worn:
+            placed = placed or [(0.0, 0.0, float(masks[0].shape[1]), float(masks[0].shape[0]))]
+            placed.append(worn(masks[0], placed[0], mask, PLACINGS[relation], own))
+            placed = in_frame(placed, size)
+            (group, frame), ratio = together(masks, placed), 1.0
+            continue
+        several = any(not PLACINGS[r].worn for r in scene.relations[: len(placed) - 1])
+        grouped_by = GROUPED / PLACINGS[relation].ratio if several and relation != "in" else 1.0
+        how: dict[str, Any] = dict(size=size, ratio=ratio * max(1.0, grouped_by) / own)
         two = arrange((group, mask), relation, **how)
         row = PLACINGS[scene.relations[0]].axis == 0
         if relation == "beside" and placed and row:  # the third stands where it can be larger
@@ -118,23 +125,49 @@ def boxes(
     return [(box, thing.count) for box, thing in zip(placed, scene.things, strict=True)]
 
 
+def worn(body: torch.Tensor, box: Box, mask: torch.Tensor, placing: Placing, size: float) -> Box:
+    """Where something of a mask is worn by a body, given as a mask and its box. size: its size, as
+    a factor."""
+    x, y, whole = worn_at(body)[placing.worn]
+    longer = size * max(box[2:]) / placing.ratio / (1.0 if whole else 1.3)
+    height, width = (longer * side / max(mask.shape) for side in mask.shape)
+    up = 0.2 * height if placing.worn == "head" else 0.0
+    return box[0] + (x - 0.5) * box[2], box[1] + (y - 0.5) * box[3] - up, width, height
+
+
+def in_frame(placed: Sequence[Box], size: tuple[int, int]) -> list[Box]:
+    """Boxes moved and scaled together, as large as a picture (height, width) takes."""
+    frame = bounds(placed)
+    scale = FRAME * min(size[1] / frame[2], size[0] / frame[3])
+    target = size[1] / 2, size[0] / 2, frame[2] * scale, frame[3] * scale
+    return [moved_with(box, frame, target) for box in placed]
+
+
+def bounds(placed: Sequence[Box]) -> Box:
+    """The box of all."""
+    sides = torch.tensor(placed)
+    lows, highs = (
+        (sides[:, :2] - sides[:, 2:] / 2).amin(0),
+        (sides[:, :2] + sides[:, 2:] / 2).amax(0),
+    )
+    return (*((lows + highs) / 2).tolist(), *(highs - lows).tolist())
+
+
 def together(masks: Sequence[torch.Tensor], placed: Sequence[Box]) -> tuple[torch.Tensor, Box]:
     """What things cover in their boxes, cut to its extent, and the box of all."""
-    sides = torch.tensor(placed)
-    lows, highs = sides[:, :2] - sides[:, 2:] / 2, sides[:, :2] + sides[:, 2:] / 2
-    low, whole = lows.amin(0), highs.amax(0) - lows.amin(0)
-    scale = MASK / float(whole.max())
-    width, height = (max(1, round(side * scale)) for side in whole.tolist())
+    frame, sides = bounds(placed), torch.tensor(placed)
+    scale = MASK / max(frame[2:])
+    width, height = (max(1, round(side * scale)) for side in frame[2:])
+    corner = torch.tensor(frame[:2]) - torch.tensor(frame[2:]) / 2
+    lows = sides[:, :2] - sides[:, 2:] / 2 - corner
     group = torch.zeros(height, width)
-    for mask, (x, y), (w, h) in zip(
-        masks, (lows - low) * scale, sides[:, 2:] * scale, strict=False
-    ):
+    for mask, (x, y), (w, h) in zip(masks, lows * scale, sides[:, 2:] * scale, strict=False):
         own = F.interpolate(mask[None, None], (max(1, round(float(h))), max(1, round(float(w)))))[
             0, 0
         ]
         part = group[round(float(y)) :, round(float(x)) :][: own.shape[0], : own.shape[1]]
         part.copy_(part.maximum(own[: part.shape[0], : part.shape[1]]))
-    return group, (*(low + whole / 2).tolist(), *whole.tolist())
+    return group, frame
 
 
 def moved_with(box: Box, frame: Box, target: Box) -> Box:
@@ -197,8 +230,6 @@ def arrange(
     of the first's size to the second's, as the caption wants it.
     """
     placing = PLACINGS[relation]
-    x, y, whole = worn_at(masks[0])[placing.worn] if placing.worn else (0.5, 0.5, True)
-    ratio *= 1.0 if whole else 1.3  # a head of a body is smaller than one alone
     axis, fixed = placing.axis, ratio != 1 or placing.ratio != 1
     tried = torch.cartesian_prod(
         torch.linspace(0.98, 0.2, 79),
@@ -216,14 +247,11 @@ def arrange(
     most = room[:, 1 - axis].clamp(min=0)
     apart[:, 1 - axis] = (slant * apart[:, axis]).clamp(-most, most)
     apart[:, axis] *= -placing.order
-    if placing.worn:
-        apart = sides[:, 0] * torch.tensor([x - 0.5, y - 0.5])
-        apart[:, 1] -= sides[:, 1, 1] * (0.2 if placing.worn == "head" else 0.0)
     lows = -sides / 2 + torch.stack([torch.zeros_like(apart), apart], 1)
     highs = lows + sides
     extent = highs.amax(1) - lows.amin(1)
     fits = (extent <= torch.tensor([size[1], size[0]]) * FRAME + 1e-3).all(1)
-    fits &= (apart[:, axis] != 0) | bool(placing.worn)
+    fits &= apart[:, axis] != 0
     score = sides.prod(2).sqrt().amin(1) * (1 - 0.06 * slant.abs()) * fits
     shift = torch.tensor([size[1], size[0]]) / 2 - (lows.amin(1) + highs.amax(1)) / 2
     lows = lows + shift[:, None]
