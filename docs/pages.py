@@ -77,6 +77,8 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
             return f"[{text}]({os.path.relpath(to, here.parent)}{anchor})"
         return f"[{text}]({URL}/blob/main/{path})" if HAS_ADDRESS else text
 
+    if not HAS_ADDRESS:  # such a page does not exist yet
+        markdown = re.sub(rf"\[([^\[\]]*)\]\({re.escape(URL)}/[^)]*\)", r"\1", markdown)
     return LINK.sub(link, markdown).replace(NO_ADDRESS, "")
 
 
