@@ -101,10 +101,7 @@ class Styles:
         anywhere = [
             p
             for p in phrases
-            if p in ALONE
-            or (
-                p != "black and white" and " " in p and p.split()[-1] not in THINGS and not known(p)
-            )
+            if p in ALONE or (" " in p and p.split()[-1] not in THINGS and not known(p))
         ]
         longest = "|".join(re.escape(p) for p in sorted(anywhere, key=len, reverse=True))
         self.anywhere = re.compile(
