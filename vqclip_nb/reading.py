@@ -29,11 +29,19 @@ FOREIGN = (
     (re.compile(r"(?<=[^\s\d:]):-?\d+(?:\.\d+)?(?=[\s,;]+\S)"), WEIGHTS),  # "a fox:2, snow"
     (re.compile(r"[{\[][^{}\[\]]*$"), "write out one of the words"),  # "a {red|blue} bird"
 )
+GROUND = " ground"  # ends the colour of what is below a sky
 _COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
 BACKGROUND = re.compile(
     r"\b(?:(?:on|with|against|in front of|over)\s+)?(?:an?\s+|the\s+)?"
     r"(?:(?:plain|solid|simple|clean|flat|bright|deep|pale|soft|vivid|pastel|neon)\s+)?"
     rf"({_COLOUR})(?:\s+and\s+({_COLOUR}))?\s+(?:background|backdrop)\b"
+    rf"(?:\s+above\s+({_COLOUR})(?:{GROUND}\b|(?=\s*(?:$|,|(?:with|and|next|in|on|at)\b))))?"
+)
+# "on green grass under a blue sky".
+SCENERY = re.compile(
+    rf"\bon\s+(?:the\s+)?({_COLOUR})\s+(?:ground|grass|sand|snow|water)"
+    rf"\s+(?:under|below)\s+(?:an?|the)\s+({_COLOUR})\s+sky\b",
+    re.IGNORECASE,
 )
 WALL = re.compile(rf"\b(?:against|in front of)\s+(?:an?|the)\s+({_COLOUR})\s+wall\b")
 LAST_COLOUR = re.compile(rf"\b(?:on|against)\s+({_COLOUR})$")
@@ -172,13 +180,20 @@ def every_text(parts: Sequence[Part], extras: str = "") -> str:
 
 
 def split_background(text: str) -> tuple[tuple[str, ...], str]:
-    """The colours of the background that a text in lower case names, and the rest of it."""
-    if found := BACKGROUND.search(text) or WALL.search(text):
-        rest = " ".join((text[: found.start()] + " " + text[found.end() :]).split())
-        return tuple(c for c in found.groups() if c), rest
-    if found := LAST_COLOUR.search(text):
+    """The colours of the background that a text in lower case names, and the rest of it. What is
+    below a sky comes last and ends in `GROUND`; a night in the snow has its own sky above that."""
+    sky, below, plain = (), "", False
+    while found := BACKGROUND.search(text) or WALL.search(text):
+        first, second, under = (*found.groups(), None, None)[:3]
+        if sky and not (below or under):
+            break
+        if not plain or not under:
+            sky = tuple(c for c in (first, second) if c)
+        below, plain = below or under or "", plain or not under
+        text = " ".join(f"{text[: found.start()]} {text[found.end() :]}".split())
+    if not sky and (found := LAST_COLOUR.search(text)):
         return (found[1],), text[: found.start()].strip()
-    return (), text
+    return (*sky, below + GROUND) if below else sky, text
 
 
 def background_ending(default: str, *texts: str) -> str:
@@ -201,7 +216,9 @@ def region_ending(default: str, texts: Sequence[str], around: Sequence[str]) -> 
     unless it names one itself."""
     colours = background_of(*around)
     if colours and not background_of(*texts):
-        return f" on a {' and '.join(dict.fromkeys(colours))} background"
+        *sky, last = dict.fromkeys(colours)
+        below = f" above {last}" if last.endswith(GROUND) else ""
+        return f" on a {' and '.join(sky if below else [*sky, last])} background{below}"
     return background_ending(default, *texts, *around)
 
 

@@ -41,6 +41,7 @@ RELATIONS = {  # words between two things, and how the first then stands to the 
     **dict.fromkeys("holding carrying playing eating drinking reading hugging".split(), "holding"),
     **dict.fromkeys(("full of", "filled with"), "full of"),
     "in front of": "in front of",
+    "among": "among",
     "wearing": "wearing",
 }
 WORN = {  # where on who wears it
@@ -57,6 +58,17 @@ WORN = {  # where on who wears it
     ),
     **dict.fromkeys("boots shoes sneakers sandals slippers skates socks".split(), "on the feet"),
 }
+BODY = frozenset(  # what a drawing shows or does not: "a cat with yellow eyes"
+    "arm arms beak claws ear ears eye eyes feather feathers fin fins fur hair horn horns leg legs "
+    "mane mouth nose paws skin spots stripes tail teeth tentacles tusks whiskers wing wings".split()
+)
+HOLDERS = frozenset(  # of what they hold more than one: "a bowl of apples"
+    "bag barrel basket bowl box bucket cart crate cup jar pot vase wheelbarrow".split()
+)
+BACKDROPS = frozenset("buildings hills mountains skyscrapers trees".split())
+TABLES = frozenset("counter desk shelf table".split())
+OTHER_WAY = {"on": "below", "above": "below", "below": "on", "served on": "below"}
+FLAT = frozenset("plate plates tray".split())
 SKY = frozenset("sun moon star stars cloud clouds rainbow".split())  # what stands over others
 WITHOUT = ("without", "no", "not")  # what follows is not asked for
 # What a thing in front of them does; elsewhere some of them are things: "a cooking pot".
@@ -84,7 +96,9 @@ PART = re.compile(
 TURNED = frozenset("but is are painted dyed coloured colored".split())  # "a cat, but orange"
 SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
 OF = ("of", "of a", "of an", "of the")
-SKIPPED = frozenset("a an the some its their his her my your this that is are at to".split())
+SKIPPED = frozenset(
+    "a an the some its their his her my your this that is are at to maybe perhaps".split()
+)
 
 
 @dataclass(frozen=True)
@@ -141,6 +155,9 @@ def parse(
     if not things:
         return None
     left_out |= dict.fromkeys((t.said for t in things[MOST:]), TOO_MANY)
+    if relations[1:2] == ["full of"]:  # first what is full, then who has it or stands there
+        things[:MOST] = things[1], things[2], things[0]
+        relations[:2] = "full of", OTHER_WAY.get(relations[0], "beside")
     return Scene(tuple(things[:MOST]), tuple(relations[: MOST - 1]), style, background, left_out)
 
 
@@ -169,10 +186,12 @@ def _things(
     look: dict[str, Any] = {}  # of the next thing
     said: list[str] = []  # the words for it
     spelt: set[str] = set()  # things so far that were written as words
-    joint, own, at = "", "", 0  # own: the last thing's own word
+    # own: the last thing's own word; led: the words that led to it.
+    joint, own, led, at = "", "", "", 0
     # touching: nothing since the last thing: "chocolate cake" is one; of: nor but "of"; strange:
     # a word since then may be the thing that is meant.
-    touching = of = strange = False
+    # part: of the last thing's body something was said.
+    touching = of = strange = part = False
     while at < len(words):
         for length in range(min(max(longest, 3), len(words) - at), 0, -1):
             phrase = " ".join(words[at : at + length])
@@ -207,9 +226,17 @@ def _things(
                 strange = False
             elif touching and phrase in DOING:
                 left_out[phrase], touching = NOT_DRAWN, False
+            elif joint in ("with", "and") and phrase in BODY and (joint == "with" or part):
+                said.append(phrase)
+                left_out[" ".join(said)], joint, part = NOT_DRAWN, "", True
+                look.clear()
+                said.clear()
             elif name := name_of(phrase) if phrase not in SKIPPED else None:
-                is_emoji = bool(TOKEN.fullmatch(phrase))
-                if several(phrase):
+                is_emoji, plural = bool(TOKEN.fullmatch(phrase)), several(phrase)
+                if of and touching and plural and own in HOLDERS:
+                    joint, touching = "full of", False
+                    look.setdefault("count", 3)
+                if plural:
                     look.setdefault("count", 2)
                 shown = is_emoji and any({*one.split()} <= {*name.split()} for one in spelt)
                 if shown and (touching or strange) and not said:
@@ -219,11 +246,14 @@ def _things(
                         left_out[own] = NOT_DRAWN
                     both = f"{things[-1].said} {phrase}"
                     things[-1] = replace(things[-1], name=name, said=both, **look)
+                    if relations:  # "with a party hat"
+                        relations[-1] = _stands(led, phrase, things[:-1], relations[:-1])
                 else:
                     relations += [_stands(joint, phrase, things, relations)] if things else []
+                    led = joint
                     things.append(Thing(name, said=name if is_emoji else phrase, **look))
                 spelt |= set() if is_emoji else {name}
-                joint, own, touching, of, strange = "", phrase, True, False, False
+                joint, own, touching, of, strange, part = "", phrase, True, False, False, False
                 look.clear()
                 said.clear()
             elif phrase in COLOURS and things and not things[-1].colour and not strange:
@@ -252,6 +282,12 @@ def _stands(joint: str, thing: str, before: Sequence[Thing], relations: Sequence
     worn = joint == "and" and relations[-1:] and relations[-1] in WORN.values()
     if last in WORN and (joint in ("wearing", "with", "in") or worn):
         return WORN[last]
+    if last in BACKDROPS and joint in ("with", "in", "by", "near"):
+        return "among"
+    if joint == "with" and before[-1].said.split()[-1] in TABLES:
+        return "below"
+    if how == "on" and last in FLAT:
+        return "served on"
     if how == "in" and thing in PLACES:
         return "beside"  # of a forest one tree is drawn, which holds nothing
     over = last in SKY and joint in ("", "and", "with")

@@ -8,12 +8,14 @@ import torch
 import torch.nn.functional as F
 
 from ..palettes import COLOURS
+from ..reading import GROUND
 from .caption_grammar import Scene
 from .placing import FRAME, PLACINGS, Box, boxes, content, spread
 from .tint import tinted
 
 Pose = tuple[float, float, float]  # size as a factor; right and down, as shares of the sides
 CENTRED: Pose = (1.0, 0.0, 0.0)
+HORIZON, HILL = 0.68, 0.03  # from above, and how far it rises and falls; shares of the height
 SILHOUETTE = "silhouette"
 BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
 
@@ -80,11 +82,26 @@ def moved(box: Box, pose: Pose, size: tuple[int, int]) -> Box:
 
 
 def ground(colours: Sequence[str], size: tuple[int, int]) -> torch.Tensor:
-    """Background (3, height, width): one colour, or two from left above to right below."""
+    """Background (3, height, width): one colour, two from left above to right below, or, where the
+    last is that of the ground, a sky above it."""
+    if colours[-1].endswith(GROUND):
+        return _scenery([*colours[:-1]] or ["light blue"], colours[-1].removesuffix(GROUND), size)
     ends = torch.tensor([COLOURS[c] for c in (colours[0], colours[-1])]) / 255
     mix = torch.linspace(0, 1, size[0])[:, None] / 2 + torch.linspace(0, 1, size[1]) / 2
     mix = ((mix - 0.5) * 1.4 + 0.5).clamp(0, 1)
     return ends[0, :, None, None] * (1 - mix) + ends[1, :, None, None] * mix
+
+
+def _scenery(sky: Sequence[str], below: str, size: tuple[int, int]) -> torch.Tensor:
+    """A sky, lighter towards the horizon, above a hill."""
+    high, low = (torch.tensor(COLOURS[c])[:, None, None] / 255 for c in (sky[-1], sky[0]))
+    near = torch.tensor(COLOURS[below])[:, None, None] / 255
+    y = torch.linspace(0, 1, size[0])[:, None]
+    horizon = HORIZON - HILL * (torch.linspace(-0.4, 0.9, size[1]) * torch.pi).cos()
+    haze = low + 0.35 * (1 - low) * (len(sky) == 1 and float(low.mean()) > 0.3)
+    above = torch.lerp(high, haze.expand(3, 1, 1), (y / HORIZON).clamp(max=1)[None])
+    under = near * (1.04 - 0.14 * ((y - HORIZON) / (1 - HORIZON)).clamp(0, 1))
+    return torch.where(y > horizon, under.clamp(max=1), above)
 
 
 def place(layer: torch.Tensor, box: Box, size: tuple[int, int]) -> torch.Tensor:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from ..models.clip import ClipEnsemble, ClipModel
 from ..models.vqgan import VQGAN
 from ..weights import read_checked
-from .caption_grammar import NOT_DRAWN, READ, SKIPPED, Scene, Thing, parse, split_style
+from .caption_grammar import BODY, NOT_DRAWN, PART, READ, SKIPPED, Scene, Thing, parse, split_style
 from .compose import BLACK, SILHOUETTE, compose
 from .drawings import Drawing, Start, unpack_bits, unpack_masks
 from .signs import TOKEN
@@ -32,7 +32,9 @@ BESIDE = {"pineapple": "noto"}  # and beside another thing
 # Of several drawings with one name, the one that is meant.
 MEANT = {"moon": "crescent moon", "knife": "kitchen knife", "honey": "honey pot", "sheep": "ewe"}
 MEANT |= {"cherry": "cherries", "mountains": "mountain", "rocks": "rock", "fork": "fork and knife"}
-MEANT |= {"cardboard box": "package"}
+MEANT |= {"cardboard box": "package", "eggs": "egg"}
+OWNED = re.compile(r"\b(\w+)['’]s (\w+)")
+HUMAN = frozenset("person human man woman boy girl child".split())
 KEYS = ("name", "label")  # of a concept: what it is called
 PAIRS = frozenset(("cherries", "gloves", "socks"))  # drawings of two
 ONE = frozenset(("headphones", "earphones", "pliers", "trousers", "pants"))  # plurals of one thing
@@ -117,6 +119,7 @@ class Library:
         """What a text asks for, and which of its words were taken for things of other names."""
         style, text = split_style(text, self.styles)  # before others' words are put in its place
         text, look, replaced = self.vocabulary.rewrite(text, tokens=True)
+        text = OWNED.sub(self._owned, PART.sub(r"\1", text))
         taken: dict[str, str] = {}
 
         @functools.cache
@@ -156,6 +159,19 @@ class Library:
         )
         style = style or scene.style or look
         return replace(scene, things=things, style=style, left_out=left_out), said
+
+    def _owned(self, found: re.Match) -> str:
+        """ "horse face" of "horse's head", "fox with tail" of "fox's tail", "baby bottle" of
+        "baby's bottle"."""
+        owner, part = found[1].lower(), found[2].lower()
+        whole = part in ("head", "face")
+        joined = f"{owner} {'face' if whole else part}"
+        if joined in self._labels:
+            return joined
+        if whole:
+            known = any(concept["label"].lower() == owner for concept in self.concepts)
+            return "face" if owner in HUMAN else owner if known else found[0]
+        return f"{owner} with {part}" if part in BODY and self.named(owner) else found[0]
 
     def _once(self, scene: Scene) -> Scene:
         """A scene without things that the drawing before them shows already: pepperoni on a pizza,

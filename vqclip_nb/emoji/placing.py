@@ -47,9 +47,11 @@ PLACINGS = {
     "below": Placing(1, order=1, sunk=0.0, slant=0.7),
     "under": Placing(1, order=1, sunk=0.1, slant=0.9, covered=0.1, ratio=1.5),
     "on": Placing(1, sunk=0.1, slant=0.35, covered=0.15),
+    "served on": Placing(1, sunk=1.3, covered=1.0, ratio=0.55),
     "in": Placing(1, sunk=0.3, slant=0.2, covered=0.35, in_front=True),
-    "full of": Placing(1, order=1, sunk=0.3, slant=0.2, covered=0.35, ratio=1.2),
+    "full of": Placing(1, order=1, sunk=0.45, slant=0.1, covered=0.6, ratio=1.6),
     "in front of": Placing(1, order=1, sunk=0.12, covered=0.5, ratio=1.7),
+    "among": Placing(1, order=1, sunk=0.55, covered=0.7, ratio=0.8),
     "holding": Placing(0, covered=1.0, ratio=1.9, in_front=True, worn="hand"),
     "wearing": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="head"),
     "on the face": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="eyes"),
@@ -111,8 +113,9 @@ def boxes(
             placed = in_frame(placed, size)
             (group, frame), ratio = together(masks, placed), 1.0
             continue
-        several = any(not PLACINGS[r].worn for r in scene.relations[: len(placed) - 1])
-        grouped_by = GROUPED / PLACINGS[relation].ratio if several and relation != "in" else 1.0
+        several = any(not PLACINGS[r].worn for r in scene.relations[: max(0, len(placed) - 1)])
+        alike = relation in ("in", "on", "served on", "among")
+        grouped_by = GROUPED / PLACINGS[relation].ratio if several and not alike else 1.0
         how: dict[str, Any] = dict(size=size, ratio=ratio * max(1.0, grouped_by) / own)
         two = arrange((group, mask), relation, **how)
         row = PLACINGS[scene.relations[0]].axis == 0
@@ -146,10 +149,8 @@ def in_frame(placed: Sequence[Box], size: tuple[int, int]) -> list[Box]:
 def bounds(placed: Sequence[Box]) -> Box:
     """The box of all."""
     sides = torch.tensor(placed)
-    lows, highs = (
-        (sides[:, :2] - sides[:, 2:] / 2).amin(0),
-        (sides[:, :2] + sides[:, 2:] / 2).amax(0),
-    )
+    lows = (sides[:, :2] - sides[:, 2:] / 2).amin(0)
+    highs = (sides[:, :2] + sides[:, 2:] / 2).amax(0)
     return (*((lows + highs) / 2).tolist(), *(highs - lows).tolist())
 
 

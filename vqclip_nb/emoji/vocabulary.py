@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from ..reading import GROUND, SCENERY
 from .caption_grammar import RELATIONS, WITHOUT
 from .caption_words import STYLE_WORDS
 from .signs import Emoji
@@ -34,6 +35,20 @@ IRREGULAR = {
 LONGEST = 3  # words of a phrase in the table
 JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
 SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)")  # ":)" and the like
+SHORT = ((r"\bw/o\b", "without"), (r"\bw/", "with "), (r"\.{2,}|…", ", "), (r"([,!?])\1+", r"\1 "))
+_VERBS = "draw|paint|make|create|generate|design|show|give|do"
+# What asks for the picture: "can you draw me", "please", at the end too.
+REQUEST = re.compile(
+    r"^\W*(?:(?:(?:can|could|would|will) (?:you|u|i)|please|pls|plz|hi|hey|hello"
+    r"|i(?: would|['’]d)? (?:want|need|like)(?: to (?:see|have))?"
+    rf"|(?:{_VERBS}|have|get)(?: me| us)?(?= (?:an?|the|some|my|our|your|one|two|three|\d)\b))"
+    r"\b[\s,]*)+|[\s,]+(?:please|pls|plz|thanks|thx|thank you)\b(?=\W*(?:$|,))",
+    re.IGNORECASE,
+)
+WEATHER = re.compile(
+    r"\b(snowy|rainy|sunny|cloudy|stormy|foggy|misty) (?!day|night|morning|evening|weather)(\w+)",
+    re.IGNORECASE,
+)
 # "a fox without a red hat", "no people", up to what stands elsewhere in the picture.
 NEGATED = (
     rf"\b(?:(?:but|and|with)\s+)?(?:{'|'.join(WITHOUT)})\s+"
@@ -97,7 +112,10 @@ class Vocabulary:
                 unasked[found[0].lower().strip()] = ""
             return found[1] or " "
 
-        asked = self._negated.sub(drop, SMILEY.sub(" ", text)).strip(" ,")
+        for short, long in SHORT:
+            text = re.sub(short, long, text, flags=re.IGNORECASE)
+        asked = REQUEST.sub("", SMILEY.sub(" ", text)) or text
+        asked = self._negated.sub(drop, asked).strip(" ,")
         if alone and not asked:
             asked = text
             unasked.clear()
@@ -113,7 +131,13 @@ class Vocabulary:
             said[phrase] = self.phrases[phrase]
             return self.phrases[phrase]
 
-        text = JOINED.sub(" and ", text)
+        for word, behind in WEATHER.findall(text):  # "a rainy street" is one on a rainy day
+            named = f"{word} {behind}".lower()
+            day = self.phrases.get(f"on a {word.lower()} day")
+            if day and named not in self.phrases and named not in self.nearest:
+                text = f"{re.sub(rf'{word} (?={behind})', '', text, count=1)} {day}"
+                said[word.lower()] = day
+        text = SCENERY.sub(rf"on a \2 background above \1{GROUND}", JOINED.sub(" and ", text))
         if self._any_phrase:
             text = self._any_phrase.sub(instead, text)
 
@@ -180,6 +204,7 @@ class Vocabulary:
         """A text in words that the pair knows where the table has any, and what was replaced by
         what: None for a word that is not known. alone: see `rewrite`."""
         text, style, said = self.rewrite(text, alone=alone)
+        text = re.sub(rf"(background above [\w ]+?){GROUND}\b", r"\1", text)  # for CLIP a thing
         if style in STYLE_WORDS:
             words_of_style = STYLE_WORDS[style][0]
             text = f"{self.phrases.get(words_of_style, words_of_style)} {text}"
