@@ -32,6 +32,7 @@ IRREGULAR = {
     "mice": "mouse",
     "geese": "goose",
 }
+JOINTS = frozenset(word for phrase in (*RELATIONS, *WITHOUT) for word in phrase.split())
 LONGEST = 3  # words of a phrase in the table
 JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
 SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)")  # ":)" and the like
@@ -46,7 +47,7 @@ REQUEST = re.compile(
     re.IGNORECASE,
 )
 WEATHER = re.compile(
-    r"\b(snowy|rainy|sunny|cloudy|stormy|foggy|misty) (?!day|night|morning|evening|weather)(\w+)",
+    r"\b(snowy|rainy|sunny|cloudy|stormy|foggy|misty) (?!day|night|morning|evening|weather|sk(?:y|ies))(\w+)",
     re.IGNORECASE,
 )
 # "a fox without a red hat", "no people", up to what stands elsewhere in the picture.
@@ -126,8 +127,15 @@ class Vocabulary:
 
         def instead(found: re.Match) -> str:
             phrase = found[0].lower()
-            if self.phrases[phrase] == phrase:
-                return found[0]
+            behind = WORD.match(found.string[found.end() :].lstrip().lower())
+            longer = f"{phrase.split()[-1]} {behind[0]}" if behind else ""
+            forms = {longer, *singulars(longer)}
+            compound = False  # "a forest elf"
+            if behind and " background" in self.phrases[phrase] and not phrase.endswith(" of"):
+                joint = behind[0] in SMALL_WORDS or behind[0] in JOINTS
+                compound = not joint and not behind[0].endswith("ing") and self._reads(behind[0])
+            if self.phrases[phrase] == phrase or compound or forms & self._names:
+                return found[0]  # "on ice cream" is not on ice
             said[phrase] = self.phrases[phrase]
             return self.phrases[phrase]
 
@@ -159,9 +167,12 @@ class Vocabulary:
     @cached_property
     def _negated(self) -> re.Pattern:
         """What is not asked for, or, as the first group, a thing's name: "face without mouth"."""
-        named = {*self.emoji.labels.values(), *self.nearest}
-        names = "|".join(re.escape(n) for n in sorted(named) if {*n.split()} & {*WITHOUT})
+        names = "|".join(re.escape(n) for n in sorted(self._names) if {*n.split()} & {*WITHOUT})
         return re.compile(rf"\b({names})\b|{NEGATED}", re.IGNORECASE)
+
+    @cached_property
+    def _names(self) -> set[str]:
+        return {*self.emoji.labels.values(), *self.nearest}
 
     @cached_property
     def emoji(self) -> Emoji:
