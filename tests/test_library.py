@@ -228,6 +228,24 @@ def test_what_is_worn_stands_where_it_is_worn(library):
     assert guitar[0] > 0.3
 
 
+def test_each_wears_its_own(library):
+    def placed(text):
+        start = library.find(text, height=256, width=256)
+        layers = [library.layer(drawing) for drawing in start.drawings]
+        return boxes(layers, start.scene, (256, 256))
+
+    (cow, _), (farmer, _), (hat, _) = placed("a cow next to a farmer wearing a hat")
+    assert abs(hat[0] - farmer[0]) < abs(hat[0] - cow[0]) and hat[1] < farmer[1]
+    (cats, two), (hats, of_each) = placed("two cats wearing a hat")
+    assert two == of_each == 2 and cats[2] == pytest.approx(hats[2])
+    sides = [max(box[2:]) for box, _ in placed("a fox, a cat and an owl")]
+    assert max(sides) < 1.3 * min(sides)
+    (bowl, _), (apples, three) = placed("a bowl of apples")
+    assert three == 3 and apples[1] < bowl[1] and apples[2] < 1.3 * bowl[2]
+    (banana, _), (plate, _) = placed("a banana on a plate")
+    assert abs(banana[0] - plate[0]) < 9 and abs(banana[1] - plate[1]) < 9
+
+
 def test_three_things_stand_in_the_picture_and_apart(library):
     for size in ((256, 256), (96, 256), (256, 96)):
         for text in (

@@ -319,6 +319,25 @@ READ = {
     "a fox...and an owl!!!": ([(1, "", "fox"), (1, "", "owl")], ""),
     "pls draw me a fox, thanks": ([(1, "", "fox")], ""),
     "a goldfish": ([(1, "orange", "fish")], ""),
+    "a \U000f1abc fox": ([(1, "", "fox")], "\U000f1abc: not known"),
+    "a cherry on ice cream": ([(1, "", "cherries"), (1, "", "ice cream")], ""),
+    "a cat in a garden chair": ([(1, "", "cat"), (1, "", "chair")], ""),
+    "an owl in the night sky": ([(1, "", "owl")], "in the night sky: painted as"),
+    "a windmill in a field of tulips": ([(1, "", "windmill"), (3, "", "tulip")], ""),
+    "an orange next to an apple": ([(1, "", "tangerine"), (1, "", "red apple")], ""),
+    "a house and there are red flowers": ([(1, "", "house"), (2, "red", "blossom")], ""),
+    "a truck next to a lorry": ([(1, "", "articulated lorry"), (1, "", "articulated lorry")], ""),
+    "a bowl with a spoon, a fox and an owl": (
+        [(1, "", "bowl with spoon"), (1, "", "fox"), (1, "", "owl")],
+        "",
+    ),
+    "a fox and a teal quuxx": ([(1, "", "fox")], "teal: not known"),
+    "a cat wearing a quuxx": ([(1, "", "cat")], "wearing: not known"),
+    "a black and white cow": ([(1, "", "cow")], ""),
+    "a black and white cat and a red dog": (
+        [(1, "", "cat"), (1, "red", "dog")],
+        "black and white: not drawn",
+    ),
     "dogs and a cat": ([(2, "", "dog"), (1, "", "cat")], ""),
     "two cherries": ([(1, "", "cherries")], ""),
     "a bunch of tulips": ([(3, "", "tulip")], ""),
@@ -386,7 +405,14 @@ def test_more_than_three_things_are_said_to_be_left_out(pair):
 def test_two_thousand_characters_are_read_at_once(pair):
     pair.read("a fox, quuxx")  # tables are read once
     words = ("a quick brown fxo jumps over " * 70, "masterpiece, a fox, " * 100, "a fox " * 334)
-    for text in (*words, "🦊" * 800, "," * 2000, f"a{' ' * 1998}b", f"{'a ' * 994} data:image/"):
+    for text in (
+        *words,
+        "🦊" * 800,
+        "," * 2000,
+        f"a fox by {'A' * 1990}!",
+        f"a{' ' * 1998}b",
+        f"{'a ' * 994} data:image/",
+    ):
         began = time.process_time()
         pair.read(text[:2000])
         assert time.process_time() - began < 0.5  # 0.2 on a quiet machine

@@ -13,92 +13,34 @@ from typing import Any
 
 from ..palettes import COLOURS
 from ..reading import split_background
+from .grammar_words import (
+    ARTICLES,
+    AS_SIX,
+    BACKDROPS,
+    BODY,
+    COUNTS,
+    DOING,
+    FLAT,
+    HOLDERS,
+    MATERIALS,
+    MORE,
+    MOST,
+    NOT_DRAWN,
+    OF,
+    OTHER_WAY,
+    PART,
+    PLACES,
+    RELATIONS,
+    SENTENCE_END,
+    SIZES,
+    SKIPPED,
+    SKY,
+    TABLES,
+    TOO_MANY,
+    TURNED,
+    WORN,
+)
 from .signs import TOKEN
-
-SIZES = {
-    **dict.fromkeys(("big", "large", "huge", "giant", "enormous", "fat", "chubby"), "big"),
-    **dict.fromkeys(("small", "little", "tiny", "mini"), "small"),
-}
-MATERIALS = {"wooden": "brown", "rusty": "brown", "copper": "copper", "bronze": "copper"}
-MATERIALS |= {"chocolate": "brown"}
-COUNTS = {
-    **{word: i for i, word in enumerate("one two three four five six".split(), 1)},
-    **{str(i): i for i in range(2, 7)},
-    **{"pair of": 2, "couple of": 2, "several": 3, "many": 6, "lots of": 6},
-    **dict.fromkeys(("bunch of", "group of", "pile of", "row of", "flock of"), 3),
-}
-# Numbers of which six are drawn, which is said.
-MORE = frozenset("seven eight nine ten eleven twelve dozen twenty fifty hundred thousand".split())
-MORE |= {str(i) for i in range(7, 101)}
-RELATIONS = {  # words between two things, and how the first then stands to the second
-    **dict.fromkeys(("next to", "and", "beside", "with", "near", "by", "behind"), "beside"),
-    **dict.fromkeys(("chasing", "watching", "leaning on", "leaning against"), "beside"),
-    **dict.fromkeys(("above", "over"), "above"),
-    **dict.fromkeys(("below", "under", "beneath", "underneath"), "below"),
-    **dict.fromkeys(("on", "on top of", "atop", "onto", "riding", "crossing"), "on"),
-    **dict.fromkeys(("sitting on", "standing on", "lying on"), "on"),
-    **dict.fromkeys(("in", "inside", "into", "inside of"), "in"),
-    **dict.fromkeys("holding carrying playing eating drinking reading hugging".split(), "holding"),
-    **dict.fromkeys(("full of", "filled with"), "full of"),
-    "in front of": "in front of",
-    "among": "among",
-    "wearing": "wearing",
-}
-WORN = {  # where on who wears it
-    **dict.fromkeys(
-        "hat cap crown helmet tiara sombrero turban fedora beanie wig".split(), "wearing"
-    ),
-    **dict.fromkeys(
-        "glasses sunglasses goggles spectacles monocle eyepatch moustache".split(),
-        "on the face",
-    ),
-    **dict.fromkeys("beard scarf tie necktie necklace medal stethoscope".split(), "round the neck"),
-    **dict.fromkeys(
-        "shirt t-shirt sweater jumper coat jacket dress vest suit".split(), "on the body"
-    ),
-    **dict.fromkeys("boots shoes sneakers sandals slippers skates socks".split(), "on the feet"),
-}
-BODY = frozenset(  # what a drawing shows or does not: "a cat with yellow eyes"
-    "arm arms beak claws ear ears eye eyes feather feathers fin fins fur hair horn horns leg legs "
-    "mane mouth nose paws skin spots stripes tail teeth tentacles tusks whiskers wing wings".split()
-)
-HOLDERS = frozenset(  # of what they hold more than one: "a bowl of apples"
-    "bag barrel basket bowl box bucket cart crate cup jar pot vase wheelbarrow".split()
-)
-BACKDROPS = frozenset("buildings hills mountains skyscrapers trees".split())
-TABLES = frozenset("counter desk shelf table".split())
-OTHER_WAY = {"on": "below", "above": "below", "below": "on", "served on": "below"}
-FLAT = frozenset("plate plates tray".split())
-SKY = frozenset("sun moon star stars cloud clouds rainbow".split())  # what stands over others
-WITHOUT = ("without", "no", "not")  # what follows is not asked for
-# What a thing in front of them does; elsewhere some of them are things: "a cooking pot".
-DOING = frozenset(
-    "acting boxing camping cooking crying cycling dancing drumming fencing frying gaming juggling "
-    "knitting running screaming shopping skiing snowboarding surfing swimming weeping".split()
-)
-READ = frozenset(
-    word
-    for table in (RELATIONS, COUNTS, SIZES, MATERIALS, COLOURS)
-    for phrase in table
-    for word in phrase.split()
-)
-PLACES = frozenset(
-    "forest woods wood jungle garden park meadow desert city town village mountains street".split()
-)
-ARTICLES = ("a", "an", "the")
-MOST = 3  # things in a picture
-NOT_DRAWN, TOO_MANY = "not drawn", "not drawn, a picture holds three"
-# Of whom something is a part: "on a pirate's shoulder".
-PART = re.compile(
-    r"(\b(?:on|in|over|by) (?:(?:an?|the|his|her|my) )?[\w-]+)['’]s? "
-    r"(?:shoulders?|head|back|lap|hands?|nose|arms?|wrist)\b"
-)
-TURNED = frozenset("but is are painted dyed coloured colored".split())  # "a cat, but orange"
-SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
-OF = ("of", "of a", "of an", "of the")
-SKIPPED = frozenset(
-    "a an the some its their his her my your this that is are at to maybe perhaps".split()
-)
 
 
 @dataclass(frozen=True)
@@ -106,7 +48,7 @@ class Thing:
     """One thing of a scene: its name as the library knows it, tint, size and number.
 
     tint, zoom: another colour or size, and how far it has gone there from its own, in [0, 1].
-    said: the words of the caption for it.
+    said: the words of the caption for it. led: those between it and the things before.
     """
 
     name: str
@@ -116,6 +58,7 @@ class Thing:
     tint: tuple[str, float] = ("", 0.0)
     zoom: tuple[str, float] = ("", 0.0)
     said: str = field(default="", compare=False)
+    led: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -140,12 +83,14 @@ def parse(
     name_of: Callable[[str], str | None],
     longest: int,
     several: Callable[[str], bool] = lambda phrase: False,
+    shows: Callable[[str, str], bool] = lambda whole, part: False,
 ) -> Scene | None:
     """Read a caption; None if it names nothing that the library can draw.
 
     styles: words of each style, as in {"line": ["a line drawing of"]}. name_of: a phrase of up to
     `longest` words to the thing it names, or None. several: whether such a phrase is a plural, of
-    which two are drawn. Of more than `MOST` things the first count.
+    which two are drawn. shows: whether the drawing of one thing has another in it, as a pizza has
+    pepperoni. Of more than `MOST` things the first count.
     """
     style, text = split_style(text.lower(), styles)
     text = PART.sub(r"\1", SENTENCE_END.sub(" , ", text)).strip(" ,")
@@ -154,7 +99,14 @@ def parse(
     things, relations, left_out = _things(text.split(), name_of, longest, several)
     if not things:
         return None
+    for i in range(len(things) - 1, 0, -1):
+        whole, part = things[i - 1], things[i]
+        plain = part.led == "with" and part.count == 1 and not (part.colour or part.size)
+        if plain and part.name != whole.name and shows(whole.name, part.name):
+            del things[i], relations[i - 1]
     left_out |= dict.fromkeys((t.said for t in things[MOST:]), TOO_MANY)
+    if max((t.count for t in things[:MOST]), default=0) < max(COUNTS.values()):
+        left_out = {word: told for word, told in left_out.items() if told != AS_SIX}
     if relations[1:2] == ["full of"]:  # first what is full, then who has it or stands there
         things[:MOST] = things[1], things[2], things[0]
         relations[:2] = "full of", OTHER_WAY.get(relations[0], "beside")
@@ -186,8 +138,7 @@ def _things(
     look: dict[str, Any] = {}  # of the next thing
     said: list[str] = []  # the words for it
     spelt: set[str] = set()  # things so far that were written as words
-    # own: the last thing's own word; led: the words that led to it.
-    joint, own, led, at = "", "", "", 0
+    joint, own, at = "", "", 0  # own: the last thing's own word
     # touching: nothing since the last thing: "chocolate cake" is one; of: nor but "of"; strange:
     # a word since then may be the thing that is meant.
     # part: of the last thing's body something was said.
@@ -197,7 +148,9 @@ def _things(
             phrase = " ".join(words[at : at + length])
             rest = words[at + length :]
             if phrase in COLOURS and (second := _second_colour(rest)):
-                if {phrase, second} != {"black", "white"}:  # of a cow or a panda
+                if {phrase, second} == {"black", "white"}:
+                    left_out[f"{phrase} and {second}"] = NOT_DRAWN
+                else:
                     look["colour"], left_out[second] = phrase, "not drawn, one colour is"
                 at += 1 + len(second.split())
             elif phrase in COLOURS and _goes_on(rest):
@@ -209,12 +162,17 @@ def _things(
             elif phrase in SIZES and rest:
                 look["size"] = SIZES[phrase]
                 said.append(phrase)
-            elif things and words[at] in TURNED and phrase.partition(" ")[2] in COLOURS:
+            elif (
+                things
+                and words[at] in TURNED
+                and phrase.partition(" ")[2] in COLOURS
+                and not (_goes_on(rest) and name_of(rest[0]))  # "there are red flowers"
+            ):
                 things[-1] = replace(things[-1], colour=phrase.partition(" ")[2])
             elif phrase in COUNTS or (phrase in MORE and rest and not touching):
                 look["count"], touching = COUNTS.get(phrase, max(COUNTS.values())), False
                 said.append(phrase)
-                left_out |= {phrase: "drawn as six"} if phrase in MORE else {}
+                left_out |= {phrase: AS_SIX} if phrase in MORE else {}
             elif phrase in OF:
                 of = touching
             elif phrase == "on top" and relations and touching and rest[:1] != ["of"]:
@@ -247,11 +205,11 @@ def _things(
                     both = f"{things[-1].said} {phrase}"
                     things[-1] = replace(things[-1], name=name, said=both, **look)
                     if relations:  # "with a party hat"
-                        relations[-1] = _stands(led, phrase, things[:-1], relations[:-1])
+                        relations[-1] = _stands(things[-1].led, phrase, things[:-1], relations[:-1])
                 else:
                     relations += [_stands(joint, phrase, things, relations)] if things else []
-                    led = joint
-                    things.append(Thing(name, said=name if is_emoji else phrase, **look))
+                    own = name if is_emoji else phrase
+                    things.append(Thing(name, said=own, led=joint, **look))
                 spelt |= set() if is_emoji else {name}
                 joint, own, touching, of, strange, part = "", phrase, True, False, False, False
                 look.clear()
@@ -273,6 +231,7 @@ def _things(
             touching = touching and word in SKIPPED and word not in ARTICLES
         at += 1
     _drop(look, said, left_out)
+    left_out |= {joint: NOT_DRAWN} if joint else {}
     return things, relations, left_out
 
 
@@ -314,4 +273,5 @@ def _goes_on(rest: list[str]) -> bool:
     """Whether a colour word has something to colour: "an orange cat", not "a cat and an orange"."""
     if rest[:1] == [","]:  # "a red, round ball", but not "an orange, a ball"
         return len(rest) > 1 and rest[1] not in SKIPPED and rest[1] not in COUNTS
-    return bool(rest) and rest[0] not in RELATIONS and rest[0] not in ("on", "in", "of")
+    stands = any(" ".join(rest[:n]) in RELATIONS for n in (1, 2, 3))
+    return bool(rest) and not stands and rest[0] not in ("on", "in", "of")

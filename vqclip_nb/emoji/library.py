@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from ..models.clip import ClipEnsemble, ClipModel
 from ..models.vqgan import VQGAN
 from ..weights import read_checked
-from .caption_grammar import BODY, NOT_DRAWN, PART, READ, SKIPPED, Scene, Thing, parse, split_style
+from .caption_grammar import Scene, Thing, parse, split_style
 from .compose import BLACK, SILHOUETTE, compose
 from .drawings import Drawing, Start, unpack_bits, unpack_masks
+from .grammar_words import BODY, HUMAN, NOT_DRAWN, PART, READ, RELATIONS, SKIPPED, TWO_COLOURED
 from .signs import TOKEN
 from .vocabulary import SMALL_WORDS, Vocabulary, singulars
 
@@ -32,9 +33,12 @@ BESIDE = {"pineapple": "noto"}  # and beside another thing
 # Of several drawings with one name, the one that is meant.
 MEANT = {"moon": "crescent moon", "knife": "kitchen knife", "honey": "honey pot", "sheep": "ewe"}
 MEANT |= {"cherry": "cherries", "mountains": "mountain", "rocks": "rock", "fork": "fork and knife"}
-MEANT |= {"cardboard box": "package", "eggs": "egg"}
+MEANT |= {"cardboard box": "package", "eggs": "egg", "hats": "top hat"}
+TWO_TONE = "black and white"
+TWO_TONES = re.compile(
+    rf"\b{TWO_TONE} (?!photo|picture|image|drawing|painting|film|art|style|sketch)\w", re.IGNORECASE
+)
 OWNED = re.compile(r"\b(\w+)['’]s (\w+)")
-HUMAN = frozenset("person human man woman boy girl child".split())
 KEYS = ("name", "label")  # of a concept: what it is called
 PAIRS = frozenset(("cherries", "gloves", "socks"))  # drawings of two
 ONE = frozenset(("headphones", "earphones", "pliers", "trousers", "pants"))  # plurals of one thing
@@ -118,6 +122,7 @@ class Library:
     def parse(self, text: str) -> tuple[Scene | None, dict[str, str]]:
         """What a text asks for, and which of its words were taken for things of other names."""
         style, text = split_style(text, self.styles)  # before others' words are put in its place
+        asked = text
         text, look, replaced = self.vocabulary.rewrite(text, tokens=True)
         text = OWNED.sub(self._owned, PART.sub(r"\1", text))
         taken: dict[str, str] = {}
@@ -139,10 +144,9 @@ class Library:
             known = (self._named, self.vocabulary.nearest)
             return any(one in words for one in singulars(phrase) for words in known)
 
-        scene = parse(text, self.styles, name_of, self._longest, several)
+        scene = parse(text, self.styles, name_of, self._longest, several, self._shown_in)
         if scene is None:
             return None, {}
-        scene = self._once(scene)
         said = {word: thing for word, thing in replaced.items() if thing is not None}
         said |= {t.said: taken[t.said] for t in scene.things if t.said in taken}
         drawn = [self.concepts[self.named(thing.name)[0]] for thing in scene.things]
@@ -157,6 +161,13 @@ class Library:
             replace(thing, count=1) if thing.count == 2 and concept["label"] in pairs else thing
             for thing, concept in zip(scene.things, drawn, strict=True)
         )
+        if look == TWO_TONE and TWO_TONES.search(asked):  # of a thing, not of the whole picture
+            by_itself = bool(TWO_COLOURED & {*names.split()})
+            others = len(things) > 1 or scene.background or any(t.colour for t in things)
+            if by_itself or others:
+                look = ""
+                del said[TWO_TONE]
+                left_out |= {} if by_itself else {TWO_TONE: NOT_DRAWN}
         style = style or scene.style or look
         return replace(scene, things=things, style=style, left_out=left_out), said
 
@@ -173,23 +184,10 @@ class Library:
             return "face" if owner in HUMAN else owner if known else found[0]
         return f"{owner} with {part}" if part in BODY and self.named(owner) else found[0]
 
-    def _once(self, scene: Scene) -> Scene:
-        """A scene without things that the drawing before them shows already: pepperoni on a pizza,
-        the spoon of a bowl with spoon."""
-        labels = [self.concepts[self.named(thing.name)[0]]["label"] for thing in scene.things]
-        kept = [0]
-        for i, (relation, thing) in enumerate(
-            zip(scene.relations, scene.things[1:], strict=True), 1
-        ):
-            whole, part = labels[kept[-1]], labels[i]
-            other_word = thing.name != scene.things[kept[-1]].name and not thing.colour
-            shown = part == whole or part in whole.partition(" with ")[2].split(" and ")
-            if not (relation == "beside" and other_word and shown):
-                kept.append(i)
-        things = tuple(scene.things[i] for i in kept)
-        return replace(
-            scene, things=things, relations=tuple(scene.relations[i - 1] for i in kept[1:])
-        )
+    def _shown_in(self, whole: str, part: str) -> bool:
+        """Whether the drawing of one thing shows another: the spoon of a bowl with spoon."""
+        label, own = (self.concepts[self.named(name)[0]]["label"] for name in (whole, part))
+        return own == label or own in label.partition(" with ")[2].split(" and ")
 
     def shows(self, scene: Scene | None, phrase: str) -> bool:
         """Whether a word or phrase of a text is in the scene that was read from it: as a thing, as
@@ -197,6 +195,8 @@ class Library:
         if scene is None:
             return False
         words = set(phrase.split())
+        if phrase in scene.left_out or (phrase in RELATIONS and not scene.relations):
+            return False
         if words <= READ or (scene.style and split_style(phrase, self.styles)[0] == scene.style):
             return True
         return any(words <= set(t.said.split()) and self.named(t.said) for t in scene.things)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from .caption_grammar import Scene
-
-Box = tuple[float, float, float, float]  # centre x, centre y, width, height in pixels
+from .wearing import Box, worn
 
 # Side of a thing's box, as a share of the picture's shorter side.
 SIDES = {"": 0.8, "big": 0.98, "small": 0.42}
@@ -95,24 +93,39 @@ def boxes(
         zoom, share = thing.zoom
         s = side * (SIDES[thing.size] * (1 - share) + SIDES[zoom] * share)
         return [((width / 2, height / 2, w * s, h * s), 1)]
-    masks = []
-    for layer, thing in zip(layers, scene.things, strict=True):
+    singles, counts = [], [thing.count for thing in scene.things]
+    for layer in layers:
         left, top, right, bottom = content(layer)
-        mask = (layer[3, top:bottom, left:right] > 0.3).float()
-        masks.append(grouped(mask, thing.count))
+        singles.append((layer[3, top:bottom, left:right] > 0.3).float())
+    masks = [grouped(mask, count) for mask, count in zip(singles, counts, strict=True)]
     first, *others = scene.things
     zoom, share = first.zoom
     ratio = SECOND[first.size] ** (1 - share) * SECOND[zoom] ** share
     group, frame, placed = masks[0], (0.0, 0.0, 0.0, 0.0), list[Box]()
     ratio *= columns(first.count) ** 0.5
-    for relation, thing, mask in zip(scene.relations, others, masks[1:], strict=True):
+    wearer = 0
+    for i, (relation, thing, mask) in enumerate(
+        zip(scene.relations, others, masks[1:], strict=True), 1
+    ):
         own = SECOND[thing.size] * columns(thing.count) ** 0.5
         if PLACINGS[relation].worn:
             placed = placed or [(0.0, 0.0, float(masks[0].shape[1]), float(masks[0].shape[0]))]
-            placed.append(worn(masks[0], placed[0], mask, PLACINGS[relation], own))
+            body, box, many = masks[wearer], placed[wearer], counts[wearer]
+            if 1 < many == columns(many):  # each of two cats has its own hat
+                body, mask, own = singles[wearer], singles[i], SECOND[thing.size]
+                counts[i], masks[i] = many, grouped(mask, many)
+            else:
+                many = 1
+            one = spread(box, many)[0]
+            placing = PLACINGS[relation]
+            x, y, width, height = worn(body, one, mask, placing.worn, own / placing.ratio)
+            placed.append((x, y, width, height))
+            if many > 1:
+                placed[-1] = box[0] + x - one[0], y, box[2], height
             placed = in_frame(placed, size)
             (group, frame), ratio = together(masks, placed), 1.0
             continue
+        wearer = i
         several = any(not PLACINGS[r].worn for r in scene.relations[: max(0, len(placed) - 1)])
         alike = relation in ("in", "on", "served on", "among")
         grouped_by = GROUPED / PLACINGS[relation].ratio if several and not alike else 1.0
@@ -125,17 +138,7 @@ def boxes(
         placed = [moved_with(box, frame, two[0]) for box in placed] or two[:1]
         placed.append(two[1])
         (group, frame), ratio = together(masks, placed), 1.0
-    return [(box, thing.count) for box, thing in zip(placed, scene.things, strict=True)]
-
-
-def worn(body: torch.Tensor, box: Box, mask: torch.Tensor, placing: Placing, size: float) -> Box:
-    """Where something of a mask is worn by a body, given as a mask and its box. size: its size, as
-    a factor."""
-    x, y, whole = worn_at(body)[placing.worn]
-    longer = size * max(box[2:]) / placing.ratio / (1.0 if whole else 1.3)
-    height, width = (longer * side / max(mask.shape) for side in mask.shape)
-    up = 0.2 * height if placing.worn == "head" else 0.0
-    return box[0] + (x - 0.5) * box[2], box[1] + (y - 0.5) * box[3] - up, width, height
+    return list(zip(placed, counts, strict=True))
 
 
 def in_frame(placed: Sequence[Box], size: tuple[int, int]) -> list[Box]:
@@ -204,7 +207,7 @@ def spread(box: Box, count: int) -> list[Box]:
     if count == 1:
         return [box]
     rows = [columns(count), count - columns(count)][: 1 + (count > 3)]
-    each = min(width / rows[0], height)
+    each = width / rows[0]
     high, middle = height / len(rows), (len(rows) - 1) / 2
     return [
         (
@@ -266,36 +269,6 @@ def arrange(
         (*(low + side / 2).tolist(), *side.tolist())
         for low, side in zip(lows[best], sides[best], strict=True)
     ]
-
-
-def worn_at(mask: torch.Tensor) -> dict[str, tuple[float, float, bool]]:
-    """Where a body (h, w) has what things are worn on, as shares of its sides from the left and
-    from above, and whether it is a head alone.
-
-    The head is where most of its upper part is; what is alike on both sides and wide above is a
-    head alone.
-    """
-    height, width = mask.shape
-    upper = mask[: math.ceil(0.35 * height)].sum(0).cumsum(0)
-    x = int((upper < upper[-1] / 2).sum())
-    near = mask[:, max(0, x - width // 20) : x + width // 20 + 1].amax(1)
-    top = int(near.argmax()) / height
-    alike = float((mask * mask.flip(1)).sum() / mask.maximum(mask.flip(1)).sum().clamp(min=1))
-    rows, upright = mask.sum(1), alike > 0.7
-    broad = bool(rows[height // 6 : height // 3].mean() > 0.62 * rows.max())
-    whole = alike > 0.9 and width > 0.82 * height and broad
-    across = (x + 0.5) / width
-    eyes, neck = (top + 0.2, top + 0.4) if upright else (top + 0.15, top + 0.35)
-    if whole:
-        eyes, neck = 0.48, 0.92
-    return {
-        "head": (across, top, whole),
-        "eyes": (across, eyes, whole),
-        "neck": (across, neck, whole),
-        "body": (0.5, 0.7, True),
-        "feet": (0.5, 0.95, whole),
-        "hand": (0.92, 0.65, True),
-    }
 
 
 def covered(

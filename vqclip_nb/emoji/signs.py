@@ -64,6 +64,8 @@ class Emoji:
 
         if text.isascii():
             return text, unknown
+        unknown |= dict.fromkeys(TOKEN.findall(text))  # of icon fonts
+        text = TOKEN.sub(" ", text)
         return EMOJI.sub(instead, text), unknown
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..palettes import COLOURS
-from .caption_grammar import ARTICLES, COUNTS, MORE, OF, RELATIONS, SIZES, SKIPPED, WITHOUT
 from .caption_words import STYLE_WORDS
+from .grammar_words import ARTICLES, COUNTS, MORE, OF, RELATIONS, SIZES, SKIPPED, WITHOUT
 from .signs import TOKEN
 
 FILLERS = frozenset(
@@ -67,7 +67,7 @@ WORD = re.compile(r"[\w'’&.-]*[\w&]")
 NUMBER = re.compile(r"(?:f/?)?\d[\d./]*(?:k|p|mm|s)?|f")
 OF_STYLE = re.compile(r"\s*\bin the style of [^,]*", re.IGNORECASE)
 BY_SOMEONE = re.compile(
-    r"\s*\b(?:art |painted |drawn )?by ((?:[A-Z][\w.'’-]*\s?){1,4})(?=$|,|\s*$)"
+    r"\s*\b(?:art |painted |drawn )?by ([A-Z][\w.'’-]*(?:\s[A-Z][\w.'’-]*){0,3}\s?)(?=$|,|\s*$)"
 )
 
 

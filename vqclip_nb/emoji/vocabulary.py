@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from ..reading import GROUND, SCENERY
-from .caption_grammar import RELATIONS, WITHOUT
 from .caption_words import STYLE_WORDS
+from .grammar_words import RELATIONS, WITHOUT
 from .signs import Emoji
 from .spelling import SHORTEST, Spelling
 from .styles import Styles
@@ -47,7 +47,8 @@ REQUEST = re.compile(
     re.IGNORECASE,
 )
 WEATHER = re.compile(
-    r"\b(snowy|rainy|sunny|cloudy|stormy|foggy|misty) (?!day|night|morning|evening|weather|sk(?:y|ies))(\w+)",
+    r"\b(snowy|rainy|sunny|cloudy|stormy|foggy|misty) "
+    r"(?!day|night|morning|evening|weather|sk(?:y|ies))(\w+)",
     re.IGNORECASE,
 )
 # "a fox without a red hat", "no people", up to what stands elsewhere in the picture.
