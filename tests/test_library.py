@@ -20,7 +20,7 @@ from vqclip_nb.emoji.compose import ground
 from vqclip_nb.emoji.drawings import MASK, unpack_bits, unpack_masks
 from vqclip_nb.emoji.library import MEANT, Library
 from vqclip_nb.emoji.placing import PLACINGS, arrange, boxes, content, covered, spread
-from vqclip_nb.emoji.tint import tinted
+from vqclip_nb.emoji.tint import nearest_colour, tinted
 from vqclip_nb.emoji.vocabulary import Vocabulary
 from vqclip_nb.emoji.wing import taken_on
 from vqclip_nb.palettes import COLOURS
@@ -226,6 +226,17 @@ def test_what_is_worn_stands_where_it_is_worn(library):
     assert crown[0] < -0.1 and crown[1] < -0.4
     [guitar] = centres("a panda playing a guitar")
     assert guitar[0] > 0.3
+
+
+def test_a_sky_is_above_the_ground(library):
+    for text, above, below in (
+        ("a cow in a field", "light blue", "light green"),
+        ("a boat on a lake at night", "dark blue", "blue"),
+        ("a boat on the sea at sunset", "purple", "blue"),
+    ):
+        picture = library.find(text, height=96, width=128).picture[0]
+        for corner, colour in ((picture[:, 0, 0], above), (picture[:, -1, 0], below)):
+            assert nearest_colour(corner) == colour
 
 
 def test_each_wears_its_own(library):

@@ -85,6 +85,97 @@ def test_a_kernel_that_lives_on_leaves_its_run_to_the_page_that_is_loaded_again(
     assert not page(KEY).autosave.sessions.others(first.controller.pair)
 
 
+STOPS = {
+    "look back": lambda studio: setattr(studio.preview.back, "value", 1),
+    "step": lambda studio: [studio.buttons["Step"].click() for _ in range(2)],
+    "pause and step": lambda studio: [studio.buttons[n].click() for n in ("Pause", "Step")],
+    "an error": lambda studio: studio.calls.fail(RuntimeError("x")),
+    "stop": lambda studio: studio.buttons["Stop"].click(),
+    "drafts": lambda studio: (studio.buttons["Drafts"].click(), tick(studio)),
+}
+
+
+@pytest.mark.parametrize("how", STOPS)
+def test_wherever_painting_stops_the_last_step_is_left_to_the_next_page(page, how, monkeypatch):
+    first = page(KEY)
+    first.controls["include"].value = "a blue heart"
+    first.buttons["Run"].click()
+    tick(first, 2)
+    first.autosave.save(first.run)
+    tick(first, 2)
+    STOPS[how](first)
+    monkeypatch.setattr(visit, "PATIENCE", 0)  # it is not waited for
+    again = page(KEY)
+    assert again.run.history == first.run.history and not again.ticker.playing
+    assert f"Paused at step {len(first.run.history)} of 30" in said(again)
+
+
+def test_an_exported_frame_of_the_paused_run_is_not_taken_for_a_finished_picture(page):
+    first = page(KEY)
+    painted(first)
+    first.buttons["Export"].click()
+    again = page(KEY)
+    assert again.gallery.paths and again.run.history == first.run.history
+
+
+def test_two_pages_of_a_visit_never_go_on_with_the_same_run(page):
+    first = page(KEY)
+    painted(first)
+    second = page(KEY)
+    saved, steps = second.autosave.sessions.path, len(first.run.history)
+    for name in ("Pause", "Step"):  # the first of them reads Continue now
+        second.buttons["Pause"].click()
+        tick(second)
+        for rests in (False, True):
+            if rests:
+                second.buttons["Pause"].click()
+            content = saved.read_bytes()
+            first.buttons[name].click()
+            tick(first)
+            assert "going on in another Studio" in said(first, "error")
+            assert not first.ticker.playing and len(first.run.history) == steps
+            assert not first.autosave.sessions.held and saved.read_bytes() == content
+    first.buttons["Continue from here"].click()
+    finish(first)
+    assert first.run.done and saved.read_bytes() == content
+    second.buttons["Pause"].click()
+    finish(second)
+    assert second.run.done and not saved.exists()
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_what_the_visitor_began_before_the_key_came_is_kept(page, paused):
+    painted(page(KEY))
+    again = page("")
+    again.controls["include"].value = "a fox"
+    again.buttons["Run"].click()
+    tick(again)
+    run = again.run
+    if paused:
+        again.buttons["Pause"].click()
+    again.visit.key.value = KEY
+    assert again.run is run and again.controls["include"].value == "a fox"
+    assert any("a blue heart" in offer.description for offer in again.resume_buttons.box.children)
+    if not paused:
+        again.buttons["Pause"].click()  # before another step
+    assert vq.Run.resume(again.autosave.sessions.path, run.pair).history == run.history
+
+
+def test_no_error_names_a_folder(page, root):
+    studio = page(KEY)
+    (studio.visit.folder / "file").touch()
+    for keeper in (studio.autosave.sessions, studio.gallery, studio.exporter):
+        keeper.folder = studio.visit.folder / "file" / "gone"
+    studio.buttons["Pause"].click()
+    studio.autosave.keep(studio.run, studio.run.last)
+    assert "is not in the gallery: Not a directory" in said(studio)
+    studio.autosave.save(studio.run)
+    assert "cannot be saved for later: Not a directory" in said(studio)
+    studio.buttons["Export"].click()
+    assert "A file cannot be read or written" in said(studio, "error")
+    assert not any(part in said(studio) for part in ("/", "visit-", "gone"))
+
+
 def test_a_run_that_ends_with_the_step_it_is_asked_for_is_finished(page):
     studio = page(KEY)
     painted(studio)
@@ -192,6 +283,28 @@ def test_a_visit_of_another_process_is_not_removed_while_that_lives(root, monkey
         process.wait()
     visit.remove_old(root)
     assert not folder.exists()
+
+
+def test_a_visit_that_is_removed_while_it_is_opened_is_made_anew(root, monkeypatch):
+    real, removed = visit._open, []
+
+    def late(folder):
+        if not removed:
+            removed.append(folder.rmdir())
+        return real(folder)
+
+    monkeypatch.setattr(visit, "_open", late)
+    assert visit.hold(KEY).is_dir() and removed
+
+
+def test_a_folder_that_cannot_be_locked_is_closed(root, monkeypatch):
+    real, opened = visit._open, []
+    monkeypatch.setattr(visit, "_open", lambda folder: opened.append(real(folder)) or opened[-1])
+    monkeypatch.setattr(visit.fcntl, "LOCK_SH", 0)  # as where there are no locks
+    with pytest.raises(OSError):
+        visit.hold(KEY)
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(opened.pop())
 
 
 @pytest.mark.parametrize("what", ["open to others", "a link"])

@@ -3,9 +3,10 @@
     python -m training.train_named OUT --minutes 42
 
 Instead of a caption it is given a vector of its own for each drawing, which it learns. It begins
-with the weights of the first prior that ships, and sees the library's codes: all silhouettes, and
-the drawings in that prior's style whose names CLIP's text side has no words for. An interrupted
-training goes on where it was saved.
+with the weights of the first prior that ships, or with --further with its own, and sees the
+library's codes: all silhouettes, and the drawings in the first prior's style that no prior was
+shown, or whose names CLIP's text side has no words for. An interrupted training goes on where it
+was saved.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 
 from vqclip_nb.emoji.caption_words import article
 from vqclip_nb.emoji.compose import SILHOUETTE
+from vqclip_nb.emoji.forming import NAMED
 from vqclip_nb.emoji.library import Library
 from vqclip_nb.emoji.prior import Prior
 from vqclip_nb.files import write_atomically
@@ -28,6 +30,7 @@ from vqclip_nb.models.pair import Pair
 from vqclip_nb.reading import read_prompt
 from vqclip_nb.weights import write_state
 
+from .sets import people_and_signs
 from .train_prior import masked_loss
 
 BATCH, RATE, RATE_OF_LABELS = 32, 8e-4, 5e-3
@@ -38,15 +41,16 @@ SAVE_EVERY = 250  # steps
 
 def drawings(pair: Pair, library: Library, style: str) -> dict[str, int]:
     """Names of what is learned, as "style: label", with the drawings' numbers in the library."""
-    found = {}
+    found, unseen = {}, {*people_and_signs()}
     for drawing in library.drawings:
         unread = read_prompt(article(drawing.label), pair.clip.vocabulary).substitutions
-        if drawing.style == SILHOUETTE or (drawing.style == style and unread):
+        untaught = unread or drawing.label in unseen
+        if drawing.style == SILHOUETTE or (drawing.style == style and untaught):
             found[f"{drawing.style}: {drawing.label}"] = drawing.index
     return found
 
 
-def train(out: Path, minutes: float, seed: int = 0) -> Path:
+def train(out: Path, minutes: float, seed: int = 0, *, further: bool = False) -> Path:
     """Train for so many minutes of one core, and write OUT/prior.safetensors."""
     pair = load_pair("emoji", device="cpu")
     style, first = next(iter(pair.wing.priors.items()))
@@ -55,6 +59,15 @@ def train(out: Path, minutes: float, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     prior = Prior(**first.config | {"labels": len(learned)}).train()
     prior.load_state_dict(first.state_dict(), strict=False)
+    if further:
+        before = pair.wing.priors[NAMED]
+        own_weights = {k: v for k, v in before.state_dict().items() if not k.startswith("labels.")}
+        prior.load_state_dict(own_weights, strict=False)
+        with torch.no_grad():
+            for number, name in enumerate(learned):
+                if name in before.names:
+                    vector = before.labels.weight[before.names.index(name)]
+                    prior.labels.weight[number] = vector
     own = list(prior.labels.parameters())
     rest = [p for name, p in prior.named_parameters() if not name.startswith("labels.")]
     groups = [
@@ -115,5 +128,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("out", type=Path, help="folder for the weights")
     parser.add_argument("--minutes", type=float, default=42, help="of one core (default: 42)")
+    parser.add_argument("--further", action="store_true", help="begin with the one that ships")
     given = parser.parse_args()
-    print(train(given.out, given.minutes))
+    print(train(given.out, given.minutes, further=given.further))

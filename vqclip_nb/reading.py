@@ -182,7 +182,7 @@ def every_text(parts: Sequence[Part], extras: str = "") -> str:
 def split_background(text: str) -> tuple[tuple[str, ...], str]:
     """The colours of the background that a text in lower case names, and the rest of it. What is
     below a sky comes last and ends in `GROUND`; a night in the snow has its own sky above that."""
-    sky, below, plain = (), "", False
+    sky, below, plain = tuple[str, ...](), "", False
     while found := BACKGROUND.search(text) or WALL.search(text):
         first, second, under = (*found.groups(), None, None)[:3]
         if sky and not (below or under):

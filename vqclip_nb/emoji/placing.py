@@ -118,10 +118,10 @@ def boxes(
                 many = 1
             one = spread(box, many)[0]
             placing = PLACINGS[relation]
-            x, y, width, height = worn(body, one, mask, placing.worn, own / placing.ratio)
-            placed.append((x, y, width, height))
+            there = worn(body, one, mask, placing.worn, own / placing.ratio)
             if many > 1:
-                placed[-1] = box[0] + x - one[0], y, box[2], height
+                there = box[0] + there[0] - one[0], there[1], box[2], there[3]
+            placed.append(there)
             placed = in_frame(placed, size)
             (group, frame), ratio = together(masks, placed), 1.0
             continue

@@ -198,8 +198,10 @@ class EmojiWing:
             fitting = [s for s in self.priors if s in drawn and s in wanted]
             fitting = [s for s in fitting if label not in self.priors[s].weak] or fitting
             read = read_prompt(article(label), self.pair.clip.vocabulary)
-            if not fitting or read.substitutions:
-                told = self.priors[NAMED].names if NAMED in self.priors else ()
+            told = self.priors[NAMED].names if NAMED in self.priors else ()
+            # No prior was shown what that one is told in a style of theirs: a man, a wizard.
+            untaught = any(f"{style}: {label}" in told for style in USUAL)
+            if not fitting or read.substitutions or untaught:
                 styled = wanted if scene.style in library.styles else drawn
                 fitting = [s for s in drawn if s in styled and f"{s}: {label}" in told]
             if not fitting:

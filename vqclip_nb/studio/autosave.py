@@ -63,6 +63,7 @@ class Sessions:
     def __init__(self, folder: Path) -> None:
         self.folder, self.name = folder, ""
         self._names: WeakKeyDictionary[Run, str] = WeakKeyDictionary()
+        self._left: dict[str, int] = {}  # when a file was changed by us or read, by its name
         self._lock: FileLock | None = None
 
     @property
@@ -74,20 +75,35 @@ class Sessions:
         self.rest()
         if saved:
             self._names[run] = saved.path.stem
+            self._left[saved.path.stem] = _changed(saved.path)
         if run not in self._names:
             number = max((_number(path) for path in self._files()), default=0) + 1
             self._names[run] = f"session-{number:06}-{secrets.token_hex(4)}"
         self.name = self._names[run]
 
-    def hold(self) -> None:
-        """Tell other Studios that this run is being painted."""
+    @property
+    def held(self) -> bool:
+        """Whether steps may have been taken since `rest`."""
+        return self._lock is not None
+
+    def hold(self) -> bool:
+        """Tell other Studios that this run is being painted; False if one of them goes on with it,
+        or did."""
         if self._lock is None and self.name:
-            with contextlib.suppress(OSError, NotImplementedError, Timeout):
+            lock = _lock(self.path)
+            try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                lock = _lock(self.path)
                 lock.acquire()
-                self._lock = lock
                 _asked_path(self.path).unlink(missing_ok=True)
+            except Timeout:
+                return False
+            except (OSError, NotImplementedError):  # a file system without locks
+                pass
+            self._lock = lock
+            if _changed(self.path) not in (0, self._left.get(self.name)):
+                self.rest()
+                return False
+        return True
 
     def rest(self) -> None:
         """Tell other Studios that they may go on with this run."""
@@ -103,6 +119,7 @@ class Sessions:
         else:
             self.folder.mkdir(parents=True, exist_ok=True)
             run.save(self.path)
+            self._left[self.name] = _changed(self.path)
 
     def ask(self) -> bool:
         """Ask other Studios to pause and leave us their runs; whether any is still painting."""
@@ -181,6 +198,14 @@ def _number(path: Path) -> int:
     return int(found[1] or 0) if found else 0
 
 
+def _changed(path: Path) -> int:
+    """When a file was last written to, in nanoseconds; 0 if it is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _lock_path(path: Path) -> Path:
     return path.with_suffix(".lock")
 
@@ -210,7 +235,6 @@ class Autosave:
 
     def stepped(self, run: Run) -> None:
         """A step is done: save when it is time."""
-        self.sessions.hold()
         if time.monotonic() > self._due:
             self.save(run)
 
@@ -222,9 +246,16 @@ class Autosave:
             self.messages.clear("session")
         except Exception as e:  # a full disk, say: safetensors has an error of its own for it
             log.info("not saved", exc_info=True)
-            self.messages.say("session", f"This run cannot be saved for later: {e}", "warning")
+            text = f"This run cannot be saved for later: {self.messages.words(e)}"
+            self.messages.say("session", text, "warning")
         took = time.monotonic() - began
         self._due = time.monotonic() + max(self.every, SHARE * took)
+
+    def rest(self, run: Run | None) -> None:
+        """Painting stopped: save what is not saved yet, and let other Studios go on with it."""
+        if run and run.history and not run.done and self.sessions.held:
+            self.save(run)
+        self.sessions.rest()
 
     def finished(self, run: Run) -> None:
         """Put the last picture of each prompt into the gallery; the saved run is not needed any
@@ -243,7 +274,8 @@ class Autosave:
         try:
             removed = self.gallery.add(run, frame)
         except OSError as e:
-            self.messages.say("session", f"The picture is not in the gallery: {e}", "warning")
+            text = f"The picture is not in the gallery: {self.messages.words(e)}"
+            self.messages.say("session", text, "warning")
             return
         if removed:
             many = f"{removed} oldest pictures were" if removed > 1 else "oldest picture was"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import logging
+import os
 import re
 import threading
 import warnings
@@ -14,7 +15,9 @@ from typing import Any
 
 import ipywidgets as w
 
+from ..files import errno_of
 from ..settings import KNOBS, label
+from ..weights import WeightsError
 
 log = logging.getLogger(__name__)
 KINDS = ("error", "warning", "note")
@@ -30,11 +33,12 @@ def for_people(text: str) -> str:
 class Messages:
     """One line for each topic, errors first; a topic's new line takes the place of its old one, so
     that a warning never hides an error. The topics of PLACES stand where they are caused, all
-    others in `box`."""
+    others in `box`. public: strangers read it."""
 
     PLACES = ("now", "back", "export")
 
-    def __init__(self) -> None:
+    def __init__(self, *, public: bool = False) -> None:
+        self.public = public
         self.lines: dict[str, tuple[str, str]] = {}  # topic: kind, text
         self.box = w.HTML()
         self.at = {topic: w.HTML() for topic in self.PLACES}
@@ -53,6 +57,13 @@ class Messages:
         for topic in topics:
             self.lines.pop(topic, None)
         self._show()
+
+    def words(self, error: Exception) -> str:
+        """What to say of an error; strangers are told of no file where it is."""
+        if not self.public or not isinstance(error, OSError | WeightsError):
+            return str(error)
+        number = errno_of(error)
+        return os.strerror(number) if number else "A file cannot be read or written"
 
     def __contains__(self, text: str) -> bool:
         """Whether `text` can be read now."""
@@ -123,7 +134,7 @@ class Callbacks:
         log.info("in the Studio", exc_info=error)
         self.failed()
         advice = "" if isinstance(error, ValueError) else ". Change it and press Continue or Run."
-        text = for_people(str(error)) or "something went wrong"
+        text = for_people(self.messages.words(error)) or "something went wrong"
         self.messages.say("problem", text.rstrip(".") + advice, "error")
 
     def on(self, control: w.Widget, call: Callable[[], None]) -> None:

@@ -60,13 +60,13 @@ class Controller:
     def adopt(self, run: Run, name: str = "", saved: Saved | None = None) -> None:
         """Make `run` the one that is shown and steered."""
         self.leave_drafts()
-        self.run = self.steering.run = run
         self.ticker.end()
+        self.autosave.begin(run, saved)
+        self.run = self.steering.run = run
         self.steering.touched, self.steering.restart = {}, False
         self.exporter.clear()
         self.preview.adopt(run)
         self.history.add(run, name)
-        self.autosave.begin(run, saved)
         self.say("")
 
     def paint(self) -> None:
@@ -75,6 +75,7 @@ class Controller:
 
     def _painting(self, run: Run) -> Iterator[None]:
         while not run.done:
+            self._hold()
             self.steering.steer()
             run.step()
             self.preview.show(force=run.done)
@@ -84,6 +85,17 @@ class Controller:
                 self.say("Paused: the page was opened again, and goes on with this picture there.")
             yield
         self.finish()
+
+    def _hold(self) -> None:
+        """Make sure before a step that nobody else goes on with the run."""
+        if not self.autosave.sessions.hold():
+            text = "This run is going on in another Studio."
+            raise ValueError(f"{text} “Continue from here” begins a try of its own.")
+
+    def end(self) -> None:
+        """End what is going on; the run can go on later, here or in another Studio."""
+        self.ticker.end()
+        self.autosave.rest(self.run)
 
     def finish(self) -> None:
         """Keep the finished run's pictures, and turn to the next prompt of the queue."""
@@ -108,24 +120,21 @@ class Controller:
             self.ticker.play(False)
             if self.run is not None and not self.drafts.shown:
                 self.preview.show(force=True)
-                self.autosave.save(self.run)
+            self.autosave.rest(self.run)
         elif self.ticker.job is not None:
             self.ticker.play(True)
         elif self.run is not None and not self.run.done:
             self.leave_drafts()
             self.paint()
-        self.autosave.sessions.rest()
 
     def stop(self) -> None:
         """End what is going on; what is made so far stays."""
         drafting = self.drafts.shown
-        self.ticker.end()
-        self.autosave.sessions.rest()
+        self.end()
         if drafting:
             return self.say("Stopped. Click a draft to paint it in full.")
         if self.run:
             self.preview.show(force=True)
-            self.autosave.save(self.run)
             self.history.show()
             n = len(self.run.history)
             self.say(f"Stopped after {n} step{'s' * (n != 1)}. Look back, export, or press Run.")
@@ -136,11 +145,14 @@ class Controller:
         if self.run is None or self.run.done:
             self.adopt(Run(self.pair, self.controls.settings))
         self.leave_drafts()
+        self._hold()
         self.steering.steer(wait=0)
         self.run.step()
         self.preview.show(force=True)
         if self.run.done:
             self.finish()
+        else:
+            self.autosave.rest(self.run)
 
     # -- other ways to a run
 
@@ -183,7 +195,7 @@ class Controller:
         image = self.preview.frame.image if like else None
         # Before anything is put away.
         settings = draft_settings(self.pair, self.controls.settings, image)
-        self.autosave.sessions.rest()
+        self.autosave.rest(self.run)
 
         def say(done: int, text: str) -> None:
             self.preview.progress(done, len(settings), text)

@@ -58,7 +58,7 @@ class Studio(w.VBox):
         wanted = ""
         if isinstance(pair, str):
             pair, wanted = (load_pair(pair), "") if public else pair_at_once(pair)
-        self.messages = Messages()
+        self.messages = Messages(public=public)
         self.calls = calls = Callbacks(self.messages)
         first = settings or Settings(include=FIRST)
         self.controls = Controls(pair, first, calls, public=public)
@@ -112,10 +112,11 @@ class Studio(w.VBox):
         for name in ("vq-button", "vq-upload", "vq-restore"):
             self.upload.add_class(name)
         tip(self.upload, "set the controls as they were for an exported picture")
-        own = {"Run": self.start, "Run again": self.start, "Dice": self._roll}
+        self.begun: Run | None = None  # by the notebook itself
+        own = {"Run": self._start, "Run again": self._start, "Dice": self._roll}
         own |= {"Export": self._export, "Add to the queue": self._enqueue}
         self.buttons = Buttons(calls, self.controller, own)
-        calls.failed, calls.after = self.ticker.end, self.buttons.enable
+        calls.failed, calls.after = self.controller.end, self.buttons.enable
         calls.on(self.upload, self._restore_upload)
         back = self.preview.back
         calls.on(back, self._look_back)
@@ -123,7 +124,7 @@ class Studio(w.VBox):
         calls.on(self.preview.full, self._fill)
         calls.on(self.controls.preset, self._set_preset)
         calls.on(self.controls.entered, self._enter)
-        on_enter(self.controls["include"], lambda: calls.act(self.start))
+        on_enter(self.controls["include"], lambda: calls.act(self._start))
         hidden = [self.ticker.timer.box] if self.ticker.timer else []
         hidden += [self.visit.box] if public else []
         super().__init__([*lay_out(self), *hidden])
@@ -159,17 +160,8 @@ class Studio(w.VBox):
     def start(self) -> None:
         """Start a new picture with the controls as they are, as the Run button does."""
         with self.calls.lock:
-            if self.download.running and self.pairs.control.value == self.download.name:
-                self.pairs.choose(self.pairs.pair.name)  # to load it would wait for it
-            pair = self.pairs.load()
-            if pair is None:
-                return
-            if pair is not self.controller.pair:
-                self.controller.pair = pair
-                for part in (self.controls, self.chips, self.start_picker, self.looks):
-                    part.follow(pair)
-                self.steering.check()
-            self.controller.start()
+            self._start()
+            self.begun = self.run
 
     @property
     def run(self) -> Run | None:
@@ -190,6 +182,19 @@ class Studio(w.VBox):
 
     # -- what the controls and buttons call
 
+    def _start(self) -> None:
+        if self.download.running and self.pairs.control.value == self.download.name:
+            self.pairs.choose(self.pairs.pair.name)  # to load it would wait for it
+        pair = self.pairs.load()
+        if pair is None:
+            return
+        if pair is not self.controller.pair:
+            self.controller.pair = pair
+            for part in (self.controls, self.chips, self.start_picker, self.looks):
+                part.follow(pair)
+            self.steering.check()
+        self.controller.start()
+
     def take_prompt(self, prompt: str) -> None:
         """Another prompt, as if it had been typed: a run that is going on follows."""
         self.controls.set(include=[prompt, *self.controls.value("include")[1:]])
@@ -198,7 +203,7 @@ class Studio(w.VBox):
     def _change_over(self, name: str) -> None:
         """To the pair that was downloaded, with a new picture."""
         self.pairs.choose(name)
-        self.start()
+        self._start()
 
     def _suggest(self, unknown: list[str]) -> None:
         library = self.controls.pair.library
@@ -210,7 +215,7 @@ class Studio(w.VBox):
         prompt = self.controls.entered.value.partition(" ")[2]
         self.controls.set(include=[prompt, *self.controls.value("include")[1:]])
         if self.steering.check():
-            self.start()
+            self._start()
 
     def _roll(self) -> None:
         self.controls.set(seed=secrets.randbelow(10_000))
@@ -248,6 +253,7 @@ class Studio(w.VBox):
     def _look_back(self) -> None:
         if self.run is not None and not self.preview.back.wrong():
             self.ticker.play(False)
+            self.autosave.rest(self.run)
             self.controller.leave_drafts()
             self.preview.look_back()
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as w
 
+from ..recipe import read_recipe
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -94,33 +96,38 @@ class Visit:
         while sessions.ask() and time.monotonic() < until:
             time.sleep(0.1)
         found = sessions.others(s.controller.pair)
-        finished = max((path.stat().st_mtime for path in gallery.paths), default=0.0)
+        done = (path for path in gallery.paths if read_recipe(path).get("done"))  # others: exported
+        finished = max((path.stat().st_mtime for path in done), default=0.0)
         tries = [item for item in s.history.items if item.run.done]
         for item in tries:
             s.autosave.keep_all(item.run)
         self._own.cleanup()
         atexit.register(self._leave)
-        if found and found[0].when > finished:  # in place of what the notebook began by itself
+        untouched = s.run is s.begun and not s.drafts.shown  # what the notebook began by itself
+        if untouched and found and found[0].when > finished:
             s.history.items = tries
             s.controller.resume(found[0], paint=False)
             total = s.run.settings.total_iter * len(s.run.settings.include)
             text = f"Paused at step {len(s.run.history)} of {total}: press Continue."
             s.messages.say("warning", text)
+        elif s.run and not s.run.done:
+            sessions.hold()  # its steps so far are not in this folder yet
+            if not s.ticker.playing or s.drafts.shown:
+                s.autosave.rest(s.run)
         s.resume_buttons.look()
 
     def _leave(self) -> None:
         """The kernel ends, maybe because the page was loaded again: save what is being painted.
 
-        What is paused is saved already, and another page may have gone on with it.
+        What rests is saved already, and another page may have gone on with it.
         """
         s = self.studio
         with s.calls.lock:
-            painting, s.ticker.playing = s.ticker.playing and not s.drafts.shown, False
-            if painting and s.run and s.run.history and not s.run.done:
-                try:
-                    s.autosave.sessions.save(s.run)
-                except Exception:  # there is nobody to tell
-                    log.info("not saved at the end", exc_info=True)
+            s.ticker.playing = False
+            try:
+                s.autosave.rest(s.run)
+            except Exception:  # there is nobody to tell
+                log.info("not saved at the end", exc_info=True)
 
 
 def hold(key: str) -> Path:
@@ -138,13 +145,15 @@ def hold(key: str) -> Path:
     folder = root / f"visit-{hashlib.sha256(key.encode()).hexdigest()}"
     while True:
         folder.mkdir(0o700, exist_ok=True)
-        file = _open(folder)
-        fcntl.flock(file, fcntl.LOCK_SH)  # several tabs may have it; the system ends it with us
-        with contextlib.suppress(FileNotFoundError):
+        # Not found: it was being removed.
+        with contextlib.suppress(FileNotFoundError), contextlib.ExitStack() as failed:
+            file = _open(folder)
+            failed.callback(os.close, file)
+            fcntl.flock(file, fcntl.LOCK_SH)  # several tabs may have it; the system ends it with us
             if os.path.samestat(os.fstat(file), folder.lstat()):
                 os.utime(folder)
+                failed.pop_all()
                 return folder
-        os.close(file)  # it was being removed
 
 
 def remove_old(root: Path) -> None:
