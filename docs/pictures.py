@@ -1,10 +1,10 @@
 """Paints the pictures of README and docs.
 
-    python -m docs.pictures forming objectives looks media
+    python -m docs.pictures forming objectives looks media places
 
 forming: notebooks/images/forming.gif, four prompts side by side while they form. objectives:
 docs/images/objectives.png, what each term of `objectives` does to one prompt. looks:
-docs/images/looks.jpg, attributes, palettes and style pictures. media: docs/images/media.jpg.
+docs/images/looks.jpg, attributes, palettes and style pictures. media, places: docs/images/.
 """
 
 import sys
@@ -24,9 +24,9 @@ from vqclip_nb.show import contact_sheet
 ROOT = Path(__file__).resolve().parents[1]
 FILM = [
     "a fox",
-    "a strawberry on a pink background",
+    "a boat on the sea at sunset",
     "a rocket on a dark blue background",
-    "a pink elephant",
+    "a deer in the forest",
 ]
 TEXT = "a butterfly on a white background"
 WARM = [(0.9, 0.3, 0.2), (0.98, 0.8, 0.3), (1, 1, 1), (0.2, 0.1, 0.1)]
@@ -95,17 +95,31 @@ def media(pair: vq.Pair) -> None:
     things = "a fox,a castle,an owl,a frog,a rose,a guitar,a whale,a cat".split(",")
     things += ["a house", "a rooster", "a parrot"]
     asked = [f"{words[0]} {t}" for words, t in zip(MEDIA_WORDS.values(), things, strict=True)]
+    sheet(pair, asked, "media.jpg")
+
+
+def places(pair: vq.Pair) -> None:
+    asked = (
+        "a cow in a field, a camel in the desert, a cabin in the snow, a bowl of apples on a table, "
+        "a tent in the forest at night, a penguin on the ice, two cats wearing hats, "
+        "a tractor on green grass under a blue sky"
+    )
+    sheet(pair, asked.split(", "), "places.jpg")
+
+
+def sheet(pair: vq.Pair, asked: list[str], name: str) -> None:
     images = []
     for text in asked:
         run = vq.Run(pair, vq.Settings(include=[text]))
         list(run)
         images.append(run.image)
     figure = contact_sheet(images, asked, columns=4, inches=2)
-    figure.savefig(ROOT / "docs/images/media.jpg", dpi=100, pil_kwargs=dict(quality=88))
+    figure.savefig(ROOT / "docs/images" / name, dpi=100, pil_kwargs=dict(quality=88))
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     made = {"forming": forming, "objectives": objectives, "looks": looks, "media": media}
+    made["places"] = places
     for name in sys.argv[1:] or made:
         made[name](vq.load_pair("emoji", device="cpu"))

@@ -318,6 +318,17 @@ READ = {
     "a robot w/o arms": ([(1, "", "robot")], "without arms: left out"),
     "a fox...and an owl!!!": ([(1, "", "fox"), (1, "", "owl")], ""),
     "pls draw me a fox, thanks": ([(1, "", "fox")], ""),
+    "a child building a castle": ([(1, "", "child"), (1, "", "castle")], "building: not drawn"),
+    "a snowman with a carrot nose and a top hat": (
+        [(1, "", "snowman"), (1, "", "top hat")],
+        "carrot nose: not drawn",
+    ),
+    "a bear in an enchanted forest": (
+        [(1, "", "bear"), (2, "", "evergreen tree")],
+        "enchanted: left out",
+    ),
+    "a cow in a sunflower field": ([(1, "", "cow"), (3, "", "sunflower")], ""),
+    "a wolf howling at the moon": ([(1, "", "wolf"), (1, "", "crescent moon")], "howling"),
     "a goldfish": ([(1, "orange", "fish")], ""),
     "a \U000f1abc fox": ([(1, "", "fox")], "\U000f1abc: not known"),
     "a cherry on ice cream": ([(1, "", "cherries"), (1, "", "ice cream")], ""),

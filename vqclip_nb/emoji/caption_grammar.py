@@ -179,12 +179,17 @@ def _things(
                 relations[-1] = "below"  # "books with an apple on top"
             elif phrase in RELATIONS:
                 joint, touching = joint or phrase, False
+                joint = "with" if part and joint == "and" else joint
                 if strange:
                     _drop(look, said, left_out)
                 strange = False
-            elif touching and phrase in DOING:
+            elif touching and (phrase in DOING or _acts(phrase, rest)):
                 left_out[phrase], touching = NOT_DRAWN, False
-            elif joint in ("with", "and") and phrase in BODY and (joint == "with" or part):
+            elif phrase in BODY and touching and things[1:] and things[-1].led == "with":
+                left_out[f"{things.pop().said} {phrase}"] = NOT_DRAWN  # "with a carrot nose"
+                relations.pop()
+                touching, part = False, True
+            elif joint == "with" and phrase in BODY:
                 said.append(phrase)
                 left_out[" ".join(said)], joint, part = NOT_DRAWN, "", True
                 look.clear()
@@ -267,6 +272,12 @@ def _second_colour(rest: list[str]) -> str:
         if rest[:1] == ["and"] and colour in COLOURS and _goes_on(rest[1 + length :]):
             return colour
     return ""
+
+
+def _acts(phrase: str, rest: list[str]) -> bool:
+    """Whether a word is what something does: "a child building a house"."""
+    one_word = phrase.endswith("ing") and " " not in phrase
+    return one_word and rest[:1] != [] and rest[0] in (*ARTICLES, "his", "her", "its")
 
 
 def _goes_on(rest: list[str]) -> bool:

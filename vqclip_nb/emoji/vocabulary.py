@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from ..palettes import COLOURS
 from ..reading import GROUND, SCENERY
 from .caption_words import STYLE_WORDS
 from .grammar_words import RELATIONS, WITHOUT
@@ -49,6 +50,11 @@ REQUEST = re.compile(
 WEATHER = re.compile(
     r"\b(snowy|rainy|sunny|cloudy|stormy|foggy|misty) "
     r"(?!day|night|morning|evening|weather|sk(?:y|ies))(\w+)",
+    re.IGNORECASE,
+)
+PLACE = re.compile(
+    r"\b(in|on|through|down|by|at) (?:an?|the) (?!dark )(\w+) "
+    r"(forest|woods|jungle|desert|beach|lake|sea|ocean|field|meadow|park|garden|road|street|hill)\b",
     re.IGNORECASE,
 )
 # "a fox without a red hat", "no people", up to what stands elsewhere in the picture.
@@ -126,6 +132,18 @@ class Vocabulary:
         text, style, looks = self.styles.split(text, alone=alone)
         said |= looks
 
+        def place(found: re.Match) -> str:
+            """ "In a forest" of "in an enchanted forest", "in a field of sunflowers"."""
+            joint, look, where = found.groups()
+            if {f"{look} {where}", found[0].lower()} & {*self._names, *self.phrases}:
+                return found[0]
+            if look in ("green", "blue"):
+                return f"{joint} a {where}"
+            if where in ("field", "garden", "meadow") and look not in COLOURS and self._reads(look):
+                return f"{joint} a {where} of {look}s"
+            said[look] = ""
+            return f"{joint} a {where}"
+
         def instead(found: re.Match) -> str:
             phrase = found[0].lower()
             behind = WORD.match(found.string[found.end() :].lstrip().lower())
@@ -146,6 +164,7 @@ class Vocabulary:
             if day and named not in self.phrases and named not in self.nearest:
                 text = f"{re.sub(rf'{word} (?={behind})', '', text, count=1)} {day}"
                 said[word.lower()] = day
+        text = PLACE.sub(place, text)
         text = SCENERY.sub(rf"on a \2 background above \1{GROUND}", JOINED.sub(" and ", text))
         if self._any_phrase:
             text = self._any_phrase.sub(instead, text)
