@@ -100,9 +100,9 @@ def media(pair: vq.Pair) -> None:
 
 def places(pair: vq.Pair) -> None:
     asked = (
-        "a cow in a field, a camel in the desert, a cabin in the snow, a bowl of apples on a table, "
-        "a tent in the forest at night, a penguin on the ice, two cats wearing hats, "
-        "a tractor on green grass under a blue sky"
+        "a cow in a field, a camel in the desert, a cabin in the snow, "
+        "a bowl of apples on a table, a tent in the forest at night, a penguin on the ice, "
+        "two cats wearing hats, a tractor on green grass under a blue sky"
     )
     sheet(pair, asked.split(", "), "places.jpg")
 
