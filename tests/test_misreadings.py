@@ -14,6 +14,7 @@ import vqclip_nb
 from vqclip_nb.emoji.library import Library
 from vqclip_nb.emoji.spelling import Spelling, distance
 from vqclip_nb.reading import describe_substitutions, parse_prompt
+from vqclip_nb.regions import parse_region
 
 EMOJI = Path(vqclip_nb.__file__).parent / "emoji"
 
@@ -136,6 +137,9 @@ def test_weather_is_a_background(pair):
 def test_a_sky_stands_above_its_ground(pair):
     read = pair.read("a tractor on green grass under a blue sky")
     assert read.scene.background == ("blue", "green ground") and len(read.scene.things) == 1
+    [(_, left)] = pair.read("in the snow", "", [parse_region("left: a cat")]).regions
+    assert left.ending == " on a light blue background above white"
+    assert left.background == ("light blue", "white ground")
     at_night = pair.read("a boat on a lake at night").scene
     assert at_night.background == ("dark blue", "blue ground")
     asked = pair.read("a fox in the snow on a red background").scene

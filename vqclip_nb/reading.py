@@ -217,7 +217,7 @@ def region_ending(default: str, texts: Sequence[str], around: Sequence[str]) -> 
     colours = background_of(*around)
     if colours and not background_of(*texts):
         *sky, last = dict.fromkeys(colours)
-        below = f" above {last}" if last.endswith(GROUND) else ""
+        below = f" above {last.removesuffix(GROUND)}" if last.endswith(GROUND) else ""
         return f" on a {' and '.join(sky if below else [*sky, last])} background{below}"
     return background_ending(default, *texts, *around)
 
