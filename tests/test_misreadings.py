@@ -140,6 +140,7 @@ def test_a_sky_stands_above_its_ground(pair):
     [(_, left)] = pair.read("in the snow", "", [parse_region("left: a cat")]).regions
     assert left.ending == " on a light blue background above white"
     assert left.background == ("light blue", "white ground")
+    assert pair.read("a fox, sunset").scene.background == ("orange", "purple")
     at_night = pair.read("a boat on a lake at night").scene
     assert at_night.background == ("dark blue", "blue ground")
     asked = pair.read("a fox in the snow on a red background").scene
@@ -205,7 +206,7 @@ def test_style_phrases_that_nobody_listed_are_no_things_either(pair):
 BEHIND = (
     "a fox, a cat|a cat, snow|two cats, three dogs|a castle, mountains|a castle, snowy mountains|"
     "a dog, green grass|a robot, wearing a hat|a knight, on a horse|a fox, eating pizza|"
-    "a fox, sunset|a beach, palm trees|a house, tall trees|a car, a traffic light|"
+    "a beach, palm trees|a house, tall trees|a car, a traffic light|"
     "a boat, starry sky|a cat, a red ball|a cat, red ball|a fox, jumping over a wall|"
     "a cat, sitting in a chair|a cat, in the snow|a cat, next to a dog|a cat, and a dog|"
     "an apple, a bowl of soup|a lighthouse, stormy sea|a cat, full moon|a castle, old bridge|"
@@ -333,6 +334,19 @@ READ = {
     ),
     "a cow in a sunflower field": ([(1, "", "cow"), (3, "", "sunflower")], ""),
     "a wolf howling at the moon": ([(1, "", "wolf"), (1, "", "crescent moon")], "howling"),
+    "a fox 🤦": ([(1, "", "fox")], "🤦: not known"),
+    "a fox → a cat": ([(1, "", "fox"), (1, "", "cat")], "→: not known"),
+    "a fox ★": ([(1, "", "fox"), (1, "", "star")], ""),
+    "a fox | bronze statue": ([(1, "", "fox")], "bronze statue: left out"),
+    "dark blue 🚀 and also five foxes": ([(1, "dark blue", "rocket"), (5, "", "fox")], ""),
+    "a fox at 5:30": ([(1, "", "fox")], "5:30: not drawn"),
+    "a clock showing 3:30": ([(1, "", "three-thirty")], ""),
+    "two knights": ([(2, "", "knight")], ""),
+    "1000 foxes": ([(6, "", "fox")], "1000: drawn as six"),
+    "'a fox' and 'a cat'": ([(1, "", "fox"), (1, "", "cat")], ""),
+    "a whael": ([(1, "", "whale")], "whael: painted as whale"),
+    "a vase with three tulips": ([(1, "", "amphora"), (3, "", "tulip")], ""),
+    "a fox painted by Rembrandt van Rijn": ([(1, "", "fox")], "rembrandt van rijn: left out"),
     "a goldfish": ([(1, "orange", "fish")], ""),
     "a \U000f1abc fox": ([(1, "", "fox")], "\U000f1abc: not known"),
     "a cherry on ice cream": ([(1, "", "cherries"), (1, "", "ice cream")], ""),

@@ -6,7 +6,8 @@ Two measures of each drawing that a prior of the package learned from captions: 
 prior finds its codes, nearly all of them hidden; and how much the guide finds it like its name. A
 drawing is weak in a style if the prior does not know it there and knows it in another, or if it is
 clearly less like its name than in another: the rucksack that one set shows from behind. The lists
-are written into `prior.safetensors`; a prompt that names the style forms them all the same.
+are written into `prior.safetensors`; a prompt that names the style forms them all the same. `weak_by_eye.txt`
+holds those that looked like something else on contact sheets: a cat like a dog.
 """
 
 from __future__ import annotations
@@ -82,6 +83,13 @@ def weak(measures: dict[str, dict[str, tuple[float, float, int]]]) -> dict[str, 
     return found
 
 
+def by_eye(lists: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The lists with those of `weak_by_eye.txt`."""
+    lines = Path(__file__).with_name("weak_by_eye.txt").read_text(encoding="utf8").splitlines()
+    seen = {style: rest.split(", ") for style, _, rest in (line.partition(": ") for line in lines)}
+    return {style: sorted({*own, *seen.get(style, [])}) for style, own in lists.items()}
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
@@ -89,6 +97,7 @@ if __name__ == "__main__":
     pair = load_pair("emoji", device="cpu")
     styles = [style for style in pair.wing.priors if style != NAMED]
     lists = weak({style: measure(pair, parser.parse_args().data, style) for style in styles})
+    lists = by_eye(lists)
     print({style: len(labels) for style, labels in lists.items()})
     with safe_open(target, "pt") as file:
         facts = {k: v for k, v in (file.metadata() or {}).items() if k != "weak"}

@@ -18,6 +18,8 @@ from .grammar_words import (
     AS_SIX,
     BACKDROPS,
     BODY,
+    CLOCK,
+    CLOCK_TIME,
     COUNTS,
     DOING,
     FLAT,
@@ -96,7 +98,7 @@ def parse(
     text = PART.sub(r"\1", SENTENCE_END.sub(" , ", text)).strip(" ,")
     text = " ".join(re.findall(rf"\d+:\d\d|[\w'’.-]*\w|,|{TOKEN.pattern}", text))
     background, text = split_background(text)
-    things, relations, left_out = _things(text.split(), name_of, longest, several)
+    things, relations, left_out = _things(text.split(), name_of, longest, several, shows)
     if not things:
         return None
     for i in range(len(things) - 1, 0, -1):
@@ -130,6 +132,7 @@ def _things(
     name_of: Callable[[str], str | None],
     longest: int,
     several: Callable[[str], bool],
+    shows: Callable[[str, str], bool],
 ) -> tuple[list[Thing], list[str], dict[str, str]]:
     """Things in their order, the relation in front of each but the first, and what is left out."""
     things: list[Thing] = []
@@ -169,10 +172,10 @@ def _things(
                 and not (_goes_on(rest) and name_of(rest[0]))  # "there are red flowers"
             ):
                 things[-1] = replace(things[-1], colour=phrase.partition(" ")[2])
-            elif phrase in COUNTS or (phrase in MORE and rest and not touching):
+            elif phrase in COUNTS or (_more(phrase) and rest and not touching):
                 look["count"], touching = COUNTS.get(phrase, max(COUNTS.values())), False
                 said.append(phrase)
-                left_out |= {phrase: AS_SIX} if phrase in MORE else {}
+                left_out |= {phrase: AS_SIX} if _more(phrase) else {}
             elif phrase in OF:
                 of = touching
             elif phrase == "on top" and relations and touching and rest[:1] != ["of"]:
@@ -196,17 +199,28 @@ def _things(
                 said.clear()
             elif name := name_of(phrase) if phrase not in SKIPPED else None:
                 is_emoji, plural = bool(TOKEN.fullmatch(phrase)), several(phrase)
-                if of and touching and plural and own in HOLDERS:
+                clock = next((i for i, t in enumerate(things) if CLOCK & {*t.name.split()}), None)
+                if CLOCK_TIME.fullmatch(phrase) and things:  # "a clock at 10:30", "a fox at 5:30"
+                    if clock is None:
+                        left_out[phrase] = NOT_DRAWN
+                    else:
+                        things[clock] = replace(things[clock], name=name)
+                    joint = ""
+                    at += 1
+                    break
+                whole = bool(things) and shows(things[-1].name, name)  # a bowl with a spoon
+                if own in HOLDERS and (
+                    (of and touching and plural) or (joint == "with" and not whole)
+                ):
                     joint, touching = "full of", False
-                    look.setdefault("count", 3)
+                    look |= {"count": look.get("count", 3)} if plural else {}
                 if plural:
                     look.setdefault("count", 2)
                 shown = is_emoji and any({*one.split()} <= {*name.split()} for one in spelt)
                 if shown and (touching or strange) and not said:
                     pass  # "a fox 🦊" is one, and so is "a heart ❤️"
                 elif touching and not is_emoji and (of or not said):
-                    if not phrase[0].isdigit():  # "a clock at 10:30"
-                        left_out[own] = NOT_DRAWN
+                    left_out[own] = NOT_DRAWN
                     both = f"{things[-1].said} {phrase}"
                     things[-1] = replace(things[-1], name=name, said=both, **look)
                     if relations:  # "with a party hat"
@@ -278,6 +292,10 @@ def _acts(phrase: str, rest: list[str]) -> bool:
     """Whether a word is what something does: "a child building a house"."""
     one_word = phrase.endswith("ing") and " " not in phrase
     return one_word and rest[:1] != [] and rest[0] in (*ARTICLES, "his", "her", "its")
+
+
+def _more(phrase: str) -> bool:
+    return phrase in MORE or (phrase.isdigit() and len(phrase) > 2)
 
 
 def _goes_on(rest: list[str]) -> bool:

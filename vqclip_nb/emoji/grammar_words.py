@@ -20,9 +20,12 @@ COUNTS = {
 }
 # Numbers of which six are drawn, which is said.
 MORE = frozenset("seven eight nine ten eleven twelve dozen twenty fifty hundred thousand".split())
+MORE |= {"million", "billion"}
 MORE |= {str(i) for i in range(7, 101)}
 RELATIONS = {  # words between two things, and how the first then stands to the second
-    **dict.fromkeys(("next to", "and", "beside", "with", "near", "by", "behind"), "beside"),
+    **dict.fromkeys(
+        ("next to", "and", "beside", "with", "near", "by", "behind", "as well as"), "beside"
+    ),
     **dict.fromkeys(("chasing", "watching", "leaning on", "leaning against"), "beside"),
     **dict.fromkeys(("above", "over"), "above"),
     **dict.fromkeys(("below", "under", "beneath", "underneath"), "below"),
@@ -81,6 +84,7 @@ AS_SIX = "drawn as six"
 HUMAN = frozenset("person human man woman boy girl child".split())
 # Drawn black and white as they are.
 TWO_COLOURED = frozenset("badger cow panda penguin skunk zebra orca soccer".split())
+CLOCK, CLOCK_TIME = frozenset(("clock", "watch")), re.compile(r"\d{1,2}:\d\d")
 ARTICLES = ("a", "an", "the")
 MOST = 3  # things in a picture
 # Of whom something is a part: "on a pirate's shoulder".
@@ -92,5 +96,5 @@ TURNED = frozenset("but is are painted dyed coloured colored".split())  # "a cat
 SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
 OF = ("of", "of a", "of an", "of the")
 SKIPPED = frozenset(
-    "a an the some its their his her my your this that is are at to maybe perhaps".split()
+    "a an the some its their his her my your this that is are at to maybe perhaps also then".split()
 )

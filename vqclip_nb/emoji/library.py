@@ -113,7 +113,8 @@ class Library:
 
     def named(self, phrase: str) -> list[int]:
         """Concepts that a word or phrase names, best first; singular or plural."""
-        for word in (phrase.lower(), *singulars(phrase.lower())):
+        forms = (phrase.lower(), *singulars(phrase.lower()))
+        for word in sorted(forms, key=lambda form: form not in self._labels):
             if word in self._named:
                 meant = self._named.get(MEANT.get(word, word), [])[:1]
                 return [*dict.fromkeys([*meant, *self._named[word]])]
@@ -206,7 +207,7 @@ class Library:
     ) -> tuple[Scene | None, dict[str, str]]:
         """The thing whose name a CLIP reads most alike to a text that names nothing; None if the
         pair knows none of its words."""
-        if not any(map(self.vocabulary.knows, text.split())):
+        if not any(word.isalpha() and self.vocabulary.knows(word) for word in text.split()):
             return None, {}
         name = self._nearest_name(text, clip)
         return Scene((Thing(name),)), {text: name}

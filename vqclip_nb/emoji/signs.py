@@ -11,7 +11,7 @@ VARIATION, TONES = "\ufe0f", "\U0001f3fb-\U0001f3ff"
 JOINER = "\u200d"
 PRIVATE = 0xF0000  # from here on a character stands for an emoji of the table
 TOKEN = re.compile("[\U000f0000-\U000fffff]")
-_SIGN = "[\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001fbff]"
+_SIGN = "[\u00a9\u00ae\u2122\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001fbff]"
 EMOJI = re.compile(
     f"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]{VARIATION}?\u20e3"
     f"|{_SIGN}(?:{VARIATION}|[{TONES}]|[\U000e0020-\U000e007f])*"
@@ -27,6 +27,7 @@ class Emoji:
         self.labels, self.names = labels, names
         self.numbers = {signs: i for i, signs in enumerate(labels)}
         self.by_number = list(labels.values())
+        self.known = {*self.by_number, *names.values()}
 
     @classmethod
     def read(cls, table: Path) -> Emoji:
@@ -57,10 +58,11 @@ class Emoji:
                 if tokens:
                     return f" {chr(PRIVATE + self.numbers[signs])} , "
                 return f" {self.names[signs]} "
-            if len(plain(found[0])) == 1 and unicodedata.category(found[0][0]) in ("So", "Sm"):
-                return f" {unicodedata.name(found[0][0], '').lower()} "
+            name = unicodedata.name(found[0][0], "").lower() if len(plain(found[0])) == 1 else ""
+            if name in self.known:  # else a word of it would stand for it
+                return f" {name} "
             unknown[found[0]] = None
-            return " "
+            return " , "
 
         if text.isascii():
             return text, unknown

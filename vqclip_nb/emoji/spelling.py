@@ -41,8 +41,12 @@ class Spelling:
         near = [
             w for n in lengths for w, has in self.of_length[n] if (own ^ has).bit_count() <= most
         ]
-        # Of those as near the one that begins and ends alike, then the longest: letters get lost.
-        found = ((distance(word, w), w[0] != word[0], w[-1] != word[-1], -len(w), w) for w in near)
+        # Of those as near the one of the same letters, then that begins and ends alike, then the
+        # longest: letters get lost.
+        found = (
+            (distance(word, w), letters(w) != own, w[0] != word[0], w[-1] != word[-1], -len(w), w)
+            for w in near
+        )
         best = min((f for f in found if f[0] <= allowed), default=None)
         return best[-1] if best else None
 

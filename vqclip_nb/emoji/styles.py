@@ -50,7 +50,7 @@ DONE = frozenset(
     "inspired knitted made painted photographed printed rendered sculpted shot taken".split()
 )
 BREAKS = {w for table in (RELATIONS, OF, WITHOUT) for phrase in table for w in phrase.split()}
-BREAKS = BREAKS.union("at from to under through & + /".split()) - {*ARTICLES, "full"}
+BREAKS = BREAKS.union("at also then from to under through & + /".split()) - {*ARTICLES, "full"}
 DETERMINERS = {*ARTICLES, *SKIPPED, *SIZES, *MORE, *" ".join(COUNTS).split()}
 DETERMINERS |= {*COLOURS} - BREAKS
 ADJECTIVE = re.compile(
@@ -89,7 +89,7 @@ class Styles:
         names = "|".join(re.escape(a) for a in sorted(artists, key=len, reverse=True))
         self.artist = re.compile(
             rf"\s*\b(?:(?:art |painted |drawn )?by |(?:in the )?style of )?(?:{names})\b(?:['’]s)?"
-            r"(?: (?:and|style)\b(?! an? ))?",
+            r"(?:\s(?:van|von|de|der|da|di)\s[\w'’-]+)?(?: (?:and|style)\b(?! an? ))?",
             re.IGNORECASE,
         )
         names = "|".join(places)

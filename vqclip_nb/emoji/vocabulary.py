@@ -20,7 +20,7 @@ from .styles import Styles
 SMALL_WORDS = frozenset(
     "a an the of in on at to and or with by for from is are it its this that some i me my we us "
     "our you your he him his she her they them their these those there as be been was were am do "
-    "does did will would could should what which who".split()
+    "does did will would could should what which who among".split()
 )
 NOTHING = "nothing"  # in the table: words that mean no thing, though the library may have them
 WORD = re.compile(r"\w[\w'’-]*")
@@ -30,6 +30,7 @@ IRREGULAR = {
     "people": "person",
     "feet": "foot",
     "teeth": "tooth",
+    "cacti": "cactus",
     "mice": "mouse",
     "geese": "goose",
 }
@@ -37,7 +38,13 @@ JOINTS = frozenset(word for phrase in (*RELATIONS, *WITHOUT) for word in phrase.
 LONGEST = 3  # words of a phrase in the table
 JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
 SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)")  # ":)" and the like
-SHORT = ((r"\bw/o\b", "without"), (r"\bw/", "with "), (r"\.{2,}|…", ", "), (r"([,!?])\1+", r"\1 "))
+SHORT = (
+    (r"(?<!\w)['‘]([^'‘’]*)['’](?!\w)", r"\1"),
+    (r"\bw/o\b", "without"),
+    (r"\bw/", "with "),
+    (r"\.{2,}|…", ", "),
+    (r"([,!?])\1+", r"\1 "),
+)
 _VERBS = "draw|paint|make|create|generate|design|show|give|do"
 # What asks for the picture: "can you draw me", "please", at the end too.
 REQUEST = re.compile(
@@ -52,6 +59,9 @@ WEATHER = re.compile(
     r"(?!day|night|morning|evening|weather|sk(?:y|ies))(\w+)",
     re.IGNORECASE,
 )
+TIMES = {"winter": "in winter", "night": "at night", "nighttime": "at night", "evening": "at dusk"}
+TIMES |= {"sunset": "at sunset", "dawn": "at dawn", "dusk": "at dusk", "morning": "in the morning"}
+TIME = re.compile(rf",\s*({'|'.join(TIMES)})\s*(?=,|$)", re.IGNORECASE)  # "a village, evening"
 PLACE = re.compile(
     r"\b(in|on|through|down|by|at) (?:an?|the) (?!dark )(\w+) "
     r"(forest|woods|jungle|desert|beach|lake|sea|ocean|field|meadow|park|garden|road|street|hill)\b",
@@ -158,6 +168,7 @@ class Vocabulary:
             said[phrase] = self.phrases[phrase]
             return self.phrases[phrase]
 
+        text = TIME.sub(lambda found: f", {TIMES[found[1].lower()]}", text)
         for word, behind in WEATHER.findall(text):  # "a rainy street" is one on a rainy day
             named = f"{word} {behind}".lower()
             day = self.phrases.get(f"on a {word.lower()} day")

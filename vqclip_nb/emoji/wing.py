@@ -105,7 +105,9 @@ class EmojiWing:
             return reading
         scene, drawn_as = self.library.parse(text) if text else (None, {})
         shown = frozenset(w for w in reading.substitutions if self.library.shows(scene, w))
-        not_drawn = scene.left_out if scene else {}
+        not_drawn = dict(scene.left_out) if scene else {}
+        left_out = (word for word, thing in drawn_as.items() if not thing)
+        not_drawn |= {w: "left out" for w in left_out if w not in reading.substitutions}
         about = dict(
             text=text, scene=scene, drawn_as=drawn_as, in_drawing=shown, not_drawn=not_drawn
         )
@@ -204,6 +206,7 @@ class EmojiWing:
             if not fitting or read.substitutions or untaught:
                 styled = wanted if scene.style in library.styles else drawn
                 fitting = [s for s in drawn if s in styled and f"{s}: {label}" in told]
+                fitting = [s for s in fitting if s in USUAL] or fitting
             if not fitting:
                 if not stand_ins:
                     return None
