@@ -99,5 +99,9 @@ def test_long_recipes_and_odd_names(run, tmp_path, monkeypatch):
 def test_bad_requests(run, pair, small, tmp_path):
     with pytest.raises(ValueError, match="0.1 to 50"):
         run.save_gif(tmp_path / "a.gif", fps=0)
+    for fps in ("24", None, True):
+        for kind in ("gif", "mp4"):
+            with pytest.raises(ValueError, match=f"fps={fps!r}: give a number from 0.1 to 50"):
+                getattr(run, f"save_{kind}")(tmp_path / f"a.{kind}", fps=fps)
     with pytest.raises(ValueError, match="at least one step"):
         vq.Run(pair, small()).save_gif(tmp_path / "a.gif")

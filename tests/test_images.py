@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 
 import vqclip_nb as vq
 from vqclip_nb.images import is_picture, load_image, open_image, read_info, to_data_url
+from vqclip_nb.reading import parse_prompt
 
 ROOT = Path(__file__).parents[1]
 
@@ -87,22 +89,41 @@ def test_a_file_may_be_below_home_or_an_address_of_a_file(tmp_path, monkeypatch)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     Image.new("RGB", (8, 8), "white").save(tmp_path / "a fox.png")
-    for source in ("~/a fox.png", (tmp_path / "a fox.png").as_uri()):
+    address = (tmp_path / "a fox.png").as_uri()
+    for source in ("~/a fox.png", address, address.replace("file:", "FILE:")):
         assert is_picture(source) and load_image(source).min() == 1
-    for source in ("https://example.org/fox.png", Path("https://example.org/fox.png")):
+    data = to_data_url(torch.ones(1, 3, 8, 8)).replace("data:", "DATA:")
+    assert is_picture(data) and load_image(data).min() == 1
+    web = ("https://example.org/fox.png", "HTTPS://Example.org/fox")
+    for source in (*web, Path("https://example.org/fox.png")):
         with pytest.raises(ValueError, match="download it"):
             load_image(source)
 
 
-@pytest.mark.parametrize("ending", "tiff tif avif heic HEIC jxl jfif svg".split())
+@pytest.mark.parametrize(
+    "ending",
+    "tiff tif avif heic HEIC jxl jfif svg jpe dib exr hdr dng cr2 raw NEF pdf".split(),
+)
 def test_a_prompt_that_names_a_picture_is_not_painted_as_words(ending):
     assert is_picture(f"fox.{ending}") and not is_picture(f"a fox {ending}")
 
 
-def test_heic_is_refused_with_what_to_do(tmp_path):
-    (tmp_path / "fox.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99))
-    with pytest.raises(ValueError, match="allowed are PNG.*save it as one of them"):
-        load_image(tmp_path / "fox.heic")
+def test_a_text_may_end_as_a_document_is_named():
+    assert not is_picture("a page of a .pdf") and parse_prompt("fox.pdf:2") == [("fox.pdf", 2)]
+
+
+def test_a_jpeg_may_have_a_rarer_name(tmp_path):
+    Image.new("RGB", (8, 8), "white").save(tmp_path / "a.jpe")
+    assert load_image(tmp_path / "a.jpe").min() == 1
+
+
+def test_heic_and_pdf_are_refused_with_what_to_do(tmp_path, pair):
+    heic, pdf = tmp_path / "fox.heic", tmp_path / "fox.pdf"
+    heic.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99))
+    Image.new("RGB", (8, 8)).save(pdf)
+    for path in (heic, pdf):
+        with pytest.raises(ValueError, match="allowed are PNG.*save it as one of them"):
+            vq.Run(pair, vq.Settings(include=[f"a fox | {path}:2"]))
 
 
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "P"])
@@ -124,6 +145,15 @@ def test_sixteen_bits_keep_their_brightness(tmp_path):
     )
 
 
+@pytest.mark.parametrize("bits", [8, 16, 31])
+def test_whole_numbers_of_32_bits_keep_their_brightness(tmp_path, bits):
+    ramp = np.linspace(0, 2**bits - 1, 64).astype(np.int32).reshape(8, 8)
+    Image.fromarray(ramp).save(tmp_path / "ramp.tiff")
+    expected = torch.linspace(0, 1, 64).reshape(8, 8)
+    found = load_image(tmp_path / "ramp.tiff")[0, 0]
+    torch.testing.assert_close(found, expected, atol=0.005, rtol=0)
+
+
 def test_floating_point_pixels_are_refused_rather_than_black(tmp_path):
     Image.fromarray(np.full((8, 8), 0.5, np.float32)).save(tmp_path / "half.tiff")
     with pytest.raises(ValueError, match="floating-point numbers: save it with 8 or 16 bits"):
@@ -133,9 +163,30 @@ def test_floating_point_pixels_are_refused_rather_than_black(tmp_path):
 def test_only_a_whole_picture_is_excused_from_the_length_of_a_prompt():
     url = to_data_url(torch.rand(1, 3, 64, 64))
     assert len(url) > 2000 and vq.Settings(include=[f"a cat | {url}:2"])
-    for prompt in ("cat " * 2500 + "data:image/", f"{'cat ' * 600}| {url}"):
+    for region in (f"left: {url}:2 | a cat", f"{url}: a cat", f"{url}: {url}"):
+        assert vq.Settings(include=["a fox"], regions=[region]).regions == [region]
+    words = ("cat " * 2500 + "data:image/", f"{'cat ' * 600}| {url}", f"a fox {url}", f"{url} fox")
+    for prompt in (*words, f"a fox: {url}", f"{'| ' * 2000}{url}"):
         with pytest.raises(ValueError, match="include has .* characters: allowed are 2,000"):
             vq.Settings(include=[prompt])
+        with pytest.raises(ValueError, match="regions has .* characters: allowed are 2,000"):
+            vq.Settings(include=["a fox"], regions=[f"left: {prompt}"])
+        with pytest.raises(ValueError, match="the prompt has .* characters: allowed are 2,000"):
+            parse_prompt(prompt)
+
+
+def test_a_long_text_takes_no_time(pair):
+    """The Studio reads what is typed whether the settings take it or not."""
+    began = time.monotonic()
+    for prompt in (
+        "a fox data:image/png;base64," + "a/" * 8000,
+        "data:image/png;base64, " * 50_000,
+    ):
+        with pytest.raises(ValueError, match="allowed are 2,000"):
+            vq.Settings(include=[prompt])
+        with pytest.raises(ValueError, match="allowed are 2,000"):
+            pair.read(prompt)
+    assert time.monotonic() - began < 1
 
 
 def test_every_picture_is_opened_in_one_place():

@@ -18,6 +18,34 @@ def test_weights_and_parts():
     assert parse_prompt("ratio: none") == [("ratio: none", 1)]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "instead"),
+    {
+        "a 16:9 fox": "height and width",
+        "16:9, a fox in snow": "height and width",
+        "2:1": "height and width",
+        "a fox 3:2.": "height and width",
+        "fox:50%": "a fox:2",
+        "a fox: 50 %": "a fox:2",
+        "a fox:50%, snow": "a fox:2",
+        "fox:2:": "a fox:2",
+        "[cat:dog:0.5]": "write out one of the words",
+        "a [cat:dog:10] in snow": "write out one of the words",
+    }.items(),
+)
+def test_more_forms_of_other_tools_are_refused(prompt, instead):
+    with pytest.raises(ValueError, match=f"not read here: .*{instead}"):
+        parse_prompt(prompt)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a 12:30 clock", "a clock at 10:30:", "a sale: 50% off", "an [old] fox: red"]
+)
+def test_what_only_looks_like_them_is_words(prompt):
+    assert parse_prompt(prompt) == [(prompt, 1)]
+    assert parse_prompt("a fox 2:1.0") == [("a fox 2", 1)]  # as a run writes parts down
+
+
 @pytest.mark.parametrize("prompt", ["", " | ", "a fox:0", ":2"])
 def test_prompts_without_a_weight_are_refused(prompt):
     with pytest.raises(ValueError, match="nothing in it has a weight"):

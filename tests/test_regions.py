@@ -73,6 +73,12 @@ def test_places_are_boxes_of_the_picture_and_a_mask_is_where_it_is_white(tmp_pat
             parse_region(f"{name}: a cat").area((10, 20))
 
 
+@pytest.mark.parametrize("mask", ["http://example.org/cat", "HTTPS://example.org/cat.png"])
+def test_a_mask_on_the_web_is_refused_with_what_to_do(pair, mask):
+    with pytest.raises(ValueError, match="download it, then give the file's name"):
+        vq.Run(pair, settings(regions=[f"{mask}: a cat"]))
+
+
 def test_a_region_pulls_at_its_own_pixels_only():
     picture = torch.rand(1, 3, 8, 8, requires_grad=True)
     area = parse_region("left: a cat").area((8, 8))

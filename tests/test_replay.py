@@ -141,6 +141,11 @@ def test_parts_of_ones_own_are_asked_for(pair, small, tmp_path):
     assert vq.replay(file, pair, latent=part).frames[-1].pixels == run.frames[-1].pixels
 
 
+def test_a_replay_takes_no_settings(tmp_path, pair):
+    with pytest.raises(TypeError, match="height: a recipe keeps its settings; give only parts"):
+        vq.replay(tmp_path / "a.png", pair, height=256)
+
+
 def written(path, recipe):
     info = PngImagePlugin.PngInfo()
     info.add_itxt("vqclip_nb", json.dumps(recipe))
@@ -205,6 +210,12 @@ HOSTILE = [
      "changes": [[0, {"total_iter": 10_000}]]},
     {"settings": OLD, "steps": 1, "form": 2, "changes": [[0, {"colour": "red"}]]},
     {"settings": OLD | {"total_iter": 6, "height": 4096, "width": 4096}, "steps": 6},
+    {"settings": OLD | {"total_iter": 7000, "height": 512, "width": 512, "crops": 256},
+     "steps": 7000},
+    {"settings": OLD | {"total_iter": 7000, "height": 512, "width": 512}, "steps": 7000, "form": 2,
+     "changes": [[1, {"crops": 256}]]},
+    {"settings": OLD | {"total_iter": 7000, "height": 512, "width": 512, "crops": 40,
+     "regions": ["left: a cat"] * 16}, "steps": 7000},
 ]  # fmt: skip
 
 

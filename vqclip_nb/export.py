@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from PIL import Image, PngImagePlugin
 
 from .files import write_atomically
 from .images import to_pil
+from .knobs import shown
 from .marks import PNG_KEY, XMP, mark_gif, mark_mp4
 from .reading import readable
 from .recipe import KEY
@@ -52,6 +54,8 @@ def save_png(image: Image.Image, path: str | Path, recipe: dict[str, Any]) -> Pa
 def _sequence(images: Sequence[Image.Image], fps: float, boomerang: bool) -> list[Image.Image]:
     if not images:
         raise ValueError("nothing to save: no frames")
+    if not isinstance(fps, Real) or isinstance(fps, bool):
+        raise ValueError(f"fps={shown(fps)}: give a number from 0.1 to 50, of frames a second")
     if not 0.1 <= fps <= 50:
         raise ValueError(f"fps={fps:g} is out of range: allowed is 0.1 to 50 frames a second")
     return [*images, *images[-2:0:-1]] if boomerang else list(images)

@@ -23,10 +23,12 @@ from .files import read_bounded
 # it, and decodes ICO and ICNS before their size is known.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO")
 ENDINGS = tuple(
-    ".png .apng .jpg .jpeg .jfif .webp .gif .bmp .tif .tiff .avif .mpo "
+    ".png .apng .jpg .jpeg .jpe .jfif .webp .gif .bmp .dib .tif .tiff .avif .mpo "
     # These are pictures too, which are refused in words rather than painted as words.
     ".heic .heif .jxl .jp2 .svg .psd .eps .ico .icns .tga .ppm".split()
 )
+# So are these, which a text may end in too: only where they end a single word.
+WORD_ENDINGS = (".exr", ".hdr", ".dng", ".cr2", ".raw", ".nef", ".pdf")
 MAX_PIXELS = 4096 * 4096  # the largest that we paint
 MAX_BYTES = 100_000_000
 KNOWN = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # say what is wrong
@@ -70,7 +72,10 @@ def to_data_url(picture: torch.Tensor) -> str:
 def is_picture(text: str) -> bool:
     """Whether a prompt's text names a picture file or holds one (`to_data_url`)."""
     starts = ("data:image/", "file://", "http://", "https://")
-    return text.lower().startswith(starts) or text.lower().endswith(ENDINGS)
+    lower = text.lower()
+    if lower.startswith(starts) or lower.endswith(ENDINGS):
+        return True
+    return lower.endswith(WORD_ENDINGS) and len(lower.split()) == 1
 
 
 def load_image(source: Source, size: tuple[int, int] | None = None) -> torch.Tensor:
@@ -135,11 +140,11 @@ def _content(source: Source) -> bytes:
     if isinstance(source, bytes):
         return source
     text = str(source)
-    if text.startswith("data:"):
+    if _is_data(text):
         return base64.b64decode(text.partition("base64,")[2], validate=True)
-    if re.match(r"https?:[/\\]+", text):  # a `Path` leaves one slash
+    if re.match(r"https?:[/\\]+", text, re.IGNORECASE):  # a `Path` leaves one slash
         raise ValueError("it is an address on the web: download it, then give the file's name")
-    if text.startswith("file://"):
+    if text[:7].lower() == "file://":
         parts = urlsplit(text)
         drive = parts.netloc if parts.netloc.endswith(":") else ""  # "file://C:/cat.png"
         path = Path(url2pathname(drive + parts.path))
@@ -151,16 +156,25 @@ def _content(source: Source) -> bytes:
 
 
 def _short(text: str) -> str:
-    return f"{text[:40]}…" if text.startswith("data:") else text
+    return f"{text[:40]}…" if _is_data(text) else text
+
+
+def _is_data(text: str) -> bool:
+    return text[:5].lower() == "data:"
 
 
 def on_white(picture: Image.Image) -> Image.Image:
-    """A picture of any mode as RGB: what is transparent on white, 16 bits as 8; ValueError for
-    pixels that are floating-point numbers, whose white nobody knows."""
+    """A picture of any mode as RGB: what is transparent on white, 16 bits as 8, 32 as the least of
+    8, 16 and 31 that hold its values; ValueError for pixels that are floating-point numbers, whose
+    white nobody knows."""
     if picture.mode == "F":
         raise ValueError("its pixels are floating-point numbers: save it with 8 or 16 bits")
-    if picture.mode.startswith("I"):  # "I" before Pillow had a mode for it
-        picture = Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
+    if picture.mode.startswith("I"):  # "I" is 32 bits, and 16 before Pillow had a mode for them
+        values = np.asarray(picture)
+        bits = 16
+        if picture.mode == "I":
+            bits = next(n for n in (8, 16, 31) if values.max() < 2**n)
+        picture = Image.fromarray((values >> bits - 8).clip(0, 255).astype(np.uint8))
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)

@@ -19,7 +19,13 @@ LISTS = {
     "palette": (0, 6, "navy"),
 }
 MAX_PICTURE = 40_000_000  # characters of a picture inside a prompt or as the start
-PICTURE = re.compile(r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/=]*")
+# A picture that is a whole part of a prompt. Of a region also its place or prompt begins with one;
+# `parse_region` checks the prompt again.
+PICTURE = r"((?:^|[{}])\s*)data:image/[\w.+-]+;base64,[A-Za-z0-9+/=]*(?=\s*(?:[|:]|$))"
+PICTURES = {
+    True: re.compile(PICTURE.format("|:"), re.IGNORECASE),
+    False: re.compile(PICTURE.format("|"), re.IGNORECASE),
+}
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def checked(name: str, value: Any, k: Knob, kind: str) -> Any:
             )
         if len(value) > most:
             raise ValueError(f"{name} has {len(value):,} texts: allowed are {most:,}")
-        return [text_of(name, v) for v in value]
+        return [text_of(name, v, placed=name == "regions") for v in value]
     if kind in ("int", "float"):
         number = isinstance(value, Real) and not isinstance(value, bool)  # numpy's too
         whole = number and (isinstance(value, Integral) or float(value).is_integer())
@@ -108,10 +114,12 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:80]}…"
 
 
-def text_of(name: str, text: str) -> str:
-    """`text` without the space around it; ValueError if it is too long or can't be written."""
+def text_of(name: str, text: str, *, placed: bool = False) -> str:
+    """`text` without the space around it; ValueError if it is too long or can't be written.
+    placed: it is a region with its place."""
     text = text.strip()
-    for length, allowed in ((len(PICTURE.sub("", text)), MAX_TEXT), (len(text), MAX_PICTURE)):
+    words = PICTURES[placed].sub(r"\1", text)
+    for length, allowed in ((len(words), MAX_TEXT), (len(text), MAX_PICTURE)):
         if length > allowed:
             raise ValueError(f"{name} has {length:,} characters: allowed are {allowed:,}")
     try:

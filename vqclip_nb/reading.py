@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .images import is_picture
+from .knobs import text_of
 from .palettes import COLOURS
 from .regions import Region
 
@@ -24,8 +25,16 @@ FOREIGN = (
     (re.compile(r"::"), WEIGHTS),
     (re.compile(r"(?<!\S)--\w+.*", re.DOTALL), f"options are settings of their own; {SHAPE}"),
     (re.compile(r"\([^()]*:\s*-?[\d.]+\s*\)|<\w+:[^<>]*>"), WEIGHTS),
-    (re.compile(r"(?<!\S)(?:16:9|9:16|21:9|9:21|4:3|3:4|3:2|2:3|5:4|4:5|1:1)\s*$"), SHAPE),
-    (re.compile(r":\s*-?[\d.]+\s*:\s*-?[\d.]+\s*$"), WEIGHTS),
+    (
+        re.compile(
+            r"(?<!\S)(?:16:9|9:16|21:9|9:21|4:3|3:4|3:2|2:3|5:4|4:5|2:1|1:2|1:1)"
+            r"(?=[\s,;]|[.!?]*$)"  # not "a fox 2:1.0"
+        ),
+        SHAPE,
+    ),
+    (re.compile(r"\[[^\[\]]*:\s*[\d.]+\s*\]"), "write out one of the words"),  # [cat:dog:0.5]
+    (re.compile(r":\s*-?[\d.]+\s*:\s*(?:-?[\d.]+\s*)?$"), WEIGHTS),  # "a fox:2:"
+    (re.compile(r":-?[\d.]+%|:\s*-?[\d.]+\s*%\s*$"), WEIGHTS),
     (re.compile(r"(?<=[^\s\d:]):-?\d+(?:\.\d+)?(?=[\s,;]+\S)"), WEIGHTS),  # "a fox:2, snow"
     (re.compile(r"[{\[][^{}\[\]]*$"), "write out one of the words"),  # "a {red|blue} bird"
 )
@@ -118,9 +127,9 @@ def read_prompt(
 
 def parse_prompt(prompt: str) -> list[tuple[str, float]]:
     """'a fox:2 | snow' to [('a fox', 2.), ('snow', 1.)]; ValueError if nothing with a weight
-    remains, a weight is out of range, or is written as another tool wants it."""
+    remains, a weight is out of range or written as another tool wants it, or it is too long."""
     parts = []
-    for part in prompt.split("|"):
+    for part in text_of("the prompt", prompt).split("|"):  # the Studio reads what is too long too
         text, _, weight = part.rpartition(":")
         if not is_picture(part.strip()) and not is_picture(text.strip()):
             _refuse_foreign(part)

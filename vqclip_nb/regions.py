@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from .images import ENDINGS, is_picture, load_image
-from .knobs import shown
+from .knobs import shown, text_of
 
 PLACES: dict[str, tuple[float, float, float, float]] = {  # left, top, right, bottom, of 1
     "left": (0, 0, 0.5, 1),
@@ -32,7 +32,8 @@ NUMBER = r"(?:\d+\.?\d*|\.\d+)"
 PLACE = re.compile(
     rf"\s*(?P<named>{'|'.join(sorted(PLACES, key=len, reverse=True))}"
     rf"|{NUMBER}(?:[\s,]+{NUMBER}){{3}}"
-    rf"|data:image/[^:]*|[^|]+?(?:{'|'.join(map(re.escape, ENDINGS))}))\s*:\s*(?P<prompt>.*)",
+    rf"|data:image/[^:]*|[^|]+?(?:{'|'.join(map(re.escape, ENDINGS))})"
+    r"|https?://[^\s|]+?)\s*:\s*(?P<prompt>.*)",  # an address is refused where it is opened
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -127,7 +128,9 @@ def parse_region(text: str) -> Region:
             "or a picture file that is white where it is meant"
         )
     place = found["named"].strip()
-    region = Region(place.lower() if place.lower() in PLACES else place, found["prompt"].strip())
+    region = Region(
+        place.lower() if place.lower() in PLACES else place, text_of("regions", found["prompt"])
+    )
     if not region.is_mask:
         left, top, right, bottom = _shares(region.place)
         if not (right - left >= LEAST and bottom - top >= LEAST and max(right, bottom) <= 1):

@@ -14,6 +14,7 @@ from .checkpoint import Saved, load_run, reading, save_run
 from .frames import Frame
 from .loop import State
 from .models.pair import Pair
+from .parts import crop_ranges
 from .prompts import create_encodings
 from .recipe import (
     Changes,
@@ -27,7 +28,8 @@ from .recipe import (
 from .settings import KNOBS
 
 PARTS = ("objective", "crops", "latent", "optimizer")  # what `Run` takes in place of its own
-MAX_REPLAY = 2e9  # pixels that a replay paints unasked: 7,600 steps of 512×512
+MAX_REPLAY = 2e9  # pixels that a replay paints unasked: 7,100 steps of 512×512 with 12 crops
+VIEWED = 1 / 3  # of the time of a painted pixel, for one that CLIP sees: 1.2 and 4 µs, emoji, CPU
 AT_ONCE = 500  # a step of a replay may paint MAX_REPLAY / AT_ONCE pixels: 2000×2000
 
 
@@ -71,11 +73,13 @@ class Run(BaseRun):
         """Paint the picture of a PNG, GIF or MP4 of ours again, steered or not: the same bytes on
         the same machine.
 
-        limit: pixels painted in all steps together, and at most a 500th of them in one; None for
-        any number. parts: those of `Run` that replaced a part of the loop. ValueError if the file
-        holds no recipe, if `pair` has other weights, if a part is missing, or if it would paint
-        more than `limit`; a warning says what else may change the bytes.
+        limit: pixels painted in all steps together, with a third of those that CLIP sees, and at
+        most a 500th of them painted in one; None for any number. parts: those of `Run` that
+        replaced a part of the loop. ValueError if the file holds no recipe, if `pair` has other
+        weights, if a part is missing, or if it would paint more than `limit`; TypeError for an
+        option that is no part; a warning says what else may change the bytes.
         """
+        _only_parts(parts, "a recipe")
         recipe = read_recipe(path)
         check_recipe(recipe, pair)
         check_parts(path, recipe.get("parts", []), parts)
@@ -92,12 +96,14 @@ class Run(BaseRun):
             raise ValueError(f"the recipe's changes cannot be read: {e}") from e
         total = max(steps_ahead(s) * len(s.include) for s in along)
         total += min(steps, max(s.total_iter * len(s.include) for s in along))
+        views = max(crop_ranges(s.crops, len(s.regions))[-1].stop for s in along)
         pixels = full.height * full.width
-        if limit is not None and pixels * max(total, AT_ONCE) > limit:
+        each = pixels + VIEWED * views * pair.clip.resolution**2
+        if limit is not None and max(each * total, pixels * AT_ONCE) > limit:
             raise ValueError(
-                f"{path} takes {total:,} steps of {full.width}×{full.height} pixels, more "
-                f"than {limit:.3g} pixels in all or {limit / AT_ONCE:.3g} in a step: give "
-                "limit=None to paint it all the same"
+                f"{path} takes {total:,} steps of {full.width}×{full.height} pixels and {views} "
+                f"crops, more than {limit:.3g} pixels in all or {limit / AT_ONCE:.3g} in a step: "
+                "give limit=None to paint it all the same"
             )
         run = cls(pair, first, **parts)
         while len(run.history) < steps:
@@ -176,11 +182,7 @@ class Run(BaseRun):
         damaged or no saved run; ValueError if it was made with other networks or parts; TypeError
         for an option that is no part. A picture that it names by path is never opened.
         """
-        if wrong := parts.keys() - set(PARTS):
-            raise TypeError(
-                f"{', '.join(sorted(wrong))}: a saved run keeps its settings; give only parts "
-                f"({', '.join(PARTS)}), and change settings afterwards with run.change"
-            )
+        _only_parts(parts, "a saved run")
         saved = load_run(path)
         if saved.hashes != pair.hashes:
             raise ValueError(
@@ -197,3 +199,11 @@ class Run(BaseRun):
                 run.painting.last_good = saved.last_good
             run.last = saved.last
         return run
+
+
+def _only_parts(parts: dict[str, Any], what: str) -> None:
+    if wrong := parts.keys() - set(PARTS):
+        raise TypeError(
+            f"{', '.join(sorted(wrong))}: {what} keeps its settings; give only parts "
+            f"({', '.join(PARTS)}), and change settings afterwards with run.change"
+        )
