@@ -154,19 +154,21 @@ class Vocabulary:
             said[look] = ""
             return f"{joint} a {where}"
 
-        def instead(found: re.Match) -> str:
+        def instead(found: re.Match) -> str | None:
+            """What stands for a phrase; None where it is a part of another name."""
             phrase = found[0].lower()
             behind = WORD.match(found.string[found.end() :].lstrip().lower())
             longer = f"{phrase.split()[-1]} {behind[0]}" if behind else ""
-            forms = {longer, *singulars(longer)}
             compound = False  # "a forest elf"
             if behind and " background" in self.phrases[phrase] and not phrase.endswith(" of"):
                 joint = behind[0] in SMALL_WORDS or behind[0] in JOINTS
                 compound = not joint and not behind[0].endswith("ing") and self._reads(behind[0])
-            if self.phrases[phrase] == phrase or compound or forms & self._names:
-                return found[0]  # "on ice cream" is not on ice
-            said[phrase] = self.phrases[phrase]
-            return self.phrases[phrase]
+            if compound or {longer, *singulars(longer)} & self._names:
+                return None  # "on ice cream" is not on ice
+            if self.phrases[phrase] != phrase:
+                said[phrase] = self.phrases[phrase]
+                return self.phrases[phrase]
+            return found[0]
 
         text = TIME.sub(lambda found: f", {TIMES[found[1].lower()]}", text)
         for word, behind in WEATHER.findall(text):  # "a rainy street" is one on a rainy day
@@ -177,8 +179,11 @@ class Vocabulary:
                 said[word.lower()] = day
         text = PLACE.sub(place, text)
         text = SCENERY.sub(rf"on a \2 background above \1{GROUND}", JOINED.sub(" and ", text))
-        if self._any_phrase:
-            text = self._any_phrase.sub(instead, text)
+        at = 0
+        while self._any_phrase and (found := self._any_phrase.search(text, at)):
+            new = instead(found)
+            at = found.start() + len(found[0].split()[0] if new is None else new)
+            text = text if new is None else text[: found.start()] + new + text[found.end() :]
 
         def mended(found: re.Match) -> str:
             word = found[0].lower()
