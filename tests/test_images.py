@@ -154,6 +154,12 @@ def test_whole_numbers_of_32_bits_keep_their_brightness(tmp_path, bits):
     torch.testing.assert_close(found, expected, atol=0.005, rtol=0)
 
 
+def test_pixels_of_all_32_bits_are_refused_rather_than_half_black(tmp_path):
+    Image.fromarray(np.full((8, 8), -1, np.int32)).save(tmp_path / "all.tiff")
+    with pytest.raises(ValueError, match="have 32 bits: save it with 8 or 16"):
+        load_image(tmp_path / "all.tiff")
+
+
 def test_floating_point_pixels_are_refused_rather_than_black(tmp_path):
     Image.fromarray(np.full((8, 8), 0.5, np.float32)).save(tmp_path / "half.tiff")
     with pytest.raises(ValueError, match="floating-point numbers: save it with 8 or 16 bits"):

@@ -6,8 +6,8 @@ Two measures of each drawing that a prior of the package learned from captions: 
 prior finds its codes, nearly all of them hidden; and how much the guide finds it like its name. A
 drawing is weak in a style if the prior does not know it there and knows it in another, or if it is
 clearly less like its name than in another: the rucksack that one set shows from behind. The lists
-are written into `prior.safetensors`; a prompt that names the style forms them all the same. `weak_by_eye.txt`
-holds those that looked like something else on contact sheets: a cat like a dog.
+are written into `prior.safetensors`; a prompt that names the style forms them all the same.
+`weak_by_eye.txt` holds those that looked like something else on contact sheets: a cat like a dog.
 """
 
 from __future__ import annotations

@@ -165,14 +165,16 @@ def _is_data(text: str) -> bool:
 
 def on_white(picture: Image.Image) -> Image.Image:
     """A picture of any mode as RGB: what is transparent on white, 16 bits as 8, 32 as the least of
-    8, 16 and 31 that hold its values; ValueError for pixels that are floating-point numbers, whose
-    white nobody knows."""
+    8, 16 and 31 that hold its values; ValueError for pixels that are floating-point numbers or of
+    all 32 bits, whose black and white nobody knows."""
     if picture.mode == "F":
         raise ValueError("its pixels are floating-point numbers: save it with 8 or 16 bits")
     if picture.mode.startswith("I"):  # "I" is 32 bits, and 16 before Pillow had a mode for them
         values = np.asarray(picture)
         bits = 16
         if picture.mode == "I":
+            if values.min() < 0:  # an unsigned file's large values look like this too
+                raise ValueError("its pixels have 32 bits: save it with 8 or 16")
             bits = next(n for n in (8, 16, 31) if values.max() < 2**n)
         picture = Image.fromarray((values >> bits - 8).clip(0, 255).astype(np.uint8))
     if picture.has_transparency_data:

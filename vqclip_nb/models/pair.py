@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
+from ..knobs import text_of
 from ..reading import (
     Reading,
     background_ending,
@@ -184,6 +185,7 @@ class Pair:
     def read(self, prompt: str, extras: str = "", regions: Sequence[Region] = ()) -> Reading:
         """What a prompt asks for, beside extras and the regions of its picture. ValueErrors as in
         `parse_prompt`; an empty prompt asks for nothing."""
+        extras = text_of("extras", extras)
         words, own = self.clip.vocabulary, self.facts.default_background
         reading, whole, style = read_prompt(prompt, words), readable(prompt), readable(extras)
         # "At night" names a background in the words that CLIP is given.
