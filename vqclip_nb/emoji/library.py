@@ -85,7 +85,9 @@ class Library:
                     known = self._named.setdefault(word.lower(), [])
                     if i not in known:
                         known.append(i)
+        called = (self.concepts[i]["also"] for i in self._drawings)
         self._labels = {self.concepts[i][key].lower() for i in self._drawings for key in KEYS}
+        self._called = self._labels.union(word.lower() for also in called for word in also)
         self._longest = max(len(word.split()) for word in (*self._named, *vocabulary.nearest))
 
     @classmethod
@@ -114,7 +116,7 @@ class Library:
     def named(self, phrase: str) -> list[int]:
         """Concepts that a word or phrase names, best first; singular or plural."""
         forms = (phrase.lower(), *singulars(phrase.lower()))
-        for word in sorted(forms, key=lambda form: form not in self._labels):
+        for word in sorted(forms, key=lambda form: form not in self._called):
             if word in self._named:
                 meant = self._named.get(MEANT.get(word, word), [])[:1]
                 return [*dict.fromkeys([*meant, *self._named[word]])]
@@ -173,8 +175,7 @@ class Library:
         return replace(scene, things=things, style=style, left_out=left_out), said
 
     def _owned(self, found: re.Match) -> str:
-        """ "horse face" of "horse's head", "fox with tail" of "fox's tail", "baby bottle" of
-        "baby's bottle"."""
+        """ "horse face" of "horse's head", "fox with tail" of "fox's tail"."""
         owner, part = found[1].lower(), found[2].lower()
         whole = part in ("head", "face")
         joined = f"{owner} {'face' if whole else part}"
