@@ -50,7 +50,7 @@ _VERBS = "draw|paint|make|create|generate|design|show|give|do"
 REQUEST = re.compile(
     r"^\W*(?:(?:(?:can|could|would|will) (?:you|u|i)|please|pls|plz|hi|hey|hello"
     r"|i(?: would|['’]d)? (?:want|need|like)(?: to (?:see|have))?"
-    rf"|(?:{_VERBS}|have|get)(?: me| us)?(?= (?:an?|the|some|my|our|your|one|two|three|\d)\b))"
+    rf"|(?:{_VERBS}|have|get)(?: (?:me|us)|(?= (?:an?|the|some|my|our|your|one|two|three|\d)\b)))"
     r"\b[\s,]*)+|[\s,]+(?:please|pls|plz|thanks|thx|thank you)\b(?=\W*(?:$|,))",
     re.IGNORECASE,
 )
