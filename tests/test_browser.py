@@ -369,12 +369,14 @@ def test_the_picture_is_seen_to_form(visit):
     assert rate > 1  # 4 on two idle cores; a busy machine gets slack
 
 
-@pytest.mark.parametrize("server", ["jupyterlab", "notebook"], indirect=True)
-def test_a_page_that_is_reloaded_in_mid_run_goes_on(visit):
+@pytest.mark.parametrize("server", ["jupyterlab", "notebook", "classic"], indirect=True)
+def test_a_page_that_is_reloaded_in_mid_run_goes_on(visit, server):
     page = visit("desk")
     set_number(page, "iterations", "3000")
     button(page, "Run").click()
     painting(page, 3000)
+    if server[0] == "classic":  # which saves by itself every two minutes
+        page.evaluate("Jupyter.notebook.save_notebook()")
     page.keyboard.press("Control+s")
     page.wait_for_timeout(2000)
     page.on("dialog", lambda dialog: dialog.accept())

@@ -39,10 +39,12 @@ FOREIGN = (
     (re.compile(r"[{\[][^{}\[\]]*$"), "write out one of the words"),  # "a {red|blue} bird"
 )
 GROUND = " ground"  # ends the colour of what is below a sky
+WEATHERS = ("starry", "rainy", "snowy", "foggy")  # in front of a background's colours
 _COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
 BACKGROUND = re.compile(
     r"\b(?:(?:on|with|against|in front of|over)\s+)?(?:an?\s+|the\s+)?"
     r"(?:(?:plain|solid|simple|clean|flat|bright|deep|pale|soft|vivid|pastel|neon)\s+)?"
+    rf"(?:({'|'.join(WEATHERS)})\s+)?"
     rf"({_COLOUR})(?:\s+and\s+({_COLOUR}))?\s+(?:background|backdrop)\b"
     rf"(?:\s+above\s+({_COLOUR})(?:{GROUND}\b|(?=\s*(?:$|,|(?:with|and|next|in|on|at)\b))))?"
 )
@@ -190,19 +192,28 @@ def every_text(parts: Sequence[Part], extras: str = "") -> str:
 
 def split_background(text: str) -> tuple[tuple[str, ...], str]:
     """The colours of the background that a text in lower case names, and the rest of it. What is
-    below a sky comes last and ends in `GROUND`; a night in the snow has its own sky above that."""
-    sky, below, plain = tuple[str, ...](), "", False
+    below a sky comes last and ends in `GROUND`; a night in the snow has its own sky above that.
+    One of `WEATHERS` comes first."""
+    sky, below, weather, plain = tuple[str, ...](), "", "", False
     while found := BACKGROUND.search(text) or WALL.search(text):
-        first, second, under = (*found.groups(), None, None)[:3]
-        if sky and not (below or under):
+        how, first, second, under = ("", found[1], "", "") if found.re is WALL else found.groups()
+        if sky and not (below or under or weather or how):
             break
-        if not plain or not under:
+        own = not under and how in ("starry", "", None)  # and no weather's nor a place's sky
+        if own or not plain:
             sky = tuple(c for c in (first, second) if c)
-        below, plain = below or under or "", plain or not under
+        weather = how if how and (how != "starry" or not weather) else weather
+        below, plain = below or under or "", plain or own
         text = " ".join(f"{text[: found.start()]} {text[found.end() :]}".split())
     if not sky and (found := LAST_COLOUR.search(text)):
         return (found[1],), text[: found.start()].strip()
-    return (*sky, below + GROUND) if below else sky, text
+    return tuple(filter(None, (weather, *sky, below and below + GROUND))), text
+
+
+def told_background(colours: Sequence[str]) -> str:
+    """Those of `split_background` in words: "starry dark blue and green ground"."""
+    how = f"{colours[0]} " if colours and colours[0] in WEATHERS else ""
+    return how + " and ".join(dict.fromkeys(colours[bool(how) :]))
 
 
 def background_ending(default: str, *texts: str) -> str:
@@ -225,9 +236,9 @@ def region_ending(default: str, texts: Sequence[str], around: Sequence[str]) -> 
     unless it names one itself."""
     colours = background_of(*around)
     if colours and not background_of(*texts):
-        *sky, last = dict.fromkeys(colours)
+        *sky, last = colours
         below = f" above {last.removesuffix(GROUND)}" if last.endswith(GROUND) else ""
-        return f" on a {' and '.join(sky if below else [*sky, last])} background{below}"
+        return f" on a {told_background(sky if below else colours)} background{below}"
     return background_ending(default, *texts, *around)
 
 
@@ -247,6 +258,8 @@ def describe_substitutions(readings: Iterable[Reading], *, from_drawing: bool = 
                 told[word] = f"{word}: drawn, CLIP reads {thing or 'nothing'}"
             elif thing is None:
                 told[word] = f"{word}: not known"
+            elif from_drawing and thing and word in reading.not_drawn:
+                told[word] = f"{word}: not drawn, CLIP reads {thing}"
             else:
                 told[word] = f"{word}: painted as {thing}" if thing else f"{word}: left out"
         if from_drawing:

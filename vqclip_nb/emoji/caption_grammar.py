@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from ..palettes import COLOURS
@@ -23,6 +23,7 @@ from .grammar_words import (
     COUNTS,
     DOING,
     FLAT,
+    FLOWER_POT,
     HOLDERS,
     MATERIALS,
     MORE,
@@ -32,6 +33,7 @@ from .grammar_words import (
     OTHER_WAY,
     PART,
     PLACES,
+    PLANTS,
     RELATIONS,
     SENTENCE_END,
     SIZES,
@@ -40,43 +42,11 @@ from .grammar_words import (
     TABLES,
     TOO_MANY,
     TURNED,
+    VASES,
     WORN,
 )
+from .scene import Scene, Thing
 from .signs import TOKEN
-
-
-@dataclass(frozen=True)
-class Thing:
-    """One thing of a scene: its name as the library knows it, tint, size and number.
-
-    tint, zoom: another colour or size, and how far it has gone there from its own, in [0, 1].
-    said: the words of the caption for it. led: those between it and the things before.
-    """
-
-    name: str
-    colour: str = ""  # a key of COLOURS; empty: as drawn
-    size: str = ""  # "big", "small" or empty
-    count: int = 1
-    tint: tuple[str, float] = ("", 0.0)
-    zoom: tuple[str, float] = ("", 0.0)
-    said: str = field(default="", compare=False)
-    led: str = field(default="", compare=False)
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What a caption asks for.
-
-    relations: of each thing but the first, how those before it stand to it; keys of
-    `placing.PLACINGS`. background: colour words, one, or two for a gradient; empty where none was
-    named. left_out: words that are not drawn as they stand, each with what is said of it.
-    """
-
-    things: tuple[Thing, ...]
-    relations: tuple[str, ...] = ()
-    style: str = ""
-    background: tuple[str, ...] = ()
-    left_out: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 def parse(
@@ -192,11 +162,14 @@ def _things(
                 left_out[f"{things.pop().said} {phrase}"] = NOT_DRAWN  # "with a carrot nose"
                 relations.pop()
                 touching, part = False, True
-            elif joint == "with" and phrase in BODY:
+            elif phrase in BODY and _is_part(joint, words[:at], things):
                 said.append(phrase)
-                left_out[" ".join(said)], joint, part = NOT_DRAWN, "", True
+                left_out[" ".join(said)], joint, part = NOT_DRAWN, "", part or joint == "with"
                 look.clear()
                 said.clear()
+                touching = True
+            elif phrase in COLOURS and words[at - 1 : at] == ["and"] and words[at - 2] in COLOURS:
+                left_out[phrase], joint = NOT_DRAWN, ""  # "blue and violet" is no flower
             elif name := name_of(phrase) if phrase not in SKIPPED else None:
                 is_emoji, plural = bool(TOKEN.fullmatch(phrase)), several(phrase)
                 clock = next((i for i, t in enumerate(things) if CLOCK & {*t.name.split()}), None)
@@ -208,6 +181,9 @@ def _things(
                     joint = ""
                     at += 1
                     break
+                if phrase == "pot" and joint == "in" and any(w in own for w in PLANTS):
+                    name = FLOWER_POT
+                    look.setdefault("colour", "brown")
                 whole = bool(things) and shows(things[-1].name, name)  # a bowl with a spoon
                 if own in HOLDERS and (
                     (of and touching and plural) or (joint == "with" and not whole)
@@ -244,10 +220,14 @@ def _things(
             if word == "," or word in ARTICLES:
                 if strange or word in ("a", "an"):
                     _drop(look, said, left_out)
+                if strange and words[at - 1] != "of":
+                    joint = ""  # "on a rooftop, the moon" is not on the moon
                 strange = False
             elif word not in SKIPPED:
                 left_out[word], strange = NOT_DRAWN, True
-            touching = touching and word in SKIPPED and word not in ARTICLES
+                if word.endswith(("'s", "’s", "s'")):
+                    _drop(look, said, left_out)  # "the white rabbit's watch" is not white
+            touching = touching and word in SKIPPED and word not in (*ARTICLES, "at", "to")
         at += 1
     _drop(look, said, left_out)
     left_out |= {joint: NOT_DRAWN} if joint else {}
@@ -257,6 +237,9 @@ def _things(
 def _stands(joint: str, thing: str, before: Sequence[Thing], relations: Sequence[str]) -> str:
     """How the things before one stand to it, given the words between them."""
     how, last = RELATIONS.get(joint, "beside"), thing.split()[-1]
+    if how == "in" and last in HOLDERS:
+        heap = last == "bowl" and before[-1].count > 1
+        return "standing in" if last in VASES else "heaped in" if heap else "held in"
     worn = joint == "and" and relations[-1:] and relations[-1] in WORN.values()
     if last in WORN and (joint in ("wearing", "with", "in") or worn):
         return WORN[last]
@@ -270,6 +253,12 @@ def _stands(joint: str, thing: str, before: Sequence[Thing], relations: Sequence
         return "beside"  # of a forest one tree is drawn, which holds nothing
     over = last in SKY and joint in ("", "and", "with")
     return "under" if over and not any({*t.said.split()} & SKY for t in before) else how
+
+
+def _is_part(joint: str, before: Sequence[str], things: Sequence[Thing]) -> bool:
+    """Whether a word for a part of a body is one: "with claws", "on one leg", "at her feet"."""
+    owned = before[-1:] and before[-1] in ("his", "her", "its", "their", "both")
+    return bool(things) and (joint in ("with", "on", "in") or bool(owned)) or joint == "with"
 
 
 def _drop(look: dict[str, Any], said: list[str], left_out: dict[str, str]) -> None:

@@ -8,16 +8,15 @@ import torch
 import torch.nn.functional as F
 
 from ..palettes import COLOURS
-from ..reading import GROUND
-from .caption_grammar import Scene
+from ..reading import GROUND, WEATHERS
 from .placing import FRAME, PLACINGS, Box, boxes, content, spread
+from .scene import Scene
 from .tint import tinted
+from .weather import starry, weathered
 
 Pose = tuple[float, float, float]  # size as a factor; right and down, as shares of the sides
 CENTRED: Pose = (1.0, 0.0, 0.0)
 HORIZON, HILL = 0.68, 0.03  # from above, and how far it rises and falls; shares of the height
-SILHOUETTE = "silhouette"
-BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
 
 
 def compose(
@@ -26,31 +25,35 @@ def compose(
     size: tuple[int, int],
     *,
     lines: Sequence[bool] = (),
+    usual: Sequence[str] = (),
     fill: bool = False,
     pose: Pose = CENTRED,
 ) -> torch.Tensor:
     """Picture (1, 3, height, width) in [0, 1] of a scene.
 
     layers: for each thing its drawing (4, s, s), colour premultiplied by alpha. lines: which of
-    them are black lines, drawn in white where the background is dark. size: height, width.
-    fill: one thing is as large as fits. pose: where a thing that is alone stands.
+    them are black lines, drawn in white where the background is dark. usual: colours of those for
+    which the scene names none. size: height, width. fill: one thing is as large as fits. pose:
+    where a thing that is alone stands.
     """
     canvas = ground(scene.background or ("white",), size)
     dark = canvas.mean() < 0.3
     placed = []
-    for layer, thing, line, (box, count) in zip(
+    for layer, thing, line, own, (box, count) in zip(
         layers,
         scene.things,
         lines or [False] * len(layers),
+        usual or [""] * len(layers),
         boxes(layers, scene, size, fill=fill),
         strict=True,
     ):
-        if line and dark and not thing.colour:
+        wanted = thing.colour or own
+        if line and dark and not wanted:
             layer = torch.cat([layer[3:] - layer[:3], layer[3:]])
         colour, share = thing.tint
         plain = layer
-        if thing.colour:
-            layer = tinted(plain, thing.colour)
+        if wanted:
+            layer = tinted(plain, wanted)
         if share:
             layer = torch.lerp(layer, tinted(plain, colour), share)
         if len(layers) == count == 1:
@@ -61,7 +64,7 @@ def compose(
         order.insert(len(order) if PLACINGS[relation].in_front else 0, several)
     for layer in (one for several in order for one in several):
         canvas = canvas * (1 - layer[3:]) + layer[:3]
-    return canvas[None].clamp(0, 1)
+    return weathered(canvas, scene.background)[None].clamp(0, 1)
 
 
 def moved(box: Box, pose: Pose, size: tuple[int, int]) -> Box:
@@ -84,6 +87,11 @@ def moved(box: Box, pose: Pose, size: tuple[int, int]) -> Box:
 def ground(colours: Sequence[str], size: tuple[int, int]) -> torch.Tensor:
     """Background (3, height, width): one colour, two from left above to right below, or, where the
     last is that of the ground, a sky above it."""
+    if colours[0] in WEATHERS:
+        plain = ground(colours[1:], size)
+        if colours[0] != "starry":
+            return plain
+        return starry(plain, HORIZON - HILL if colours[-1].endswith(GROUND) else 1.0)
     if colours[-1].endswith(GROUND):
         return _scenery([*colours[:-1]] or ["light blue"], colours[-1].removesuffix(GROUND), size)
     ends = torch.tensor([COLOURS[c] for c in (colours[0], colours[-1])]) / 255

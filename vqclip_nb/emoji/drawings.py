@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from ..models.vqgan import VQGAN
-from .caption_grammar import Scene
+from ..reading import told_background
+from .scene import Scene
 
-TOLD = {"beside": "next to", "on the face": "wearing", "round the neck": "wearing"}
-TOLD |= {"on the feet": "wearing", "on the body": "wearing"}
-MASK = 64  # pixels along a mask's side
-LEVELS = 4  # of a mask
+TOLD = {"beside": "next to", "served on": "on"}
+TOLD |= dict.fromkeys(("on the face", "round the neck", "on the feet", "on the body"), "wearing")
+TOLD |= dict.fromkeys(("held in", "heaped in", "standing in"), "in")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Start:
         text = parts[0]
         for relation, part in zip(self.scene.relations, parts[1:], strict=True):
             text += f", {TOLD.get(relation, relation)} {part}"
-        ground = " and ".join(self.scene.background)
+        ground = told_background(self.scene.background)
         return f"{text}; on {ground}" if ground else text
 
     def latent(self, vqgan: VQGAN) -> torch.Tensor:

@@ -21,16 +21,17 @@ import torch.nn.functional as F
 from ..loop import Optimization
 from ..models.pair import Pair
 from ..prompts import encode_reading
-from ..reading import Reading, read_prompt
+from ..reading import Reading, read_prompt, told_background
 from ..regions import Area
 from ..settings import Settings
-from .caption_grammar import Scene, Thing
 from .caption_words import article
-from .compose import BLACK, CENTRED, Pose, compose, ground
+from .compose import CENTRED, Pose, compose, ground
 from .cutout import cut_out, fitted, posed
 from .drawings import Sample
 from .placing import PLACINGS
 from .prior import Prior, conditions
+from .scene import Scene, Thing
+from .tint import BLACK, usual_colour
 
 NAMED = "named"
 SHARE = 0.9  # of a picture's steps in which its shapes form
@@ -125,7 +126,7 @@ class Forming:
     @property
     def description(self) -> str:
         said = ", ".join(f"{shape.label}, {shape.style}" for shape in self.things)
-        ground = " and ".join(self.parts[0].scene.background)
+        ground = told_background(self.parts[0].scene.background)
         return f"{said}; on {ground}" if ground else said
 
     # -- pictures
@@ -276,12 +277,14 @@ def side_by_side(
 def dressed(part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
     """The same, as the scene says; a bare thing stays as it is."""
     scene, fill = part.scene, part.area is not None
-    if not fill and dataclasses.replace(scene, style="") == Scene((Thing(scene.things[0].name),)):
+    usual = [usual_colour(shape.label, shape.style, scene.style) for shape in part.shapes]
+    bare = not fill and not any(usual)
+    if bare and dataclasses.replace(scene, style="") == Scene((Thing(scene.things[0].name),)):
         return side_by_side(part, pictures, size)
     layers = [cut_out(picture) for picture in pictures]
     pose = part.shapes[0].pose
     lines = [shape.style in BLACK for shape in part.shapes]
-    return compose(layers, scene, size, lines=lines, fill=fill, pose=pose)
+    return compose(layers, scene, size, lines=lines, usual=usual, fill=fill, pose=pose)
 
 
 def marked(values: torch.Tensor, count: int) -> torch.Tensor:

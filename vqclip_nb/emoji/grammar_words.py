@@ -14,7 +14,7 @@ MATERIALS = {"wooden": "brown", "rusty": "brown", "copper": "copper", "bronze": 
 MATERIALS |= {"chocolate": "brown"}
 COUNTS = {
     **{word: i for i, word in enumerate("one two three four five six".split(), 1)},
-    **{str(i): i for i in range(2, 7)},
+    **{str(i): i for i in range(1, 7)},
     **{"pair of": 2, "couple of": 2, "several": 3, "many": 6, "lots of": 6},
     **dict.fromkeys(("bunch of", "group of", "pile of", "row of", "flock of"), 3),
 }
@@ -23,11 +23,10 @@ MORE = frozenset("seven eight nine ten eleven twelve dozen twenty fifty hundred 
 MORE |= {"million", "billion"}
 MORE |= {str(i) for i in range(7, 101)}
 RELATIONS = {  # words between two things, and how the first then stands to the second
-    **dict.fromkeys(
-        ("next to", "and", "beside", "with", "near", "by", "behind", "as well as"), "beside"
-    ),
+    **dict.fromkeys(("next to", "and", "beside", "with", "near", "by", "as well as"), "beside"),
     **dict.fromkeys(("chasing", "watching", "leaning on", "leaning against"), "beside"),
     **dict.fromkeys(("above", "over"), "above"),
+    **dict.fromkeys(("jumping over", "leaping over", "flying over", "flying above"), "above"),
     **dict.fromkeys(("below", "under", "beneath", "underneath"), "below"),
     **dict.fromkeys(("on", "on top of", "atop", "onto", "riding", "crossing"), "on"),
     **dict.fromkeys(("sitting on", "standing on", "lying on"), "on"),
@@ -35,6 +34,7 @@ RELATIONS = {  # words between two things, and how the first then stands to the 
     **dict.fromkeys("holding carrying playing eating drinking reading hugging".split(), "holding"),
     **dict.fromkeys(("full of", "filled with"), "full of"),
     "in front of": "in front of",
+    "behind": "behind",
     "among": "among",
     "wearing": "wearing",
 }
@@ -53,14 +53,18 @@ WORN = {  # where on who wears it
     **dict.fromkeys("boots shoes sneakers sandals slippers skates socks".split(), "on the feet"),
 }
 BODY = frozenset(  # what a drawing shows or does not: "a cat with yellow eyes"
-    "arm arms beak claws ear ears eye eyes feather feathers fin fins fur hair horn horns leg legs "
-    "mane mouth nose paws skin spots stripes tail teeth tentacles tusks whiskers wing wings".split()
+    "arm arms beak claws ear ears eye eyes feather feathers feet fin fins foot fur hair horn horns "
+    "knee knees lap leg legs mane mouth nose paws shoulder shoulders skin spots stripes tail teeth "
+    "tentacles trunk tusks whiskers wing wings".split()
 )
 HOLDERS = frozenset(  # of what they hold more than one: "a bowl of apples"
     "bag barrel basket bowl box bucket cart crate cup jar pot vase wheelbarrow".split()
 )
 BACKDROPS = frozenset("buildings hills mountains skyscrapers trees".split())
 TABLES = frozenset("counter desk shelf table".split())
+PLANTS = frozenset("cactus flower flowers herb lily orchid plant rose sunflower tree tulip".split())
+FLOWER_POT = "bucket"  # the drawing that is most like one
+VASES = frozenset("bottle vase".split())
 OTHER_WAY = {"on": "below", "above": "below", "below": "on", "served on": "below"}
 FLAT = frozenset("plate plates tray".split())
 SKY = frozenset("sun moon star stars cloud clouds rainbow".split())  # what stands over others
@@ -97,4 +101,15 @@ SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
 OF = ("of", "of a", "of an", "of the")
 SKIPPED = frozenset(
     "a an the some its their his her my your this that is are at to maybe perhaps also then".split()
+)
+# Of several drawings with one name, the one that is meant.
+MEANT = {"moon": "crescent moon", "knife": "kitchen knife", "honey": "honey pot", "sheep": "ewe"}
+MEANT |= {"cherry": "cherries", "mountains": "mountain", "rocks": "rock", "fork": "fork and knife"}
+MEANT |= {"cardboard box": "package", "eggs": "egg", "hats": "top hat"}
+PAIRS = frozenset(("cherries", "gloves", "socks"))  # drawings of two
+ONE = frozenset(("headphones", "earphones", "pliers", "trousers", "pants"))  # plurals of one thing
+TWO_TONE = "black and white"
+TWO_TONE_WORDS = (TWO_TONE, "white and black")
+TWO_TONES = re.compile(
+    rf"\b{TWO_TONE} (?!photo|picture|image|drawing|painting|film|art|style|sketch)\w", re.IGNORECASE
 )

@@ -13,15 +13,32 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from ..models.clip import ClipEnsemble, ClipModel
 from ..models.vqgan import VQGAN
 from ..weights import read_checked
-from .caption_grammar import Scene, Thing, parse, split_style
-from .compose import BLACK, SILHOUETTE, compose
+from .caption_grammar import parse, split_style
+from .compose import compose
 from .drawings import Drawing, Start, unpack_bits, unpack_masks
-from .grammar_words import BODY, HUMAN, NOT_DRAWN, PART, READ, RELATIONS, SKIPPED, TWO_COLOURED
+from .grammar_words import (
+    BODY,
+    HUMAN,
+    MEANT,
+    NOT_DRAWN,
+    ONE,
+    PAIRS,
+    PART,
+    READ,
+    RELATIONS,
+    SKIPPED,
+    TWO_COLOURED,
+    TWO_TONE,
+    TWO_TONE_WORDS,
+    TWO_TONES,
+)
+from .phrasing import SMALL_WORDS, singulars
+from .scene import Scene, Thing
 from .signs import TOKEN
-from .vocabulary import SMALL_WORDS, Vocabulary, singulars
+from .tint import BLACK, SILHOUETTE, usual_colour
+from .vocabulary import Vocabulary
 
 SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
 RARER = ("colourful", "simple", "comic", "line", "silhouette")  # where the usual styles have none
@@ -30,18 +47,8 @@ SMALL = ("flat", "3d", "sticker", "noto", *RARER)  # the same, where things have
 INK = 0.05  # grey of a silhouette
 EASIER = {"cat": "sticker"}  # things that another style makes easier to name, alone
 BESIDE = {"pineapple": "noto"}  # and beside another thing
-# Of several drawings with one name, the one that is meant.
-MEANT = {"moon": "crescent moon", "knife": "kitchen knife", "honey": "honey pot", "sheep": "ewe"}
-MEANT |= {"cherry": "cherries", "mountains": "mountain", "rocks": "rock", "fork": "fork and knife"}
-MEANT |= {"cardboard box": "package", "eggs": "egg", "hats": "top hat"}
-TWO_TONE = "black and white"
-TWO_TONES = re.compile(
-    rf"\b{TWO_TONE} (?!photo|picture|image|drawing|painting|film|art|style|sketch)\w", re.IGNORECASE
-)
 OWNED = re.compile(r"\b(\w+)['’]s (\w+)")
 KEYS = ("name", "label")  # of a concept: what it is called
-PAIRS = frozenset(("cherries", "gloves", "socks"))  # drawings of two
-ONE = frozenset(("headphones", "earphones", "pliers", "trousers", "pants"))  # plurals of one thing
 
 
 class Library:
@@ -115,7 +122,7 @@ class Library:
 
     def named(self, phrase: str) -> list[int]:
         """Concepts that a word or phrase names, best first; singular or plural."""
-        forms = (phrase.lower(), *singulars(phrase.lower()))
+        forms = (phrase.lower(), *singulars(phrase.lower()), f"{phrase.lower()}s")
         for word in sorted(forms, key=lambda form: form not in self._called):
             if word in self._named:
                 meant = self._named.get(MEANT.get(word, word), [])[:1]
@@ -164,6 +171,8 @@ class Library:
             replace(thing, count=1) if thing.count == 2 and concept["label"] in pairs else thing
             for thing, concept in zip(scene.things, drawn, strict=True)
         )
+        if TWO_COLOURED & {*names.split()}:
+            left_out = {w: told for w, told in left_out.items() if w not in TWO_TONE_WORDS}
         if look == TWO_TONE and TWO_TONES.search(asked):  # of a thing, not of the whole picture
             by_itself = bool(TWO_COLOURED & {*names.split()})
             others = len(things) > 1 or scene.background or any(t.colour for t in things)
@@ -199,19 +208,10 @@ class Library:
         words = set(phrase.split())
         if phrase in scene.left_out or (phrase in RELATIONS and not scene.relations):
             return False
-        if words <= READ or (scene.style and split_style(phrase, self.styles)[0] == scene.style):
+        named = scene.style in self.styles and any(phrase in w for w in self.styles[scene.style])
+        if words <= READ or named:
             return True
         return any(words <= set(t.said.split()) and self.named(t.said) for t in scene.things)
-
-    def guess(
-        self, text: str, clip: ClipModel | ClipEnsemble
-    ) -> tuple[Scene | None, dict[str, str]]:
-        """The thing whose name a CLIP reads most alike to a text that names nothing; None if the
-        pair knows none of its words."""
-        if not any(word.isalpha() and self.vocabulary.knows(word) for word in text.split()):
-            return None, {}
-        name = self._nearest_name(text, clip)
-        return Scene((Thing(name),)), {text: name}
 
     def find(self, text: str, **how: Any) -> Start | None:
         """The `start` for what a text names, or None if nothing in it can be drawn."""
@@ -241,11 +241,10 @@ class Library:
         asked: dict[str, Any] = dict(height=height, width=width, said=said, fill=fill)
         return self.compose(scene, (first, *others), **asked)
 
-    def _nearest_name(self, text: str, clip: ClipModel | ClipEnsemble) -> str:
-        names = sorted({self.concepts[i]["name"] for i in self._drawings})
-        names = [name for name in names if all(map(self.vocabulary.knows, name.lower().split()))]
-        known = F.normalize(clip.encode_text([f"a {name}" for name in names]), dim=-1)
-        return names[int((known @ clip.encode_text([text])[0]).argmax())]
+    @property
+    def names(self) -> list[str]:
+        """What things are called, in their order."""
+        return sorted({self.concepts[i]["name"] for i in self._drawings})
 
     def label_and_styles(self, name: str) -> tuple[str, list[str]]:
         """The label of the concept that a thing's name means, and the styles it is drawn in."""
@@ -289,7 +288,9 @@ class Library:
         side = self._side * self.vqgan.downsample_factor
         asked = scene.style == SILHOUETTE
         blackened = [asked and drawing.style != SILHOUETTE for drawing in drawings]
-        if plain and not any(blackened) and (height, width) == (side, side):  # stored as it is
+        usual = [usual_colour(drawing.label, drawing.style, scene.style) for drawing in drawings]
+        plain &= not any(blackened) and not any(usual)
+        if plain and (height, width) == (side, side):  # stored as it is
             codes = self.codes_of(drawings[0])
             return Start(self._decoded(codes), scene, tuple(drawings), said or {}, codes)
         layers = [self.layer(drawing) for drawing in drawings]
@@ -297,13 +298,8 @@ class Library:
             torch.cat([INK * layer[3:].expand(3, -1, -1), layer[3:]]) if black else layer
             for layer, black in zip(layers, blackened, strict=True)
         ]
-        picture = compose(
-            layers,
-            scene,
-            (height, width),
-            lines=[asked or drawing.style in BLACK for drawing in drawings],
-            fill=fill,
-        )
+        lines = [asked or drawing.style in BLACK for drawing in drawings]
+        picture = compose(layers, scene, (height, width), lines=lines, usual=usual, fill=fill)
         return Start(picture, scene, tuple(drawings), said or {})
 
     @torch.no_grad()

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from .caption_grammar import Scene
+from .scene import Scene
 from .wearing import Box, worn
 
 # Side of a thing's box, as a share of the picture's shorter side.
@@ -47,8 +47,12 @@ PLACINGS = {
     "on": Placing(1, sunk=0.1, slant=0.35, covered=0.15),
     "served on": Placing(1, sunk=1.3, covered=1.0, ratio=0.55),
     "in": Placing(1, sunk=0.3, slant=0.2, covered=0.35, in_front=True),
-    "full of": Placing(1, order=1, sunk=0.45, slant=0.1, covered=0.6, ratio=1.6),
+    "held in": Placing(1, sunk=0.55, slant=0.1, covered=0.65, ratio=0.8, in_front=True),
+    "heaped in": Placing(1, sunk=0.8, slant=0.1, covered=0.85, ratio=0.62, in_front=True),
+    "standing in": Placing(1, sunk=0.12, covered=0.2, in_front=True),
+    "full of": Placing(1, order=1, sunk=0.8, slant=0.1, covered=0.85, ratio=1.6),
     "in front of": Placing(1, order=1, sunk=0.12, covered=0.5, ratio=1.7),
+    "behind": Placing(1, sunk=0.35, slant=0.3, covered=0.5, in_front=True),
     "among": Placing(1, order=1, sunk=0.55, covered=0.7, ratio=0.8),
     "holding": Placing(0, covered=1.0, ratio=1.9, in_front=True, worn="hand"),
     "wearing": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="head"),
@@ -127,7 +131,15 @@ def boxes(
             continue
         wearer = i
         several = any(not PLACINGS[r].worn for r in scene.relations[: max(0, len(placed) - 1)])
-        alike = relation in ("in", "on", "served on", "among")
+        alike = relation in (
+            "in",
+            "on",
+            "served on",
+            "among",
+            "held in",
+            "heaped in",
+            "standing in",
+        )
         grouped_by = GROUPED / PLACINGS[relation].ratio if several and not alike else 1.0
         how: dict[str, Any] = dict(size=size, ratio=ratio * max(1.0, grouped_by) / own)
         two = arrange((group, mask), relation, **how)
@@ -255,7 +267,7 @@ def arrange(
     highs = lows + sides
     extent = highs.amax(1) - lows.amin(1)
     fits = (extent <= torch.tensor([size[1], size[0]]) * FRAME + 1e-3).all(1)
-    fits &= apart[:, axis] != 0
+    fits &= (apart[:, axis] != 0) & (touching.clamp(min=1) <= room[:, axis] + 1e-3)
     score = sides.prod(2).sqrt().amin(1) * (1 - 0.06 * slant.abs()) * fits
     shift = torch.tensor([size[1], size[0]]) / 2 - (lows.amin(1) + highs.amax(1)) / 2
     lows = lows + shift[:, None]

@@ -35,6 +35,7 @@ LOOKS = MEDIA | frozenset(
     "shadows sheet shot sources strokes studio studios style technique texture textures theme tip "
     "tone tones vibe vibes view wallpaper wash winner world zoom".split()
 )
+LIT = frozenset("glow light lighting tones".split())  # those of them that may have a colour
 # Those of them that end one without a comma too: "a fox screen print".
 BEHIND = MEDIA | frozenset("angle art lens lighting photography print shot style texture".split())
 # What ends one where neither an article, a count, nor a colour is in front: "bronze sculpture".
@@ -230,6 +231,8 @@ class Styles:
             return 0
         if head in ("background", "backdrop") and {*body} & {*COLOURS}:
             return every
+        if behind and head in LIT and words[0].lower() not in ARTICLES:
+            return 0
         if head in LOOKS:
             return every if len(body) == 1 < every else 0
         if not behind or len(body) < every or len(body) == 1:

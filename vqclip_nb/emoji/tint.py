@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
+
 import torch
 
 from ..palettes import COLOURS
 
+SILHOUETTE = "silhouette"
+BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
+BLACKEST = 0.2  # mean light of a drawing that is a silhouette
 MAIN = 0.5  # share of a drawing from which on a hue is its main one
 NEAR = 0.8  # angle in radians between two hues that are not the same
+
+
+def usual_colour(label: str, style: str, asked: str) -> str:
+    """The colour of a thing that is drawn as a black silhouette though another style, or none, was
+    asked for; empty for others."""
+    return _usual_colours().get(label, "") if style == SILHOUETTE and asked not in BLACK else ""
+
+
+@functools.cache
+def _usual_colours() -> dict[str, str]:
+    table = Path(__file__).with_name("usual_colours.txt").read_text(encoding="utf8")
+    rows = (line.split(": ") for line in table.splitlines())
+    return {label: colour for colour, labels in rows for label in labels.split(", ")}
 
 
 def tinted(layer: torch.Tensor, colour: str) -> torch.Tensor:
@@ -27,6 +46,9 @@ def tinted(layer: torch.Tensor, colour: str) -> torch.Tensor:
             return layer
     light, weight = own.mean(0, keepdim=True).clamp(max=0.95), taken * alpha
     middle = (light * weight).sum() / weight.sum().clamp(min=1)
+    if middle < BLACKEST:  # a silhouette, and what is white in it
+        white = ((light - 0.3) / 0.4).clamp(0, 1)
+        return torch.cat([torch.lerp(tint, torch.ones(1), white) * alpha, alpha])
     # Dark and pale drawings are brought to middle grey first, else no colour would show on them.
     light = light ** (torch.tensor(0.5).log() / middle.clamp(0.02, 0.98).log()).clamp(0.4, 5)
     return torch.cat([torch.lerp(own, overlay(light, tint), taken) * alpha, alpha])

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from ..attributes import Attribute, parse_attributes
 from ..images import is_picture
@@ -19,13 +20,13 @@ from ..reading import Reading, background_ending, every_text, read_prompt, stron
 from ..regions import Area, Region
 from ..settings import Settings
 from ..weights import read_checked
-from .caption_grammar import Scene
 from .caption_words import MEDIA_WORDS, article
 from .compose import CENTRED, ground
 from .drawings import Collage, Sample, Start
 from .forming import NAMED, Forming, Part, Shape, draw
 from .library import Library
 from .prior import Prior, build_prior
+from .scene import Scene, Thing
 
 USUAL = ("noto", "3d", "sticker", "flat")  # styles of what forms, where a prompt names none
 # Words of labels whose drawings hold letters or figures, or turn one way: not to be mirrored.
@@ -113,6 +114,18 @@ class EmojiWing:
         )
         return dataclasses.replace(reading, **about)
 
+    def guess(self, text: str) -> tuple[Scene | None, dict[str, str]]:
+        """The thing whose name CLIP reads most alike to a text that names nothing; None if it knows
+        none of its words."""
+        clip, library, words = self.pair.clip, self.library, self.pair.clip.vocabulary
+        known = words.knows if words else str.isalpha
+        if library is None or not any(w.isalpha() and known(w) for w in text.split()):
+            return None, {}
+        names = [name for name in library.names if all(map(known, name.lower().split()))]
+        alike = F.normalize(clip.encode_text([f"a {name}" for name in names]), dim=-1)
+        name = names[int((alike @ clip.encode_text([text])[0]).argmax())]
+        return Scene((Thing(name),)), {text: name}
+
     def start(
         self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
     ) -> Start | Sample | None:
@@ -188,7 +201,7 @@ class EmojiWing:
         if library is None or not reading.text:
             return None
         if scene is None:
-            scene, _ = library.guess(reading.text, self.pair.clip)
+            scene, _ = self.guess(reading.text)
         if scene is None:
             return None
         for attribute in attributes:
@@ -240,7 +253,7 @@ class EmojiWing:
             return None
         scene, drawn_as = reading.scene, dict(reading.drawn_as)
         if scene is None and guess:
-            scene, drawn_as = library.guess(reading.text, self.pair.clip)
+            scene, drawn_as = self.guess(reading.text)
         if scene is None:
             return None
         for attribute in attributes:

@@ -1,0 +1,240 @@
+"""What people say, as the grammar of captions reads it: "my dog Rex" as "my dog", "red and blue
+balloons" as "a red balloon and a blue balloon", "a snowy village" as one on a snowy day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..palettes import COLOURS
+from ..reading import GROUND, SCENERY, WEATHERS
+from .grammar_words import BODY, RELATIONS, SIZES, WITHOUT
+from .signs import TOKEN
+
+if TYPE_CHECKING:
+    from .vocabulary import Vocabulary
+
+# Words that carry no picture: never reported as unknown.
+SMALL_WORDS = frozenset(
+    "a an the of in on at to and or with by for from is are it its this that some i me my we us "
+    "our you your he him his she her they them their these those there as be been was were am do "
+    "does did will would could should what which who among".split()
+)
+WORD = re.compile(r"\w[\w'’-]*")
+_COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
+JOINTS = frozenset(word for phrase in (*RELATIONS, *WITHOUT) for word in phrase.split())
+JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
+SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)")  # ":)" and the like
+SHORT = (
+    (r"(?<!\w)['‘]([^'‘’]*)['’](?!\w)", r"\1"),
+    (r"\bw/o\b", "without"),
+    (r"\bw/", "with "),
+    (r"\b(?:do not|don['’]?t|never) (?:draw|show|include|add|paint|put|use|want)\b", "without"),
+    (r"\.{2,}|…|[()<>=→]+", ", "),
+    (r"([,!?])\1+", r"\1 "),
+    (r"\ba couple (?=\w+s\b)", "two "),
+    (r"\b(?:pale|pastel|faint) (?=(?:blue|green|gr[ae]y|pink|yellow|orange|purple)\b)", "light "),
+)
+_VERBS = "draw|paint|make|create|generate|design|show|give|do"
+# What asks for the picture: "can you draw me", "please", at the end too.
+REQUEST = re.compile(
+    r"^\W*(?:(?:once upon a time(?:,? (?:there|in)(?: (?:was|were|lived))?)?|what (?:can|do) you"
+    r"|(?:can|could|would|will) (?:you|u|i)|please|pls|plz|hi|hey|hello"
+    r"|i(?: would|['’]d)? (?:want|need|like)(?: to (?:see|have))?"
+    rf"|(?:{_VERBS}|have|get)(?: (?:me|us)|(?= (?:an?|the|some|my|our|your|one|two|three|\d)\b)))"
+    r"\b[\s,]*)+|[\s,]+(?:please|pls|plz|thanks|thx|thank you)\b(?=\W*(?:$|,))",
+    re.IGNORECASE,
+)
+# "a fox without a red hat", "no people", up to what stands elsewhere in the picture; "not on a
+# hill".
+NEGATED = (
+    rf"\b(?:(?:but|and|with)\s+)?(?:{'|'.join(WITHOUT)})\s+"
+    rf"(?:(?!\b(?:{'|'.join(RELATIONS)}|but)\b)[^,;.!?\n])+"
+    r"|\bnot (?:on|in|at|under|near|next to|beside|behind|with)\b[^,;.!?\n]*"
+)
+WEATHER = re.compile(
+    r"\b(snowy|rainy|sunny|cloudy|stormy|foggy|misty) "
+    r"(?!day|night|morning|evening|weather|side|sk(?:y|ies)|"
+    rf"(?:{_COLOUR}) (?:and|background))(\w+)",
+    re.IGNORECASE,
+)
+# What a background has that CLIP knows no word for.
+UNREAD = re.compile(rf"\b(?:{'|'.join(WEATHERS)}) (?=(?:{_COLOUR})\b.* background)")
+TIMES = {"winter": "in winter", "night": "at night", "nighttime": "at night", "evening": "at dusk"}
+TIMES |= {"sunset": "at sunset", "dawn": "at dawn", "dusk": "at dusk", "morning": "in the morning"}
+TIMES |= {"autumn": "in autumn", "fog": "in the fog", "rain": "in the rain"}
+TIME = re.compile(rf",\s*({'|'.join(TIMES)})\s*(?=,|$)", re.IGNORECASE)  # "a village, evening"
+PLACE = re.compile(
+    r"\b(in|on|through|down|by|at) (?:an?|the) (?!dark )(\w+) "
+    r"(forest|woods|jungle|desert|beach|lake|sea|ocean|field|meadow|park|garden|road|street|hill)\b",
+    re.IGNORECASE,
+)
+# "a desert with camels" are camels in it.
+PEOPLED = re.compile(
+    r"^\s*(?:(?:an?|the)\s+)?(forest|jungle|desert|beach|meadow|garden|park|street)\s+"
+    r"(?:with|full of)\s+(.+)$",
+    re.IGNORECASE,
+)
+ALONE = re.compile(r"^\s*(forest|street|jungle)(?=\s*(?:,|$))", re.IGNORECASE)
+FIELD = re.compile(
+    r"\b(?:(?:over|above|across|in|on|through|near|by)\s+)?(?:an?\s+|the\s+)?"
+    r"(?!(?:corn|wheat|rice|of|football|soccer|baseball|hockey|cricket|rugby|golf)\b)"
+    r"(\w+)\s+fields?\b(?!\s+of)",
+    re.IGNORECASE,
+)
+SKY = re.compile(
+    r"(?:\b(?:under|below|beneath|against|in|on|with|and)\s+|(?<=,)\s*|^\s*)(?:(?:an?|the)\s+)?"
+    rf"(?:(?:bright|clear|deep)\s+)?({_COLOUR})\s+sk(?:y|ies)\b",
+    re.IGNORECASE,
+)
+_ROW = rf"(?:{_COLOUR})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+)(?:one\s+)?(?:{_COLOUR}))+"
+# "red and blue balloons"; "two balloons, red and blue".
+COLOURED = re.compile(rf"(?<!of )\b(?:(two|three|2|3)\s+)?({_ROW})\s+([a-z]+s)\b", re.IGNORECASE)
+COLOURED_BEHIND = re.compile(
+    rf"\b(two|three|2|3)\s+([a-z]+s)\s*[,:-]\s*(?:one\s+|in\s+)?({_ROW})(?=\s*[.!]?\s*(?:$|,))",
+    re.IGNORECASE,
+)
+PAIRS = frozenset("shoes boots socks gloves glasses sneakers stripes spots flowers".split())
+NAME = re.compile(r"\b([a-z]+) ([A-Z][a-z]+)\b")  # "my dog Rex"
+PRONOUN = re.compile(r"\b(she|he|they|we) ([a-z]+)\b", re.IGNORECASE)
+FLYING = re.compile(r"\b([a-z]+s) (fly|flies)\b", re.IGNORECASE)  # "when pigs fly"
+ADDED = re.compile(  # what a place brings with it: "next to a cactus on a light blue background"
+    r"(?:next to|among|below|a(?=\s))\s+(?:(?:an?|two)\s+)?([a-z -]+?)\s+(?=on an? )"
+)
+
+
+def shortened(text: str) -> str:
+    """A text without what asks for the picture, its shorthand written out."""
+    text = SMILEY.sub(" ", text)
+    for short, long in SHORT:
+        text = re.sub(short, long, text, flags=re.IGNORECASE)
+    return REQUEST.sub("", text).strip(" ,") or text
+
+
+def rephrased(text: str, words: Vocabulary, said: dict[str, str | None]) -> str:
+    """A text as the grammar reads it, in the phrases that the pair knows. said: takes up what was
+    replaced by what, "" for what was left out."""
+
+    def without(word: str, kept: str) -> str:
+        said[word] = ""
+        return kept
+
+    def named(found: re.Match) -> str:
+        first, name = found[1], found[2]
+        bare = first in SMALL_WORDS or first in COLOURS or first in SIZES or not words.thing(first)
+        if bare or f"{first} {name}".lower() in words.names or not words.reads(name.lower()):
+            return found[0]
+        return without(name, first)
+
+    def acting(found: re.Match) -> str:
+        verb = found[2].lower()
+        if verb in JOINTS or verb in SMALL_WORDS or not words.thing(verb):
+            return found[0]
+        return without(verb, found[1])
+
+    text = NAME.sub(named, JOINED.sub(" and ", text))
+    text = PRONOUN.sub(acting, text)
+    text = FLYING.sub(lambda m: without(m[2], m[1]) if words.thing(m[1].lower()) else m[0], text)
+    text = COLOURED.sub(lambda m: _each(m[0], m[1], m[2], m[3], words), text)
+    text = COLOURED_BEHIND.sub(lambda m: _each(m[0], m[1], m[3], m[2], words), text)
+    text = TIME.sub(lambda found: f", {TIMES[found[1].lower()]}", text)
+    for word, behind in WEATHER.findall(text):  # "a rainy street" is one on a rainy day
+        whole = f"{word} {behind}".lower()
+        day = words.phrases.get(f"on a {word.lower()} day")
+        if day and whole not in words.phrases and whole not in words.nearest:
+            text = f"{re.sub(rf'{word} (?={behind})', '', text, count=1)} {day}"
+            said[word.lower()] = day
+    if text.lower().strip() not in words.names:
+        text = PEOPLED.sub(lambda m: f"{m[2]} {'on' if m[1] == 'beach' else 'in'} the {m[1]}", text)
+    text = FIELD.sub(lambda m: _field(m, words), ALONE.sub(r"a \1", text))
+    text = PLACE.sub(lambda found: _place(found, words, said), text)
+    text = SCENERY.sub(rf"on a \2 background above \1{GROUND}", text)
+    if not SKY.fullmatch(text.strip()):
+        text = SKY.sub(r" on a \1 background", text)
+    at = 0
+    while words.any_phrase and (found := words.any_phrase.search(text, at)):
+        new = _instead(found, words, said)
+        at = found.start() + len(found[0].split()[0] if new is None else new)
+        text = text if new is None else text[: found.start()] + new + text[found.end() :]
+    return text
+
+
+def _each(asked: str, count: str | None, row: str, things: str, words: Vocabulary) -> str:
+    """ "a red balloon and a blue balloon" of "red and blue balloons"."""
+    colours = re.findall(_COLOUR, row.lower())
+    one = next((w for w in singulars(things.lower()) if words.thing(w)), None)
+    fits = count in (None, str(len(colours)), ("two", "three")[min(len(colours), 3) - 2])
+    two_toned = {*colours} == {"black", "white"} or things.lower() in PAIRS | BODY
+    if one is None or two_toned or not fits:
+        return asked
+    return " and ".join(f"a {colour} {one}" for colour in colours[:3])
+
+
+def _field(found: re.Match, words: Vocabulary) -> str:
+    """ "A field of tulips" of "tulip field"."""
+    grown = found[1].lower()
+    if grown in COLOURS or grown in SMALL_WORDS or not words.thing(grown):
+        return found[0]
+    plural = grown if grown.endswith("s") else f"{grown}s"
+    inside = found[0].split()[0].lower() not in ("a", "an", "the", grown)
+    return f"{'in ' if inside else ''}a field of {plural}"
+
+
+def _place(found: re.Match, words: Vocabulary, said: dict[str, str | None]) -> str:
+    """ "In a forest" of "in an enchanted forest", "in a field of sunflowers"."""
+    joint, look, where = found.groups()
+    if {f"{look} {where}", found[0].lower()} & {*words.names, *words.phrases}:
+        return found[0]
+    if look in ("green", "blue"):
+        return f"{joint} a {where}"
+    if where in ("field", "garden", "meadow") and look not in COLOURS and words.reads(look):
+        return f"{joint} a {where} of {look}s"
+    said[look] = ""
+    return f"{joint} a {where}"
+
+
+def _instead(found: re.Match, words: Vocabulary, said: dict[str, str | None]) -> str | None:
+    """What stands for a phrase; None where it is a part of another name."""
+    phrase = found[0].lower()
+    new, text = words.phrases[phrase], found.string.lower()
+    behind = WORD.match(text[found.end() :].lstrip())
+    longer = f"{phrase.split()[-1]} {behind[0]}" if behind else ""
+    compound = False  # "a forest elf"
+    if behind and " background" in new and not phrase.endswith(" of"):
+        joint = behind[0] in SMALL_WORDS or behind[0] in JOINTS
+        compound = not joint and not behind[0].endswith("ing") and words.reads(behind[0])
+    if compound or {longer, *singulars(longer)} & words.names:
+        return None  # "on ice cream" is not on ice
+    if new == phrase:
+        return found[0]
+    added = ADDED.match(new)
+    if added:  # "a cactus in the desert" is one
+        others = f"{text[: found.start()]} {text[found.end() :]}"
+        others = TOKEN.sub(lambda sign: words.emoji.label(sign[0]), others)
+        if re.search(rf"\b{re.escape(added[1].removesuffix('s'))}s?\b", others):
+            new = new[added.end() :]
+    said[phrase] = new
+    return new
+
+
+IRREGULAR = {
+    "men": "man",
+    "children": "child",
+    "people": "person",
+    "feet": "foot",
+    "teeth": "tooth",
+    "cacti": "cactus",
+    "mice": "mouse",
+    "geese": "goose",
+}
+
+
+def singulars(word: str) -> Iterator[str]:
+    """What a word or phrase may be the plural of, likeliest first."""
+    for end, instead in IRREGULAR.items():
+        if word.endswith(end):
+            yield word.removesuffix(end) + instead
+    for end, instead in (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("s", ""), ("es", "")):
+        if word.endswith(end) and len(word) > len(end) + 1 and not word.endswith("ss"):
+            yield word.removesuffix(end) + instead
