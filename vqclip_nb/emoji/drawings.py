@@ -15,6 +15,8 @@ from .scene import Scene
 TOLD = {"beside": "next to", "served on": "on"}
 TOLD |= dict.fromkeys(("on the face", "round the neck", "on the feet", "on the body"), "wearing")
 TOLD |= dict.fromkeys(("held in", "heaped in", "standing in"), "in")
+MASK = 64  # pixels along a mask's side
+LEVELS = 4  # of a mask
 
 
 @dataclass(frozen=True)
