@@ -240,6 +240,40 @@ def test_a_sky_is_above_the_ground(library):
             assert nearest_colour(corner) == colour
 
 
+def test_weather_is_seen(library):
+    def picture(text):
+        return library.find(text, height=128, width=128).picture[0]
+
+    day, night = (
+        picture("a fox on a light blue background"),
+        picture("a fox on a dark blue background"),
+    )
+    for text, plain, share in (
+        ("a fox under the stars", night, 0.005),
+        ("a fox on a snowy light blue background", day, 0.02),
+        ("a fox on a rainy light blue background", day, 0.03),
+    ):
+        changed = (picture(text) - plain).abs().amax(0) > 0.1
+        assert share < changed.float().mean() < 0.3, text
+    assert (picture("a fox under the stars") - night).min() > -0.05  # stars shine
+    fog, clear = picture("a fox in the fog"), picture("a fox on a light gray background")
+    assert fog.std() < 0.7 * clear.std()
+
+
+def test_what_is_held_stands_in_what_holds_it(library):
+    for text, hidden in (("a cat in a box", 0.3), ("tulips in a vase", 0.0)):
+        scene, _ = library.parse(text)
+        start = library.start(scene, height=256, width=256)
+        layers = [library.layer(drawing) for drawing in start.drawings]
+        (above, _), (below, _) = boxes(layers, scene, (256, 256))
+        sunk = above[1] + above[3] / 2 - (below[1] - below[3] / 2)
+        assert hidden <= sunk / above[3] < 0.8, text
+    scene, _ = library.parse("a lamp on a table")
+    layers = [library.layer(d) for d in library.start(scene, height=256, width=256).drawings]
+    (lamp, _), (table, _) = boxes(layers, scene, (256, 256))
+    assert lamp[1] + lamp[3] / 2 < table[1]  # its foot is on the table
+
+
 def test_each_wears_its_own(library):
     def placed(text):
         start = library.find(text, height=256, width=256)

@@ -122,9 +122,10 @@ class Library:
 
     def named(self, phrase: str) -> list[int]:
         """Concepts that a word or phrase names, best first; singular or plural."""
-        forms = (phrase.lower(), *singulars(phrase.lower()), f"{phrase.lower()}s")
-        for word in sorted(forms, key=lambda form: form not in self._called):
-            if word in self._named:
+        forms = (phrase.lower(), *singulars(phrase.lower()))
+        plural = f"{phrase.lower()}s"  # "a ballet shoe"
+        for word in (*sorted(forms, key=lambda form: form not in self._called), plural):
+            if word in self._named and (word != plural or word in self._labels):
                 meant = self._named.get(MEANT.get(word, word), [])[:1]
                 return [*dict.fromkeys([*meant, *self._named[word]])]
         return []

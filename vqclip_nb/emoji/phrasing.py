@@ -76,7 +76,9 @@ PEOPLED = re.compile(
     r"(?:with|full of)\s+(.+)$",
     re.IGNORECASE,
 )
-ALONE = re.compile(r"^\s*(forest|street|jungle)(?=\s*(?:,|$))", re.IGNORECASE)
+ALONE = re.compile(
+    r"^\s*(forest|street|jungle)(?=\s*(?:,|$|(?:at|in|on an?|under)\b))", re.IGNORECASE
+)
 FIELD = re.compile(
     r"\b(?:(?:over|above|across|in|on|through|near|by)\s+)?(?:an?\s+|the\s+)?"
     r"(?!(?:corn|wheat|rice|of|football|soccer|baseball|hockey|cricket|rugby|golf)\b)"

@@ -48,9 +48,9 @@ PLACINGS = {
     "served on": Placing(1, sunk=1.3, covered=1.0, ratio=0.55),
     "in": Placing(1, sunk=0.3, slant=0.2, covered=0.35, in_front=True),
     "held in": Placing(1, sunk=0.55, slant=0.1, covered=0.65, ratio=0.8, in_front=True),
-    "heaped in": Placing(1, sunk=0.8, slant=0.1, covered=0.85, ratio=0.62, in_front=True),
+    "heaped in": Placing(1, sunk=0.65, slant=0.1, covered=0.7, ratio=0.62, in_front=True),
     "standing in": Placing(1, sunk=0.12, covered=0.2, in_front=True),
-    "full of": Placing(1, order=1, sunk=0.8, slant=0.1, covered=0.85, ratio=1.6),
+    "full of": Placing(1, order=1, sunk=0.65, slant=0.1, covered=0.7, ratio=1.6),
     "in front of": Placing(1, order=1, sunk=0.12, covered=0.5, ratio=1.7),
     "behind": Placing(1, sunk=0.35, slant=0.3, covered=0.5, in_front=True),
     "among": Placing(1, order=1, sunk=0.55, covered=0.7, ratio=0.8),
@@ -65,6 +65,7 @@ GROUPED = 1.8  # of two things together, beside a third
 MASK = 64  # pixels along the longer side of what they cover
 FRAME = 0.98  # of the picture's sides
 UNEQUAL = (1.0, 1.12, 1 / 1.12, 1.25, 1 / 1.25)  # ratios tried where the caption names none
+OVERLAP = 0.15  # of the smaller one, by which things that touch may be moved into each other
 GRID = 40  # cells on a side where covered areas are counted
 
 
@@ -267,7 +268,8 @@ def arrange(
     highs = lows + sides
     extent = highs.amax(1) - lows.amin(1)
     fits = (extent <= torch.tensor([size[1], size[0]]) * FRAME + 1e-3).all(1)
-    fits &= (apart[:, axis] != 0) & (touching.clamp(min=1) <= room[:, axis] + 1e-3)
+    slack = OVERLAP * sides[..., axis].amin(1)
+    fits &= (apart[:, axis] != 0) & (touching <= room[:, axis] + slack)
     score = sides.prod(2).sqrt().amin(1) * (1 - 0.06 * slant.abs()) * fits
     shift = torch.tensor([size[1], size[0]]) / 2 - (lows.amin(1) + highs.amax(1)) / 2
     lows = lows + shift[:, None]

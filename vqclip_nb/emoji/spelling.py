@@ -27,10 +27,17 @@ class Spelling:
                 self.of_length[len(word)].append((word, letters(word)))
                 self.sounding.setdefault(sound(word), word)
 
+    def _is_right(self, word: str) -> bool:
+        """Whether a word is spelt right, or the verb that it is a form of: "chopping"."""
+        stem = next((word.removesuffix(end) for end in ("ing", "ed") if word.endswith(end)), word)
+        doubled = stem[:-1] if stem[-1:] == stem[-2:-1] else stem
+        verbs = {stem, f"{stem}e", doubled} if stem != word else set()
+        return not {word, *verbs}.isdisjoint(self.right)
+
     @cache  # noqa: B019  # one for each vocabulary, which stays
     def meant(self, word: str) -> str | None:
         """The word that a misspelt one was meant to be; None if it is right, or none is near."""
-        if len(word) < SHORTEST or word in self.right or not word.isalpha():
+        if len(word) < SHORTEST or not word.isalpha() or self._is_right(word):
             return None
         alike = self.sounding.get(sound(word))
         if alike and alike[0] == word[0]:
