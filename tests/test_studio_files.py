@@ -326,8 +326,12 @@ def test_a_gallery_with_a_limit_removes_only_pictures_of_ours_and_says_so(studio
 def test_a_limit_that_is_no_number_of_pictures_is_refused(pair, tmp_path, monkeypatch):
     monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path))
     for wrong in (0, -1, True, 2.5, "all"):
-        with pytest.raises(ValueError, match="None for all"):
-            vq.Studio(pair, keep=wrong)
+        for public in (False, True):
+            with pytest.raises(ValueError, match="None for all"):
+                vq.Studio(pair, keep=wrong, public=public)
+    # Each picture is some 150 kB on a server of somebody else's.
+    assert vq.Studio(pair, public=True).gallery.keep == 100
+    assert vq.Studio(pair, public=False).gallery.keep is None
 
 
 # -- runs that were cut off

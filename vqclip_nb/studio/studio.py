@@ -33,15 +33,17 @@ from .ticker import Ticker
 from .tries import Drafts, History, Queue
 from .visit import Visit
 
+PUBLIC_KEEP = 100  # pictures in a visitor's gallery, on a server of somebody else's
+
 
 class Studio(w.VBox):
     """Widgets around a `Run`: type, watch, steer, go back, export.
 
     pair: or the name of one; where that must be downloaded, the emoji pair paints until it is here.
     settings: what the controls show first. folder: where exported files go. keep: how many
-    pictures the gallery keeps; None: all. public: strangers use it, so pictures are uploaded and
-    never named by a path, and all that is kept is in a folder of the visitor's own (`Visit`);
-    None: where Voilà serves it.
+    pictures the gallery keeps; None: all, and `PUBLIC_KEEP` where strangers use it. public: they
+    do, so pictures are uploaded and never named by a path, and all that is kept is in a folder of
+    the visitor's own (`Visit`); None: where Voilà serves it.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Studio(w.VBox):
         if public:
             self.visit = Visit(self)
             kept = folder = self.visit.folder
+            keep = PUBLIC_KEEP if keep is None else keep
         else:
             kept = kept_folder(self.messages)
         self.exporter = Exporter(calls, Path(folder), public=public)
