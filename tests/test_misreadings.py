@@ -374,6 +374,10 @@ READ = {
     "red and blue balloons": ([(1, "red", "balloon"), (1, "blue", "balloon")], ""),
     "two balls, red and blue": ([(1, "red", "soccer ball"), (1, "blue", "soccer ball")], ""),
     "she rose from an egg": ([(1, "", "egg")], "rose: left out"),
+    "a 🦊/a cat": ([(1, "", "fox"), (1, "", "cat")], ""),
+    "three 🌵/2 pineapples": ([(3, "", "cactus"), (2, "", "pineapple")], ""),
+    "🤺": ([(1, "", "fencer")], ""),
+    "a fox {": ([(1, "", "fox")], ""),
     "when pigs fly": ([(2, "", "pig")], "fly: left out"),
     "a fox, don't draw a tree": ([(1, "", "fox")], "without a tree: left out"),
     "a fox not on a hill": ([(1, "", "fox")], "not on a hill: left out"),
@@ -464,7 +468,9 @@ def test_two_thousand_characters_are_read_at_once(pair):
     words = ("a quick brown fxo jumps over " * 70, "masterpiece, a fox, " * 100, "a fox " * 334)
     for text in (
         *words,
-        "🦊" * 800,
+        "🦊" * 2000,
+        "red and blue balloons, " * 87,
+        "a 🦊/a cat " * 180,
         "," * 2000,
         f"a fox by {'A' * 1990}!",
         f"a{' ' * 1998}b",

@@ -216,6 +216,9 @@ HOSTILE = [
      "changes": [[1, {"crops": 256}]]},
     {"settings": OLD | {"total_iter": 7000, "height": 512, "width": 512, "crops": 40,
      "regions": ["left: a cat"] * 16}, "steps": 7000},
+    {"settings": OLD | {"include": ["a fox"] * 100, "total_iter": 10_000, "height": 16, "width": 16},
+     "steps": 10**6},
+    {"settings": OLD, "steps": -1}, {"settings": OLD, "steps": 0},
 ]  # fmt: skip
 
 
@@ -227,6 +230,13 @@ def test_hostile_recipes_are_refused_in_words(pair, tmp_path, content):
     with pytest.raises(ValueError), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         vq.replay(file, pair)
+
+
+def test_a_long_replay_says_how_long_it_takes(pair, tmp_path):
+    long = OLD | {"total_iter": 10_000, "height": 512, "width": 512}
+    recipe = {"made_by": "vqclip_nb", "hashes": pair.hashes, "settings": long, "steps": 10_000}
+    with pytest.raises(ValueError, match=r"about \d+\.\d hours on two cores.*limit=None"):
+        vq.replay(written(tmp_path / "a.png", recipe), pair)
 
 
 def test_deeply_nested_json_is_refused(tmp_path):

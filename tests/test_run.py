@@ -91,8 +91,9 @@ def test_report_preset_runs_as_described(pair):
         (torch.optim.SGD([torch.zeros(1)], lr=1), "give a function that makes one"),
         (torch.optim.LBFGS, "LBFGS needs several losses a step"),
         (lambda parameters: "AdamW", "str is no optimizer of torch's"),
+        (lambda parameters: torch.optim.SGD([torch.zeros(1)], lr=1), "does not hold the latent"),
     ],
-    ids=["name", "instance", "LBFGS", "no optimizer"],
+    ids=["name", "instance", "LBFGS", "no optimizer", "of another tensor"],
 )
 def test_optimizers_that_cannot_be_used_are_refused_at_once(pair, small, optimizer, words):
     with pytest.raises(ValueError, match=words):

@@ -93,6 +93,8 @@ class Optimization:
             raise ValueError(
                 f"{type(optimizer).__name__} {why}: use one as torch.optim.AdamW, Adam or SGD"
             )
+        if not any(p is latent.data for group in optimizer.param_groups for p in group["params"]):
+            raise ValueError(f"{type(optimizer).__name__} does not hold the latent: give it that")
         self.objective, self.optimizer, self.ema_decay = objective, optimizer, ema_decay
         self.measure, self.scale, self.bounds, self.lot = measure, scale, bounds, lot
         self.generator = generator or torch.Generator().manual_seed(0)

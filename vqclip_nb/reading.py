@@ -27,7 +27,7 @@ FOREIGN = (
     (re.compile(r"\([^()]*:\s*-?[\d.]+\s*\)|<\w+:[^<>]*>"), WEIGHTS),
     (
         re.compile(
-            r"(?<!\S)(?:16:9|9:16|21:9|9:21|4:3|3:4|3:2|2:3|5:4|4:5|2:1|1:2|1:1)"
+            r"(?<!\S)(?<!\bat )(?:16:9|9:16|21:9|9:21|4:3|3:4|3:2|2:3|5:4|4:5|2:1|1:2|1:1)"
             r"(?=[\s,;]|[.!?]*$)"  # not "a fox 2:1.0"
         ),
         SHAPE,
@@ -36,8 +36,8 @@ FOREIGN = (
     (re.compile(r":\s*-?[\d.]+\s*:\s*(?:-?[\d.]+\s*)?$"), WEIGHTS),  # "a fox:2:"
     (re.compile(r":-?[\d.]+%|:\s*-?[\d.]+\s*%\s*$"), WEIGHTS),
     (re.compile(r"(?<=[^\s\d:]):-?\d+(?:\.\d+)?(?=[\s,;]+\S)"), WEIGHTS),  # "a fox:2, snow"
-    (re.compile(r"[{\[][^{}\[\]]*$"), "write out one of the words"),  # "a {red|blue} bird"
 )
+CHOICE = re.compile(r"[{\[][^{}\[\]]*\|[^{}\[\]]*[}\]]")  # "a {red|blue} bird"
 GROUND = " ground"  # ends the colour of what is below a sky
 WEATHERS = ("starry", "rainy", "snowy", "foggy")  # in front of a background's colours
 _COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
@@ -131,7 +131,10 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
     """'a fox:2 | snow' to [('a fox', 2.), ('snow', 1.)]; ValueError if nothing with a weight
     remains, a weight is out of range or written as another tool wants it, or it is too long."""
     parts = []
-    for part in text_of("the prompt", prompt).split("|"):  # the Studio reads what is too long too
+    prompt = text_of("the prompt", prompt)  # the Studio reads what is too long too
+    if choice := CHOICE.search(prompt):
+        _refuse(choice[0], prompt, "write out one of the words")
+    for part in prompt.split("|"):
         text, _, weight = part.rpartition(":")
         if not is_picture(part.strip()) and not is_picture(text.strip()):
             _refuse_foreign(part)
@@ -163,8 +166,12 @@ def _refuse_foreign(part: str) -> None:
     for pattern, instead in FOREIGN:
         found = pattern.search(part)
         if found and not TIME.search(part.rpartition(":")[0]):
-            form, said = found[0].strip()[:20], part.strip()[:60]
-            raise ValueError(f"prompt {said!r}: {form!r} is not read here: {instead}")
+            _refuse(found[0], part, instead)
+
+
+def _refuse(form: str, text: str, instead: str) -> None:
+    said = text.strip()[:60]
+    raise ValueError(f"prompt {said!r}: {form.strip()[:20]!r} is not read here: {instead}")
 
 
 def readable(prompt: str) -> str:

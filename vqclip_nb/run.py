@@ -30,6 +30,8 @@ from .settings import KNOBS
 PARTS = ("objective", "crops", "latent", "optimizer")  # what `Run` takes in place of its own
 MAX_REPLAY = 2e9  # pixels that a replay paints unasked: 7,100 steps of 512×512 with 12 crops
 VIEWED = 1 / 3  # of the time of a painted pixel, for one that CLIP sees: 1.2 and 4 µs, emoji, CPU
+PIXEL = 1.2e-6  # seconds for a painted pixel, emoji, CPU
+STEP = 25_000  # pixels that a step costs at least, however small: 30 ms
 AT_ONCE = 500  # a step of a replay may paint MAX_REPLAY / AT_ONCE pixels: 2000×2000
 
 
@@ -84,7 +86,7 @@ class Run(BaseRun):
         check_recipe(recipe, pair)
         check_parts(path, recipe.get("parts", []), parts)
         changes, steps = recipe_changes(recipe), recipe.get("steps")
-        if not isinstance(steps, int):
+        if not isinstance(steps, int) or steps < 1:
             raise ValueError(f"{path} does not say after how many steps the picture was taken")
         first = recipe_settings(recipe)
         full = first.for_pair(pair.defaults)
@@ -98,11 +100,12 @@ class Run(BaseRun):
         total += min(steps, max(s.total_iter * len(s.include) for s in along))
         views = max(crop_ranges(s.crops, len(s.regions))[-1].stop for s in along)
         pixels = full.height * full.width
-        each = pixels + VIEWED * views * pair.clip.resolution**2
+        each = max(STEP, pixels + VIEWED * views * pair.clip.resolution**2)
         if limit is not None and max(each * total, pixels * AT_ONCE) > limit:
             raise ValueError(
                 f"{path} takes {total:,} steps of {full.width}×{full.height} pixels and {views} "
-                f"crops, more than {limit:.3g} pixels in all or {limit / AT_ONCE:.3g} in a step: "
+                f"crops, about {each * total * PIXEL / 3600:.1f} hours on two cores, more than "
+                f"{limit:.3g} pixels in all or {limit / AT_ONCE:.3g} in a step: "
                 "give limit=None to paint it all the same"
             )
         run = cls(pair, first, **parts)

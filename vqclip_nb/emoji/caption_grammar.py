@@ -48,6 +48,8 @@ from .grammar_words import (
 from .scene import Scene, Thing
 from .signs import TOKEN
 
+AHEAD = 8  # words behind a phrase that say how it is read
+
 
 def parse(
     text: str,
@@ -119,7 +121,7 @@ def _things(
     while at < len(words):
         for length in range(min(max(longest, 3), len(words) - at), 0, -1):
             phrase = " ".join(words[at : at + length])
-            rest = words[at + length :]
+            rest = words[at + length : at + length + AHEAD]
             if phrase in COLOURS and (second := _second_colour(rest)):
                 if {phrase, second} == {"black", "white"}:
                     left_out[f"{phrase} and {second}"] = NOT_DRAWN
@@ -172,12 +174,12 @@ def _things(
                 left_out[phrase], joint = NOT_DRAWN, ""  # "blue and violet" is no flower
             elif name := name_of(phrase) if phrase not in SKIPPED else None:
                 is_emoji, plural = bool(TOKEN.fullmatch(phrase)), several(phrase)
-                clock = next((i for i, t in enumerate(things) if CLOCK & {*t.name.split()}), None)
                 if CLOCK_TIME.fullmatch(phrase) and things:  # "a clock at 10:30", "a fox at 5:30"
-                    if clock is None:
-                        left_out[phrase] = NOT_DRAWN
+                    clocks = [i for i, t in enumerate(things) if CLOCK & {*t.name.split()}]
+                    if clocks:
+                        things[clocks[0]] = replace(things[clocks[0]], name=name)
                     else:
-                        things[clock] = replace(things[clock], name=name)
+                        left_out[phrase] = NOT_DRAWN
                     joint = ""
                     at += 1
                     break

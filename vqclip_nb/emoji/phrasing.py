@@ -3,6 +3,7 @@ balloons" as "a red balloon and a blue balloon", "a snowy village" as one on a s
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -24,13 +25,15 @@ SMALL_WORDS = frozenset(
 WORD = re.compile(r"\w[\w'’-]*")
 _COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
 JOINTS = frozenset(word for phrase in (*RELATIONS, *WITHOUT) for word in phrase.split())
-JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
+JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/–]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
 SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)")  # ":)" and the like
 SHORT = (
     (r"(?<!\w)['‘]([^'‘’]*)['’](?!\w)", r"\1"),
     (r"\bw/o\b", "without"),
     (r"\bw/", "with "),
     (r"\b(?:do not|don['’]?t|never) (?:draw|show|include|add|paint|put|use|want)\b", "without"),
+    (r"(?<=[^\s\d])\s*/\s*(?=(?:an?|the|one|two|three|four|five|six|\d)\s)", " and "),
+    (r"\bblack-and-white\b", "black and white"),
     (r"\.{2,}|…|[()<>=→]+", ", "),
     (r"([,!?])\1+", r"\1 "),
     (r"\ba couple (?=\w+s\b)", "two "),
@@ -232,8 +235,13 @@ IRREGULAR = {
 }
 
 
-def singulars(word: str) -> Iterator[str]:
+@functools.lru_cache(4096)
+def singulars(word: str) -> tuple[str, ...]:
     """What a word or phrase may be the plural of, likeliest first."""
+    return tuple(_singulars(word))
+
+
+def _singulars(word: str) -> Iterator[str]:
     for end, instead in IRREGULAR.items():
         if word.endswith(end):
             yield word.removesuffix(end) + instead
