@@ -216,8 +216,8 @@ HOSTILE = [
      "changes": [[1, {"crops": 256}]]},
     {"settings": OLD | {"total_iter": 7000, "height": 512, "width": 512, "crops": 40,
      "regions": ["left: a cat"] * 16}, "steps": 7000},
-    {"settings": OLD | {"include": ["a fox"] * 100, "total_iter": 10_000, "height": 16, "width": 16},
-     "steps": 10**6},
+    {"settings": OLD | {"include": ["a fox"] * 100, "total_iter": 10_000, "height": 16,
+     "width": 16}, "steps": 10**6},
     {"settings": OLD, "steps": -1}, {"settings": OLD, "steps": 0},
 ]  # fmt: skip
 
