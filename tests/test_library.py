@@ -365,6 +365,8 @@ def test_what_no_emoji_shows_is_drawn_as_a_silhouette(library):
     for text, channel in (("an oak", 1), ("a lighthouse", 0)):  # in their own colours
         means = library.find(text).picture[0].mean((1, 2))
         assert means.argmax() == channel and means.std() > 0.04
+    hidden = library.find("a lighthouse on a red background").picture[0]
+    assert (hidden.mean(0) < 0.15).float().mean() > 0.05  # black where red could not be seen
     lines = library.find("a line drawing of an oak").picture[0]
     assert lines.std(0).mean() < 0.02
     two = library.find("a cat next to two lighthouses")

@@ -139,7 +139,7 @@ def test_a_sky_stands_above_its_ground(pair):
     assert read.scene.background == ("blue", "green ground") and len(read.scene.things) == 1
     [(_, left)] = pair.read("in the snow", "", [parse_region("left: a cat")]).regions
     assert left.ending == " on a light blue background above white"
-    assert left.background == ("light blue", "white ground")
+    assert left.background == ("snowy", "light blue", "white ground")
     assert pair.read("a fox, sunset").scene.background == ("orange", "purple")
     at_night = pair.read("a boat on a lake at night").scene
     assert at_night.background == ("starry", "dark blue", "blue ground")
@@ -392,6 +392,22 @@ READ = {
     "a castle at midnight": ([(1, "", "castle")], ""),
     "a rose in a pot": ([(1, "", "rose"), (1, "brown", "bucket")], ""),
     "a fox, blue sky": ([(1, "", "fox")], ""),
+    "red sky at night": ([(1, "red", "cloud")], ""),
+    "a couple sits on a bench": ([(1, "", "couple"), (1, "", "chair")], ""),
+    "a cat With a hat": ([(1, "", "cat"), (1, "", "top hat")], ""),
+    "a car Red": ([(1, "red", "automobile")], ""),
+    "i don't want a dog, i want a cat": ([(1, "", "cat")], "without a dog: left out"),
+    "a cat not near a dog and an owl": ([(1, "", "cat"), (1, "", "owl")], "not near a dog: left"),
+    "yellow and black bees": ([(2, "yellow", "honeybee")], "black: not drawn"),
+    "a fly on a nose": ([(1, "", "fly"), (1, "", "nose")], ""),
+    "a strawberry field": ([(6, "", "strawberry")], ""),
+    "a horse in an open field": ([(1, "", "horse")], "open: left out"),
+    "a fox on a snowy background": ([(1, "", "fox")], ""),
+    "four red and blue balloons": ([(4, "red", "balloon")], "blue: not drawn"),
+    "a red, a blue and a green ball": (
+        [(1, "red", "soccer ball"), (1, "blue", "soccer ball"), (1, "green", "soccer ball")],
+        "",
+    ),
     "once upon a time there was a bear": ([(1, "", "bear")], ""),
     "no foxes": ([], "no foxes: left out"),
     "a gingerbread castle": ([(1, "", "castle")], "gingerbread: not drawn"),

@@ -54,18 +54,25 @@ SCENERY = re.compile(
     rf"\s+(?:under|below)\s+(?:an?|the)\s+({_COLOUR})\s+sky\b",
     re.IGNORECASE,
 )
+# What a background has that CLIP knows no word for.
+UNREAD = re.compile(rf"\b(?:{'|'.join(WEATHERS)}) (?=(?:{_COLOUR})\b.* background)")
 WALL = re.compile(rf"\b(?:against|in front of)\s+(?:an?|the)\s+({_COLOUR})\s+wall\b")
 LAST_COLOUR = re.compile(rf"\b(?:on|against)\s+({_COLOUR})$")
 
 
 @dataclass(frozen=True)
 class Part:
-    """A text or picture of a prompt. clip_text: what CLIP is given of it; empty where CLIP knows
+    """A text or picture of a prompt. read: its words as they are read; empty where CLIP knows
     none of its words."""
 
     text: str
     weight: float
-    clip_text: str
+    read: str
+
+    @property
+    def clip_text(self) -> str:
+        """What CLIP is given of it."""
+        return UNREAD.sub("", self.read)
 
     @property
     def is_picture(self) -> bool:
@@ -103,7 +110,7 @@ class Reading:
     @property
     def known(self) -> list[Part]:
         """The parts that say something to CLIP."""
-        return [part for part in self.parts if part.clip_text]
+        return [part for part in self.parts if part.read]
 
 
 def read_prompt(

@@ -259,8 +259,8 @@ def _stands(joint: str, thing: str, before: Sequence[Thing], relations: Sequence
 
 def _is_part(joint: str, before: Sequence[str], things: Sequence[Thing]) -> bool:
     """Whether a word for a part of a body is one: "with claws", "on one leg", "at her feet"."""
-    owned = before[-1:] and before[-1] in ("his", "her", "its", "their", "both")
-    return bool(things) and (joint in ("with", "on", "in") or bool(owned)) or joint == "with"
+    owned = {*before[-1:]} & {"his", "her", "its", "their", "both", *COUNTS}
+    return joint == "with" or bool(things and owned)
 
 
 def _drop(look: dict[str, Any], said: list[str], left_out: dict[str, str]) -> None:

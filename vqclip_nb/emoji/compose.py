@@ -16,6 +16,7 @@ from .weather import starry, weathered
 
 Pose = tuple[float, float, float]  # size as a factor; right and down, as shares of the sides
 CENTRED: Pose = (1.0, 0.0, 0.0)
+ALIKE = 0.35  # distance of two colours in RGB that do not stand out from each other
 HORIZON, HILL = 0.68, 0.03  # from above, and how far it rises and falls; shares of the height
 
 
@@ -47,7 +48,7 @@ def compose(
         boxes(layers, scene, size, fill=fill),
         strict=True,
     ):
-        wanted = thing.colour or own
+        wanted = thing.colour or ("" if _hidden(own, canvas) else own)
         if line and dark and not wanted:
             layer = torch.cat([layer[3:] - layer[:3], layer[3:]])
         colour, share = thing.tint
@@ -65,6 +66,14 @@ def compose(
     for layer in (one for several in order for one in several):
         canvas = canvas * (1 - layer[3:]) + layer[:3]
     return weathered(canvas, scene.background)[None].clamp(0, 1)
+
+
+def _hidden(colour: str, canvas: torch.Tensor) -> bool:
+    """Whether a colour can hardly be told from a background (3, height, width), or a part of it."""
+    if not colour:
+        return False
+    rgb = torch.tensor(COLOURS[colour])[:, None, None] / 255
+    return bool(((canvas - rgb).norm(dim=0) < ALIKE).float().mean() > 0.25)
 
 
 def moved(box: Box, pose: Pose, size: tuple[int, int]) -> Box:

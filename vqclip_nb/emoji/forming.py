@@ -32,6 +32,7 @@ from .placing import PLACINGS
 from .prior import Prior, conditions
 from .scene import Scene, Thing
 from .tint import BLACK, usual_colour
+from .weather import weathered
 
 NAMED = "named"
 SHARE = 0.9  # of a picture's steps in which its shapes form
@@ -167,6 +168,8 @@ class Forming:
             inside = part.area.inside[..., top:bottom, left:right].cpu()
             box = whole[..., top:bottom, left:right]
             whole[..., top:bottom, left:right] = torch.where(inside, own, box)
+        if self.parts[0].area is not None and make is dressed:
+            whole = weathered(whole[0], self.background)[None]
         return whole.to(device)
 
     # -- redraws

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..palettes import COLOURS
-from ..reading import GROUND, SCENERY, WEATHERS
-from .grammar_words import BODY, RELATIONS, SIZES, WITHOUT
+from ..reading import GROUND, SCENERY
+from .grammar_words import BODY, COUNTS, MORE, RELATIONS, SIZES, WITHOUT
 from .signs import TOKEN
 
 if TYPE_CHECKING:
@@ -26,17 +26,20 @@ WORD = re.compile(r"\w[\w'’-]*")
 _COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
 JOINTS = frozenset(word for phrase in (*RELATIONS, *WITHOUT) for word in phrase.split())
 JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/–]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
-SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)")  # ":)" and the like
+SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)|<3\b")  # ":)" and the like
 SHORT = (
     (r"(?<!\w)['‘]([^'‘’]*)['’](?!\w)", r"\1"),
     (r"\bw/o\b", "without"),
     (r"\bw/", "with "),
-    (r"\b(?:do not|don['’]?t|never) (?:draw|show|include|add|paint|put|use|want)\b", "without"),
+    (r"(?:^|(?<=[,.;!?]))\s*(?:but )?i (?:would like|want|need) (?!to\b)", " "),
+    (
+        r"\b(?:i )?(?:do not|don['’]?t|never) (?:draw|show|include|add|paint|put|use|want)\b",
+        "without",
+    ),
     (r"(?<=[^\s\d])\s*/\s*(?=(?:an?|the|one|two|three|four|five|six|\d)\s)", " and "),
     (r"\bblack-and-white\b", "black and white"),
-    (r"\.{2,}|…|[()<>=→]+", ", "),
+    (r"\.{2,}|…|-*[()<>=→\[\]]+", ", "),
     (r"([,!?])\1+", r"\1 "),
-    (r"\ba couple (?=\w+s\b)", "two "),
     (r"\b(?:pale|pastel|faint) (?=(?:blue|green|gr[ae]y|pink|yellow|orange|purple)\b)", "light "),
 )
 _VERBS = "draw|paint|make|create|generate|design|show|give|do"
@@ -54,16 +57,15 @@ REQUEST = re.compile(
 NEGATED = (
     rf"\b(?:(?:but|and|with)\s+)?(?:{'|'.join(WITHOUT)})\s+"
     rf"(?:(?!\b(?:{'|'.join(RELATIONS)}|but)\b)[^,;.!?\n])+"
-    r"|\bnot (?:on|in|at|under|near|next to|beside|behind|with)\b[^,;.!?\n]*"
+    r"|\bnot (?:on|in|at|under|near|next to|beside|behind|with)\s+"
+    rf"(?:(?!\b(?:{'|'.join(RELATIONS)}|but)\b)[^,;:.!?\n])+"
 )
 WEATHER = re.compile(
     r"\b(snowy|rainy|sunny|cloudy|stormy|foggy|misty) "
     r"(?!day|night|morning|evening|weather|side|sk(?:y|ies)|"
-    rf"(?:{_COLOUR}) (?:and|background))(\w+)",
+    rf"(?:{_COLOUR}) (?:and (?:{_COLOUR}) )?background)(\w+)",
     re.IGNORECASE,
 )
-# What a background has that CLIP knows no word for.
-UNREAD = re.compile(rf"\b(?:{'|'.join(WEATHERS)}) (?=(?:{_COLOUR})\b.* background)")
 TIMES = {"winter": "in winter", "night": "at night", "nighttime": "at night", "evening": "at dusk"}
 TIMES |= {"sunset": "at sunset", "dawn": "at dawn", "dusk": "at dusk", "morning": "in the morning"}
 TIMES |= {"autumn": "in autumn", "fog": "in the fog", "rain": "in the rain"}
@@ -82,9 +84,10 @@ PEOPLED = re.compile(
 ALONE = re.compile(
     r"^\s*(forest|street|jungle)(?=\s*(?:,|$|(?:at|in|on an?|under)\b))", re.IGNORECASE
 )
+SPORTS = frozenset("football soccer baseball hockey cricket rugby golf playing".split())
 FIELD = re.compile(
     r"\b(?:(?:over|above|across|in|on|through|near|by)\s+)?(?:an?\s+|the\s+)?"
-    r"(?!(?:corn|wheat|rice|of|football|soccer|baseball|hockey|cricket|rugby|golf)\b)"
+    rf"(?!(?:corn|wheat|rice|of|open|{'|'.join(SPORTS)})\b)"
     r"(\w+)\s+fields?\b(?!\s+of)",
     re.IGNORECASE,
 )
@@ -100,8 +103,16 @@ COLOURED_BEHIND = re.compile(
     rf"\b(two|three|2|3)\s+([a-z]+s)\s*[,:-]\s*(?:one\s+|in\s+)?({_ROW})(?=\s*[.!]?\s*(?:$|,))",
     re.IGNORECASE,
 )
-PAIRS = frozenset("shoes boots socks gloves glasses sneakers stripes spots flowers".split())
-NAME = re.compile(r"\b([a-z]+) ([A-Z][a-z]+)\b")  # "my dog Rex"
+# "a red, a blue and a green balloon".
+COLOURED_EACH = re.compile(
+    rf"\b(an? (?:{_COLOUR})(?:(?:,| and|, and) an? (?:{_COLOUR}))+) (\w+)\b", re.IGNORECASE
+)
+WHOLE = frozenset("shoes boots socks gloves glasses sneakers stripes spots flowers".split())
+OF_A_KIND = {*SIZES, *MORE, *" ".join(COUNTS).split()}  # what says something of all of them
+# "my dog Rex".
+NAME = re.compile(r"\b((?:my|our|your|his|her|their) (?:\w+ )?([a-z]+)) ([A-Z][a-z]+)\b")
+PLACED = re.compile(r"\b(?:at|in|by|on)\s+(?:(?:an?|the)\s+)?\w+", re.IGNORECASE)
+COUPLE = re.compile(r"\ba couple (\w+s)\b", re.IGNORECASE)  # "a couple cats"
 PRONOUN = re.compile(r"\b(she|he|they|we) ([a-z]+)\b", re.IGNORECASE)
 FLYING = re.compile(r"\b([a-z]+s) (fly|flies)\b", re.IGNORECASE)  # "when pigs fly"
 ADDED = re.compile(  # what a place brings with it: "next to a cactus on a light blue background"
@@ -114,6 +125,7 @@ def shortened(text: str) -> str:
     text = SMILEY.sub(" ", text)
     for short, long in SHORT:
         text = re.sub(short, long, text, flags=re.IGNORECASE)
+    text = re.sub(r"\s*,(?:\s*,)+\s*", ", ", text)
     return REQUEST.sub("", text).strip(" ,") or text
 
 
@@ -126,23 +138,30 @@ def rephrased(text: str, words: Vocabulary, said: dict[str, str | None]) -> str:
         return kept
 
     def named(found: re.Match) -> str:
-        first, name = found[1], found[2]
-        bare = first in SMALL_WORDS or first in COLOURS or first in SIZES or not words.thing(first)
-        if bare or f"{first} {name}".lower() in words.names or not words.reads(name.lower()):
+        whose, thing, name = found.groups()
+        plain = {thing, name.lower()} & {*SMALL_WORDS, *JOINTS, *COLOURS, *SIZES}
+        one = f"{thing} {name}".lower() in {n.lower() for n in words.names}
+        if plain or one or not words.thing(thing) or not words.reads(name.lower()):
             return found[0]
-        return without(name, first)
+        return without(name, whose)
 
     def acting(found: re.Match) -> str:
         verb = found[2].lower()
-        if verb in JOINTS or verb in SMALL_WORDS or not words.thing(verb):
+        rest = found.string[found.end() :]
+        if verb in JOINTS or verb in SMALL_WORDS or not words.thing(verb) or not thing_in(rest):
             return found[0]
         return without(verb, found[1])
+
+    def thing_in(text: str) -> bool:
+        return any(map(words.thing, WORD.findall(PLACED.sub(" ", text).lower())))
 
     text = NAME.sub(named, JOINED.sub(" and ", text))
     text = PRONOUN.sub(acting, text)
     text = FLYING.sub(lambda m: without(m[2], m[1]) if words.thing(m[1].lower()) else m[0], text)
-    text = COLOURED.sub(lambda m: _each(m[0], m[1], m[2], m[3], words), text)
-    text = COLOURED_BEHIND.sub(lambda m: _each(m[0], m[1], m[3], m[2], words), text)
+    text = COUPLE.sub(lambda m: f"two {m[1]}" if words.thing(m[1].lower()) else m[0], text)
+    text = COLOURED_EACH.sub(lambda m: _each(m, None, m[1], f"{m[2]}s", words), text)
+    text = COLOURED.sub(lambda m: _each(m, m[1], m[2], m[3], words), text)
+    text = COLOURED_BEHIND.sub(lambda m: _each(m, m[1], m[3], m[2], words), text)
     text = TIME.sub(lambda found: f", {TIMES[found[1].lower()]}", text)
     for word, behind in WEATHER.findall(text):  # "a rainy street" is one on a rainy day
         whole = f"{word} {behind}".lower()
@@ -155,7 +174,7 @@ def rephrased(text: str, words: Vocabulary, said: dict[str, str | None]) -> str:
     text = FIELD.sub(lambda m: _field(m, words), ALONE.sub(r"a \1", text))
     text = PLACE.sub(lambda found: _place(found, words, said), text)
     text = SCENERY.sub(rf"on a \2 background above \1{GROUND}", text)
-    if not SKY.fullmatch(text.strip()):
+    if thing_in(SKY.sub(" ", text)):
         text = SKY.sub(r" on a \1 background", text)
     at = 0
     while words.any_phrase and (found := words.any_phrase.search(text, at)):
@@ -165,23 +184,26 @@ def rephrased(text: str, words: Vocabulary, said: dict[str, str | None]) -> str:
     return text
 
 
-def _each(asked: str, count: str | None, row: str, things: str, words: Vocabulary) -> str:
+def _each(found: re.Match, count: str | None, row: str, things: str, words: Vocabulary) -> str:
     """ "a red balloon and a blue balloon" of "red and blue balloons"."""
-    colours = re.findall(_COLOUR, row.lower())
+    colours = re.findall(rf"\b(?:{_COLOUR})\b", row.lower())
     one = next((w for w in singulars(things.lower()) if words.thing(w)), None)
     fits = count in (None, str(len(colours)), ("two", "three")[min(len(colours), 3) - 2])
-    two_toned = {*colours} == {"black", "white"} or things.lower() in PAIRS | BODY
-    if one is None or two_toned or not fits:
-        return asked
-    return " and ".join(f"a {colour} {one}" for colour in colours[:3])
+    before = found.string[: found.start()].lower().split()[-1:]
+    each = re.search(r"\b(?:one|an?)\b", row)  # else they are a zebra's or a bee's
+    pattern = {"black", "white"} & {*colours} and not each
+    whole = things.lower() in WHOLE | BODY or {*before} & OF_A_KIND
+    if one is None or pattern or whole or not fits:
+        return found[0]
+    return " and ".join(f"{'an' if c[0] in 'aeiou' else 'a'} {c} {one}" for c in colours[:3])
 
 
 def _field(found: re.Match, words: Vocabulary) -> str:
     """ "A field of tulips" of "tulip field"."""
     grown = found[1].lower()
-    if grown in COLOURS or grown in SMALL_WORDS or not words.thing(grown):
+    if grown in COLOURS or grown in SIZES or grown in SMALL_WORDS or not words.thing(grown):
         return found[0]
-    plural = grown if grown.endswith("s") else f"{grown}s"
+    plural = grown if grown.endswith("s") else f"{re.sub('(?<![aeiou])y$', 'ie', grown)}s"
     inside = found[0].split()[0].lower() not in ("a", "an", "the", grown)
     return f"{'in ' if inside else ''}a field of {plural}"
 
@@ -193,7 +215,8 @@ def _place(found: re.Match, words: Vocabulary, said: dict[str, str | None]) -> s
         return found[0]
     if look in ("green", "blue"):
         return f"{joint} a {where}"
-    if where in ("field", "garden", "meadow") and look not in COLOURS and words.reads(look):
+    grown = look.lower() not in {*COLOURS, *SIZES, *SPORTS, "open"} and words.thing(look.lower())
+    if where in ("field", "garden", "meadow") and grown:
         return f"{joint} a {where} of {look}s"
     said[look] = ""
     return f"{joint} a {where}"

@@ -29,8 +29,9 @@ class Scene:
     """What a caption asks for.
 
     relations: of each thing but the first, how those before it stand to it; keys of
-    `placing.PLACINGS`. background: colour words, one, or two for a gradient; empty where none was
-    named. left_out: words that are not drawn as they stand, each with what is said of it.
+    `placing.PLACINGS`. background: as `reading.split_background` has it: weather, one colour or two
+    for a gradient, that of the ground; empty where none was named. left_out: words that are not
+    drawn as they stand, each with what is said of it.
     """
 
     things: tuple[Thing, ...]

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ..reading import GROUND
+from ..reading import GROUND, UNREAD
 from .caption_words import STYLE_WORDS
 from .grammar_words import WITHOUT
-from .phrasing import NEGATED, SMALL_WORDS, UNREAD, WORD, rephrased, shortened, singulars
+from .phrasing import NEGATED, SMALL_WORDS, WORD, rephrased, shortened, singulars
 from .signs import Emoji
 from .spelling import SHORTEST, Spelling
 from .styles import Styles
@@ -160,7 +160,6 @@ class Vocabulary:
         what: None for a word that is not known. alone: see `rewrite`."""
         text, style, said = self.rewrite(text, alone=alone)
         text = re.sub(rf"(background above [\w ]+?){GROUND}\b", r"\1", text)  # for CLIP a thing
-        text = UNREAD.sub("", text)
         if style in STYLE_WORDS:
             words_of_style = STYLE_WORDS[style][0]
             text = f"{self.phrases.get(words_of_style, words_of_style)} {text}"
@@ -183,7 +182,9 @@ class Vocabulary:
                 painted.append(singular or words[0])
             words = words[length:]
         known = " ".join(painted)
-        return known, said | dict.fromkeys(w for w in _words(known) if not self.knows(w))
+        return known, said | dict.fromkeys(
+            w for w in _words(UNREAD.sub("", known)) if not self.knows(w)
+        )
 
     def says_something(self, text: str) -> bool:
         """Whether any word of a text that carries a picture is known, as it stands."""

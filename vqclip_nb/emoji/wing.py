@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from ..attributes import Attribute, parse_attributes
 from ..images import is_picture
 from ..models.pair import EMOJI, Pair
-from ..reading import Reading, background_ending, every_text, read_prompt, strongest_text
+from ..reading import UNREAD, Reading, background_ending, every_text, read_prompt, strongest_text
 from ..regions import Area, Region
 from ..settings import Settings
 from ..weights import read_checked
@@ -27,6 +27,7 @@ from .forming import NAMED, Forming, Part, Shape, draw
 from .library import Library
 from .prior import Prior, build_prior
 from .scene import Scene, Thing
+from .weather import weathered
 
 USUAL = ("noto", "3d", "sticker", "flat")  # styles of what forms, where a prompt names none
 # Words of labels whose drawings hold letters or figures, or turn one way: not to be mirrored.
@@ -92,6 +93,7 @@ class EmojiWing:
         """A reading with caption and scene, and those of its regions."""
         text, words = strongest_text(reading.parts, extras), self.pair.clip.vocabulary
         caption = words.substitute(text.replace(",", ""))[0] if words and text else ""
+        caption = UNREAD.sub("", caption)
         if caption:
             caption += background_ending(self.pair.facts.default_background, text, caption)
         regions = []
@@ -284,6 +286,7 @@ class EmojiWing:
             picture[..., top:bottom, left:right] = torch.where(inside, shown, box)
         if not parts:
             return None
+        picture = weathered(picture[0], reading.background)[None]
         drawings = tuple(d for _, start in parts for d in start.drawings)
         drawn_as = {word: thing for _, start in parts for word, thing in start.said.items()}
         return Collage(picture, parts[0][1].scene, drawings, drawn_as, parts=tuple(parts))

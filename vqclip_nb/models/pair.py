@@ -13,6 +13,7 @@ import torch
 
 from ..knobs import text_of
 from ..reading import (
+    UNREAD,
     Reading,
     background_ending,
     background_of,
@@ -189,15 +190,15 @@ class Pair:
         words, own = self.clip.vocabulary, self.facts.default_background
         reading, whole, style = read_prompt(prompt, words), readable(prompt), readable(extras)
         # "At night" names a background in the words that CLIP is given.
-        painted = [p.clip_text for p in reading.known if not p.is_picture]
+        painted = [p.read for p in reading.known if not p.is_picture]
         around = [f"{whole} {style}", *painted]
         parts = []
         for region in regions:
             part, said = read_prompt(region.prompt, words), readable(region.prompt)
-            told = [said, *(p.clip_text for p in part.known if not p.is_picture)]
+            told = [said, *(p.read for p in part.known if not p.is_picture)]
             ending = region_ending(own, told, around)
             background = background_of(f"{said} {style}{ending}", *told)
-            read = dataclasses.replace(part, ending=ending, background=background)
+            read = dataclasses.replace(part, ending=UNREAD.sub("", ending), background=background)
             parts.append((region, read))
         reading = dataclasses.replace(
             reading,
