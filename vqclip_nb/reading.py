@@ -57,7 +57,7 @@ SCENERY = re.compile(
 # What a background has that CLIP knows no word for.
 UNREAD = re.compile(rf"\b(?:{'|'.join(WEATHERS)}) (?=(?:{_COLOUR})\b.* background)")
 WALL = re.compile(rf"\b(?:against|in front of)\s+(?:an?|the)\s+({_COLOUR})\s+wall\b")
-LAST_COLOUR = re.compile(rf"\b(?:on|against)\s+({_COLOUR})$")
+LAST_COLOUR = re.compile(rf"\b(?:on|against)\s+(?!lavender)({_COLOUR})$")  # a bee on lavender
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ from .grammar_words import (
     SKY,
     TABLES,
     TOO_MANY,
+    TOOLS,
     TURNED,
     VASES,
     WORN,
@@ -153,7 +154,7 @@ def _things(
             elif phrase == "on top" and relations and touching and rest[:1] != ["of"]:
                 relations[-1] = "below"  # "books with an apple on top"
             elif phrase in RELATIONS:
-                joint, touching = joint or phrase, False
+                joint, touching = (joint if joint and not strange else phrase), False
                 joint = "with" if part and joint == "and" else joint
                 if strange:
                     _drop(look, said, left_out)
@@ -188,13 +189,14 @@ def _things(
                     look.setdefault("colour", "brown")
                 whole = bool(things) and shows(things[-1].name, name)  # a bowl with a spoon
                 if own in HOLDERS and (
-                    (of and touching and plural) or (joint == "with" and not whole)
+                    (of and touching and (plural or phrase.endswith("ies")))
+                    or (joint == "with" and not whole and phrase not in TOOLS)
                 ):
                     joint, touching = "full of", False
                     look |= {"count": look.get("count", 3)} if plural else {}
                 if plural:
                     look.setdefault("count", 2)
-                shown = is_emoji and any({*one.split()} <= {*name.split()} for one in spelt)
+                shown = is_emoji and any({*one.split()} <= {*name.lower().split()} for one in spelt)
                 if shown and (touching or strange) and not said:
                     pass  # "a fox 🦊" is one, and so is "a heart ❤️"
                 elif touching and not is_emoji and (of or not said):
@@ -260,7 +262,7 @@ def _stands(joint: str, thing: str, before: Sequence[Thing], relations: Sequence
 def _is_part(joint: str, before: Sequence[str], things: Sequence[Thing]) -> bool:
     """Whether a word for a part of a body is one: "with claws", "on one leg", "at her feet"."""
     owned = {*before[-1:]} & {"his", "her", "its", "their", "both", *COUNTS}
-    return joint == "with" or bool(things and owned)
+    return bool(things) and (joint == "with" or bool(owned))
 
 
 def _drop(look: dict[str, Any], said: list[str], left_out: dict[str, str]) -> None:

@@ -65,6 +65,7 @@ TABLES = frozenset("counter desk shelf table".split())
 PLANTS = frozenset("cactus flower flowers herb lily orchid plant rose sunflower tree tulip".split())
 FLOWER_POT = "bucket"  # the drawing that is most like one
 VASES = frozenset("bottle vase".split())
+TOOLS = frozenset("fork handle knife ladle lid spoon straw".split())  # beside what they are with
 OTHER_WAY = {"on": "below", "above": "below", "below": "on", "served on": "below"}
 FLAT = frozenset("plate plates tray".split())
 SKY = frozenset("sun moon star stars cloud clouds rainbow".split())  # what stands over others
@@ -93,7 +94,7 @@ ARTICLES = ("a", "an", "the")
 MOST = 3  # things in a picture
 # Of whom something is a part: "on a pirate's shoulder".
 PART = re.compile(
-    r"(\b(?:on|in|over|by) (?:(?:an?|the|his|her|my) )?[\w-]+)['’]s? "
+    r"(\b(?:on|in|over|by) (?:(?:an?|the|his|her|my) )?(?:[\w-]+ )?[\w-]+)['’]s? "
     r"(?:shoulders?|head|back|lap|hands?|nose|arms?|wrist)\b"
 )
 TURNED = frozenset("but is are painted dyed coloured colored".split())  # "a cat, but orange"

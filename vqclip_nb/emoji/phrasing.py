@@ -38,6 +38,12 @@ SHORT = (
     ),
     (r"(?<=[^\s\d])\s*/\s*(?=(?:an?|the|one|two|three|four|five|six|\d)\s)", " and "),
     (r"\bblack-and-white\b", "black and white"),
+    (rf"\bthe sky is ({_COLOUR})\b", r"under a \1 sky"),
+    (
+        r"\bfor (?:my|our) (?:daughter|son|mum|mom|mother|father|dad|wife|husband|friends?|sister"
+        r"|brother|grandma|grandpa|kids?|children|class|boss|girlfriend|boyfriend|teacher|room)\b",
+        " ",
+    ),
     (r"\.{2,}|…|-*[()<>=→\[\]]+", ", "),
     (r"([,!?])\1+", r"\1 "),
     (r"\b(?:pale|pastel|faint) (?=(?:blue|green|gr[ae]y|pink|yellow|orange|purple)\b)", "light "),
@@ -68,7 +74,7 @@ WEATHER = re.compile(
 )
 TIMES = {"winter": "in winter", "night": "at night", "nighttime": "at night", "evening": "at dusk"}
 TIMES |= {"sunset": "at sunset", "dawn": "at dawn", "dusk": "at dusk", "morning": "in the morning"}
-TIMES |= {"autumn": "in autumn", "fog": "in the fog", "rain": "in the rain"}
+TIMES |= {"autumn": "in autumn", "fog": "in the fog", "mist": "in the fog", "rain": "in the rain"}
 TIME = re.compile(rf",\s*({'|'.join(TIMES)})\s*(?=,|$)", re.IGNORECASE)  # "a village, evening"
 PLACE = re.compile(
     r"\b(in|on|through|down|by|at) (?:an?|the) (?!dark )(\w+) "

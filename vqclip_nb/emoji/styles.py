@@ -84,7 +84,8 @@ class Styles:
         known: Callable[[str], bool],
         learned: Callable[[str], bool],
     ) -> None:
-        self.own = {re.sub(r"^an? | of$", "", w) for words in STYLE_WORDS.values() for w in words}
+        own = ((re.sub(r"^an? | of$", "", w), s) for s, words in STYLE_WORDS.items() for w in words)
+        self.own = dict(own)
         phrases = {p: style for p, style in phrases.items() if p not in self.own}
         self.phrases, self.known, self.learned = phrases, known, learned
         names = "|".join(re.escape(a) for a in sorted(artists, key=len, reverse=True))
@@ -200,7 +201,8 @@ class Styles:
             if end < len(words):
                 look = " ".join(words[end:]).lower()
                 tails = (look.split(" ", i)[-1] for i in range(len(words) - end))
-                style = next(filter(None, map(self.phrases.get, tails)), "")
+                every = self.own | self.phrases
+                style = next(filter(None, map(every.get, tails)), "")
                 if not end and joint == ["and"] and " ".join(kept[-1:]) in COLOURS:
                     look = f"{kept.pop()} and {look}"  # "red and black palette"
                 note(look, style)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..reading import GROUND, UNREAD
 from .caption_words import STYLE_WORDS
-from .grammar_words import WITHOUT
+from .grammar_words import BODY, DOING, WITHOUT
 from .phrasing import NEGATED, SMALL_WORDS, WORD, rephrased, shortened, singulars
 from .signs import Emoji
 from .spelling import SHORTEST, Spelling
@@ -142,7 +142,7 @@ class Vocabulary:
     def _spelling(self) -> Spelling:
         common = (TABLES / "common_words.txt").read_text(encoding="utf8").split()
         looks = {word for phrase in self.styles.phrases for word in phrase.split()}
-        return Spelling(self.words, frozenset(common) | looks)
+        return Spelling(self.words, frozenset(common) | looks | BODY | DOING)
 
     @cached_property
     def _spelt(self) -> set[str]:
