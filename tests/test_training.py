@@ -17,6 +17,7 @@ from training import (
     data,
     export,
     gpu_prior,
+    paint_tokens,
     train_classifier,
     train_clip,
     train_decoder,
@@ -371,7 +372,7 @@ def test_a_prior_that_is_trained_loads(sprites, tmp_path):
     assert prior.codes == 2048 and not any(p.requires_grad for p in prior.parameters())
 
 
-def test_a_generator_of_one_latent_learns_from_the_library_and_goes_on(tmp_path):
+def test_a_generator_of_one_latent_learns_and_goes_on_and_paints(pair, tmp_path, monkeypatch):
     asked = train_tokens.TokenOptions(
         out=tmp_path, device="cpu", steps=6, batch=4, every=3, width=32
     )
@@ -381,6 +382,11 @@ def test_a_generator_of_one_latent_learns_from_the_library_and_goes_on(tmp_path)
     assert last.running["distance"] < first.running["distance"]
     weights = load_file(tmp_path / "tokens.safetensors")
     assert weights["decoder.into.weight"].shape == (32, 128 + 32 + 2)
+    monkeypatch.setattr(paint_tokens, "STEPS", 3)
+    monkeypatch.setattr(paint_tokens, "THINNED", (1,))
+    decoder = paint_tokens.load_decoder(tmp_path, pair)
+    a, b, again = (paint_tokens.paint(decoder, pair, "a fox", seed) for seed in (0, 1, 0))
+    assert a.size == (128, 128) and a.tobytes() == again.tobytes() != b.tobytes()
 
 
 @pytest.mark.slow
