@@ -25,6 +25,7 @@ from vqclip_nb.emoji.tint import nearest_colour, tinted
 from vqclip_nb.emoji.vocabulary import Vocabulary
 from vqclip_nb.emoji.wing import taken_on
 from vqclip_nb.palettes import COLOURS
+from vqclip_nb.settings import Settings
 from vqclip_nb.weights import WeightsError, write_state
 
 STYLES = {"noto": ["a cartoon of"], "line": ["a line drawing of"]}
@@ -331,6 +332,17 @@ def test_any_size_holds_the_whole_scene(library, size):
         assert 0 <= start.picture.min() and start.picture.max() <= 1
         edge = start.picture[0].amin(0)
         assert edge[0].mean() > 0.75 and edge[:, 0].mean() > 0.75  # nothing is cut off
+
+
+def test_the_seed_chooses_among_the_drawings_that_fit(pair):
+    reading = pair.read("a fox")
+
+    def style(seed, drawing=0):
+        asked = Settings(include=["a fox"], start="library", seed=seed, drawing=drawing)
+        return pair.start(reading, asked, (128, 128), seed).drawings[0].style
+
+    assert style(0) == "noto" and len({style(seed) for seed in range(4)}) == 4
+    assert style(1) == style(0, drawing=1) and style(2**32 - 1)
 
 
 def test_other_drawings_are_offered(library):

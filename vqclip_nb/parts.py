@@ -312,5 +312,4 @@ def _start_key(s: Settings, reading: Reading, seed: int) -> tuple:
     """What a start depends on."""
     if s.init_image or (s.start == "noise" and not s.prior):
         return (s.init_image,)
-    prompt = (s.start, reading, s.drawing)
-    return (*prompt, seed) if s.start == "prior" else (*prompt, tuple(s.attributes))
+    return (s.start, reading, s.drawing, seed, tuple(s.attributes))

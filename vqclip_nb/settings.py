@@ -245,7 +245,7 @@ class Settings:
     )
     drawing: int = knob(
         0,
-        "which of the drawings that fit: 0 is the best, 1 the next",
+        "which of the drawings that fit: 0 is the seed's own (the best, for seed 0), 1 the next",
         low=0,
         high=1000,
         live=False,

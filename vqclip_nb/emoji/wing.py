@@ -131,7 +131,8 @@ class EmojiWing:
     def start(
         self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
     ) -> Start | Sample | None:
-        """A drawing of the library, one for each region, or what the prior draws with `seed`."""
+        """A drawing of the library, one for each region, or what the prior draws; which of those
+        that fit says `seed`."""
         if settings.start == "prior":
             generator = torch.Generator().manual_seed(seed)
             forming = self._forming(reading, settings, size, seed, stand_ins=True)
@@ -139,10 +140,11 @@ class EmojiWing:
                 return None
             drawn = draw(forming, generator=generator)  # best first
             return drawn[settings.drawing % len(drawn)]
+        drawing = settings.drawing + seed
         if reading.regions:
-            return self._collage(reading, settings.drawing, size)
+            return self._collage(reading, drawing, size)
         attributes = parse_attributes(settings.attributes)
-        return self._drawing(reading, settings.drawing, size, guess=True, attributes=attributes)
+        return self._drawing(reading, drawing, size, guess=True, attributes=attributes)
 
     def forming(
         self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int

@@ -134,7 +134,8 @@ def draft_settings(
         formed = _styles_formed(pair, plain[:FORMED])
         begun = min(FORMED, len(formed)) or settings.start == "noise"
         others: list[dict[str, Any]] = [{}] * begun
-        others += [{"start": "library", "drawing": n} for n in _apart(pair, plain[0], formed)]
+        drawn = dict(start="library", seed=plain[0].seed)  # the seed would choose another drawing
+        others += [drawn | {"drawing": n} for n in _apart(pair, plain[0], formed)]
         others += [dict(start="noise", prior=0.0, start_strength=1.0)] * DRAFTS
         plain = [one.replace(**other) for one, other in zip(plain, others, strict=False)]
         return {
