@@ -294,7 +294,8 @@ def test_what_is_begun_with_is_made_once_and_again_only_for_what_it_depends_on(
     monkeypatch.setattr(
         vqclip_nb.parts, "recolour", lambda p, c: made.append(len(c)) or recolour(p, c)
     )
-    for settings in (from_file, small(start="library", **looks)):
+    # From the library each try has a drawing of its own.
+    for settings in (from_file, small(start="library", **looks | {"tries": 1})):
         made.clear()
         run = vq.Run(pair, settings)
         run.step()
