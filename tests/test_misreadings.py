@@ -411,6 +411,10 @@ READ = {
     "a strawberry field": ([(6, "", "strawberry")], ""),
     "a horse in an open field": ([(1, "", "horse")], "open: left out"),
     "a fox on a snowy background": ([(1, "", "fox")], ""),
+    "red, blue, green and yellow balls": (
+        [(1, "red", "soccer ball"), (1, "blue", "soccer ball"), (1, "green", "soccer ball")],
+        "ball: not drawn, a picture holds three",
+    ),
     "four red and blue balloons": ([(4, "red", "balloon")], "blue: not drawn"),
     "a red, a blue and a green ball": (
         [(1, "red", "soccer ball"), (1, "blue", "soccer ball"), (1, "green", "soccer ball")],

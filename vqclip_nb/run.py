@@ -104,7 +104,7 @@ class Run(BaseRun):
         if limit is not None and max(each * total, pixels * AT_ONCE) > limit:
             raise ValueError(
                 f"{path} takes {total:,} steps of {full.width}×{full.height} pixels and {views} "
-                f"crops, about {each * total * PIXEL / 3600:.1f} hours on two cores, more than "
+                f"crops, about {each * total * PIXEL / 60:,.0f} minutes on two cores, more than "
                 f"{limit:.3g} pixels in all or {limit / AT_ONCE:.3g} in a step: "
                 "give limit=None to paint it all the same"
             )

@@ -194,14 +194,14 @@ def _each(found: re.Match, count: str | None, row: str, things: str, words: Voca
     """ "a red balloon and a blue balloon" of "red and blue balloons"."""
     colours = re.findall(rf"\b(?:{_COLOUR})\b", row.lower())
     one = next((w for w in singulars(things.lower()) if words.thing(w)), None)
-    fits = count in (None, str(len(colours)), ("two", "three")[min(len(colours), 3) - 2])
+    fits = count in (None, str(len(colours)), {2: "two", 3: "three"}.get(len(colours)))
     before = found.string[: found.start()].lower().split()[-1:]
     each = re.search(r"\b(?:one|an?)\b", row)  # else they are a zebra's or a bee's
     pattern = {"black", "white"} & {*colours} and not each
     whole = things.lower() in WHOLE | BODY or {*before} & OF_A_KIND
     if one is None or pattern or whole or not fits:
         return found[0]
-    return " and ".join(f"{'an' if c[0] in 'aeiou' else 'a'} {c} {one}" for c in colours[:3])
+    return " and ".join(f"{'an' if c[0] in 'aeiou' else 'a'} {c} {one}" for c in colours)
 
 
 def _field(found: re.Match, words: Vocabulary) -> str:
