@@ -30,7 +30,7 @@
 # %% tags=["parameters"]
 # @title What to paint
 PROMPT = "a sunflower on a blue background"  # @param {type:"string"}
-PAIR = "auto"  # @param ["auto", "emoji", "imagenet", "wikiart", "coco", "openimages"]
+PAIR = "auto"  # @param ["auto", "emoji", "imagenet", "wikiart", "coco", "openimages", "llamagen"]
 TOTAL_ITER = None  # @param {type:"raw"}
 SEED = 0  # @param {type:"integer"}
 DRIVE = False  # @param {type:"boolean"}

@@ -1,12 +1,16 @@
 """Our VQGAN does what taming's modules do, passes gradients through, and keeps its weights."""
 
+from argparse import Namespace
+
 import pytest
 import torch
 from PIL import Image, ImageDraw
 from published import SHAPE, Original
 from taming.modules.vqvae.quantize import VectorQuantizer
 
+from vqclip_nb import weights
 from vqclip_nb.images import load_image, norm_data
+from vqclip_nb.models import fast
 from vqclip_nb.models.vqgan import VQGAN
 
 
@@ -138,3 +142,56 @@ def test_the_pair_that_ships_reconstructs_pictures(pair, tmp_path):
         blank = x.mean((2, 3), keepdim=True).expand_as(x)  # the best that one colour can do
         ours, none = (-10 * (x - y).square().mean().log10().item() for y in (again, blank))
         assert ours > none + 5, f"picture {i}: {ours:.1f} dB, its mean colour {none:.1f} dB"
+
+
+def llamagen_state(original: Original) -> dict[str, torch.Tensor]:
+    """The same networks under LlamaGen's names, written out level by level."""
+    theirs, state = {}, original.state_dict()
+    levels = len(SHAPE["ch_mult"])
+    places = {f"encoder.conv_blocks.{i}": f"encoder.down.{i}" for i in range(levels)}
+    places |= {f"decoder.conv_blocks.{i}": f"decoder.up.{levels - 1 - i}" for i in range(levels)}
+    for their, our in places.items():
+        for part, name in (("res", "block"), ("attn", "attn"), ("downsample", "downsample")):
+            theirs |= renamed(state, f"{our}.{name}.", f"{their}.{part}.")
+        theirs |= renamed(state, f"{our}.upsample.", f"{their}.upsample.")
+    for side in ("encoder", "decoder"):
+        for i, name in enumerate(("block_1", "attn_1", "block_2")):
+            theirs |= renamed(state, f"{side}.mid.{name}.", f"{side}.mid.{i}.")
+    rest = (k for k in state if ".mid." not in k and ".down." not in k and ".up." not in k)
+    return theirs | {k: state[k] for k in rest}
+
+
+def renamed(state: dict[str, torch.Tensor], ours: str, theirs: str) -> dict[str, torch.Tensor]:
+    return {theirs + k[len(ours) :]: v for k, v in state.items() if k.startswith(ours)}
+
+
+def test_llamagens_names_are_read_and_its_codes_have_length_one(original, vqgan):
+    state = llamagen_state(original)
+    assert len(state) == len(original.state_dict())
+    theirs = VQGAN.from_state(original.config | {"l2_norm": True}, state)
+    z = torch.randn(1, 16, 4, 4)
+    assert torch.equal(theirs.decode(z), vqgan.decode(z))
+    codes = torch.nn.functional.normalize(original.quantize.embedding.weight, dim=-1)
+    unit = torch.nn.functional.normalize(z, dim=1)  # LlamaGen compares directions
+    near = torch.einsum("bchw,kc->bkhw", unit, codes).argmax(1)
+    torch.testing.assert_close(theirs.quantize(z), codes[near].movedim(-1, 1))
+
+
+def test_a_published_llamagen_is_read_with_its_known_shape(original, monkeypatch, tmp_path):
+    """Its file is a `torch.save({"model": ..., "args": ...})`, and no configuration comes with it."""
+    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path))
+    file, config = weights.VQGANS["llamagen"]
+    path = tmp_path / file.name
+    torch.save({"model": llamagen_state(original), "args": Namespace(lr=1e-4)}, path)
+    monkeypatch.setattr(weights.cache, "fetch", lambda file, **_: path)
+    _, meta, _ = weights.slim_cache("llamagen", lambda name: True, file, config)
+    assert weights.parse_config(meta["config"], "the cache") == config
+    assert config["ddconfig"]["attn_resolutions"] == [16]  # 256 pixels, 16 to a cell
+
+
+@pytest.mark.parametrize("name, side", [("llamagen", 16), ("llamagen_f8", 8)])
+def test_a_llamagen_of_the_known_shape_can_be_built(name, side):
+    with fast.OnlyShapes():
+        vqgan = VQGAN(weights.VQGANS[name][1])
+    assert vqgan.downsample_factor == side and vqgan.latent_channels == 8
+    assert sum(p.numel() for p in vqgan.parameters()) * 4 == pytest.approx(281e6, rel=0.05)

@@ -180,6 +180,7 @@ def open_pair(
     vqgan: str | Path,
     config: str | Path | None = None,
     activation: str | None = None,
+    open_clip: str | None = None,
     device: str | torch.device | None = None,
 ) -> Pair:
     """A pair from files of your own.
@@ -187,7 +188,8 @@ def open_pair(
     clip: OpenAI's TorchScript archive, a state dict, or safetensors. vqgan: a Lightning checkpoint
     with its OmegaConf yaml as `config`, or our slim safetensors, which holds its configuration.
     activation: of the CLIP, "quick gelu" (OpenAI's) or "gelu" (LAION's, FARE's), where its file
-    does not say it. Raises WeightsError.
+    does not say it. open_clip: which of open_clip's SigLIP models the CLIP is, as
+    "ViT-B-16-SigLIP2"; None: of OpenAI's classes. Raises WeightsError.
     """
     seen, clip_meta = read_state(clip)
     paints, meta = read_state(vqgan)
@@ -206,8 +208,9 @@ def open_pair(
                 "weights give activation='gelu'",
                 stacklevel=2,
             )
-    if activation is not None:
-        clip_meta = clip_meta | {"facts": json.dumps(stored | {"activation": activation})}
+    told = {"activation": activation, "open_clip": open_clip}
+    if told := {k: v for k, v in told.items() if v is not None}:
+        clip_meta = clip_meta | {"facts": json.dumps(stored | told)}
     digest = sha256_of(Path(clip))
     guide = _clip_model(Path(clip).stem, seen, clip_meta, chosen_device(device), digest)
     return Pair(
@@ -252,11 +255,14 @@ def _clip_model(
 ) -> ClipModel:
     """A CLIP as its file's facts want it; without them, as OpenAI's."""
     stored = parse_facts(metadata)
+    facts: dict[str, Any] = dict(name=name, device=device, hashes={"clip": digest})
+    if "open_clip" in stored:
+        from .models.open_clip import build_siglip
+
+        return build_siglip(stored["open_clip"], state, **facts)
     return ClipModel(
-        name=name,
+        **facts,
         model=build_clip(state, stored.get("activation", "quick gelu")),
-        device=device,
-        hashes={"clip": digest},
         mean=stored.get("mean", CLIP_MEAN),
         std=stored.get("std", CLIP_STD),
         vocabulary=_vocabulary(stored.get("words")),
@@ -287,7 +293,12 @@ def _wing_for(clip: ClipModel | ClipEnsemble) -> Callable[[Pair], Wing] | None:
 
 def _facts(*metadata: dict[str, str]) -> Facts:
     stored = parse_facts(*metadata)
-    ours = stored.keys() - {"activation", "mean", "std"}  # which published files know at most
+    ours = stored.keys() - {
+        "activation",
+        "open_clip",
+        "mean",
+        "std",
+    }  # which published files know at most
     measured = EMOJI_DEFAULTS if ours else PUBLISHED_DEFAULTS
     return Facts(
         size=int(stored.get("size", 448)),

@@ -173,7 +173,9 @@ class ClipModel:
 
     def encode_image(self, pictures: torch.Tensor) -> torch.Tensor:
         """(n, 3, resolution, resolution) in [0, 1] to encodings (n, d)."""
-        return fast.encode_image(self.model.visual, self._normalised(pictures))
+        return self._encode(self.model.visual, self._normalised(pictures))
+
+    _encode = staticmethod(fast.encode_image)
 
     def encode_crops(
         self,
@@ -191,7 +193,7 @@ class ClipModel:
             self._visual[dtype] = fast.in_precision(self.model.visual, dtype)
         views = self._normalised(crops).to(dtype)
         visual, dropout = self._visual[dtype], self.dropout
-        return fast.encode_image(visual, views, dropout=dropout, generator=generator).float()
+        return self._encode(visual, views, dropout=dropout, generator=generator).float()
 
     @torch.no_grad()
     def encode_text(self, texts: list[str]) -> torch.Tensor:
@@ -203,13 +205,16 @@ class ClipModel:
             kept = len(words)
             while kept and len(encode(" ".join(words[:kept]))) > context - 2:
                 kept -= 1
-            if kept < len(words):
-                warnings.warn(
-                    f"the prompt is too long: CLIP reads {context - 2} tokens, "
-                    f"so these words are not seen: {' '.join(words[kept:])!r}",
-                    stacklevel=2,
-                )
+            self._warn_of_cut(words[kept:])
         return self.model.encode_text(tokenize(texts, context).to(self.device))
+
+    def _warn_of_cut(self, words: list[str]) -> None:
+        if words:
+            warnings.warn(
+                f"the prompt is too long: CLIP reads {self.context_length - 2} tokens, "
+                f"so these words are not seen: {' '.join(words)!r}",
+                stacklevel=3,
+            )
 
 
 class ClipEnsemble:

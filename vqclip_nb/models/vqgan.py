@@ -17,13 +17,34 @@ from . import fast
 LEVELS = 3  # of the encoder's features
 
 
+# LlamaGen's names (Sun et al. 2024) and taming's.
+RENAMED = (
+    ("conv_blocks.", "down."),
+    (".res.", ".block."),
+    ("mid.0.", "mid.block_1."),
+    ("mid.1.", "mid.attn_1."),
+    ("mid.2.", "mid.block_2."),
+)
+
+
+def _tamings(name: str, levels: int) -> str:
+    """A weight's name as taming has it, whose decoder counts its levels from the last one."""
+    for theirs, ours in RENAMED:
+        name = name.replace(theirs, ours)
+    part, found, rest = name.partition("decoder.down.")
+    if not found:
+        return name
+    level, _, rest = rest.partition(".")
+    return f"{part}decoder.up.{levels - 1 - int(level)}.{rest}"
+
+
 class VQGAN(nn.Module):
     """A frozen VQGAN.
 
     `config` is taming's: `ddconfig` for Encoder and Decoder, `embed_dim`, `n_embed`; ours may add
     `unshuffle`, kept as `patch_size`: the side of the pixel blocks that the networks work on as one
-    (1: plain pixels). `downsample_factor`: pixels a latent cell covers along each side;
-    `latent_channels`: numbers in a cell.
+    (1: plain pixels); LlamaGen's has `l2_norm`: codes have the length 1. `downsample_factor`:
+    pixels a latent cell covers along each side; `latent_channels`: numbers in a cell.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -49,9 +70,10 @@ class VQGAN(nn.Module):
 
     @classmethod
     def from_state(cls, config: dict[str, Any], state: dict[str, torch.Tensor]) -> VQGAN:
-        """A VQGAN with weights under taming's names; RuntimeError names what is missing or has
-        another shape."""
-        state = {k: v.float() for k, v in state.items()}
+        """A VQGAN with weights under taming's names or LlamaGen's; RuntimeError names what is
+        missing or has another shape."""
+        levels = len(config["ddconfig"]["ch_mult"])
+        state = {_tamings(k, levels): v.float() for k, v in state.items()}
         for theirs, ours in (
             ("quantize.embedding.weight", "codebook.weight"),
             ("quantize.embed.weight", "codebook.weight"),
@@ -60,6 +82,8 @@ class VQGAN(nn.Module):
         ):
             if theirs in state:
                 state[ours] = state.pop(theirs)
+        if config.get("l2_norm"):
+            state["codebook.weight"] = F.normalize(state["codebook.weight"], dim=-1)
         with fast.OnlyShapes():
             model = cls({**config, "gumbel": "proj.weight" in state})
         model.load_state_dict(state, assign=True)

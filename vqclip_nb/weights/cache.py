@@ -6,8 +6,9 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -77,7 +78,7 @@ def slim_cache(
     name: str,
     keep: Callable[[str], bool],
     file: File,
-    config: File | None = None,
+    config: File | Mapping[str, Any] | None = None,
     *,
     accept_unknown: bool = False,
 ) -> Checked:
@@ -105,8 +106,9 @@ def slim_cache(
         if file.facts:
             metadata["facts"] = json.dumps(file.facts)
         if config:
-            shape = read_config(fetch(config, accept_unknown=accept_unknown))
-            metadata["config"] = json.dumps(shape)
+            if isinstance(config, File):
+                config = read_config(fetch(config, accept_unknown=accept_unknown))
+            metadata["config"] = json.dumps(config)
         write_state(path, read_state(original, keep)[0], metadata)
         original.unlink()
     return read_checked(path)

@@ -45,8 +45,7 @@ def parse_config(text: str, source: str) -> dict[str, Any]:
         while "ddconfig" not in config:  # published files nest it as model.params, Gumbel as ours
             config = config["model" if "model" in config else "params"]
         found = {key: config[key] for key in ("ddconfig", "embed_dim", "n_embed")}
-        if "unshuffle" in config:
-            found["unshuffle"] = config["unshuffle"]
+        found |= {key: config[key] for key in ("unshuffle", "l2_norm") if key in config}
         if not isinstance(found["ddconfig"], dict):
             raise ValueError("its ddconfig is no list of settings")
         _check_numbers({**found["ddconfig"], **found})
@@ -101,8 +100,8 @@ def _is_colour(values: Any) -> bool:
 
 def parse_facts(*metadata: Mapping[str, str]) -> dict[str, Any]:
     """What weight files of ours know besides weights, of several files together: size, words,
-    ground, dropout, defaults; activation, mean and std of a CLIP. Raises WeightsError for what
-    cannot be."""
+    ground, dropout, defaults; activation, open_clip, mean and std of a CLIP. Raises WeightsError
+    for what cannot be."""
     found: dict[str, Any] = {}
     try:
         for one in metadata:
@@ -116,6 +115,7 @@ def parse_facts(*metadata: Mapping[str, str]) -> dict[str, Any]:
         "ground": isinstance(found.get("ground", ""), str),
         "dropout": type(dropout := found.get("dropout", 0)) in (int, float) and 0 <= dropout < 1,
         "defaults": isinstance(found.get("defaults", {}), dict),
+        "open_clip": isinstance(found.get("open_clip", ""), str),
         "activation": found.get("activation", "gelu") in ("gelu", "quick gelu"),
         "mean": _is_colour(found.get("mean", [1, 1, 1])),
         "std": _is_colour(found.get("std", [1, 1, 1])),

@@ -89,7 +89,7 @@ def _read_pickled(file: BinaryIO, size: int, keep: Keep) -> Tensors | None:
     if isinstance(found, Placeholder):
         views = dict(_of_module(found, declared))
     elif isinstance(found, dict):
-        found = found.get("state_dict", found)
+        found = found.get("state_dict", found.get("model", found))  # Lightning's, LlamaGen's
         views = found if isinstance(found, dict) else {}
     views = {k: v for k, v in views.items() if isinstance(k, str) and isinstance(v, View)}
     if not views:

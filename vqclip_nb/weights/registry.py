@@ -65,6 +65,18 @@ CLIPS["FARE4-ViT-B/16"] = File(  # LAION's ViT-B/16, trained on against attacks
     at_most=700_000_000,
     facts={"activation": "gelu"},
 )
+CLIPS["SigLIP-ViT-B/16"] = File(
+    "ViT-B-16-SigLIP.safetensors",
+    tuple(
+        f"https://huggingface.co/timm/ViT-B-16-SigLIP/resolve/{at}/open_clip_model.safetensors"
+        for at in ("bb740e8", "main")
+    ),
+    "81942ea8c09b9e41963357cca5d2682118bf7eb7491c2ae51a28bc4f4f95b194",
+    None,
+    "Apache-2.0 (SigLIP, Google)",
+    at_most=900_000_000,
+    facts={"open_clip": "ViT-B-16-SigLIP"},
+)
 
 
 def _vqgan(
@@ -90,7 +102,30 @@ def _heibox(weights: str, config: str) -> tuple[str, str]:
     return f"{HEIBOX}/f/{weights}/?dl=1", f"{HEIBOX}/f/{config}/?dl=1"
 
 
-VQGANS: dict[str, tuple[File, File]] = {
+def _llamagen(
+    name: str, ch_mult: list[int], sha256: str, at_most: int
+) -> tuple[File, dict[str, Any]]:
+    """A tokenizer of LlamaGen's: taming's networks under other names, and codes of 8 numbers."""
+    revision = "81e41139272c038412e4fe8f1c52a51ebbf95b8b"
+    hub = "https://huggingface.co/FoundationVision/LlamaGen/resolve"
+    urls = tuple(f"{hub}/{at}/{name}.pt" for at in (revision, "main"))
+    networks = dict(
+        double_z=False,
+        z_channels=256,
+        resolution=256,
+        in_channels=3,
+        out_ch=3,
+        ch=128,
+        ch_mult=ch_mult,
+        num_res_blocks=2,
+        attn_resolutions=[256 >> len(ch_mult) - 1],
+        dropout=0.0,
+    )
+    file = File(f"{name}.pt", urls, sha256, None, "MIT (LlamaGen, Sun et al.)", at_most=at_most)
+    return file, dict(ddconfig=networks, embed_dim=8, n_embed=16384, l2_norm=True)
+
+
+VQGANS: dict[str, tuple[File, File | dict[str, Any]]] = {
     "imagenet": _vqgan(
         "vqgan_imagenet_f16_16384",
         TAMING,
@@ -133,5 +168,17 @@ VQGANS: dict[str, tuple[File, File]] = {
         ("91110bab325067b37f85d1e75895a837d59c292bae4f3097f80c518714d5caff", 745),
         _heibox("34a747d5765840b5a99d", "b24d14998a8d4f19a34f"),
         _both(f"{PYTTI}/openimages/openimages"),
+    ),
+    "llamagen": _llamagen(
+        "vq_ds16_c2i_training",
+        [1, 1, 2, 2, 4],
+        "75e6492ac6fe32414bc07cbf1ad65e854845ef356eede4afbe758ab1c766f1f8",
+        1_000_000_000,
+    ),
+    "llamagen_f8": _llamagen(
+        "vq_ds8_c2i",
+        [1, 2, 2, 4],
+        "c70d2966ec012f378793214ff0755087e7c5fe6f035b469995143325dca4a4e3",
+        300_000_000,
     ),
 }

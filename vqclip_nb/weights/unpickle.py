@@ -125,7 +125,8 @@ CALLS: dict[str, Callable[..., Any]] = {
         Placeholder,
     ),
 }
-LIGHTNING = "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"
+# Objects beside the weights in published checkpoints: taming's, LlamaGen's.
+INERT = ("pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", "argparse.Namespace")
 
 
 class _Unpickler(pickle.Unpickler):
@@ -139,7 +140,7 @@ class _Unpickler(pickle.Unpickler):
         if full not in self.names:
             if len(self.names) == MAX_NAMES:
                 raise ValueError(f"it names more than {MAX_NAMES:,} classes")
-            if full == LIGHTNING or full.startswith("__torch__."):
+            if full in INERT or full.startswith("__torch__."):
                 self.names[full] = type("Stored", (Placeholder,), {"__slots__": (), "name": full})
             elif full in CALLS or full in DTYPES:
                 self.names[full] = Name(full)

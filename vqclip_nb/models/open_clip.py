@@ -1,0 +1,76 @@
+"""SigLIP and its successors, of open_clip's classes, used as `ClipModel` is.
+
+`pip install open_clip_torch transformers`; the words' tokens come from the model's own repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..weights import WeightsError
+from .clip import ClipModel
+
+# What SigLIP learned from; open_clip's own default is OpenAI's, which is wrong here and not told.
+MEAN = STD = (0.5, 0.5, 0.5)
+
+
+@dataclass(eq=False, kw_only=True)
+class SigLip(ClipModel):
+    """tokens: texts to (n, context_length)."""
+
+    tokens: Callable[[list[str]], torch.Tensor]
+
+    @property
+    def resolution(self) -> int:
+        return self.model.visual.image_size[0]
+
+    @staticmethod
+    def _encode(
+        visual: Any,
+        x: torch.Tensor,
+        *,
+        dropout: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> torch.Tensor:
+        return visual(x)
+
+    @torch.no_grad()
+    def encode_text(self, texts: list[str]) -> torch.Tensor:
+        tokens = self.tokens(texts)
+        for text, row in zip(texts, tokens, strict=True):
+            words = text.split()
+            kept = len(words)
+            while kept and self.tokens([" ".join(words[: kept - 1])])[0].equal(row):
+                kept -= 1
+            self._warn_of_cut(words[kept:])
+        return self.model.encode_text(tokens.to(self.device))
+
+
+def build_siglip(architecture: str, state: dict[str, torch.Tensor], **facts: Any) -> SigLip:
+    """A frozen model from open_clip's state dict; facts as in `ClipModel`. WeightsError if
+    open_clip has no SigLIP of that name, or the weights are not of it."""
+    try:
+        import open_clip
+    except ImportError as e:
+        raise WeightsError(f"{architecture} needs: pip install open_clip_torch transformers") from e
+    known = [name for name in open_clip.list_models() if "SigLIP" in name]
+    if architecture not in known:
+        raise WeightsError(
+            f"open_clip={architecture[:80]!r} is not known: choose one of {', '.join(known)}"
+        )
+    try:
+        shape = dict(open_clip.get_model_config(architecture))
+        shape.pop("custom_text", None)  # says which class it is, and all are of this one
+        model = open_clip.CustomTextCLIP(**shape)
+        model.load_state_dict({k: v.float() for k, v in state.items()})
+        tokens = open_clip.get_tokenizer(architecture)
+    except (ImportError, OSError) as e:
+        raise WeightsError(f"{architecture}: its tokens cannot be had: {str(e)[:300]}") from e
+    except RuntimeError as e:
+        raise WeightsError(f"these are not the weights of {architecture}: {str(e)[:300]}") from e
+    frozen = model.eval().requires_grad_(False)
+    return SigLip(model=frozen, tokens=tokens, mean=MEAN, std=STD, **facts)
