@@ -178,7 +178,7 @@ def test_llamagens_names_are_read_and_its_codes_have_length_one(original, vqgan)
 
 
 def test_a_published_llamagen_is_read_with_its_known_shape(original, monkeypatch, tmp_path):
-    """Its file is a `torch.save({"model": ..., "args": ...})`, and no configuration comes with it."""
+    """Its file is `torch.save({"model": ..., "args": ...})`; no configuration comes with it."""
     monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path))
     file, config = weights.VQGANS["llamagen"]
     path = tmp_path / file.name
