@@ -16,6 +16,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,12 +106,15 @@ def changed_networks(pair: Pair) -> dict[str, Callable[[], Callable[[], None]]]:
             network.to(memory_format=torch.channels_last)
         return lambda: None
 
-    def compiled() -> Callable[[], None]:
-        decode = pair.vqgan.decode
-        pair.vqgan.decode = torch.compile(decode)
+    def compiled(mode: str) -> Callable[[], None]:
+        pair.vqgan.decode = torch.compile(pair.vqgan.decode, mode=mode)
         return lambda: delattr(pair.vqgan, "decode")
 
-    return {"decoder compiled": compiled, "channels last": channels_last}
+    return {
+        "decoder compiled": partial(compiled, "default"),
+        "decoder as CUDA graphs": partial(compiled, "reduce-overhead"),
+        "channels last": channels_last,
+    }
 
 
 def flops_of(step: Callable[[], Any]) -> float:

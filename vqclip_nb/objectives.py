@@ -2,8 +2,8 @@
 
     objective = prompt("a fox") - 0.5 * prompt("snow") + 0.1 * smoothness()
 
-A term is any function of a `Step` that returns a scalar. CLIP encodes the crops in batches
-(`loop.CLIP_BATCH`); a term is called once for each batch and the results are averaged.
+A term is any function of a `Step` that returns a scalar. CLIP encodes the crops a lot at a time
+(`loop.Optimization`); a term is called once for each lot and the results are averaged.
 """
 
 from __future__ import annotations
