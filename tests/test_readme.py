@@ -94,6 +94,7 @@ def cell(monkeypatch, tmp_path):
         monkeypatch.setattr("importlib.util.find_spec", lambda name: "found" if here else None)
         if colab is not None:
             monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+            monkeypatch.setattr("socket.gethostbyname", lambda name: "172.28.0.12")
             monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: colab(url))
         code = source[1] if address is None else source[1].replace(URL, address)
         exec(code, {"get_ipython": lambda: shell})
