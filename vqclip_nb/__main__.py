@@ -7,7 +7,6 @@ Its options are made from `Settings`, so whatever a run can be asked for can be 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib.util
 import os
 import shutil
@@ -25,7 +24,7 @@ from vqclip_nb.contents import describe
 from vqclip_nb.export import file_name
 from vqclip_nb.files import free_path
 from vqclip_nb.pack import pack
-from vqclip_nb.settings import KNOBS, PRESETS, default_of, label
+from vqclip_nb.settings import KNOBS, PRESETS, label
 
 USAGE = """vqclip PROMPT [PROMPT ...] [--out FILE] [options]
        vqclip --what FILE
@@ -77,25 +76,22 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
     parser.add_argument("--preset", choices=list(PRESETS), default="default")
     parser.add_argument("--size", metavar="PIXELS", help="height and width at once")
-    for f in dataclasses.fields(vq.Settings):
-        if f.name == "include":
+    for name, k in KNOBS.items():
+        if name == "include":
             continue
-        k = KNOBS[f.name]
-        names = dict.fromkeys(map(option, filter(None, (label(f.name), f.name, k.option))))
-        default = "the pair's own" if f.default is None else default_of(f)
+        default = "the pair's own" if k.empty else k.default
         shown = f" (default: {default})" if default not in ("", []) else ""
         facts: dict[str, Any] = {"default": argparse.SUPPRESS, "help": escaped(k.help) + shown}
-        if isinstance(k.usual if f.default is None else f.default, bool):
+        if k.kind == "bool":
             facts["action"] = argparse.BooleanOptionalAction
         else:
             numbers = f"{k.low:g}..{k.high:.10g}" if k.high is not None else "TEXT"
             facts["metavar"] = "|".join(k.choices) or numbers
-        if default == []:
-            facts["action"], facts["help"] = (
-                "append",
-                f"{facts['help']}; may be given several times",
-            )
-        parser.add_argument(*names, dest=f.name, **facts)
+        if k.kind == "list[str]":
+            facts["action"] = "append"
+            facts["help"] += "; may be given several times"
+        names = dict.fromkeys(map(option, filter(None, (label(name), name, k.option))))
+        parser.add_argument(*names, dest=name, **facts)
     return parser
 
 

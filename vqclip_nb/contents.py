@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import warnings
 from pathlib import Path
@@ -12,7 +11,7 @@ from .images import open_image
 from .knobs import shown
 from .marks import read_mark
 from .recipe import probe_film, read_recipe, recipe_settings
-from .settings import KNOBS, default_of
+from .settings import KNOBS
 
 
 def describe(path: str | Path) -> str:
@@ -57,10 +56,9 @@ def _recipe(recipe: dict[str, Any]) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # paths are left out, which the settings show
         settings = recipe_settings(recipe)
-    for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        if value != default_of(field) and field.name in KNOBS:
-            lines.append(f"  {field.name}: {shown(value)}")
+    for name, k in KNOBS.items():
+        if (value := getattr(settings, name)) != k.default:
+            lines.append(f"  {name}: {shown(value)}")
     changes = recipe.get("changes") or []
     if isinstance(changes, list):
         lines += [f"  changed: {shown(change)}" for change in changes]

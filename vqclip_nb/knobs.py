@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 MAX_TEXT = 2000  # characters of a prompt: CLIP reads 75 words at most
-# How many texts a list takes, at least and at most, and what one looks like.
-LISTS = {
-    "include": (1, 1000, "a pineapple"),
-    "regions": (0, 16, "left: a cat"),
-    "attributes": (0, 16, "red: 0.5"),
-    "palette": (0, 6, "navy"),
-}
 MAX_PICTURE = 40_000_000  # characters of a picture inside a prompt or as the start
 # A picture that is a whole part of a prompt. Of a region also its place or prompt begins with one;
 # `parse_region` checks the prompt again.
@@ -33,6 +26,8 @@ class Knob:
     """What a control needs to know about one field of `Settings`."""
 
     help: str
+    kind: str  # str, list[str], bool, int or float
+    default: Any
     label: str = ""  # what people read; left empty, the name without its underscores
     option: str = ""  # another name for it on the command line
     usual: Any = None  # what an empty setting means where the pair says nothing of it
@@ -42,45 +37,39 @@ class Knob:
     unit: str = ""
     log: bool = False  # a slider for it moves in powers of ten
     live: bool = True  # a change takes effect on the next step; otherwise it needs a restart
-    empty: bool = False  # None is allowed and means: as the pair's own defaults say
+    least: int = 0  # of a list: how few texts it takes, how many, and what one looks like
+    most: int = 0
+    example: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Whether None is allowed, which means: as the pair's own defaults say."""
+        return self.default is None
 
 
-def knob(default: Any, help: str, **facts: Any) -> Any:
-    """A dataclass field that carries its `Knob`."""
-    metadata = {"knob": Knob(help, **facts)}
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def checked(name: str, value: Any, k: Knob, kind: str) -> Any:
-    """`value` as field `name` of type `kind` takes it; ValueError says what was given and what is
+def checked(name: str, value: Any, k: Knob) -> Any:
+    """`value` as the setting `name` takes it; ValueError says what was given and what is
     allowed."""
     if k.empty and value is None:
         return None
-    if kind == "list[str]":
-        least, most, example = LISTS[name]
-        if isinstance(value, list | tuple):
-            value = [os.fspath(v) if isinstance(v, os.PathLike) else v for v in value]
-        if (
-            not isinstance(value, list | tuple)
-            or len(value) < least
-            or not all(isinstance(v, str) and v.strip() for v in value)
-        ):
-            wanted = "at least one text that is" if least else "texts that are"
+    if k.kind == "list[str]":
+        texts: list[Any] = list(value) if isinstance(value, list | tuple) else [None]
+        texts = [os.fspath(v) if isinstance(v, os.PathLike) else v for v in texts]
+        if len(texts) < k.least or not all(isinstance(v, str) and v.strip() for v in texts):
+            wanted = "at least one text that is" if k.least else "texts that are"
             raise ValueError(
                 f"{name}={shown(value)}: give a list of {wanted} not empty, "
-                f"for example {name}=[{example!r}]"
+                f"for example {name}=[{k.example!r}]"
             )
-        if len(value) > most:
-            raise ValueError(f"{name} has {len(value):,} texts: allowed are {most:,}")
-        return [text_of(name, v, placed=name == "regions") for v in value]
-    if kind in ("int", "float"):
+        if len(texts) > k.most:
+            raise ValueError(f"{name} has {len(texts):,} texts: allowed are {k.most:,}")
+        return [text_of(name, v, placed=name == "regions") for v in texts]
+    if k.kind in ("int", "float"):
         number = isinstance(value, Real) and not isinstance(value, bool)  # numpy's too
         whole = number and (isinstance(value, Integral) or float(value).is_integer())
-        if not number or not (whole or kind == "float") or value != value:
+        if not number or not (whole or k.kind == "float") or value != value:
             raise ValueError(
-                f"{name}={shown(value)}: give a {'whole ' * (kind == 'int')}number "
+                f"{name}={shown(value)}: give a {'whole ' * (k.kind == 'int')}number "
                 f"from {k.low:g} to {k.high:.10g}"
             )
         if not k.low <= value <= k.high:
@@ -88,8 +77,8 @@ def checked(name: str, value: Any, k: Knob, kind: str) -> Any:
                 f"{name}={shown(value)} is out of range: allowed is "
                 f"{k.low:g} to {k.high:.10g} {k.unit}".rstrip()
             )
-        return int(value) if kind == "int" else float(value)
-    if kind == "bool":
+        return int(value) if k.kind == "int" else float(value)
+    if k.kind == "bool":
         if not isinstance(value, bool | np.bool_):
             raise ValueError(f"{name}={shown(value)}: give True or False")
         return bool(value)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .settings import ACTIVATIONS
+from .settings import KNOBS
 
 FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sine": torch.sin,
@@ -20,7 +20,7 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sigmoid": torch.sigmoid,
     "softmax": lambda z: F.softmax(z, dim=1),  # over the channels
 }
-assert tuple(FUNCTIONS) == ACTIVATIONS
+assert tuple(FUNCTIONS) == KNOBS["activation"].choices
 
 
 class Latent(nn.Module):

@@ -14,7 +14,7 @@ from ..models.pair import Pair, Start
 from ..palettes import COLOURS, parse_colour
 from ..prompts import knows_attribute
 from ..regions import parse_region
-from ..settings import STARTS
+from ..settings import KNOBS
 from .callbacks import Callbacks
 from .chips import in_words, swatches
 from .controls import Controls, Number, labelled
@@ -186,7 +186,9 @@ class StartPicker:
     def follow(self, pair: Pair) -> None:
         """Offer the starts that `pair` has."""
         self.pair, self.found, start = pair, None, self.controls["start"]
-        has = [s for s in STARTS if s == "noise" or getattr(pair, s, None) is not None]
+        has = [
+            s for s in KNOBS["start"].choices if s == "noise" or getattr(pair, s, None) is not None
+        ]
         with self.calls.quietly():
             chosen = start.value
             start.options = tuple(dict.fromkeys([*has, chosen]))
