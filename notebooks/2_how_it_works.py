@@ -520,7 +520,7 @@ _ = axes[2].set(
 
 # %%
 from vqclip_nb.crops import create_crops
-from vqclip_nb.experiments.intervals import mean_interval
+from vqclip_nb.experiments.scores import mean_interval
 
 generator = torch.Generator().manual_seed(0)
 

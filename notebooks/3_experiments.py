@@ -248,7 +248,7 @@ shown, where = frames["table"], frames["where"]
 print(f"{len(shown)} pictures: {shown.include.nunique()} prompts, {shown.seed.nunique()} seeds")
 
 # %%
-from vqclip_nb.experiments.intervals import mean_interval, over_seeds, plus_minus
+from vqclip_nb.experiments.scores import mean_interval, over_seeds, plus_minus
 from vqclip_nb.experiments.scores import r_precision
 
 over_seeds(shown, by, "judge").apply(lambda cell: plus_minus(*cell), axis=1).unstack(sort=False)

@@ -49,7 +49,7 @@ from PIL import Image, ImageDraw
 
 # %%
 import vqclip_nb as vq
-from vqclip_nb.experiments.intervals import mean_interval
+from vqclip_nb.experiments.scores import mean_interval
 from vqclip_nb.export import save_png
 from vqclip_nb.images import open_image, to_data_url, to_pil, to_tensor
 from vqclip_nb.show import contact_sheet

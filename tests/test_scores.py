@@ -5,8 +5,16 @@ import pytest
 from PIL import Image, ImageDraw
 
 import vqclip_nb as vq
-from vqclip_nb.experiments.intervals import mean_interval, over_seeds, plus_minus
-from vqclip_nb.experiments.scores import concepts, diversity, r_precision, rank, similarity
+from vqclip_nb.experiments.scores import (
+    concepts,
+    diversity,
+    mean_interval,
+    over_seeds,
+    plus_minus,
+    r_precision,
+    rank,
+    similarity,
+)
 
 COLOURS = {"red": (220, 40, 40), "blue": (40, 80, 220), "green": (40, 160, 60)}
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..images import open_image
 from ..show import PLAIN, Figure, contact_sheet
-from .intervals import over_seeds, plus_minus
+from .scores import over_seeds, plus_minus
 
 if TYPE_CHECKING:
     import pandas

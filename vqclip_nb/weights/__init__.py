@@ -2,10 +2,9 @@
 
 from .cache import arrived, read_checked, slim_cache, slim_path, write_state
 from .config import parse_config, parse_facts, read_config
-from .download import cache_folder, fetch, sha256_of
+from .download import CLIPS, VQGANS, File, cache_folder, fetch, sha256_of
 from .errors import WeightsError, memory_errors, out_of_memory
 from .read import read_state
-from .registry import CLIPS, VQGANS, File
 
 __all__ = [
     "CLIPS",

@@ -3,6 +3,7 @@ networks made of them."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections import Counter
@@ -14,10 +15,9 @@ import torch
 
 from ..files import write_atomically
 from .config import read_config
-from .download import cache_folder, fetch, sha256_of
+from .download import File, cache_folder, fetch, sha256_of
 from .errors import WeightsError, disk_errors, memory_errors
 from .read import read_state
-from .registry import File
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,10 @@ def write_state(path: Path, state: dict[str, torch.Tensor], metadata: dict[str, 
             if shared[tensor.untyped_storage().data_ptr()] > 1:
                 tensors[name] = tensor.clone()
         content = save(tensors, metadata)  # `save_file` leaves a temporary file when it is killed
-    digest = ""
+    digest = hashlib.sha256(content).hexdigest()
 
     def write(part: Path) -> None:
-        nonlocal digest
         part.write_bytes(content)
-        digest = sha256_of(part)
         line = f"{digest}  {path.name}\n"
         write_atomically(path.with_suffix(".sha256"), lambda beside: beside.write_text(line))
 

@@ -4,7 +4,7 @@ nothing resolved, and with values that a network can have."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,19 @@ def _is_colour(values: Any) -> bool:
     return all(type(v) in (int, float) and 0 < v <= 1 for v in values)
 
 
+SOUND: dict[str, Callable[[Any], bool]] = {
+    "words": lambda v: isinstance(v, list) and all(isinstance(word, str) for word in v),
+    "size": lambda v: type(v) is int and 16 <= v <= 8192,
+    "ground": lambda v: isinstance(v, str),
+    "dropout": lambda v: type(v) in (int, float) and 0 <= v < 1,
+    "defaults": lambda v: isinstance(v, dict),
+    "open_clip": lambda v: isinstance(v, str),
+    "activation": lambda v: v in ("gelu", "quick gelu"),
+    "mean": _is_colour,
+    "std": _is_colour,
+}
+
+
 def parse_facts(*metadata: Mapping[str, str]) -> dict[str, Any]:
     """What weight files of ours know besides weights, of several files together: size, words,
     ground, dropout, defaults; activation, open_clip, mean and std of a CLIP. Raises WeightsError
@@ -108,20 +121,8 @@ def parse_facts(*metadata: Mapping[str, str]) -> dict[str, Any]:
             found |= json.loads(one.get("facts", "{}"))
     except (ValueError, TypeError, RecursionError) as e:
         raise WeightsError(f"the facts stored with these weights cannot be read: {e}") from e
-    words, size = found.get("words", []), found.get("size", 448)
-    sound = {
-        "words": isinstance(words, list) and all(isinstance(w, str) for w in words),
-        "size": type(size) is int and 16 <= size <= 8192,
-        "ground": isinstance(found.get("ground", ""), str),
-        "dropout": type(dropout := found.get("dropout", 0)) in (int, float) and 0 <= dropout < 1,
-        "defaults": isinstance(found.get("defaults", {}), dict),
-        "open_clip": isinstance(found.get("open_clip", ""), str),
-        "activation": found.get("activation", "gelu") in ("gelu", "quick gelu"),
-        "mean": _is_colour(found.get("mean", [1, 1, 1])),
-        "std": _is_colour(found.get("std", [1, 1, 1])),
-    }
-    for key, right in sound.items():
-        if not right:
-            value = repr(found[key])[:80]
-            raise WeightsError(f"the weights say that their {key} is {value}, which cannot be")
+    for key, value in found.items():
+        if key in SOUND and not SOUND[key](value):
+            words = repr(value)[:80]
+            raise WeightsError(f"the weights say that their {key} is {words}, which cannot be")
     return found

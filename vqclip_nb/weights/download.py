@@ -1,5 +1,5 @@
-"""The cache folder, and the checked, resumable download into it from the first mirror that helps.
-A mirror may be silent, slow, endless, or say anything."""
+"""The published files, and their checked, resumable download into the cache folder from the first
+mirror that helps. A mirror may be silent, slow, endless, or say anything."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import os
 import re
 import threading
 import time
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import WeightsError, disk_errors
-from .registry import File
 
 if TYPE_CHECKING:
     from requests import Response
@@ -26,6 +28,28 @@ UNKNOWN_SIZE = 1_000_000  # bytes at most where neither size nor limit is publis
 SLOWEST, WINDOW = 20_000, 20.0  # bytes a second, averaged over so many seconds
 CHUNK = 1 << 16
 DRIVE = Path("/content/drive/MyDrive")  # where Colab mounts it
+
+
+@dataclass(frozen=True)
+class File:
+    """A published file. Without `sha256` it is fetched only with consent; `bytes` is None where the
+    size is not known; at_most: then its limit, if that is. facts: see `parse_facts`."""
+
+    name: str
+    urls: Sequence[str]
+    sha256: str | None = None
+    bytes: int | None = None
+    licence: str = ""
+    at_most: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+_FOUND = tomllib.loads(Path(__file__).with_name("published.toml").read_text("utf8"))
+CLIPS = {name: File(**facts) for name, facts in _FOUND["clip"].items()}
+VQGANS: dict[str, tuple[File, File | dict[str, Any]]] = {}  # weights and configuration
+for _name, _both in _FOUND["vqgan"].items():
+    _config = _both["config"]
+    VQGANS[_name] = File(**_both["weights"]), File(**_config) if "urls" in _config else _config
 
 
 class MirrorError(Exception):

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from math import prod
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import torch
 
@@ -157,18 +157,6 @@ def _of_module(root: Placeholder, declared: Declared) -> Iterator[tuple[str, Vie
         waiting += reversed(inside)
 
 
-def _filled(file: IO[bytes], count: int) -> bytearray:
-    """The next `count` bytes; a zip's checksum is compared at the end of its entry."""
-    buffer = bytearray(count)
-    at, view = 0, memoryview(buffer)
-    while at < count:
-        got = file.readinto(view[at : at + CHUNK])  # type: ignore[attr-defined]
-        if not got:
-            raise ValueError("it ends too early")
-        at += got
-    return buffer
-
-
 # -- torch's zip
 
 
@@ -212,8 +200,11 @@ def _open_zip(file: BinaryIO, size: int) -> tuple[Any, Read, Declared]:
         stored = entry.compress_type == zipfile.ZIP_STORED
         if not stored or not storage.nbytes == entry.file_size == entry.compress_size:
             raise ValueError(f"storage {storage.key!r} has not the size that was declared")
-        with archive.open(entry) as data:
-            return _filled(data, storage.nbytes)
+        data = bytearray()
+        with archive.open(entry) as file:  # compares its checksum at the end
+            while part := file.read(CHUNK):
+                data += part
+        return data
 
     order = f"{root}/byteorder"
     if order in names and small(order, 100).decode().strip() != sys.byteorder:

@@ -1,32 +1,21 @@
-"""Python's unpickler with a fixed table of names: a pickle yields descriptions of tensors, plain
-containers and placeholders, and cannot import or run anything.
+"""Python's pickles read as data: an interpreter of the instructions that `torch.save` and
+TorchScript write (protocol 2). It yields descriptions of tensors, plain containers and
+placeholders; nothing is imported, and nothing is called but what stands here.
 
-The C unpickler calls what `find_class` returns and hands it state, so nothing here does more than
-describe, and nothing here can be changed by a pickle: no class has a `__dict__`. What could still
-cost time or memory (many instructions, large memo indices, hashes of nested tuples) is refused
-before the unpickler starts.
+What would cost much time or memory (many instructions, keys that take long to hash) is refused.
 """
 
 from __future__ import annotations
 
-import io
-import pickle
 import pickletools
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 
 MAX_PICKLE = 4_000_000  # bytes; the published files' pickles have about 100,000
 MAX_INSTRUCTIONS = 300_000  # the published files have about 35,000
-MAX_NAMES = 10_000  # each is a class here; the published archives have about 250
-KEYS = frozenset(  # instructions whose results are hashed in no time
-    "BINUNICODE BININT BININT1 BININT2 LONG1 BINFLOAT NONE NEWTRUE NEWFALSE GLOBAL".split()
-)
-INSTRUCTIONS = KEYS.union(  # all that `torch.save` and TorchScript write (protocol 2)
-    "PROTO STOP MARK TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_TUPLE EMPTY_LIST EMPTY_DICT APPEND APPENDS "
-    "SETITEM SETITEMS BINGET LONG_BINGET BINPUT LONG_BINPUT BINPERSID REDUCE NEWOBJ BUILD".split()
-)
 
 
 class ForeignName(ValueError):
@@ -54,47 +43,19 @@ class View(NamedTuple):
     stride: Any
 
 
+@dataclass(frozen=True)
+class Name:
+    """A class or function, as in "torch.Size"."""
+
+    full: str
+
+
+@dataclass(eq=False)
 class Placeholder:
     """An object whose class is not needed, with the attributes that were stored."""
 
-    __slots__ = ("attributes",)
-    name = ""
-    attributes: dict[str, Any]
-
-    def __new__(cls, *_: Any) -> Placeholder:
-        made = super().__new__(cls)
-        made.attributes = {}
-        return made
-
-    def __setstate__(self, state: Any) -> None:
-        if type(state) is dict:
-            self.attributes = state
-
-
-class Ordered(dict):
-    """An OrderedDict without the attributes that may be stored with it."""
-
-    __slots__ = ()
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-
-class Name:
-    """A class or function that is only a name; a call describes what it would have made."""
-
-    __slots__ = ("full",)
-
-    def __init__(self, full: str) -> None:
-        self.full = full
-
-    def __call__(self, *arguments: Any) -> Any:
-        if self.full not in CALLS:
-            raise ForeignName(self.full)
-        return CALLS[self.full](*arguments)
-
-    def __setstate__(self, state: Any) -> None:
-        raise ValueError(f"it changes {self.full}")
+    name: str
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 DTYPES = {
@@ -106,102 +67,129 @@ DTYPES = {
         (torch.bool, "Bool"),
     )
 }
-CALLS: dict[str, Callable[..., Any]] = {
+CALLS: dict[str, Callable[..., Any]] = {  # by name, what a call of it yields
     "torch._utils._rebuild_tensor": lambda *arguments: View(*arguments[:4]),
     "torch._utils._rebuild_tensor_v2": lambda *arguments: View(*arguments[:4]),
     "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
     "torch._utils._rebuild_parameter_with_state": lambda tensor, *_: tensor,
-    "torch._tensor._rebuild_from_type_v2": lambda name, type, arguments, *_: name(*arguments),
+    "torch._tensor._rebuild_from_type_v2": lambda name, of, arguments, *_: _call(name, arguments),
     "torch.jit._pickle.restore_type_tag": lambda value, *_: value,
-    "collections.OrderedDict": Ordered,
-    **dict.fromkeys(  # what else a checkpoint may hold, none of it needed
-        (
-            *("torch.Size", "torch.device", "torch.Tensor", "torch.nn.parameter.Parameter"),
-            *("collections.Counter", "collections.defaultdict", "_codecs.encode"),
-            *(f"{m}.{n}" for m in ("builtins", "__builtin__") for n in ("set", "bytearray")),
-            *("builtins.complex", "__builtin__.complex", *map(str, DTYPES.values())),
-            *(f"torch.jit._pickle.build_{n}list" for n in ("int", "double", "bool", "tensor")),
-        ),
-        Placeholder,
-    ),
+    "collections.OrderedDict": lambda *_: {},
 }
-# Objects beside the weights in published checkpoints: taming's, LlamaGen's.
-INERT = ("pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", "argparse.Namespace")
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file)
-        self.names: dict[str, Any] = {}
-        self.storages: dict[str, Storage] = {}
-
-    def find_class(self, module: str, name: str) -> Any:
-        full = f"{module}.{name}"
-        if full not in self.names:
-            if len(self.names) == MAX_NAMES:
-                raise ValueError(f"it names more than {MAX_NAMES:,} classes")
-            if full in INERT or full.startswith("__torch__."):
-                self.names[full] = type("Stored", (Placeholder,), {"__slots__": (), "name": full})
-            elif full in CALLS or full in DTYPES:
-                self.names[full] = Name(full)
-            else:
-                raise ForeignName(full)
-        return self.names[full]
-
-    def persistent_load(self, pid: Any) -> Storage:
-        """("storage", type, key, device, length)."""
-        kind, of, key, _, numel = pid
-        if kind != "storage" or not isinstance(of, Name):
-            raise ValueError("it refers to something outside that is no storage")
-        if type(key) is not str or type(numel) is not int or not 0 <= numel < 1 << 48:
-            raise ValueError("it describes an impossible storage")
-        storage = Storage(DTYPES[of.full], key, numel)
-        if self.storages.setdefault(key, storage) != storage:
-            raise ValueError(f"it describes storage {key!r} in two ways")
-        return storage
+UNNEEDED = {  # what else a checkpoint may hold
+    *("torch.Size", "torch.device", "torch.Tensor", "torch.nn.parameter.Parameter"),
+    *("collections.Counter", "collections.defaultdict", "_codecs.encode"),
+    *(f"{m}.{n}" for m in ("builtins", "__builtin__") for n in ("set", "bytearray", "complex")),
+    *map(str, DTYPES.values()),
+    *(f"torch.jit._pickle.build_{n}list" for n in ("int", "double", "bool", "tensor")),
+    *("pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", "argparse.Namespace"),
+}
+KEYS = (str, int, float, bool, type(None), Name)  # hashed in no time
 
 
 def unpickle(pickled: bytes) -> Any:
     """The object of a pickle. Raises ForeignName for a name that is not listed here, ValueError and
     the like for what `torch.save` and TorchScript do not write."""
-    _check(pickled)
-    return _Unpickler(io.BytesIO(pickled)).load()
-
-
-def _check(pickled: bytes) -> None:
-    """ValueError for unknown instructions, too many of them, memo indices that waste memory, and
-    dictionary keys that take long to hash. Follows the stack with only this known of each object:
-    whether it may be a key."""
-    stack: list[bool] = []
+    stack: list[Any] = []
     marks: list[int] = []
-    memo: dict[int, bool] = {}
+    memo: dict[int, Any] = {}
+    storages: dict[str, Storage] = {}
+
+    def popped(count: int) -> list[Any]:
+        if count > len(stack):
+            raise ValueError("it takes more than there is")
+        mark = len(stack) - count
+        found = stack[mark:]
+        del stack[mark:]
+        return found
+
+    def above() -> list[Any]:
+        """What lies above the last mark."""
+        return popped(max(0, len(stack) - marks.pop()))
+
     argument: Any
     for count, (instruction, argument, _) in enumerate(pickletools.genops(pickled)):
-        name = instruction.name
-        if name not in INSTRUCTIONS:
-            raise ValueError(f"it has the unknown instruction {name}")
         if count == MAX_INSTRUCTIONS:
             raise ValueError(f"it has more than {MAX_INSTRUCTIONS:,} instructions")
-        if name == "MARK":
-            marks.append(len(stack))
-        elif name in ("BINPUT", "LONG_BINPUT"):
-            if argument > count:
-                raise ValueError(f"its memo has a gap before {argument:,}")
-            memo[argument] = stack[-1]
-        elif name in ("BINGET", "LONG_BINGET"):
-            stack.append(memo[argument])
-        elif name != "PROTO":
-            before = instruction.stack_before
-            size = len(before)
-            if pickletools.markobject in before:
-                size -= 2  # the mark and what lies above it
-                mark = marks.pop()
-                above = stack[mark:]
-                del stack[mark:]
-            else:
-                above = stack[len(stack) - 2 :]
-            if name in ("SETITEM", "SETITEMS") and not all(above[::2]):
-                raise ValueError("it has a key that is neither text nor number")
-            if size:
-                del stack[-size:]
-            stack += [name in KEYS for _ in instruction.stack_after]
+        match instruction.name:
+            case "PROTO":
+                pass
+            case "STOP":
+                return stack.pop()
+            case "MARK":
+                marks.append(len(stack))
+            case "NONE":
+                stack.append(None)
+            case "NEWTRUE" | "NEWFALSE":
+                stack.append(instruction.name == "NEWTRUE")
+            case "BINUNICODE" | "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINFLOAT":
+                stack.append(argument)
+            case "GLOBAL":
+                stack.append(_name(argument.replace(" ", ".")))
+            case "EMPTY_TUPLE":
+                stack.append(())
+            case "TUPLE":
+                stack.append(tuple(above()))
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                stack.append(tuple(popped(int(instruction.name[-1]))))
+            case "EMPTY_LIST":
+                stack.append([])
+            case "APPEND" | "APPENDS":
+                values = popped(1) if instruction.name == "APPEND" else above()
+                if type(stack[-1]) is not list:
+                    raise ValueError("it appends to what is no list")
+                stack[-1].extend(values)
+            case "EMPTY_DICT":
+                stack.append({})
+            case "SETITEM" | "SETITEMS":
+                values = popped(2) if instruction.name == "SETITEM" else above()
+                if type(stack[-1]) is not dict:
+                    raise ValueError("it fills what is no dictionary")
+                if not all(type(key) in KEYS for key in values[::2]):
+                    raise ValueError("it has a key that is neither text nor number")
+                stack[-1].update(zip(values[::2], values[1::2], strict=True))
+            case "BINPUT" | "LONG_BINPUT":
+                memo[argument] = stack[-1]
+            case "BINGET" | "LONG_BINGET":
+                stack.append(memo[argument])
+            case "BINPERSID":
+                stack.append(_storage(stack.pop(), storages))
+            case "REDUCE":
+                stack.append(_call(*popped(2)))
+            case "NEWOBJ":
+                stack.append(Placeholder(popped(2)[0].full))
+            case "BUILD":
+                state = stack.pop()
+                if type(stack[-1]) is Placeholder and type(state) is dict:
+                    stack[-1].attributes = state
+            case unknown:
+                raise ValueError(f"it has the unknown instruction {unknown}")
+
+
+def _name(full: str) -> Name:
+    listed = full in CALLS or full in DTYPES or full in UNNEEDED
+    if not listed and not full.startswith("__torch__."):
+        raise ForeignName(full)
+    return Name(full)
+
+
+def _call(name: Any, arguments: Any) -> Any:
+    """What a call would have made, described."""
+    if type(name) is not Name or type(arguments) is not tuple:
+        raise ValueError("it calls what is not callable")
+    if name.full in DTYPES:
+        raise ForeignName(name.full)
+    return CALLS[name.full](*arguments) if name.full in CALLS else Placeholder(name.full)
+
+
+def _storage(pid: Any, known: dict[str, Storage]) -> Storage:
+    """The storage that ("storage", type, key, device, length) describes."""
+    kind, of, key, _, numel = pid
+    if kind != "storage" or type(of) is not Name:
+        raise ValueError("it refers to something outside that is no storage")
+    if type(key) is not str or type(numel) is not int or not 0 <= numel < 1 << 48:
+        raise ValueError("it describes an impossible storage")
+    storage = Storage(DTYPES[of.full], key, numel)
+    if known.setdefault(key, storage) != storage:
+        raise ValueError(f"it describes storage {key!r} in two ways")
+    return storage
