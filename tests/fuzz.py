@@ -1,4 +1,5 @@
-"""What no run, recipe or saved state may do, tried at random: an error of an undocumented kind.
+"""What no setting, recipe, saved run or weight file may do, tried at random: an error of an
+undocumented kind, or, of a weight file, anything but being read.
 
     python tests/fuzz.py --minutes 60
 
@@ -15,11 +16,13 @@ import sys
 import tempfile
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fuzz_weights import weights
 from PIL import Image, PngImagePlugin
 
 import vqclip_nb as vq
@@ -31,9 +34,7 @@ ODD = [
     "x" * 200, "a|b|c:0", "nowhere.png", "data:image/png;base64,AAAA", "🦊🏽‍🚀", "${oc.env:HOME}",
 ]  # fmt: skip
 TINY = dict(total_iter=2, crops=2, height=16, width=16, show_step=1)
-Tries = Callable[[random.Random, vq.Pair, Path], None]
-
-
+Tries = Callable[[random.Random, vq.Pair, Path], str]
 LISTED = {
     "attributes": ["red: 0.5", "small", "big: -1", "a line drawing: 1", "red: 2", "huge", ":"],
     "palette": ["navy", "#ff8800", "gold", "nothing"],
@@ -60,7 +61,7 @@ def a_value(name: str, rng: random.Random) -> Any:
     return int(border) if kind == "int" and rng.random() < 0.9 else border
 
 
-def settings(rng: random.Random, pair: vq.Pair, folder: Path) -> None:
+def settings(rng: random.Random, pair: vq.Pair, folder: Path) -> str:
     """Any settings give two steps of finite numbers, or an error that names the field."""
     names = rng.sample(list(KNOBS), rng.randint(1, 6))
     values = {name: a_value(name, rng) for name in names} | TINY
@@ -69,19 +70,20 @@ def settings(rng: random.Random, pair: vq.Pair, folder: Path) -> None:
         made = vq.Settings(**values)
     except ValueError as e:
         assert any(name in str(e) for name in names), (values, e)
-        return
+        return "refused"
     assert vq.Settings.from_json(made.to_json()) == made
     try:
         run = vq.Run(pair, made)
     except (ValueError, FileNotFoundError) as e:  # weights that cancel, no picture, no word known
         assert str(e)
-        return
+        return "refused"
     for frame in run:
         assert math.isfinite(frame.loss) and math.isfinite(frame.similarity), values
     assert run.done
+    return "painted"
 
 
-def recipes(rng: random.Random, pair: vq.Pair, folder: Path) -> None:
+def recipes(rng: random.Random, pair: vq.Pair, folder: Path) -> str:
     """Any recipe gives settings, or a ValueError."""
     base = json.loads(vq.Settings(include=["a fox"], start="library", **TINY).to_json())
     recipe: Any = {"made_by": "vqclip_nb", "form": 2, "settings": base, "hashes": pair.hashes}
@@ -105,11 +107,13 @@ def recipes(rng: random.Random, pair: vq.Pair, folder: Path) -> None:
     try:
         vq.open_recipe(path)
         vq.replay(path, pair)
+        return "painted"
     except ValueError as e:
         assert str(e)
+        return "refused"
 
 
-def saved_runs(rng: random.Random, pair: vq.Pair, folder: Path) -> None:
+def saved_runs(rng: random.Random, pair: vq.Pair, folder: Path) -> str:
     """A saved run with any damage is refused; nothing goes on differently in silence."""
     path = folder / "whole.state"
     if not path.exists():
@@ -133,26 +137,29 @@ def saved_runs(rng: random.Random, pair: vq.Pair, folder: Path) -> None:
         vq.Run.resume(damaged, pair)
     except vq.WeightsError as e:
         assert str(e)
-    else:
-        assert bytes(content) == path.read_bytes()
+        return "refused"
+    assert bytes(content) == path.read_bytes()
+    return "read"
 
 
-FUZZERS: dict[str, Tries] = {f.__name__: f for f in (settings, recipes, saved_runs)}
+FUZZERS: dict[str, Tries] = {f.__name__: f for f in (settings, recipes, saved_runs, weights)}
 
 
-def fuzz(name: str, pair: vq.Pair, *, tries: int = 0, seconds: float = 0.0, seed: int = 0) -> int:
-    """How many inputs were tried without an undocumented error; the first one is raised."""
-    done, until = 0, time.monotonic() + seconds
+def fuzz(
+    name: str, pair: vq.Pair, *, tries: int = 0, seconds: float = 0.0, seed: int = 0
+) -> Counter[str]:
+    """What became of inputs: how many were painted, read, refused. What else happens is raised."""
+    counts, until = Counter[str](), time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        while done < tries or time.monotonic() < until:
+        while counts.total() < tries or time.monotonic() < until:
+            rng = random.Random(f"{seed} {counts.total()}")
             try:
-                FUZZERS[name](random.Random(f"{seed} {done}"), pair, Path(folder))
+                counts[FUZZERS[name](rng, pair, Path(folder))] += 1
             except BaseException:
-                print(f"{name}, seed {seed}, try {done}", file=sys.stderr)
+                print(f"{name}, seed {seed}, try {counts.total()}", file=sys.stderr)
                 raise
-            done += 1
-    return done
+    return counts
 
 
 def main() -> None:
@@ -163,9 +170,7 @@ def main() -> None:
     pair = vq.load_pair("emoji", device="cpu")
     for name in FUZZERS:
         share = 60 * asked.minutes / len(FUZZERS)
-        print(
-            f"{name}: {fuzz(name, pair, seconds=share, seed=asked.seed):,} inputs, 0 undocumented"
-        )
+        print(f"{name}: {dict(fuzz(name, pair, seconds=share, seed=asked.seed))}, else nothing")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import struct
+import sys
 import zipfile
+from collections.abc import Callable, Iterator
 
 import crafting as c
 from crafting import legacy, name, old_storage, one, packed, row, state_dict, storage, tensor, text
@@ -12,6 +15,29 @@ from crafting import legacy, name, old_storage, one, packed, row, state_dict, st
 HUGE = 1 << 40
 LARGER, SHAPE = "larger than what is stored", "an impossible shape"
 Files = dict[str, tuple[str, bytes]]
+
+_wrong: Callable[[str, tuple], bool] | None = None
+_seen: list[str] = []
+
+
+def _audit(event: str, arguments: tuple) -> None:
+    if _wrong and _wrong(event, arguments):
+        _seen.append(f"{event} {arguments}"[:300])
+
+
+@contextlib.contextmanager
+def noticed(wrong: Callable[[str, tuple], bool]) -> Iterator[list[str]]:
+    """What is done in the block that is wrong to do, by Python's own report (`sys.audit`)."""
+    global _wrong
+    _seen.clear()
+    _wrong = wrong
+    try:
+        yield _seen
+    finally:
+        _wrong = None
+
+
+sys.addaudithook(_audit)
 
 
 def views() -> Files:

@@ -6,7 +6,6 @@ import json
 import nturl2path
 import os
 import pickle
-import sys
 import warnings
 import zipfile
 from io import BytesIO
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from crafting import Bomb, bombed, own_parent, packed, tensors_header
-from hostile import configs
+from hostile import configs, noticed
 from PIL import Image, PngImagePlugin
 
 import vqclip_nb as vq
@@ -25,13 +24,11 @@ from vqclip_nb.regions import Region, parse_region
 from vqclip_nb.studio.autosave import Sessions
 from vqclip_nb.weights import WeightsError, read_config, read_state
 
-WATCHED = {"os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "socket.connect"}
-seen: list[str] | None = None
+STARTED = {"os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "socket.connect"}
 
 
-def _audit(event, arguments):
-    if seen is not None and (event in WATCHED or (event == "open" and "bait" in str(arguments[0]))):
-        seen.append(f"{event} {arguments}"[:300])
+def harmful(event, arguments):
+    return event in STARTED or (event == "open" and "bait" in str(arguments[0]))
 
 
 def png(*, cut: int | None = None, **text) -> bytes:
@@ -131,8 +128,6 @@ def doors(pair, studio, tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="no pipes and devices there")
 def test_no_door_believes_a_hostile_file(doors, tmp_path):
-    global seen
-    sys.addaudithook(_audit)
     (special := tmp_path / "special").mkdir()
     save_png(Image.new("RGB", (8, 8)), tmp_path / "bait.png", {})
     files = {**hostile_files(tmp_path), **{p.name: p for p in special_files(special)}}
@@ -143,16 +138,14 @@ def test_no_door_believes_a_hostile_file(doors, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         for what, content in files.items():
             path.write_bytes(content) if isinstance(content, bytes) else content.rename(path)
-            seen = []
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
+            with noticed(harmful) as done, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
                     opened(path)
-            except documented:
-                pass
-            except Exception as e:
-                wrong.append(f"{door}, {what}: {type(e).__name__}: {e}"[:300])
-            done, seen = seen, None
+                except documented:
+                    pass
+                except Exception as e:
+                    wrong.append(f"{door}, {what}: {type(e).__name__}: {e}"[:300])
             if done and not (door == "film's recipe" and all("ffmpeg" in d for d in done)):
                 wrong.append(f"{door}, {what}: {done[:3]}")
             path.unlink() if isinstance(content, bytes) else path.rename(content)

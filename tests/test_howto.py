@@ -20,7 +20,7 @@ from PIL import Image
 
 import vqclip_nb as vq
 from vqclip_nb.__main__ import main
-from vqclip_nb.contents import describe
+from vqclip_nb.recipe import describe
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))

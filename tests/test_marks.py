@@ -8,9 +8,9 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from vqclip_nb.__main__ import main
-from vqclip_nb.contents import describe
 from vqclip_nb.export import save_gif, save_mp4, save_png
 from vqclip_nb.marks import IPTC, XMP, read_mark
+from vqclip_nb.recipe import describe
 
 FRAMES = [Image.new("RGB", (48, 32), (40 * i, 9, 99)) for i in range(4)]
 RECIPE = {

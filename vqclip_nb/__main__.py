@@ -20,10 +20,10 @@ from typing import Any
 from tqdm import tqdm
 
 import vqclip_nb as vq
-from vqclip_nb.contents import describe
 from vqclip_nb.export import file_name
 from vqclip_nb.files import free_path
 from vqclip_nb.pack import pack
+from vqclip_nb.recipe import describe
 from vqclip_nb.settings import KNOBS, PRESETS, label
 
 USAGE = """vqclip PROMPT [PROMPT ...] [--out FILE] [options]

@@ -18,7 +18,7 @@ from .frames import Frame
 from .loop import State
 from .recipe import without_pictures
 from .settings import Settings
-from .weights import WeightsError
+from .weights import WeightsError, read_state
 
 NEEDED = ("settings", "pair", "hashes", "parts", "place", "changes", "frames")
 
@@ -167,14 +167,7 @@ def checksum(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> str:
 
 def read_saved(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Tensors and metadata of a saved run; WeightsError if it is none or any bit of it changed."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, RuntimeError, ValueError, TypeError) as e:
-        raise WeightsError(f"{path} is damaged or no saved run: {e}") from e
+    tensors, metadata = read_state(path)
     if missing := [k for k in NEEDED if k not in metadata]:
         raise WeightsError(f"{path} holds no saved run of this version: it lacks {missing[0]}")
     if metadata.get("checksum") != checksum(tensors, metadata):

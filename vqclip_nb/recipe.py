@@ -1,4 +1,5 @@
-"""The recipe in an exported file: settings, changes and versions, to make the picture again."""
+"""The recipe in an exported file: settings, changes and versions, to make the picture again; and
+what a file holds, in words: `vqclip --what FILE`."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .images import is_picture, read_info
-from .marks import IPTC
+from .images import is_picture, open_image, read_info
+from .knobs import shown
+from .marks import IPTC, read_mark
 from .reading import parse_prompt
 from .regions import Region, parse_region
 from .settings import KNOBS, Settings
@@ -253,3 +255,55 @@ def check_parts(path: str | Path, needed: object, given: Collection[str]) -> Non
         raise ValueError(
             f"{path} was made with parts of its own: give {', '.join(sorted(missing))}"
         )
+
+
+# -- what a file holds, in words
+
+
+def describe(path: str | Path) -> str:
+    """Size, mark, recipe and settings of a file that anyone may have made, one a line.
+
+    Pictures are opened as everywhere (`images.open_image`), films by ffmpeg as MP4 alone; texts
+    from the file come as Python writes them, without control characters. FileNotFoundError;
+    ValueError if it is neither a picture nor a film.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {str(path)!r}")
+    lines = [f"size: {_size(path)}"]
+    mark = read_mark(path)
+    lines.append(f"mark: {mark.rpartition('/')[2]} ({mark})" if mark else "mark: none")
+    try:
+        lines += _told(read_recipe(path))
+    except ValueError as e:
+        lines.append(f"recipe: none ({shown(str(e))})")
+    return "\n".join(lines)
+
+
+def _size(path: Path) -> str:
+    if path.suffix.lower() != ".mp4":
+        width, height = open_image(path).size
+        return f"{width}×{height} pixels"
+    told = probe_film(path).stderr
+    side = re.search(r"^  Stream #0:\d+.*Video: .*?\b(\d{2,5})x(\d{2,5})\b", told, re.M)
+    length = re.search(r"^  Duration: (\d\d:\d\d:\d\d\.\d\d)", told, re.M)
+    if not side or not length:
+        raise ValueError(f"{path} is no film that can be read")
+    return f"{side[1]}×{side[2]} pixels, {length[1]} long"
+
+
+def _told(recipe: dict[str, Any]) -> list[str]:
+    versions = recipe.get("versions")
+    made_by = versions.get(KEY) if isinstance(versions, dict) else None
+    pair, steps = shown(recipe.get("pair")), shown(recipe.get("steps"))
+    lines = [f"recipe: {KEY} {shown(made_by)}, pair {pair}, {steps} steps"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # paths are left out, which the settings show
+        settings = recipe_settings(recipe)
+    for name, k in KNOBS.items():
+        if (value := getattr(settings, name)) != k.default:
+            lines.append(f"  {name}: {shown(value)}")
+    changes = recipe.get("changes") or []
+    if isinstance(changes, list):
+        lines += [f"  changed: {shown(change)}" for change in changes]
+    return lines

@@ -4,7 +4,6 @@ trusted: a file may be damaged, or not ours."""
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +61,11 @@ def _scores(found: dict[str, Any]) -> dict[str, Any]:
     what `grid` gives."""
     scores = {name: found[name] for name in RANGES}
     for name, value in scores.items():
-        low, high = RANGES[name]
-        number = isinstance(value, int | float) and not isinstance(value, bool)
         if value is None and name == "judge":
             continue
-        if name == "rank" and not isinstance(value, int):
-            raise ValueError(f"rank={str(value)[:40]} is no whole number")
-        if not number or not low - ROUNDING <= value <= high + ROUNDING or not math.isfinite(value):
+        low, high = RANGES[name]
+        kinds = (int,) if name == "rank" else (int, float)
+        if type(value) not in kinds or not low - ROUNDING <= value <= high + ROUNDING:
             raise ValueError(f"{name}={str(value)[:40]} is no score from {low} to {high}")
     if not isinstance(found["note"], str):
         raise TypeError("note is no text")

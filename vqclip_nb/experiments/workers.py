@@ -10,7 +10,6 @@ from concurrent.futures import (
     Executor,
     Future,
     ProcessPoolExecutor,
-    ThreadPoolExecutor,
     as_completed,
 )
 from typing import Any, TypeVar
@@ -57,19 +56,15 @@ def answers(
 def _one_by_one(
     executor: Executor, function: Callable[..., Any], jobs: Mapping[Key, tuple]
 ) -> Iterator[tuple[Key, Any]]:
-    if isinstance(executor, ThreadPoolExecutor):  # no thread takes this process with it
-        yield from answers(None, function, jobs)
-        return
     pool = None
     try:
         for key, job in jobs.items():
             # Started as those that died were; Python has no public name for the way.
             pool = pool or ProcessPoolExecutor(1, getattr(executor, "_mp_context", None))
             answer = _answer(pool.submit(function, *job))
-            if isinstance(answer, BrokenExecutor):
-                pool.shutdown()
-                pool = None
             yield key, answer
+            if isinstance(answer, BrokenExecutor):
+                pool = None
     finally:
         if pool:
             pool.shutdown(wait=False, cancel_futures=True)
