@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import pickle
 import struct
 import warnings
 import zipfile
@@ -226,18 +225,6 @@ def deep_views(levels: int) -> bytes:
     call = name("torch._utils", "_rebuild_tensor_v2")
     begin = storage(4) + b"q\x00" + call + b"q\x01"
     return begin + b"h\x01(h\x00K\x00" * levels + b")" + b")tR" * levels + b"."
-
-
-def legacy(pickled: bytes, keys: list[str], stored: bytes) -> bytes:
-    """A file as torch wrote them before 1.6, from any pickle and what follows it."""
-    machine = {"protocol_version": 1001, "little_endian": True, "type_sizes": {}}
-    heads = [torch.serialization.MAGIC_NUMBER, 1001, machine]
-    parts = [pickle.dumps(head, protocol=2) for head in heads]
-    return b"".join([*parts, pickled, pickle.dumps(keys, protocol=2), stored])
-
-
-def old_storage(numel: int, key: str = "0") -> bytes:
-    return storage(numel, key)[:-2] + b"NtQ"
 
 
 def tensors_header(header: object, data: bytes = b"") -> bytes:

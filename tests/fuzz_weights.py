@@ -183,7 +183,7 @@ YAML = (
 
 
 def crafted(rng: Rng) -> tuple[str, bytes]:
-    kind = rng.randrange(4)
+    kind = rng.randrange(3)
     if kind == 0:
         sizes, strides = (
             row(*(rng.choice((0, 1, 2, 3, 4, -1, 2**32)) for _ in range(rng.randrange(4))))
@@ -194,8 +194,6 @@ def crafted(rng: Rng) -> tuple[str, bytes]:
     if kind == 1:
         extra = crafting.CODE if rng.random() < 0.5 else {}
         return "a.pt", packed(pickled(rng), {"0": bytes(16)}, extra=extra)
-    if kind == 2:
-        return "a.pt", crafting.legacy(pickled(rng), ["0"], struct.pack("<q", 4) + bytes(16))
     return "a.yaml", "".join(rng.choice(YAML) for _ in range(rng.randrange(60))).encode()
 
 

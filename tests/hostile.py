@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
 import struct
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
 
 import crafting as c
-from crafting import legacy, name, old_storage, one, packed, row, state_dict, storage, tensor, text
+from crafting import name, one, packed, row, state_dict, storage, tensor, text
 
 HUGE = 1 << 40
 LARGER, SHAPE = "larger than what is stored", "an impossible shape"
@@ -143,20 +142,6 @@ def pickles() -> Files:
     return {n: (words, packed(b"\x80\x02" + body)) for n, (words, body) in bodies.items()}
 
 
-def olds() -> Files:
-    """Files in the form before torch 1.6."""
-    good = state_dict(tensor(old_storage(4), row(4), row(1)))
-    large = state_dict(tensor(old_storage(1 << 30), row(1 << 30), row(1)))
-    four, three, billion = (struct.pack("<q", n) for n in (4, 3, 1 << 30))
-    return {
-        "old, too short": ("before torch 1.6", legacy(large, ["0"], billion)),
-        "old, other length": ("before torch 1.6", legacy(good, ["0"], three + bytes(16))),
-        "old, other keys": ("before torch 1.6", legacy(good, ["1"], four + bytes(16))),
-        "old, keys twice": ("before torch 1.6", legacy(good, ["0", "0"], bytes(64))),
-        "old, a number": ("before torch 1.6", pickle.dumps(3, protocol=2)),
-    }
-
-
 def safetensors() -> Files:
     def spec(shape: list[int], *places: int) -> dict:
         return {"dtype": "F32", "shape": shape, "data_offsets": places}
@@ -181,7 +166,7 @@ def safetensors() -> Files:
 
 def weights() -> Files:
     """What must be refused and why, by the file's name."""
-    of_torch = views() | zips() | pickles() | olds()
+    of_torch = views() | zips() | pickles()
     return {f"{n}.pt": v for n, v in of_torch.items()} | {
         f"{n}.safetensors": v for n, v in safetensors().items()
     }

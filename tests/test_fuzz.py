@@ -16,8 +16,8 @@ FEW = [("settings", 20), ("recipes", 40), ("saved_runs", 40), ("weights", 150), 
 def test_nothing_undocumented_happens(pair, name, tries):
     seed = int.from_bytes(os.urandom(4)) if name == "weights" else 0
     counts = fuzz(name, pair, tries=tries, seed=seed)
-    assert counts.total() == tries and counts["refused"] < tries
-    assert name != "weights" or counts["refused"] > tries / 2
+    assert counts.total() == tries
+    assert name != "weights" or tries / 2 < counts["refused"] < tries
 
 
 def test_code_that_is_run_is_noticed(monkeypatch, tmp_path):
