@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import sys
 import types
 import warnings
@@ -162,6 +163,21 @@ def archive(model: nn.Module) -> bytes:
         del model._buffers[name]
         setattr(model, name, fact)
     return file.getvalue()
+
+
+@contextlib.contextmanager
+def read_only(folder: str):
+    """In this block nobody may write in the folder, not even root."""
+    root = os.geteuid() == 0
+    os.chmod(folder, 0o555)
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        os.chmod(folder, 0o755)
 
 
 def sha256(data: bytes) -> str:

@@ -15,6 +15,12 @@ from threading import Thread
 PAUSE = 0.05  # seconds between drops
 
 
+def closed() -> str:
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}/x"
+
+
 @dataclass
 class Shelf:
     """`files` and `faults` by path; what was `asked`: (path, first byte).

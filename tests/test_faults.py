@@ -3,8 +3,8 @@
 import os
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -119,18 +119,7 @@ def test_no_permission(run, pair, tmp_path, kind, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["png", "run"])
 def test_three_writers_at_once(run, pair, tmp_path, kind):
-    path, errors = tmp_path / f"made{SUFFIX[kind]}", []
-
-    def repeat():
-        try:
-            for _ in range(8):
-                write(kind, run, path)
-        except Exception as e:
-            errors.append(e)
-
-    writers = [threading.Thread(target=repeat) for _ in range(3)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    assert not errors and is_whole(kind, path, pair) and not others(tmp_path)
+    path = tmp_path / f"made{SUFFIX[kind]}"
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: write(kind, run, path), range(24)))
+    assert is_whole(kind, path, pair) and not others(tmp_path)

@@ -88,9 +88,10 @@ def test_only_regular_files_are_read(tmp_path):
 def test_a_file_may_be_below_home_or_an_address_of_a_file(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    Image.new("RGB", (8, 8), "white").save(tmp_path / "a fox.png")
+    for name in ("a fox.png", "a.jpe"):
+        Image.new("RGB", (8, 8), "white").save(tmp_path / name)
     address = (tmp_path / "a fox.png").as_uri()
-    for source in ("~/a fox.png", address, address.replace("file:", "FILE:")):
+    for source in ("~/a fox.png", "~/a.jpe", address, address.replace("file:", "FILE:")):
         assert is_picture(source) and load_image(source).min() == 1
     data = to_data_url(torch.ones(1, 3, 8, 8)).replace("data:", "DATA:")
     assert is_picture(data) and load_image(data).min() == 1
@@ -106,15 +107,30 @@ def test_a_file_may_be_below_home_or_an_address_of_a_file(tmp_path, monkeypatch)
 )
 def test_a_prompt_that_names_a_picture_is_not_painted_as_words(ending):
     assert is_picture(f"fox.{ending}") and not is_picture(f"a fox {ending}")
-
-
-def test_a_text_may_end_as_a_document_is_named():
     assert not is_picture("a page of a .pdf") and parse_prompt("fox.pdf:2") == [("fox.pdf", 2)]
 
 
-def test_a_jpeg_may_have_a_rarer_name(tmp_path):
-    Image.new("RGB", (8, 8), "white").save(tmp_path / "a.jpe")
-    assert load_image(tmp_path / "a.jpe").min() == 1
+@pytest.mark.parametrize("bits", [8, 16, 31, "unsigned 16"])
+def test_whole_numbers_keep_their_brightness(tmp_path, bits):
+    most, kind = (65535, np.uint16) if bits == "unsigned 16" else (2**bits - 1, np.int32)
+    ramp = np.linspace(0, most, 64).astype(kind).reshape(8, 8)
+    Image.fromarray(ramp).save(tmp_path / "ramp.tiff")
+    expected = torch.linspace(0, 1, 64).reshape(8, 8)
+    found = load_image(tmp_path / "ramp.tiff")[0, 0]
+    torch.testing.assert_close(found, expected, atol=0.005, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "words"),
+    [
+        (-1, np.int32, "have 32 bits: save it with 8 or 16"),
+        (0.5, np.float32, "floating-point numbers: save it with 8 or 16 bits"),
+    ],
+)
+def test_pixels_whose_white_nobody_knows_are_refused(tmp_path, value, kind, words):
+    Image.fromarray(np.full((8, 8), value, kind)).save(tmp_path / "a.tiff")
+    with pytest.raises(ValueError, match=words):
+        load_image(tmp_path / "a.tiff")
 
 
 def test_heic_and_pdf_are_refused_with_what_to_do(tmp_path, pair):
@@ -134,36 +150,6 @@ def test_what_is_transparent_is_white(tmp_path, kind):
     picture.save(tmp_path / "half.png")
     x = load_image(tmp_path / "half.png")
     assert x.shape == (1, 3, 8, 8) and x[..., :4].max() == 0 and x[..., 4:].min() == 1
-
-
-def test_sixteen_bits_keep_their_brightness(tmp_path):
-    ramp = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
-    Image.fromarray(ramp).save(tmp_path / "ramp.png")
-    expected = torch.from_numpy(ramp.astype(np.float32)) / 65535
-    torch.testing.assert_close(
-        load_image(tmp_path / "ramp.png")[0, 0], expected, atol=0.005, rtol=0
-    )
-
-
-@pytest.mark.parametrize("bits", [8, 16, 31])
-def test_whole_numbers_of_32_bits_keep_their_brightness(tmp_path, bits):
-    ramp = np.linspace(0, 2**bits - 1, 64).astype(np.int32).reshape(8, 8)
-    Image.fromarray(ramp).save(tmp_path / "ramp.tiff")
-    expected = torch.linspace(0, 1, 64).reshape(8, 8)
-    found = load_image(tmp_path / "ramp.tiff")[0, 0]
-    torch.testing.assert_close(found, expected, atol=0.005, rtol=0)
-
-
-def test_pixels_of_all_32_bits_are_refused_rather_than_half_black(tmp_path):
-    Image.fromarray(np.full((8, 8), -1, np.int32)).save(tmp_path / "all.tiff")
-    with pytest.raises(ValueError, match="have 32 bits: save it with 8 or 16"):
-        load_image(tmp_path / "all.tiff")
-
-
-def test_floating_point_pixels_are_refused_rather_than_black(tmp_path):
-    Image.fromarray(np.full((8, 8), 0.5, np.float32)).save(tmp_path / "half.tiff")
-    with pytest.raises(ValueError, match="floating-point numbers: save it with 8 or 16 bits"):
-        load_image(tmp_path / "half.tiff")
 
 
 def test_only_a_whole_picture_is_excused_from_the_length_of_a_prompt():

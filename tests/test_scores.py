@@ -104,12 +104,6 @@ def test_mean_interval_is_students():
     assert np.isnan(mean_interval([])).all()
 
 
-def test_an_interval_covers_the_truth_nineteen_times_in_twenty():
-    draws = np.random.default_rng(0).normal(10, 3, (2000, 4))
-    inside = [abs(mean - 10) <= half for mean, half in map(mean_interval, draws)]
-    assert np.mean(inside) == pytest.approx(0.95, abs=0.02)
-
-
 def test_prompts_are_averaged_within_a_seed():
     import pandas
 

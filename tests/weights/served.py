@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -43,16 +40,3 @@ def assert_same_networks(pair: vq.Pair, vqgan: Original, guide: torch.nn.Module)
 def cached(folder: Path) -> set[str]:
     """Names in the cache without the locks, which some platforms leave behind."""
     return {p.name for p in folder.iterdir() if p.suffix != ".lock"}
-
-
-@contextlib.contextmanager
-def nobody() -> Iterator[None]:
-    """Rights of a plain user, as root may write everywhere."""
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import errno
-import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
-from published import saved, sha256, write
-from served import cached, nobody
+from published import read_only, saved, sha256, write
+from served import cached
 
 import vqclip_nb as vq
 from vqclip_nb import loading, weights
@@ -117,10 +116,8 @@ def test_a_full_disk_is_named_and_nothing_half_is_left(slim, shelf, cache, when)
 def test_a_folder_without_permission_is_named(slim, monkeypatch):
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setenv("VQCLIP_CACHE", folder)
-        os.chmod(folder, 0o555)
-        with nobody(), pytest.raises(WeightsError) as error:
+        with read_only(folder), pytest.raises(WeightsError) as error:
             slim()
-        os.chmod(folder, 0o755)
     assert f"no permission to write in {folder}" in str(error.value)
     assert "VQCLIP_CACHE" in str(error.value)
 
@@ -132,10 +129,8 @@ def test_a_cache_that_is_only_read(slim, shelf, cache, monkeypatch):
         for name in cached(cache):
             write(Path(folder), name, (cache / name).read_bytes()).chmod(0o444)
         monkeypatch.setenv("VQCLIP_CACHE", folder)
-        os.chmod(folder, 0o555)
-        with nobody():
+        with read_only(folder):
             slim()
-        os.chmod(folder, 0o755)
     assert len(shelf.asked) == asked
 
 
