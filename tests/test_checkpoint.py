@@ -142,59 +142,51 @@ def test_an_interrupt_at_any_line_changes_nothing(pair, small, monkeypatch, ema_
     assert [f.pixels for f in run.frames] == [f.pixels for f in whole.frames]
 
 
-# Every setting with a value that is not usual, and what else it takes to have an effect.
-UNUSUAL = dict(
-    include=dict(include=["a fox:2 | snow:1"]),
-    exclude=dict(exclude="snow"),
-    extras=dict(extras="at night"),
-    regions=dict(regions=["left: a cat"]),
-    region_weight=dict(regions=["left: a cat"], region_weight=3.0),
-    attributes=dict(attributes=["red: 0.5"]),
-    palette=dict(palette=["navy", "gold"]),
-    palette_weight=dict(palette=["navy", "gold"], palette_weight=9.0),
-    style_image=dict(style_image="PICTURE"),
-    style_image_weight=dict(style_image="PICTURE", style_image_weight=1.0),
-    learning_rate=dict(learning_rate=0.7),
-    total_iter=dict(total_iter=5),
-    activation=dict(activation="tanh"),
-    activation_at=dict(activation="relu", activation_at="every step"),
-    noise_factor=dict(noise_factor=0.6),
-    crops=dict(crops=3),
-    crop_method=dict(crop_method="report"),
-    height=dict(height=48),
-    width=dict(width=48),
-    seed=dict(seed=7),
-    tries=dict(tries=2),
-    weight_decay=dict(weight_decay=1.0),
-    quantize=dict(quantize=False),
-    within_codebook=dict(within_codebook=True),
-    ema_decay=dict(ema_decay=0.9),
-    w1=dict(w1=2.0),
-    w2=dict(extras="at night", w2=3.0),
-    alpha=dict(alpha=2.0),
-    beta=dict(exclude="snow", beta=2.0),
-    distance=dict(distance="spherical"),
-    start=dict(start="library"),
-    drawing=dict(start="library", drawing=1),
-    init_image=dict(init_image="PICTURE"),
-    start_strength=dict(start="library", start_strength=0.5),
-    keep_edges=dict(start="library", keep_edges=40.0),
-    keep_colours=dict(start="library", keep_colours=5.0),
-    prior=dict(prior=0.5, total_iter=6),
-    loosen=dict(loosen=0.5),
-    precision=dict(precision="half"),
-    random=dict(random="cpu"),
-    show_step=dict(show_step=1),
-    show_from=dict(show_from=2),
+# Values that `unusual` does not find, and what else it takes for a setting to have an effect.
+VALUES = dict(
+    include=["a fox:2 | snow:1"],
+    exclude="snow",
+    extras="at night",
+    regions=["left: a cat"],
+    attributes=["red: 0.5"],
+    palette=["navy", "gold"],
+    **dict.fromkeys(("style_image", "init_image"), "PICTURE"),
+    **dict.fromkeys(("height", "width"), 48),
+    **dict(total_iter=5, crops=3, seed=7, tries=2, drawing=1, show_step=1, show_from=2),
 )
+ALSO = dict(
+    region_weight=dict(regions=["left: a cat"]),
+    palette_weight=dict(palette=["navy", "gold"]),
+    style_image_weight=dict(style_image="PICTURE"),
+    activation_at=dict(activation="relu"),
+    w2=dict(extras="at night"),
+    beta=dict(exclude="snow"),
+    prior=dict(total_iter=6),
+    **dict.fromkeys(
+        ("drawing", "start_strength", "keep_edges", "keep_colours"), dict(start="library")
+    ),
+)
+
+
+def unusual(name):
+    """A value of a setting that is not the usual one."""
+    k = KNOBS[name]
+    usual = k.usual if k.empty else k.default
+    if name in VALUES:
+        return VALUES[name]
+    if k.kind == "bool":
+        return not usual
+    if k.choices:
+        return next(choice for choice in reversed(k.choices) if choice != usual)
+    return 2 * usual if 0 < 2 * usual <= k.high else k.high / 2
 
 
 @pytest.mark.parametrize("name", KNOBS)
 def test_every_setting_goes_on_to_the_same_bytes(pair, small, tmp_path, name):
-    """A setting that is new must be added to the table."""
     picture = tmp_path / "picture.png"
     Image.linear_gradient("L").resize((32, 32)).convert("RGB").save(picture)
-    given = {k: str(picture) if v == "PICTURE" else v for k, v in UNUSUAL[name].items()}
+    given = {name: unusual(name)} | ALSO.get(name, {})
+    given = {k: str(picture) if v == "PICTURE" else v for k, v in given.items()}
     quick = dict(total_iter=4, crops=2, height=32, width=32)
     whole, cut = (vq.Run(pair, small(**quick | given)) for _ in range(2))
     list(whole)

@@ -58,6 +58,9 @@ def test_one_text_is_a_list_and_json_brings_everything_back():
     s = Settings(include="a fox", learning_rate=1, seed=7, exclude=" snow ")
     assert s.include == ["a fox"] and s.exclude == "snow"
     assert Settings.from_json(s.to_json()) == s
+    for text in ("[" * 200_000, "3", "[]", "{"):
+        with pytest.raises(ValueError, match="settings must be a JSON object"):
+            Settings.from_json(text)
 
 
 def test_numbers_of_numpy_and_paths_are_taken():

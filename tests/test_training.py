@@ -39,14 +39,14 @@ from training.negatives import GeneratedNegatives
 from training.networks import VQGANS, new_clip, text_features, vqgan_metadata
 from training.options import Options, parse
 from training.scenes import Scenes
-from training.sets import STYLES, merged_name
+from training.sets import STYLES
 from training.train_classifier import ClassifierOptions, begin
 from training.train_clip import ClipOptions, clip_losses
 from training.train_decoder import DecoderOptions
 from training.train_prior import PriorOptions
 from training.train_styles import StyleOptions
 from training.train_vqgan import VqganOptions
-from vqclip_nb.emoji.caption_words import COLOURS, article
+from vqclip_nb.emoji.caption_words import COLOURS
 from vqclip_nb.emoji.prior import build_prior
 from vqclip_nb.emoji.scene import Scene, Thing
 from vqclip_nb.experiments.scores import concepts
@@ -112,13 +112,6 @@ def test_foils_are_false_in_one_fact(sprites):
         before, after = set(caption.split()), set(of_fact.split())
         changed |= {"order"} if before == after else (after - before) & {"red", "hat", "pen"}
     assert changed == {"order", "red", "hat", "pen"}
-
-
-def test_words():
-    assert [article(w) for w in ("apple", "car", "unicorn", "grapes", "bus")] == [
-        "an apple", "a car", "a unicorn", "grapes", "a bus"]  # fmt: skip
-    assert merged_name("three o’clock") == merged_name("six-thirty") == "clock face"
-    assert merged_name("fox") == "fox"
 
 
 def test_fetching_without_npm_says_what_is_missing(tmp_path, monkeypatch):
