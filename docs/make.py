@@ -1,7 +1,8 @@
 """Carries what is written once to where it is read: `make docs`, or with --check only compares.
 
-The repository's address stands in pyproject.toml, the controls in settings.py, what a file holds in
-its docstring, the notebooks' install cell below. The .ipynb files are made from the .py files.
+The repository's address stands in pyproject.toml, the controls in settings.py and settings.toml,
+what a file holds in its docstring, the notebooks' install cell below. The .ipynb files are made
+from the .py files.
 With --address OWNER/NAME (`make address REPO=OWNER/NAME`) the address is changed first.
 """
 
@@ -12,12 +13,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jupytext
 
 from vqclip_nb.models.pair import EMOJI_DEFAULTS, PUBLISHED_DEFAULTS
-from vqclip_nb.settings import table
+from vqclip_nb.settings import KNOBS, PRESETS
 
 ROOT = Path(__file__).resolve().parents[1]
 OWNER = r"[\w.-]+/[\w.-]+"
@@ -37,7 +40,7 @@ if "--address" in sys.argv:  # before anything is made from it
     change_address(sys.argv[-1])
 URL = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]["urls"]["Repository"]
 NAME = URL.removeprefix("https://github.com/")
-CONTROLS = table({"emoji": EMOJI_DEFAULTS, "other pairs": PUBLISHED_DEFAULTS})
+PAIRS = {"emoji": EMOJI_DEFAULTS, "other pairs": PUBLISHED_DEFAULTS}
 
 INSTALL = f"""\
 # Brings vqclip_nb unless it is here already. For another copy of it, change the next line.
@@ -97,6 +100,31 @@ ADDRESSES = [
 ]
 
 
+def controls(pairs: Mapping[str, Mapping[str, Any]]) -> str:
+    """The settings as a Markdown table, with a column of defaults for each pair."""
+    rows = [f"| setting | {' | '.join(pairs)} | report | allowed | what it does |"]
+    rows.append("|---" * (len(pairs) + 4) + "|")
+    for name, k in KNOBS.items():
+        if k.choices:
+            allowed = ", ".join(k.choices)
+        elif k.high is not None:
+            allowed = f"{k.low:g} to {k.high:.10g} {k.unit}".strip()
+        else:
+            allowed = "on, off" if k.kind == "bool" else "text"
+        default = k.usual if k.empty else k.default
+        shown = [defaults.get(name, default) for defaults in pairs.values()]
+        shown.append(PRESETS["report"].get(name, default))
+        help_text = k.help.replace("|", "\\|")
+        rows.append(f"| `{name}` | {' | '.join(map(_cell, shown))} | {allowed} | {help_text} |")
+    return "\n".join(rows)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "–" if value in ("", [], None) else f"{value}"
+
+
 def rooms() -> str:
     """Each file of the package with the first paragraph of its own docstring, as a table."""
     rows = ["| file | what it holds |", "|---|---|"]
@@ -131,7 +159,7 @@ def filled(text: str, notebook: str = "1_studio") -> str:
     text = re.sub(shields, lambda m: badges(m, notebook), text, count=1, flags=re.M)
     for pattern, address in ADDRESSES:
         text = re.sub(pattern, address, text, flags=re.M)
-    text = made("controls", CONTROLS, text)
+    text = made("controls", controls(PAIRS), text)
     text = made("rooms", rooms(), text)
     cell = f'# %% tags=["install"]\n{INSTALL}\n'
     return re.sub(r'# %% tags=\["install"\]\n.*?(?=^# %%)', lambda _: cell, text, flags=re.S | re.M)

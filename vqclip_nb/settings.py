@@ -1,5 +1,6 @@
 """Every setting once: its type and default here; its range, unit, label and one line of help, and
-the presets, in settings.toml. Sliders, the command line, tables and errors are made from them."""
+the presets, in settings.toml. Sliders, the command line, docs/controls.md and errors are made from
+them."""
 
 from __future__ import annotations
 
@@ -163,29 +164,3 @@ TYPES: dict[str, str] = {name: k.kind for name, k in KNOBS.items()}
 PRESETS: dict[str, dict[str, Any]] = FACTS["presets"]
 PRESETS["nerdyrodent"] = PRESETS["crowson"] | PRESETS["nerdyrodent"]
 assert list(FACTS["settings"]) == list(KNOBS)
-
-
-def table(pairs: Mapping[str, Mapping[str, Any]] | None = None) -> str:
-    """The controls as a Markdown table; `pairs` gives a column of defaults for each pair named."""
-    pairs = pairs or {"default": {}}
-    rows = [f"| setting | {' | '.join(pairs)} | report | allowed | what it does |"]
-    rows.append("|---" * (len(pairs) + 4) + "|")
-    for name, k in KNOBS.items():
-        if k.choices:
-            allowed = ", ".join(k.choices)
-        elif k.high is not None:
-            allowed = f"{k.low:g} to {k.high:.10g} {k.unit}".strip()
-        else:
-            allowed = "on, off" if k.kind == "bool" else "text"
-        default = k.usual if k.empty else k.default
-        shown = [defaults.get(name, default) for defaults in pairs.values()]
-        shown.append(PRESETS["report"].get(name, default))
-        help_text = k.help.replace("|", "\\|")
-        rows.append(f"| `{name}` | {' | '.join(map(_cell, shown))} | {allowed} | {help_text} |")
-    return "\n".join(rows)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return "–" if value in ("", [], None) else f"{value}"
