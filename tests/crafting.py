@@ -49,25 +49,6 @@ class Writes(nn.Module):
         return x + self.weight
 
 
-class Hangs(Writes):
-    """Never ends loading."""
-
-    @torch.jit.export
-    def __setstate__(self, state: tuple[torch.Tensor, str, bool]):
-        self.weight, self.target, self.training = state
-        while True:
-            self.weight += 1
-
-
-class Grows(Writes):
-    """Takes four gigabytes while it loads."""
-
-    @torch.jit.export
-    def __setstate__(self, state: tuple[torch.Tensor, str, bool]):
-        self.weight, self.target, self.training = state
-        self.weight = torch.ones(1_000_000_000)
-
-
 def scripted(module: nn.Module) -> bytes:
     """The TorchScript archive of a module."""
     file = io.BytesIO()

@@ -1,7 +1,5 @@
 """A saved run goes on bit for bit, and nothing damaged is ever gone on with in silence."""
 
-import random
-
 import numpy as np
 import pytest
 import torch
@@ -56,21 +54,6 @@ def test_with_an_optimizer_of_ones_own_it_goes_on_at_the_same_rate(pair, small, 
         assert (group["lr"], group["weight_decay"]) == (5, 0.01)
         list(one)
     assert resumed.frames[-1].pixels == run.frames[-1].pixels
-
-
-def test_every_flipped_bit_is_noticed(pair, half, tmp_path):
-    path = half.save(tmp_path / "a.state")
-    whole, rng = path.read_bytes(), random.Random(0)
-    for _ in range(60):
-        damaged = bytearray(whole)
-        damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
-        path.write_bytes(damaged)
-        with pytest.raises(vq.WeightsError):
-            vq.Run.resume(path, pair)
-    for cut in (0, 7, 100, len(whole) - 1):
-        path.write_bytes(whole[:cut])
-        with pytest.raises(vq.WeightsError):
-            vq.Run.resume(path, pair)
 
 
 def test_the_copy_before_is_used_when_the_newest_is_damaged(pair, small, tmp_path):

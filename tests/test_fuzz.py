@@ -9,7 +9,7 @@ import pytest
 from fuzz import fuzz
 
 LONG = pytest.param("weights", 4_000, marks=pytest.mark.slow)
-FEW = [("settings", 20), ("recipes", 40), ("saved_runs", 40), ("weights", 150), LONG]
+FEW = [("settings", 20), ("recipes", 40), ("saved_runs", 100), ("weights", 150), LONG]
 
 
 @pytest.mark.parametrize(("name", "tries"), FEW)

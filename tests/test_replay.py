@@ -52,22 +52,6 @@ def resumed(pair, small, tmp):
     return vq.Run.resume(run.save(tmp / "run.state"), pair)
 
 
-def interrupted(pair, small, tmp):
-    run = vq.Run(pair, small(total_iter=7))
-    run.step()
-    encode = run.painting.optimization.encode
-
-    def cut(*crops_and_generator):
-        encode(*crops_and_generator)
-        raise KeyboardInterrupt
-
-    run.painting.optimization.encode = cut
-    with pytest.raises(KeyboardInterrupt):
-        run.step()
-    run.painting.optimization.encode = encode
-    return run
-
-
 def from_a_picture(pair, small, tmp):
     start = picture(tmp / "start.png")
     return vq.Run(pair, small(init_image=start, start_strength=0.7, keep_edges=2.0))
@@ -89,12 +73,14 @@ def picture_as_prompt(pair, small, tmp):
 
 def diverged(pair, small, tmp):
     with pytest.warns(UserWarning, match="ran away|gave nan|gave inf"):
-        run = vq.Run(pair, small(learning_rate=10, weight_decay=10, total_iter=40))
+        run = vq.Run(pair, small(learning_rate=10, weight_decay=10, total_iter=200))
         list(run)
+    assert 0 < len(run.history) < 200 and np.isfinite(run.history).all()
+    assert run.done and np.asarray(run.image).std() > 0 and run.frames[-1] is run.last
     return run
 
 
-WAYS = [plain, steered, branched, stopped, resumed, interrupted]
+WAYS = [plain, steered, branched, stopped, resumed]
 WAYS += [from_a_picture, from_the_library, picture_as_prompt, diverged]
 
 
@@ -115,15 +101,6 @@ def test_replay_gives_the_same_bytes(pair, small, tmp_path, way):
         assert np.array_equal(np.asarray(other.image), np.asarray(run.image))
         assert [f.pixels for f in other.frames] == [f.pixels for f in run.frames]
     assert vq.open_recipe(files[0]) == run.first
-
-
-def test_a_run_that_diverges_slows_down_and_ends_with_a_picture(pair, small):
-    with pytest.warns(UserWarning, match="the last good picture is kept"):
-        run = vq.Run(pair, small(learning_rate=10, weight_decay=10, total_iter=200))
-        list(run)
-    assert run.done and 0 < len(run.history) < 200
-    assert np.isfinite(run.history).all()
-    assert np.asarray(run.image).std() > 0 and run.frames[-1] is run.last
 
 
 def test_a_loss_without_a_number_is_said_at_once(pair, small):
