@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fuzz_weights import weights
+from fuzz_weights import damaged, weights
 from PIL import Image, PngImagePlugin
 
 import vqclip_nb as vq
@@ -101,9 +101,7 @@ def recipes(rng: random.Random, pair: vq.Pair, folder: Path) -> str:
     path = folder / "a.png"
     Image.new("RGB", (8, 8)).save(path, pnginfo=info)
     if rng.random() < 0.3:
-        content = bytearray(path.read_bytes())
-        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
-        path.write_bytes(content)
+        path.write_bytes(damaged(path.read_bytes(), rng))
     try:
         vq.open_recipe(path)
         vq.replay(path, pair)
@@ -120,25 +118,15 @@ def saved_runs(rng: random.Random, pair: vq.Pair, folder: Path) -> str:
         run = vq.Run(pair, vq.Settings(include=["a fox"], start="library", **TINY))
         run.step()
         run.save(path)
-    content = bytearray(path.read_bytes())
-    for _ in range(rng.randint(1, 3)):
-        kind = rng.random()
-        if kind < 0.6:
-            content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
-        elif kind < 0.8:
-            del content[rng.randrange(len(content)) :]
-            content += b" " * 8
-        else:
-            at = rng.randrange(len(content))
-            content[at:at] = rng.randbytes(rng.randint(1, 40))
-    damaged = folder / "damaged.state"
-    damaged.write_bytes(content)
+    content = damaged(path.read_bytes(), rng)
+    other = folder / "damaged.state"
+    other.write_bytes(content)
     try:
-        vq.Run.resume(damaged, pair)
+        vq.Run.resume(other, pair)
     except vq.WeightsError as e:
         assert str(e)
         return "refused"
-    assert bytes(content) == path.read_bytes()
+    assert content == path.read_bytes()
     return "read"
 
 

@@ -78,21 +78,10 @@ def flip_bits(data: bytearray, rng: Rng) -> bytes:
     return bytes(data)
 
 
-def edges(data: bytearray, rng: Rng) -> bytes:
-    """Most structure lies at the beginning and at the end."""
-    at = rng.randrange(min(200, len(data)))
-    at = at if rng.random() < 0.5 else len(data) - 1 - at
-    data[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
-    return bytes(data)
-
-
-def cut(data: bytearray, rng: Rng) -> bytes:
-    return bytes(data[: rng.randrange(len(data))])
-
-
 def cut_out(data: bytearray, rng: Rng) -> bytes:
+    """Some bytes are missing, or all from there on."""
     a = rng.randrange(len(data))
-    del data[a : a + rng.randrange(1, 200)]
+    del data[a : rng.choice((a + rng.randrange(1, 200), len(data)))]
     return bytes(data)
 
 
@@ -111,6 +100,9 @@ def numbers(data: bytearray, rng: Rng) -> bytes:
     return bytes(data)
 
 
+DAMAGES = (flip_bits, cut_out, repeat, numbers)
+
+
 def inside_zip(data: bytearray, rng: Rng) -> bytes:
     """Damage one small entry, and pack everything anew with right checksums."""
     try:
@@ -123,8 +115,7 @@ def inside_zip(data: bytearray, rng: Rng) -> bytes:
     if not chosen:
         return bytes(data)
     at = rng.choice(chosen if rng.random() < 0.8 else targets)
-    damage = rng.choice((flip_bits, edges, cut, cut_out, repeat, numbers))
-    entries[at] = entries[at][0], damage(bytearray(entries[at][1]), rng)
+    entries[at] = entries[at][0], rng.choice(DAMAGES)(bytearray(entries[at][1]), rng)
     if rng.random() < 0.1:
         entries.append(rng.choice(entries))
     file = BytesIO()
@@ -135,7 +126,11 @@ def inside_zip(data: bytearray, rng: Rng) -> bytes:
     return file.getvalue()
 
 
-DAMAGES = (flip_bits, edges, cut, cut_out, repeat, numbers, inside_zip, inside_zip)
+def damaged(data: bytes, rng: Rng, *more: Callable[[bytearray, Rng], bytes]) -> bytes:
+    """The bytes with one to three damages: of `DAMAGES`, or `more`."""
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        data = rng.choice((*DAMAGES, *more))(bytearray(data), rng) if data else data
+    return data
 
 
 # -- crafted anew
@@ -207,9 +202,7 @@ def weights(rng: Rng, pair: object, folder: Path) -> str:
         name, data = crafted(rng)
     else:
         name, data = rng.choice(list((good if rng.random() < 0.7 else bad).items()))
-        for _ in range(rng.choice((1, 1, 2, 3))):
-            if data:
-                data = rng.choice(DAMAGES)(bytearray(data), rng)
+        data = damaged(data, rng, inside_zip, inside_zip)
     return read_one(folder / name, data)
 
 
