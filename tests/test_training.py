@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shutil
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,7 @@ from training.classifier import (
     load_style_judge,
 )
 from training.negatives import GeneratedNegatives
-from training.networks import VQGANS, new_clip, text_features, vqgan_metadata
+from training.networks import VQGANS, text_features, vqgan_metadata
 from training.options import Options, parse
 from training.scenes import Scenes
 from training.sets import STYLES
@@ -52,7 +51,6 @@ from vqclip_nb.emoji.scene import Scene, Thing
 from vqclip_nb.experiments.scores import concepts
 from vqclip_nb.images import to_pil
 from vqclip_nb.models.clip import build_clip
-from vqclip_nb.models.fast import encode_image
 from vqclip_nb.models.pair import EMOJI
 from vqclip_nb.models.vqgan import VQGAN
 from vqclip_nb.weights import read_checked
@@ -228,25 +226,10 @@ def test_an_interrupted_training_ends_as_one_that_was_not(sprites, tmp_path, nam
     torch.manual_seed(123)  # what another process would have done
     second = finish(train(options))
     assert second.step == whole.step == 4
-    for key, part in whole.parts.items():
-        a, b = (dict(_flat(p.state_dict())) for p in (part, second.parts[key]))
-        assert a.keys() == b.keys()
-        for leaf in a:
-            same = torch.equal(a[leaf], b[leaf]) if torch.is_tensor(a[leaf]) else a[leaf] == b[leaf]
-            assert same, f"{key}: {leaf}"
+    states = [{k: part.state_dict() for k, part in t.parts.items()} for t in (whole, second)]
+    torch.testing.assert_close(*states, rtol=0, atol=0, equal_nan=True)
     rows = [json.loads(line) for line in open(options.out / f"{whole.name}.jsonl")]
     assert [r["step"] for r in rows] == [2, 4] and len(whole.curves().axes) >= 2
-
-
-def _flat(state, prefix=""):
-    if isinstance(state, dict):
-        for key, value in state.items():
-            yield from _flat(value, f"{prefix}.{key}")
-    elif isinstance(state, list):
-        for key, value in enumerate(state):
-            yield from _flat(value, f"{prefix}.{key}")
-    else:
-        yield prefix, state
 
 
 def test_a_checkpoint_of_another_training_is_refused_and_weights_are_exported_centred(
@@ -269,27 +252,6 @@ def test_a_checkpoint_of_another_training_is_refused_and_weights_are_exported_ce
     assert (package / "concepts.txt").read_text(encoding="utf8").splitlines()[0] == "an ant"
     with pytest.raises(FileNotFoundError, match="train something first"):
         export.export_weights(sprites, package / "none", package)
-
-
-def test_a_loaded_resnet_answers_as_openais_class():
-    torch.manual_seed(1)
-    trained = new_clip("judge")
-    generator = torch.Generator().manual_seed(0)
-    pictures = torch.randn(4, 3, 64, 64, generator=generator)
-    with torch.no_grad():
-        for _ in range(3):  # its batch norms have seen something
-            trained.encode_image(pictures)
-        for norm in (m for m in trained.modules() if isinstance(m, torch.nn.BatchNorm2d)):
-            norm.weight.uniform_(0.5, 1.5, generator=generator)
-            norm.bias.uniform_(-0.5, 0.5, generator=generator)
-    encodings, gradients = [], []
-    loaded = build_clip(trained.state_dict())
-    for encode in (trained.eval().encode_image, partial(encode_image, loaded.visual)):
-        x = pictures.clone().requires_grad_()
-        encodings.append(encode(x))
-        gradients.append(torch.autograd.grad(encodings[-1].square().sum(), x)[0])
-    torch.testing.assert_close(*encodings, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("shape", ["f8", pytest.param("f16", marks=pytest.mark.slow)])
