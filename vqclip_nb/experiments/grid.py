@@ -149,13 +149,11 @@ def _row(path: Path, answer: Any) -> tuple[dict[str, Any], list[str]]:
     try:
         if isinstance(answer, Exception):
             raise answer
-        if not isinstance(answer, dict):
-            raise TypeError(f"the worker's answer is none: {str(answer)[:80]!r}")
         said = [str(text) for text in answer.get("warnings", ())]
         if "error" in answer:
             return {"error": str(answer["error"])}, said
         return results.keep(path, answer), said
-    except Exception as e:  # a worker that died, or an answer that is none
+    except Exception as e:  # a worker that died or that answers something else
         if isinstance(e, OSError) and e.errno in FULL + FORBIDDEN:  # the next would fail alike
             raise
         return {"error": f"{type(e).__name__}: {e}"}, []

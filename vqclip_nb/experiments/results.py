@@ -22,20 +22,14 @@ MAX_PICTURE, MAX_SCORES = 200_000_000, 20_000  # bytes; a picture's recipe may h
 ROUNDING = 1e-4  # by which a cosine may leave [-1, 1]
 
 
-def keep(path: Path, answer: Any) -> dict[str, Any]:
+def keep(path: Path, answer: dict[str, Any]) -> dict[str, Any]:
     """Write a worker's answer: its `png` with its `recipe` beside `path`, the scores last, for they
     say that all is there. Returns them with the path of the picture.
 
-    ValueError for an answer that is none, or whose scores are no numbers; OSError.
+    Errors of `_scores` and `open_image` for an answer that is none; OSError.
     """
-    try:
-        scores, png = _scores(answer), answer["png"]
-        if not isinstance(png, bytes):  # a path would be opened
-            raise TypeError("png is no bytes")
-        image = open_image(png, ("PNG",))
-        picture = save_png(image, path.with_suffix(".png"), dict(answer["recipe"]))
-    except (KeyError, TypeError, RecursionError) as e:
-        raise ValueError(f"the worker's answer is none: {type(e).__name__}: {e}") from e
+    scores, image = _scores(answer), open_image(answer["png"], ("PNG",))
+    picture = save_png(image, path.with_suffix(".png"), answer["recipe"])
     text = json.dumps({**scores, "sha256": sha256_of(picture)}, ensure_ascii=False, indent=1)
     write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
     return scores | {"picture": picture}
@@ -45,8 +39,7 @@ def read(path: Path) -> dict[str, Any] | None:
     """What `keep` wrote; None where it is missing, damaged or forged."""
     picture = path.with_suffix(".png")
     try:
-        text = read_bounded(path, MAX_SCORES)
-        found = json.loads(text)
+        found = json.loads(read_bounded(path, MAX_SCORES))
         scores, png = _scores(found), read_bounded(picture, MAX_PICTURE)
         if found["sha256"] != sha256_of(picture):
             return None
