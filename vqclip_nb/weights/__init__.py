@@ -3,26 +3,5 @@
 from .cache import arrived, read_checked, slim_cache, slim_path, write_state
 from .config import parse_config, parse_facts, read_config
 from .download import CLIPS, VQGANS, File, cache_folder, fetch, sha256_of
-from .errors import WeightsError, memory_errors, out_of_memory
+from .errors import WeightsError
 from .read import read_state
-
-__all__ = [
-    "CLIPS",
-    "VQGANS",
-    "File",
-    "WeightsError",
-    "arrived",
-    "cache_folder",
-    "fetch",
-    "memory_errors",
-    "out_of_memory",
-    "parse_config",
-    "parse_facts",
-    "read_checked",
-    "read_config",
-    "read_state",
-    "sha256_of",
-    "slim_cache",
-    "slim_path",
-    "write_state",
-]
