@@ -24,7 +24,7 @@ from PIL import Image
 
 import vqclip_nb as vq
 import vqclip_nb.experiments.grid as module
-from vqclip_nb.experiments import results, workers
+from vqclip_nb.experiments import workers
 from vqclip_nb.experiments.plots import intervals, table
 from vqclip_nb.recipe import read_recipe
 
@@ -54,7 +54,7 @@ def painted(monkeypatch):
             made.append(settings)
             super().__init__(pair, settings)
 
-    monkeypatch.setattr(module, "Run", Run)
+    monkeypatch.setattr(workers, "Run", Run)
     return made
 
 
@@ -237,8 +237,8 @@ def test_a_judge_without_numbers_ranks_nothing(run, monkeypatch):
     judge = vq.load_judge("emoji", device="cpu")
     for weights in judge.model.visual.parameters():
         weights.data.fill_(float("nan"))
-    monkeypatch.setattr(module, "load_judge", lambda *name, **device: judge)
-    monkeypatch.setattr(module, "_loaded", {})
+    monkeypatch.setattr(workers, "load_judge", lambda *name, **device: judge)
+    monkeypatch.setattr(workers, "_loaded", {})
     frame = run()
     assert "no number" in frame.error[0] and np.isnan(frame["rank"][0])
     assert np.isnan(frame.judge[0]) and np.isnan(frame.similarity[0])
@@ -287,18 +287,18 @@ def test_a_list_of_regions_is_one_value_and_a_list_of_lists_several():
 
 
 def test_answers_of_hostile_workers_are_rows_with_an_error(run, monkeypatch):
-    real, hostile = module._paint, list(HOSTILE.values())
+    real, hostile = module.paint, list(HOSTILE.values())
 
     def forged(settings, *more):
         at = settings.seed
         return hostile[at] if at < len(hostile) else real(settings, *more)
 
-    monkeypatch.setattr(module, "_paint", forged)
+    monkeypatch.setattr(module, "paint", forged)
     frame = run(seed=range(len(hostile) + 1))
     wrong = {n: e for n, e in zip(HOSTILE, frame.error[:-1], strict=True) if not e}
     assert not wrong and frame[["similarity", "judge", "rank"]][:-1].isna().all(axis=None)
     assert frame.error.iloc[-1] == "" and frame["rank"].iloc[-1] >= 1
-    monkeypatch.setattr(module, "_paint", real)
+    monkeypatch.setattr(module, "paint", real)
     assert (run(seed=range(3)).error == "").all()
 
 
@@ -317,16 +317,16 @@ def test_forged_files_are_as_if_they_were_not_there(tmp_path):
             picture = answer["png"] if isinstance(answer["png"], bytes) else b""
             scores = {k: v for k, v in answer.items() if k not in ("png", "recipe")}
             if "recipe" not in name and name != "huge number":
-                assert results.read(forge(path, picture, **scores)) is None, name
+                assert module.read(forge(path, picture, **scores)) is None, name
     for text in ("", "[" * 10_000, "1" * 5000, '{"similarity": 1e999}', "null", "x" * 10**6):
         forge(path, png())
         path.write_text(text)
-        assert results.read(path) is None, text[:20]
+        assert module.read(path) is None, text[:20]
     forge(path, b"\0" * 300)
     if hasattr(os, "mkfifo"):  # waiting for a pipe would never end
         path.unlink()
         os.mkfifo(path)
-        assert results.read(path) is None
+        assert module.read(path) is None
 
 
 def test_a_folder_in_the_way_is_a_row_with_an_error(run, tmp_path):
@@ -376,20 +376,20 @@ def test_a_failed_cell_is_a_row_and_is_tried_again(run, tmp_path):
 
 @pytest.mark.parametrize("threads", [0, 1])
 def test_an_interrupt_keeps_what_is_done(run, painted, monkeypatch, threads):
-    real = module._paint
+    real = module.paint
 
     def stop_at_two(settings, *more):
         if settings.seed == 2:
             raise KeyboardInterrupt
         return real(settings, *more)
 
-    monkeypatch.setattr(module, "_paint", stop_at_two)
+    monkeypatch.setattr(module, "paint", stop_at_two)
     executor = ThreadPoolExecutor(threads) if threads else None
     with pytest.raises(KeyboardInterrupt):
         run(seed=range(40), executor=executor)
     if executor:
         executor.shutdown()
-    monkeypatch.setattr(module, "_paint", real)
+    monkeypatch.setattr(module, "paint", real)
     before = len(painted)
     assert 2 <= before <= 20  # the rest was cancelled
     assert len(run(seed=range(4))) == 4 and before < len(painted) + 1 <= before + 3

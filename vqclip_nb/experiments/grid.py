@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import itertools
 import json
 import pickle
-import threading
 import uuid
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import FORBIDDEN, FULL
-from ..loading import load_judge, load_pair
-from ..models.clip import ClipModel
+from ..export import save_png
+from ..files import FORBIDDEN, FULL, read_bounded, write_atomically
+from ..images import open_image
 from ..models.pair import Pair
-from ..run import Run
 from ..settings import TYPES, Settings
-from ..weights import CLIPS
-from . import results, workers
-from .scores import concepts, rank, similarity
+from ..weights import sha256_of
+from .scores import concepts
+from .workers import BY_PAIR, Source, answers, facts_of, paint
 
 if TYPE_CHECKING:
     import pandas
 
-Source = str | Pair | Callable[[], Pair]
-BY_PAIR = "by pair"
-
-_loaded: dict[str, tuple[Any, Any]] = {}  # "pair" and "judge": what this process opened last
-_lock = threading.RLock()
+RANGES = {  # of the scores; None stands for one that was not asked for
+    "similarity": (-1.0, 1.0),
+    "judge": (-1.0, 1.0),
+    "rank": (1, 10**9),
+    "seconds": (0.0, 10.0**9),
+}
+MAX_PICTURE, MAX_SCORES = 200_000_000, 20_000  # bytes; a picture's recipe may hold others
+ROUNDING = 1e-4  # by which a cosine may leave [-1, 1]
 
 
 def combinations(**settings: Any) -> list[Settings]:
@@ -97,8 +97,6 @@ def grid(
     from tqdm.auto import tqdm
 
     asked = combinations(**settings)
-    if judge not in (judges := (BY_PAIR, None, "emoji", *CLIPS)):
-        raise ValueError(f"judge {judge!r} is not known: choose one of {judges}")
     if isinstance(pair, Pair) and not isinstance(executor, ThreadPoolExecutor | None):
         raise ValueError("an open pair stays in its process: give a name or a function that opens")
     if isinstance(distractors, str) or not all(isinstance(d, str) for d in distractors or ()):
@@ -108,7 +106,7 @@ def grid(
     # A worker knows the pair: this process need not hold it, nor have the disk that it is on.
     # Dask hands out what it remembers for equal arguments, and what failed is to be tried again.
     again = uuid.uuid4().hex
-    ((_, facts),) = workers.answers(executor, _facts, {"": (*bench, again)})
+    ((_, facts),) = answers(executor, facts_of, {"": (*bench, again)})
     if isinstance(facts, Exception):
         raise facts
     asked = [s.for_pair(facts["defaults"]) for s in asked]
@@ -120,14 +118,14 @@ def grid(
         folder / f"{hashlib.sha256((s.to_json() + more).encode()).hexdigest()[:20]}.json"
         for s in asked
     ]
-    found = {path: results.read(path) for path in paths}
+    found = {path: read(path) for path in paths}
     jobs = {
         path: (s, *bench, facts, distractors, again)
         for path, s in zip(paths, asked, strict=True)
         if found[path] is None
     }
     said: set[str] = set()
-    work: Any = workers.answers(executor, _paint, jobs)  # a generator: it can be closed
+    work: Any = answers(executor, paint, jobs)  # a generator: it can be closed
     with tqdm(total=len(found), initial=len(found) - len(jobs)) as bar, closing(work):
         for path, answer in work:
             found[path], new = _row(path, answer)
@@ -136,12 +134,12 @@ def grid(
                 if text not in said:
                     warnings.warn(text, stacklevel=2)
                     said.add(text)
-    empty = {**dict.fromkeys(results.RANGES), "note": "", "error": "", "picture": None}
+    empty = {**dict.fromkeys(RANGES), "note": "", "error": "", "picture": None}
     rows = [
         asdict(s) | {"include": s.include[0]} | empty | (found[path] or {})
         for s, path in zip(asked, paths, strict=True)
     ]
-    return pandas.DataFrame(rows).astype(dict.fromkeys(results.RANGES, float))
+    return pandas.DataFrame(rows).astype(dict.fromkeys(RANGES, float))
 
 
 def _row(path: Path, answer: Any) -> tuple[dict[str, Any], list[str]]:
@@ -152,97 +150,54 @@ def _row(path: Path, answer: Any) -> tuple[dict[str, Any], list[str]]:
         said = [str(text) for text in answer.get("warnings", ())]
         if "error" in answer:
             return {"error": str(answer["error"])}, said
-        return results.keep(path, answer), said
+        return keep(path, answer), said
     except Exception as e:  # a worker that died or that answers something else
         if isinstance(e, OSError) and e.errno in FULL + FORBIDDEN:  # the next would fail alike
             raise
         return {"error": f"{type(e).__name__}: {e}"}, []
 
 
-# -- the process that works
+# -- results on disk: a picture with its recipe, and its scores beside it
 
 
-def _open(source: Source, key: bytes, judge: str | None) -> tuple[Pair, ClipModel | None]:
-    """Pair and judge, opened once in a process; `key` stands for the source."""
+def keep(path: Path, answer: dict[str, Any]) -> dict[str, Any]:
+    """Write a worker's answer: its `png` with its `recipe` beside `path`, the scores last, for they
+    say that all is there. Returns them with the path of the picture.
 
-    def once(kind: str, key: Any, make: Callable[[], Any]) -> Any:
-        if _loaded.get(kind, (None,))[0] != key:
-            _loaded.pop(kind, None)  # makes room for the next one
-            _loaded[kind] = key, make()
-        return _loaded[kind][1]
-
-    with _lock:
-        if isinstance(source, Pair):
-            pair = source
-        else:
-            opener = source if callable(source) else functools.partial(load_pair, source)
-            pair = once("pair", key, opener)
-        name = judge
-        if name == BY_PAIR:
-            name = "emoji" if pair.name == "emoji" else "RN50"
-        if not name:
-            return pair, None
-        make = functools.partial(load_judge, name, device=pair.device)
-        return pair, once("judge", (name, str(pair.device)), make)
+    Errors of `_scores` and `open_image` for an answer that is none; OSError.
+    """
+    scores, image = _scores(answer), open_image(answer["png"], ("PNG",))
+    picture = save_png(image, path.with_suffix(".png"), answer["recipe"])
+    text = json.dumps({**scores, "sha256": sha256_of(picture)}, ensure_ascii=False, indent=1)
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
+    return scores | {"picture": picture}
 
 
-def _facts(source: Source, key: bytes, judge: str | None, again: str = "") -> dict[str, Any]:
-    """What results depend on besides settings: the hashes of all weights and drawings, what the
-    pair adds, what it fills into settings left empty. ValueError for a pair without hashes."""
-    pair, its_judge = _open(source, key, judge)
-    if not pair.hashes:
-        raise ValueError(f"{pair} has no hashes, so that its results could not be told from others")
-    return {
-        "hashes": {**pair.hashes, "judge": its_judge.hashes["clip"] if its_judge else None},
-        "adds": [pair.facts.default_background, pair.clip.dropout],
-        "library": pair.library.digest if pair.library else None,
-        "prior": pair.prior.digest if pair.prior else None,
-        "defaults": dict(pair.defaults),
-    }
-
-
-def _paint(
-    settings: Settings,
-    source: Source,
-    key: bytes,
-    judge: str | None,
-    facts: dict[str, Any],
-    distractors: tuple[str, ...],
-    again: str = "",
-) -> dict[str, Any]:
-    """One cell: its scores, note, PNG, recipe and warnings, or its error."""
-    said: list[warnings.WarningMessage] = []
+def read(path: Path) -> dict[str, Any] | None:
+    """What `keep` wrote; None where it is missing, damaged or forged."""
+    picture = path.with_suffix(".png")
     try:
-        if (here := _facts(source, key, judge)) != facts:
-            raise ValueError(f"this worker has another pair: {here}, not {facts}")
-        pair, its_judge = _open(source, key, judge)
-        # Python's filters belong to the whole process: threads take turns while they are changed.
-        with _lock, warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            run = Run(pair, settings)
-        for _ in run:
-            pass
-        text, image, last = settings.include[0], run.image, run.last
-        assert image and last  # painted above
-        with _lock, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the same ones again
-            answer = {
-                "similarity": similarity(pair.clip, image, text),
-                "judge": similarity(its_judge, image, text) if its_judge else None,
-                "rank": rank(its_judge or pair.clip, image, text, distractors),
-                "seconds": run.seconds,
-                "note": _note(run),
-                "recipe": run.recipe(),
-                "png": last.png(),
-            }
-    except Exception as e:  # a cell that fails does not stop the others
-        answer = {"error": f"{type(e).__name__}: {e}"}
-    return answer | {"warnings": [str(w.message) for w in said]}
+        found = json.loads(read_bounded(path, MAX_SCORES))
+        scores, png = _scores(found), read_bounded(picture, MAX_PICTURE)
+        if found["sha256"] != sha256_of(picture):
+            return None
+        open_image(png, ("PNG",))
+        return scores | {"picture": picture}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
-def _note(run: Run) -> str:
-    """What happened if the picture diverged; else empty."""
-    steps, slowed = len(run.history), run.painting.slowed
-    if steps < run.settings.total_iter:
-        return f"diverged: stopped after {steps} of {run.settings.total_iter} steps"
-    return f"diverged: went on at 1/{2**slowed} of the rate" if slowed else ""
+def _scores(found: dict[str, Any]) -> dict[str, Any]:
+    """Scores and note of an answer or a file; ValueError, KeyError or TypeError if they are not
+    what `grid` gives."""
+    scores = {name: found[name] for name in RANGES}
+    for name, value in scores.items():
+        if value is None and name == "judge":
+            continue
+        low, high = RANGES[name]
+        kinds = (int,) if name == "rank" else (int, float)
+        if type(value) not in kinds or not low - ROUNDING <= value <= high + ROUNDING:
+            raise ValueError(f"{name}={str(value)[:40]} is no score from {low} to {high}")
+    if not isinstance(found["note"], str):
+        raise TypeError("note is no text")
+    return scores | {"note": found["note"]}

@@ -1,8 +1,11 @@
-"""Work handed to an executor, and finished although workers die."""
+"""Work handed to an executor, and finished although workers die; and what a worker does: it opens
+the pair and the judge once, paints cells and scores them."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import (
@@ -14,6 +17,18 @@ from concurrent.futures import (
 )
 from typing import Any, TypeVar
 
+from ..loading import load_judge, load_pair
+from ..models.clip import ClipModel
+from ..models.pair import Pair
+from ..run import Run
+from ..settings import Settings
+from .scores import rank, similarity
+
+Source = str | Pair | Callable[[], Pair]
+BY_PAIR = "by pair"
+
+_loaded: dict[str, tuple[Any, Any]] = {}  # "pair" and "judge": what this process opened last
+_lock = threading.RLock()
 Key = TypeVar("Key")
 
 
@@ -76,3 +91,92 @@ def _answer(future: Future) -> Any:
         return future.result()
     except Exception as e:
         return e
+
+
+# -- the process that works
+
+
+def _open(source: Source, key: bytes, judge: str | None) -> tuple[Pair, ClipModel | None]:
+    """Pair and judge, opened once in a process; `key` stands for the source."""
+
+    def once(kind: str, key: Any, make: Callable[[], Any]) -> Any:
+        if _loaded.get(kind, (None,))[0] != key:
+            _loaded.pop(kind, None)  # makes room for the next one
+            _loaded[kind] = key, make()
+        return _loaded[kind][1]
+
+    with _lock:
+        if isinstance(source, Pair):
+            pair = source
+        else:
+            opener = source if callable(source) else functools.partial(load_pair, source)
+            pair = once("pair", key, opener)
+        name = judge
+        if name == BY_PAIR:
+            name = "emoji" if pair.name == "emoji" else "RN50"
+        if not name:
+            return pair, None
+        make = functools.partial(load_judge, name, device=pair.device)
+        return pair, once("judge", (name, str(pair.device)), make)
+
+
+def facts_of(source: Source, key: bytes, judge: str | None, again: str = "") -> dict[str, Any]:
+    """What results depend on besides settings: the hashes of all weights and drawings, what the
+    pair adds, what it fills into settings left empty. ValueError for a pair without hashes."""
+    pair, its_judge = _open(source, key, judge)
+    if not pair.hashes:
+        raise ValueError(f"{pair} has no hashes, so that its results could not be told from others")
+    return {
+        "hashes": {**pair.hashes, "judge": its_judge.hashes["clip"] if its_judge else None},
+        "adds": [pair.facts.default_background, pair.clip.dropout],
+        "library": pair.library.digest if pair.library else None,
+        "prior": pair.prior.digest if pair.prior else None,
+        "defaults": dict(pair.defaults),
+    }
+
+
+def paint(
+    settings: Settings,
+    source: Source,
+    key: bytes,
+    judge: str | None,
+    facts: dict[str, Any],
+    distractors: tuple[str, ...],
+    again: str = "",
+) -> dict[str, Any]:
+    """One cell: its scores, note, PNG, recipe and warnings, or its error."""
+    said: list[warnings.WarningMessage] = []
+    try:
+        if (here := facts_of(source, key, judge)) != facts:
+            raise ValueError(f"this worker has another pair: {here}, not {facts}")
+        pair, its_judge = _open(source, key, judge)
+        # Python's filters belong to the whole process: threads take turns while they are changed.
+        with _lock, warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            run = Run(pair, settings)
+        for _ in run:
+            pass
+        text, image, last = settings.include[0], run.image, run.last
+        assert image and last  # painted above
+        with _lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the same ones again
+            answer = {
+                "similarity": similarity(pair.clip, image, text),
+                "judge": similarity(its_judge, image, text) if its_judge else None,
+                "rank": rank(its_judge or pair.clip, image, text, distractors),
+                "seconds": run.seconds,
+                "note": _note(run),
+                "recipe": run.recipe(),
+                "png": last.png(),
+            }
+    except Exception as e:  # a cell that fails does not stop the others
+        answer = {"error": f"{type(e).__name__}: {e}"}
+    return answer | {"warnings": [str(w.message) for w in said]}
+
+
+def _note(run: Run) -> str:
+    """What happened if the picture diverged; else empty."""
+    steps, slowed = len(run.history), run.painting.slowed
+    if steps < run.settings.total_iter:
+        return f"diverged: stopped after {steps} of {run.settings.total_iter} steps"
+    return f"diverged: went on at 1/{2**slowed} of the rate" if slowed else ""
