@@ -360,7 +360,7 @@ _ = axes.set(xlabel="mean and 95 % interval of six seeds")
 # from the file; a conversion or a screenshot loses it.
 
 # %%
-from vqclip_nb.marks import read_mark
+from vqclip_nb.export import read_mark
 
 path = run.save_png("rocket.png")
 print(read_mark(path))

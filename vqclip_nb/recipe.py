@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from .export import IPTC, KEY, read_mark
 from .images import is_picture, open_image, read_info
 from .knobs import shown
-from .marks import IPTC, read_mark
 from .reading import parse_prompt
 from .regions import Region, parse_region
 from .settings import KNOBS, Settings
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 Changes = Sequence[tuple[int, dict[str, Any]]]  # after how many steps, which settings
 
-KEY = "vqclip_nb"
 FORM = 2  # form 1 held a run's last settings in place of its first
 # Fields that form 1 named otherwise, and values of those that it lacked.
 RENAMED = {"average": "ema_decay"}
