@@ -15,7 +15,7 @@ import torch
 
 from ..files import write_atomically
 from .config import read_config
-from .download import File, cache_folder, fetch, sha256_of
+from .download import File, cache_folder, fetch, sha256_of, size_of
 from .errors import WeightsError, disk_errors, memory_errors
 from .read import read_state
 
@@ -68,8 +68,7 @@ def arrived(name: str, file: File) -> int:
     if slim_path(name).exists():
         return file.bytes or 0
     whole = cache_folder(local=True) / file.name
-    paths = (whole, whole.with_name(f"{whole.name}.part"))
-    return max((path.stat().st_size for path in paths if path.exists()), default=0)
+    return max(size_of(whole), size_of(whole.with_name(f"{whole.name}.part")))
 
 
 def slim_cache(

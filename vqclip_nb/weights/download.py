@@ -53,11 +53,11 @@ for _name, _both in _FOUND["vqgan"].items():
 
 
 class MirrorError(Exception):
-    """What is wrong with a mirror. `cut`: the download may continue where it stopped."""
+    """What is wrong with a mirror."""
 
-    def __init__(self, words: str, *, cut: bool = False) -> None:
-        super().__init__(words)
-        self.cut = cut
+
+class BrokeOffError(MirrorError):
+    """The download may continue where it stopped."""
 
 
 def cache_folder(*, local: bool = False) -> Path:
@@ -123,15 +123,15 @@ def fetch(file: File, *, accept_unknown: bool = False) -> Path:
 def _fetch_from(url: str, part: Path, file: File) -> None:
     """Make `part` the whole and right file, with one mirror's help. Raises MirrorError."""
     for attempt in range(1, TRIES + 1):
-        have = _size(part)
+        have = size_of(part)
         if file.bytes is None or have > file.bytes:  # not known to be a beginning of this file
             part.unlink(missing_ok=True)
             have = 0
         try:
             if have != file.bytes:
                 _continue(url, part, file, have)
-        except MirrorError as e:
-            if not e.cut or _size(part) <= have or attempt == TRIES:
+        except BrokeOffError:
+            if size_of(part) <= have or attempt == TRIES:
                 raise
             time.sleep(min(0.1 * 2**attempt, 5))
             continue
@@ -145,7 +145,8 @@ def _fetch_from(url: str, part: Path, file: File) -> None:
     raise MirrorError(f"wrong contents, SHA-256 {found}")
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 if it is not there."""
     return path.stat().st_size if path.exists() else 0
 
 
@@ -170,7 +171,7 @@ def _continue(url: str, part: Path, file: File, have: int) -> None:
                     chunk = answer.raw.read1(CHUNK)  # what is there, were it one byte
                 except Exception as e:
                     slow = time.monotonic() - since >= WINDOW
-                    raise MirrorError("broke off", cut=not slow) from e
+                    raise (MirrorError if slow else BrokeOffError)("broke off") from e
                 if not chunk:
                     break
                 have += len(chunk)
@@ -183,7 +184,7 @@ def _continue(url: str, part: Path, file: File, have: int) -> None:
                         raise MirrorError(f"sends only {speed:,.0f} bytes a second")
                     mark, since = have, time.monotonic()
     if total not in (have, None):
-        raise MirrorError(f"closed after {have:,} of {total:,} bytes", cut=True)
+        raise BrokeOffError(f"closed after {have:,} of {total:,} bytes")
 
 
 def _ask(url: str, have: int) -> Response:

@@ -48,7 +48,7 @@ def read_state(path: str | Path, keep: Keep | None = None) -> tuple[Tensors, dic
             head = file.read(9)
             if path.suffix == ".safetensors" or head[8:] == b"{":
                 return _read_safetensors(path, file, keep)
-            tensors = _read_pickled(file, size, keep)
+            return _read_pickled(file, size, keep), {}
         except ForeignName as e:
             raise WeightsError(
                 f"{path} holds more than tensors and was not read: it names {str(e)[:200]}"
@@ -58,9 +58,6 @@ def read_state(path: str | Path, keep: Keep | None = None) -> tuple[Tensors, dic
                 raise
             words = str(e).partition("\n")[0][:200] or type(e).__name__
             raise WeightsError(f"{path} is damaged or no weight file: {words}") from e
-    if tensors is None:
-        raise WeightsError(f"{path} holds no state dict")
-    return tensors, {}
 
 
 def _read_safetensors(path: Path, file: BinaryIO, keep: Keep) -> tuple[Tensors, dict[str, str]]:
@@ -76,8 +73,8 @@ def _read_safetensors(path: Path, file: BinaryIO, keep: Keep) -> tuple[Tensors, 
         return {k: f.get_tensor(k) for k in f.keys() if keep(k)}, f.metadata() or {}
 
 
-def _read_pickled(file: BinaryIO, size: int, keep: Keep) -> Tensors | None:
-    """Tensors of the state dict in a file of `size` bytes, or None if it holds none."""
+def _read_pickled(file: BinaryIO, size: int, keep: Keep) -> Tensors:
+    """Tensors of the state dict in a file of `size` bytes."""
     file.seek(0)
     views: dict[Any, Any] = {}
     if file.read(2) != b"PK":
@@ -93,7 +90,7 @@ def _read_pickled(file: BinaryIO, size: int, keep: Keep) -> Tensors | None:
         views = found if isinstance(found, dict) else {}
     views = {k: v for k, v in views.items() if isinstance(k, str) and isinstance(v, View)}
     if not views:
-        return None
+        raise ValueError("it holds no state dict")
     return _materialize({k: v for k, v in views.items() if keep(k)}, size, read)
 
 
