@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """An option for every setting but include, which is the prompts themselves."""
     parser = argparse.ArgumentParser("vqclip", usage=USAGE, allow_abbrev=False)
-    parser.add_argument("include", nargs="*", metavar="PROMPT", help=escaped(KNOBS["include"].help))
+    help_text = escaped(KNOBS["include"].help)
+    parser.add_argument("include", nargs="*", type=typed, metavar="PROMPT", help=help_text)
     parser.add_argument(
         "--out",
         action="append",
@@ -75,7 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--pair", default="emoji", help="networks (default: %(default)s)")
     parser.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
     parser.add_argument("--preset", choices=list(PRESETS), default="default")
-    parser.add_argument("--size", metavar="PIXELS", help="height and width at once")
+    parser.add_argument("--size", type=number, metavar="PIXELS", help="height and width at once")
     for name, k in KNOBS.items():
         if name == "include":
             continue
@@ -84,9 +85,10 @@ def make_parser() -> argparse.ArgumentParser:
         facts: dict[str, Any] = {"default": argparse.SUPPRESS, "help": escaped(k.help) + shown}
         if k.kind == "bool":
             facts["action"] = argparse.BooleanOptionalAction
+        elif k.high is not None:
+            facts |= {"type": number, "metavar": f"{k.low:g}..{k.high:.10g}"}
         else:
-            numbers = f"{k.low:g}..{k.high:.10g}" if k.high is not None else "TEXT"
-            facts["metavar"] = "|".join(k.choices) or numbers
+            facts |= {"type": typed, "metavar": "|".join(k.choices) or "TEXT"}
         if k.kind == "list[str]":
             facts["action"] = "append"
             facts["help"] += "; may be given several times"
@@ -110,23 +112,19 @@ def read_settings(parser: argparse.ArgumentParser, given: dict[str, Any]) -> vq.
         parser.error('say what to paint, for example: vqclip "a fox"')
     if (size := given.pop("size")) is not None:
         given = {"height": size, "width": size} | given
-    preset = given.pop("preset")
-    values = {n: number(v) if KNOBS[n].high is not None else typed(v) for n, v in given.items()}
     try:
-        return vq.Settings.preset(preset, **values)
+        return vq.Settings.preset(given.pop("preset"), **given)
     except ValueError as e:
         name, _, rest = str(e).partition("=")
         parser.error(f"{option(label(name))}={rest}" if name in KNOBS else str(e))
 
 
-def typed(value: Any) -> Any:
+def typed(text: str) -> str:
     """What was typed in UTF-8; under a POSIX locale Python hands over bytes of such letters."""
-    if isinstance(value, list):
-        return [typed(text) for text in value]
     try:
-        return os.fsencode(value).decode() if isinstance(value, str) else value
+        return os.fsencode(text).decode()
     except UnicodeError:
-        return value
+        return text
 
 
 def number(text: str) -> Any:
@@ -203,9 +201,8 @@ def save(run: vq.Run, paths: Sequence[Path]) -> list[str]:
     that failed does not stop the rest."""
     failed = []
     for path in paths:
-        write = {".png": run.save_png, ".gif": run.save_gif, ".mp4": run.save_mp4}
         try:
-            print(write[path.suffix.lower()](path))
+            print(getattr(run, f"save_{path.suffix[1:].lower()}")(path))
         except (OSError, ValueError) as e:
             failed.append(f"{path} could not be written: {e}")
     return failed
