@@ -230,12 +230,17 @@ def morph(runs: Sequence[Any], between: int = 12) -> Iterator[Image.Image]:
         for run in runs
         for frame in {f.index: f for f in run.frames if f.state}.values()
     ]
+    quantize = runs[0].settings.quantize
+    for z in interpolate(latents, between):
+        yield to_pil(runs[0].pair.vqgan.synthesize(z, quantize=quantize)[0])
+
+
+def interpolate(latents: Sequence[torch.Tensor], between: int) -> Iterator[torch.Tensor]:
+    """Latents on straight lines from each to the next, `between` steps a line, ends included;
+    ValueError for fewer than two or for unlike shapes."""
     if len(latents) < 2 or len({z.shape for z in latents}) > 1:
         raise ValueError("a morph needs at least two pictures, all of the same size")
-    ways = (
-        torch.lerp(a, b, i / between)
-        for a, b in itertools.pairwise(latents)
-        for i in range(between)
-    )
-    for z in itertools.chain(ways, latents[-1:]):
-        yield to_pil(runs[0].pair.vqgan.synthesize(z, quantize=runs[0].settings.quantize)[0])
+    for a, b in itertools.pairwise(latents):
+        for i in range(between):
+            yield torch.lerp(a, b, i / between)
+    yield latents[-1]
