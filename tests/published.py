@@ -66,18 +66,9 @@ class Original(nn.Module):
 
     def yaml(self) -> str:
         target = "GumbelVQ" if hasattr(self.quantize, "proj") else "VQModel"
-        return OmegaConf.to_yaml(
-            {
-                "model": {
-                    "base_learning_rate": 4.5e-06,
-                    "target": f"taming.models.vqgan.{target}",
-                    "params": {
-                        **self.config,
-                        "lossconfig": {"target": "taming.modules.losses.DummyLoss"},
-                    },
-                }
-            }
-        )
+        params = self.config | {"lossconfig": {"target": "taming.modules.losses.DummyLoss"}}
+        model = {"base_learning_rate": 4.5e-06, "target": f"taming.models.vqgan.{target}"}
+        return OmegaConf.to_yaml({"model": model | {"params": params}})
 
     def checkpoint(self, *, zipped: bool = True, **more: object) -> bytes:
         """What Lightning of 2020 saved: weights, losses, Adam's memory, a callback by its class."""
@@ -146,20 +137,18 @@ def small_clip(*, half: bool = True, resnet: bool = False) -> nn.Module:
 
 def archive(model: nn.Module) -> bytes:
     """A TorchScript archive of a CLIP, with the three facts that OpenAI's carry as tensors."""
-    size, context, words = model.visual.input_resolution, model.context_length, model.vocab_size
-    del model.context_length, model.vocab_size
-    for name, fact in (
-        ("input_resolution", size),
-        ("context_length", context),
-        ("vocab_size", words),
-    ):
+    size = model.visual.input_resolution
+    facts = {"context_length": model.context_length, "vocab_size": model.vocab_size}
+    for name in facts:
+        delattr(model, name)
+    for name, fact in ({"input_resolution": size} | facts).items():
         model.register_buffer(name, torch.tensor(fact))
     example = torch.zeros(1, 3, size, size), torch.zeros(1, 77, dtype=torch.long)
     file = BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecated, but what is published is of this kind
         torch.jit.save(torch.jit.trace(model, example, check_trace=False), file)
-    for name, fact in (("context_length", context), ("vocab_size", words)):
+    for name, fact in facts.items():
         del model._buffers[name]
         setattr(model, name, fact)
     return file.getvalue()

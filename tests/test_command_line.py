@@ -39,19 +39,9 @@ def test_paints_what_was_asked_for(capsys, pair):
     assert main([*words, "--out", "fox.png", "--learning-rate=.1"]) == 0
     assert capsys.readouterr().out.split() == ["fox.gif", "fox.png"]
     assert Image.open("fox.gif").n_frames == 3 and Image.open("fox.png").size == (64, 64)
-    asked = vq.Settings(
-        include=["a fox"],
-        exclude="snow",
-        start="library",
-        total_iter=3,
-        crops=4,
-        height=64,
-        width=64,
-        show_step=1,
-        quantize=False,
-        seed=7,
-        learning_rate=0.1,
-    )
+    quick = dict(total_iter=3, crops=4, height=64, width=64, show_step=1, start="library")
+    own = dict(exclude="snow", quantize=False, seed=7, learning_rate=0.1)
+    asked = vq.Settings(include=["a fox"], **quick, **own)
     defaults = pair.facts.defaults
     assert vq.open_recipe("fox.png").for_pair(defaults) == asked.for_pair(defaults)
 
@@ -215,11 +205,8 @@ def test_pack_writes_wheels_notebooks_and_a_page(tmp_path, monkeypatch, capsys):
     assert asked[0][-2:] == ["--quiet", f"{ROOT}[notebooks]"]
     assert fetched == [str(tmp_path / "class" / "weights")] and "VQCLIP_CACHE" not in os.environ
     page = Path("class/README.md").read_text()
-    assert (
-        "--no-index" in page
-        and "imagenet" in page
-        and "1_studio.ipynb" in os.listdir("class/notebooks")
-    )
+    assert "--no-index" in page and "imagenet" in page
+    assert "1_studio.ipynb" in os.listdir("class/notebooks")
     assert Path("class/wheels.txt").read_text() == "vqclip_nb-0.2.0-py3-none-any.whl\n"
     assert main(["pack", "class", "--broken"]) == 1
     assert "pip could not" in capsys.readouterr().err

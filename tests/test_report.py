@@ -85,15 +85,10 @@ def test_figure_14_the_losses_are_those_of_a_run(report, pair, texts, w):
 
 def test_figures_15_and_16_a_picture_every_ten_steps_from_80_on(report):
     shown = []
-    report.show, report.total_iter, report.num_crops, report.im_shape = (
-        shown.append,
-        95,
-        2,
-        [32] * 3,
-    )
-    report.include_enc, report.exclude_enc, report.extras_enc = report.createEncodings(
-        INCLUDE, "watermark's bowl", ""
-    )
+    report.show, report.total_iter = shown.append, 95
+    report.num_crops, report.im_shape = 2, [32] * 3
+    encodings = report.createEncodings(INCLUDE, "watermark's bowl", "")
+    report.include_enc, report.exclude_enc, report.extras_enc = encodings
     res_img, res_z = report.training_loop(None, None, show_crop=True)
     assert [p.shape for p in res_img] == [(3, 32, 32)] * 2 and len(shown) == 4
     assert not torch.equal(*res_z)
