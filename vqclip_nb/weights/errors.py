@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..files import FORBIDDEN, FULL, errno_of
+
+OUT_OF_MEMORY = re.compile(
+    "DefaultCPUAllocator|not enough memory|allocate memory|out of memory|ALLOC_FAILED"
+)
 
 
 class WeightsError(RuntimeError):
@@ -55,15 +60,5 @@ def memory_errors(action: str) -> Iterator[None]:
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out: in Python, in torch on any device, or when a file was mapped."""
-    words = (
-        "DefaultCPUAllocator",
-        "not enough memory",
-        "allocate memory",
-        "out of memory",
-        "ALLOC_FAILED",
-    )
-    return (
-        isinstance(error, MemoryError)
-        or errno_of(error) == errno.ENOMEM
-        or any(part in str(error) for part in words)
-    )
+    known = isinstance(error, MemoryError) or errno_of(error) == errno.ENOMEM
+    return known or bool(OUT_OF_MEMORY.search(str(error)))
