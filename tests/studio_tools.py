@@ -26,7 +26,7 @@ def finish(studio) -> None:
 def said(studio, kind: str = "") -> str:
     """All that the Studio says, or what it says of one kind."""
     lines = [text for k, text in studio.messages.lines.values() if kind in ("", k)]
-    notes = (studio.controls.note(name).value for name in studio.controls)
+    notes = (studio.controls.notes[name].value for name in studio.controls)
     lines += [re.sub("<.*?>", "", note) for note in notes if note and kind in ("", "error")]
     return html.unescape("\n".join(lines))
 

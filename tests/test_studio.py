@@ -13,11 +13,10 @@ from studio_tools import button, finish, said, tick, widgets
 
 import vqclip_nb as vq
 from vqclip_nb.settings import KNOBS, label
-from vqclip_nb.studio import chips, steering, ticker
+from vqclip_nb.studio import callbacks, chips, controls
 from vqclip_nb.studio.callbacks import for_people
 from vqclip_nb.studio.chips import EXAMPLES
-from vqclip_nb.studio.controls import parse_number
-from vqclip_nb.studio.tiles import jpeg
+from vqclip_nb.studio.widgets import jpeg, parse_number
 from vqclip_nb.weights import WeightsError
 
 
@@ -73,7 +72,7 @@ def test_every_wrong_field_is_marked_beside_it_until_it_is_mended(studio):
     steps, seed = studio.controls["total_iter"], studio.controls["seed"]
     steps.text.value, seed.text.value = "", "2.5"
     studio.controls["palette"].value = "no colour"
-    marked = [n for n in studio.controls if studio.controls.note(n).layout.display == ""]
+    marked = [n for n in studio.controls if studio.controls.notes[n].layout.display == ""]
     assert marked == ["palette", "total_iter", "seed"] and studio.buttons["Run"].disabled
     assert "it is empty" in said(studio, "error") and "2.5 is not whole" in said(studio, "error")
     assert "palette, iterations, seed" in said(studio, "error")
@@ -101,7 +100,7 @@ def test_run_paints_to_the_end_and_shows_it(studio):
     finish(studio)
     assert len(studio.run.history) == 8
     assert studio.preview.picture.value != blank
-    assert studio.preview.curves.box.value[1:4] == b"PNG"
+    assert studio.preview.curves.value[1:4] == b"PNG"
     assert studio.preview.status.value == "step 8 of 8" and "Done" in said(studio)
     assert studio.preview.bar.value == studio.preview.bar.max == studio.preview.back.value == 8
 
@@ -122,7 +121,7 @@ def test_enter_carries_the_whole_prompt(studio):
 
 
 def test_in_a_kernel_a_thread_paints_and_hears_the_controls(studio, monkeypatch):
-    monkeypatch.setattr(ticker, "in_a_kernel", lambda: True)
+    monkeypatch.setattr(callbacks, "in_a_kernel", lambda: True)
     studio.controls["total_iter"].value = 400
     studio.start()
     until = time.monotonic() + 60
@@ -245,7 +244,7 @@ def test_typing_steers_once_the_keys_rest(studio, monkeypatch):
     studio.controls["total_iter"].value = 400
     studio.buttons["Run"].click()
     clock = [1000.0]
-    monkeypatch.setattr(steering.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(controls.time, "monotonic", lambda: clock[0])
     for text in ("a bl", "a blue", "", "a blue heart"):
         studio.controls["include"].value = text
         clock[0] += 0.1
@@ -276,7 +275,8 @@ def test_examples_and_chips_steer_and_a_preset_does_not(studio):
 def test_chips_are_there_only_for_a_pair_with_its_own_words(studio, pair):
     assert studio.chips.box.layout.display == ""
     clip = dataclasses.replace(pair.clip, vocabulary=None)
-    studio.chips.follow(dataclasses.replace(pair, clip=clip))
+    studio.controls.follow(dataclasses.replace(pair, clip=clip))
+    studio.chips.follow()
     assert studio.chips.box.layout.display == "none"
 
 
@@ -369,11 +369,11 @@ def test_unknown_words_are_said_once_and_examples_have_none(studio):
 
 def test_known_words_that_are_spelt_alike_are_offered_for_an_unknown_one(studio):
     studio.controls["include"].value = "a red pineapl and a fox"
-    (first, *_) = studio.near_words.box.children
+    (first, *_) = studio.near_words.row.children
     assert first.description == "pineapl → pineapple"
     first.click()
     assert studio.controls["include"].value == "a red pineapple and a fox"
-    assert not studio.near_words.box.children and not said(studio, "warning")
+    assert not studio.near_words.row.children and not said(studio, "warning")
 
 
 def test_a_search_brings_controls_from_their_drawers(studio):
@@ -436,7 +436,7 @@ def test_another_pair_is_loaded_by_run_and_keeps_what_was_chosen(studio, pair, m
     studio.controls["width"].value = pair.defaults["width"]
     studio.controls["crops"].value = 3
     studio.pairs.control.value = "imagenet"
-    assert "Press Run" in said(studio) and studio.controller.pair is pair
+    assert "Press Run" in said(studio) and studio.controls.pair is pair
     studio.buttons["Run"].click()
     assert studio.run.pair is other and studio.run.size == (64, 96)
     assert (studio.run.settings.crops, studio.run.settings.noise_factor) == (3, 0.05)

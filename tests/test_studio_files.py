@@ -136,7 +136,7 @@ def test_start_from_an_uploaded_picture(studio):
     assert "notes.txt: this is no picture" in said(studio, "error")
     drop(studio.start_picker.own.upload, "red.png", a_png("red"))
     assert not studio.controls["start_strength"].disabled
-    assert "red.png" in said(studio) and studio.start_picker.own.tile.box.layout.display == ""
+    assert "red.png" in said(studio) and studio.start_picker.own.tile.layout.display == ""
     wide = Image.new("RGB", (96, 64), "blue")
     wide.paste("red", (16, 0, 80, 64))
     file = io.BytesIO()
@@ -150,7 +150,7 @@ def test_start_from_an_uploaded_picture(studio):
     red, green, blue = run.image.resize((1, 1)).getpixel((0, 0))
     assert red > green + 40 and red > blue + 40
     button(studio, "✕ remove start picture").click()
-    assert studio.start_picker.own.tile.box.layout.display == "none"
+    assert studio.start_picker.own.tile.layout.display == "none"
 
 
 def test_a_start_picker_that_is_gone_is_said_and_the_studio_opens(
@@ -198,7 +198,8 @@ def test_the_studio_says_what_a_picture_will_start_from(studio):
 
 def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio, pair):
     pair = dataclasses.replace(pair, make_wing=lambda pair: Drawings())
-    studio.start_picker.follow(pair)
+    studio.controls.follow(pair)
+    studio.start_picker.follow()
     start = studio.controls["start"]
     assert start.options == ("noise", "library", "prior")
     assert not studio.start_picker.note.value
@@ -217,7 +218,8 @@ def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio,
 def test_only_starts_that_the_pair_has_are_offered(studio, pair):
     start = studio.controls["start"]
     assert start.options == ("noise", "library", "prior")
-    studio.start_picker.follow(dataclasses.replace(pair, vqgan_hash="0"))
+    studio.controls.pair = dataclasses.replace(pair, vqgan_hash="0")
+    studio.start_picker.follow()
     assert start.options == ("noise",) and start.layout.display == "none"
     assert studio.controls["start_strength"].disabled and studio.controls["keep_edges"].disabled
 
@@ -232,7 +234,7 @@ def test_a_public_studio_opens_no_file_and_keeps_nothing(pair, small, tmp_path, 
     secret = tmp_path / "secret.png"
     monkeypatch.setenv("VOILA_BASE_URL", "/")
     public = vq.Studio(pair, small(total_iter=3), folder=tmp_path)
-    assert not public.resume_buttons.box.children and not public.gallery.paths
+    assert not public.resume_buttons.children and not public.gallery.paths
     assert public.pairs.control.options == ("emoji",)
     told = set()
     for there in (False, True):
@@ -248,12 +250,12 @@ def test_a_public_studio_opens_no_file_and_keeps_nothing(pair, small, tmp_path, 
         }.items():
             public.controls[name].value = value
             told.add((name, said(public, "error")))
-            public.start_picker.show_drawing()
+            public.start_picker.show()
             public.buttons["Run"].click()
             assert public.run is None
             public.controls[name].value = "a red apple" if name == "include" else ""
     assert len(told) == 6 and all("upload the picture" in text for _, text in told)
-    assert not public.start_picker.own.tile.box.layout.display == ""
+    assert not public.start_picker.own.tile.layout.display == ""
     public.steering.check()
     public.paint()
     public.buttons["Export"].click()
@@ -352,13 +354,13 @@ def test_a_run_that_was_cut_off_can_go_on(studio, pair, tmp_path):
     done = len(run.history)
     assert 0 < done < 60
     again = vq.Studio(pair, folder=tmp_path)
-    (offer,) = again.resume_buttons.box.children
+    (offer,) = again.resume_buttons.children
     assert "a red apple" in offer.description and f"step {done}" in offer.description
     offer.click()
-    assert not again.resume_buttons.box.children and again.run.history == run.history
+    assert not again.resume_buttons.children and again.run.history == run.history
     finish(again)
     assert len(again.run.history) == 60
-    assert not vq.Studio(pair, folder=tmp_path).resume_buttons.box.children
+    assert not vq.Studio(pair, folder=tmp_path).resume_buttons.children
 
 
 def test_another_studios_finished_run_leaves_the_offer(studio, pair, tmp_path):
@@ -367,11 +369,11 @@ def test_another_studios_finished_run_leaves_the_offer(studio, pair, tmp_path):
     second.controls["total_iter"].value = 3
     assert second.paint().done
     third = vq.Studio(pair, folder=tmp_path)
-    assert len(third.resume_buttons.box.children) == 1
+    assert len(third.resume_buttons.children) == 1
     begun(second, "a blue heart")
     begun(second, "a fox")  # an unfinished run is not lost to the next one
     third.resume_buttons.look()
-    said_of = [child.description for child in third.resume_buttons.box.children]
+    said_of = [child.description for child in third.resume_buttons.children]
     assert ["fox" in said_of[0], "heart" in said_of[1], "apple" in said_of[2]] == [True] * 3
 
 
@@ -381,10 +383,10 @@ def test_a_run_that_is_going_on_elsewhere_is_not_offered(studio, pair, small, tm
     tick(studio)
     studio.controller.autosave.save(studio.run)
     other = vq.Studio(pair, small(), folder=tmp_path)
-    assert not other.resume_buttons.box.children
+    assert not other.resume_buttons.children
     studio.buttons["Stop"].click()
     other.resume_buttons.look()
-    (offer,) = other.resume_buttons.box.children
+    (offer,) = other.resume_buttons.children
     studio.buttons["Pause"].click()
     tick(studio)
     offer.click()
@@ -407,12 +409,12 @@ def test_a_killed_process_leaves_its_run_to_the_next_studio(studio, pair, tmp_pa
     try:
         assert process.stdout.readline().strip() == "ready"
         studio.resume_buttons.look()
-        assert not studio.resume_buttons.box.children
+        assert not studio.resume_buttons.children
     finally:
         process.kill()
         process.wait()
     studio.resume_buttons.look()
-    (offer,) = studio.resume_buttons.box.children
+    (offer,) = studio.resume_buttons.children
     offer.click()
     assert studio.run.settings.include == ["a fox"] and len(studio.run.history) > 0
 
@@ -439,7 +441,7 @@ def test_only_the_oldest_runs_of_ours_are_removed_and_said(studio, pair, tmp_pat
     begun(studio, "a dog")
     assert foreign < set(folder.iterdir()) and "older removed" in said(studio)
     other = vq.Studio(pair, folder=tmp_path)
-    offers = [child.description for child in other.resume_buttons.box.children]
+    offers = [child.description for child in other.resume_buttons.children]
     assert [w in d for w, d in zip(("dog", "cat", "owl"), offers, strict=True)] == [True] * 3
 
 
@@ -488,7 +490,7 @@ def test_looks_set_the_settings_and_follow_them(studio):
     button(studio, "✕ remove style picture").click()
     assert not studio.settings.style_image
     studio.controls.set(attributes=["blue: 1", "big: 0.5", "a sticker: 0.75"])
-    assert [row.value for row in looks.rows] == [["blue: 1"], ["big: 0.5"], ["a sticker: 0.75"]]
+    assert [row.setting for row in looks.rows] == [["blue: 1"], ["big: 0.5"], ["a sticker: 0.75"]]
     colour.word.value = "as it is"
     assert studio.settings.attributes == ["big: 0.5", "a sticker: 0.75"]
 

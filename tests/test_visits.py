@@ -57,7 +57,7 @@ def test_the_cut_off_run_comes_back_paused_and_one_click_goes_on(page):
     assert again.run.history == run.history and not again.ticker.playing
     assert again.controls["include"].value == "a blue heart"
     assert again.preview.status.value == f"step {steps} of 30"
-    assert len(again.history.items) == 1 and not again.resume_buttons.box.children
+    assert len(again.history.items) == 1 and not again.resume_buttons.children
     button(again, "Continue").click()
     tick(again)
     assert len(again.run.history) > steps and "Paused" not in said(again)
@@ -82,7 +82,7 @@ def test_a_kernel_that_lives_on_leaves_its_run_to_the_page_that_is_loaded_again(
     assert again.ticker.playing and len(again.run.history) > steps + 1
     finish(again)
     first.visit._leave()  # later, as its kernel is let go: it brings nothing back
-    assert not page(KEY).autosave.sessions.others(first.controller.pair)
+    assert not page(KEY).autosave.sessions.others(first.controls.pair)
 
 
 STOPS = {
@@ -155,7 +155,7 @@ def test_what_the_visitor_began_before_the_key_came_is_kept(page, paused):
         again.buttons["Pause"].click()
     again.visit.key.value = KEY
     assert again.run is run and again.controls["include"].value == "a fox"
-    assert any("a blue heart" in offer.description for offer in again.resume_buttons.box.children)
+    assert any("a blue heart" in offer.description for offer in again.resume_buttons.children)
     if not paused:
         again.buttons["Pause"].click()  # before another step
     assert vq.Run.resume(again.autosave.sessions.path, run.pair).history == run.history
@@ -200,7 +200,7 @@ def test_a_run_begun_before_the_last_finished_picture_is_only_offered(page):
     assert first.run.done
     again = page(KEY)
     assert again.run.settings.include == ["a red apple"] and again.ticker.playing
-    offers = [child.description for child in again.resume_buttons.box.children]
+    offers = [child.description for child in again.resume_buttons.children]
     assert any("a blue heart" in text for text in offers)
 
 
@@ -208,7 +208,7 @@ def test_another_key_sees_nothing(page, root):
     painted(page(KEY))
     other = page(OTHER)
     assert other.run.settings.include == ["a red apple"] and other.ticker.playing
-    assert not other.resume_buttons.box.children and not other.gallery.paths
+    assert not other.resume_buttons.children and not other.gallery.paths
     assert other.visit.folder != root / f"visit-{KEY}" and len([*root.iterdir()]) == 2
     assert root.stat().st_mode & 0o777 == 0o700
 

@@ -9,7 +9,7 @@ import re
 import secrets
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,12 +24,13 @@ from ..models.pair import Pair
 from ..reading import readable
 from ..settings import Settings
 from ..weights import WeightsError, cache_folder
-from .callbacks import Callbacks, Messages
-from .tiles import ButtonRow
+from .callbacks import Messages
+from .controls import Controls
+from .exporter import Gallery, number_of, numbered
+from .widgets import ButtonRow
 
 if TYPE_CHECKING:
     from ..run import Run
-    from .gallery import Gallery
 
 log = logging.getLogger(__name__)
 OFFERED, KEPT = 3, 10  # unfinished runs offered, and kept at most
@@ -40,12 +41,13 @@ NAME = re.compile(r"session-(?:(\d+)-)?[0-9a-f]{8}\.safetensors")
 
 @dataclass(frozen=True)
 class Saved:
-    """An unfinished run on disk."""
+    """An unfinished run on disk. when: seconds since 1970. hashes: of its pair."""
 
     path: Path
     prompt: str
     steps: int
-    when: float  # seconds since 1970
+    when: float
+    hashes: dict[str, str]
 
     @property
     def title(self) -> str:
@@ -77,7 +79,7 @@ class Sessions:
             self._names[run] = saved.path.stem
             self._left[saved.path.stem] = _changed(saved.path)
         if run not in self._names:
-            number = max((_number(path) for path in self._files()), default=0) + 1
+            number = max((number_of(path, NAME) for path in self._files()), default=0) + 1
             self._names[run] = f"session-{number:06}-{secrets.token_hex(4)}"
         self.name = self._names[run]
 
@@ -94,7 +96,7 @@ class Sessions:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 lock.acquire()
-                _asked_path(self.path).unlink(missing_ok=True)
+                self.path.with_suffix(".asked").unlink(missing_ok=True)
             except Timeout:
                 return False
             except (OSError, NotImplementedError):  # a file system without locks
@@ -125,49 +127,42 @@ class Sessions:
         """Ask other Studios to pause and leave us their runs; whether any is still painting."""
         busy = [path for path in self._files() if path != self.path and going_on(path)]
         for path in busy:
-            _asked_path(path).touch()
+            path.with_suffix(".asked").touch()
         return bool(busy)
 
     @property
     def asked(self) -> bool:
         """Whether another Studio asks for the run that is being painted."""
-        return _asked_path(self.path).exists()
+        return self.path.with_suffix(".asked").exists()
 
     def others(self, pair: Pair) -> list[Saved]:
         """Unfinished runs of `pair` that nobody is painting, newest first."""
-        found = []
-        for path in self._files():
-            if path != self.path and not going_on(path):
-                saved, hashes = _read(path)
-                if saved and hashes == pair.hashes:
-                    found.append(saved)
-        return found[:OFFERED]
+        found = map(_read, self._resting(self._files()))
+        return [saved for saved in found if saved and saved.hashes == pair.hashes][:OFFERED]
 
     def tidy(self) -> int:
         """Remove the oldest runs beyond `KEPT`; returns how many."""
-        removed = 0
-        for path in self._files()[KEPT:]:
-            if path != self.path and not going_on(path) and _read(path)[0]:
-                self._forget(path)
-                removed += 1
-        return removed
+        old = [path for path in self._resting(self._files()[KEPT:]) if _read(path)]
+        for path in old:
+            self._forget(path)
+        return len(old)
 
     def _files(self) -> list[Path]:
         """Saved runs by name, the last begun first."""
-        try:
-            files = [path for path in self.folder.iterdir() if NAME.fullmatch(path.name)]
-        except OSError:
-            return []
-        return sorted(filter(is_regular, files), key=lambda p: (_number(p), p.name), reverse=True)
+        return numbered(self.folder, NAME)
+
+    def _resting(self, files: Iterable[Path]) -> list[Path]:
+        """Those of other runs that nobody is painting."""
+        return [path for path in files if path != self.path and not going_on(path)]
 
     def _forget(self, path: Path) -> None:
-        for file in (path, previous(path), _lock_path(path), _asked_path(path)):
+        for file in (path, previous(path), path.with_suffix(".lock"), path.with_suffix(".asked")):
             file.unlink(missing_ok=True)
 
 
 def going_on(path: Path) -> bool:
     """Whether a Studio is painting the run that is saved at `path`."""
-    if not is_regular(_lock_path(path)):
+    if not is_regular(path.with_suffix(".lock")):
         return False
     try:
         with _lock(path).acquire():
@@ -178,8 +173,8 @@ def going_on(path: Path) -> bool:
         return False
 
 
-def _read(path: Path) -> tuple[Saved | None, dict[str, str]]:
-    """What a saved run says of itself, and the hashes of its pair; None if it cannot be read."""
+def _read(path: Path) -> Saved | None:
+    """What a saved run says of itself; None if it cannot be read."""
     from safetensors import safe_open
 
     try:
@@ -187,15 +182,10 @@ def _read(path: Path) -> tuple[Saved | None, dict[str, str]]:
             words = file.metadata()
             steps = file.get_slice("history").get_shape()[0]
         prompt = readable(Settings.from_json(words["settings"]).include[0])
-        return Saved(path, prompt, steps, path.stat().st_mtime), json.loads(words["hashes"])
+        return Saved(path, prompt, steps, path.stat().st_mtime, json.loads(words["hashes"]))
     except Exception as e:  # a damaged or foreign file must not keep the Studio from opening
         log.info("%s cannot be continued: %s", path.name, e)
-        return None, {}
-
-
-def _number(path: Path) -> int:
-    found = NAME.fullmatch(path.name)
-    return int(found[1] or 0) if found else 0
+        return None
 
 
 def _changed(path: Path) -> int:
@@ -206,16 +196,8 @@ def _changed(path: Path) -> int:
         return 0
 
 
-def _lock_path(path: Path) -> Path:
-    return path.with_suffix(".lock")
-
-
-def _asked_path(path: Path) -> Path:
-    return path.with_suffix(".asked")
-
-
 def _lock(path: Path) -> FileLock:
-    return FileLock(_lock_path(path), timeout=0, thread_local=False)
+    return FileLock(path.with_suffix(".lock"), timeout=0, thread_local=False)
 
 
 class Autosave:
@@ -284,19 +266,19 @@ class Autosave:
 
 
 class ResumeButtons(ButtonRow):
-    """Unfinished runs, offered to be continued: `find` gives those of now."""
+    """Unfinished runs, offered to be continued by `resume`."""
 
     def __init__(
-        self, calls: Callbacks, find: Callable[[], list[Saved]], resume: Callable[[Saved], None]
+        self, controls: Controls, sessions: Sessions, resume: Callable[[Saved], None]
     ) -> None:
-        super().__init__(calls, OFFERED, "it was not finished", self._take)
-        self.find, self.resume = find, resume
+        super().__init__(controls.calls, OFFERED, "it was not finished", self._take)
+        self.controls, self.sessions, self.resume = controls, sessions, resume
         self.found: list[Saved] = []
 
     def look(self) -> None:
         """Offer what is there now."""
-        self.found = self.find()
-        self.show([saved.title for saved in self.found])
+        self.found = self.sessions.others(self.controls.pair)
+        self.offer([saved.title for saved in self.found])
 
     def _take(self, i: int) -> None:
         try:

@@ -1,22 +1,26 @@
-"""Styles, backgrounds, shapes and pairs to choose instead of type."""
+"""Styles, backgrounds, shapes and pairs to choose instead of type, and a pair that is downloaded
+while another one paints."""
 
 from __future__ import annotations
 
 import difflib
 import logging
 import re
+import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 import ipywidgets as w
 
 from ..emoji.caption_words import COLOURS, MEDIA_WORDS, STYLE_WORDS, article
-from ..loading import available_pairs, load_pair
+from ..loading import available_pairs, download_pair, download_progress, load_pair
 from ..models.pair import Pair
 from ..prompts import unknown_words
 from ..weights import WeightsError
-from .callbacks import Callbacks
-from .controls import labelled
-from .tiles import ButtonRow
+from .callbacks import Callbacks, Timer, in_colab
+from .controls import Controls
+from .widgets import ButtonRow, duration, labelled, row, set_class, set_shown
 
 log = logging.getLogger(__name__)
 # Prompts that are shown first.
@@ -31,6 +35,7 @@ EXAMPLES = {
 }
 NEAR, MOST_UNKNOWN = 3, 3  # known things offered for each unknown word, and unknown ones
 ALIKE = 0.75  # how much of their letters they share at least (difflib's ratio)
+LOOK, OVER = 0.5, 10.0  # seconds between two looks, and that the speed is measured over
 SHAPES = {"square": (1, 1), "portrait": (3, 4), "landscape": (4, 3), "wide": (16, 9)}
 _BACKGROUND = re.compile(
     rf"\s+on an? ({'|'.join(sorted(COLOURS, key=len, reverse=True))}) background$", re.IGNORECASE
@@ -91,37 +96,43 @@ def swatches(
     chosen: Callable[[str], None],
 ) -> dict[str, w.Button]:
     """A round button for each colour; `chosen` is called with its name. help: with {} for it."""
-    buttons = {}
-    for name, rgb in colours.items():
-        button = calls.button(name, help.format(name), lambda name=name: chosen(name))
-        button.add_class("vq-swatch")
-        button.style.button_color = "rgb({}, {}, {})".format(*rgb)
-        buttons[name] = button
+    buttons = {n: calls.button(n, help.format(n), partial(chosen, n)) for n in colours}
+    for name, button in buttons.items():
+        button.add_class("vq-swatch").style.button_color = "rgb({}, {}, {})".format(*colours[name])
     return buttons
 
 
-class NearWords(ButtonRow):
-    """For words of the prompt that a pair does not know: known things that are spelt like them,
-    to click. changed: called with the new prompt."""
+def mark_chosen(buttons: Mapping[str, w.Button], chosen: Collection[str]) -> None:
+    """Mark those buttons and no others."""
+    for name, button in buttons.items():
+        set_class(button, "vq-chosen", name in chosen)
 
-    def __init__(self, calls: Callbacks, prompt: w.Text, changed: Callable[[str], None]) -> None:
-        super().__init__(calls, NEAR * MOST_UNKNOWN, "put this word in its place", self._take)
-        self.prompt, self.changed = prompt, changed
+
+class NearWords:
+    """For words of the prompt that the pair does not know: drawings of its library that are spelt
+    like them, to click. changed: called with the new prompt."""
+
+    def __init__(self, controls: Controls, changed: Callable[[str], None]) -> None:
+        self.controls, self.changed = controls, changed
         self.found: list[tuple[str, str]] = []
+        help = "put this word in its place"
+        self.row = ButtonRow(controls.calls, NEAR * MOST_UNKNOWN, help, self._take)
 
-    def offer(self, unknown: Sequence[str], known: Collection[str]) -> None:
+    def offer(self, unknown: Sequence[str]) -> None:
         """Offer the nearest of the known things."""
+        library = self.controls.pair.library
+        known = {concept["label"] for concept in library.concepts} if library else ()
         self.found = [
             (word, near)
             for word in unknown[:MOST_UNKNOWN]
             for near in difflib.get_close_matches(word, known, NEAR, ALIKE)
         ]
-        self.show([f"{word} → {near}" for word, near in self.found])
+        self.row.offer([f"{word} → {near}" for word, near in self.found])
 
     def _take(self, i: int) -> None:
         word, near = self.found[i]
-        pattern = rf"\b{re.escape(word)}\b"
-        self.changed(re.sub(pattern, near, self.prompt.value, flags=re.IGNORECASE))
+        prompt = self.controls["include"].value
+        self.changed(re.sub(rf"\b{re.escape(word)}\b", near, prompt, flags=re.IGNORECASE))
 
 
 class Chips:
@@ -130,66 +141,56 @@ class Chips:
     changed: called with the new prompt.
     """
 
-    def __init__(
-        self, pair: Pair, calls: Callbacks, prompt: w.Text, changed: Callable[[str], None]
-    ) -> None:
-        self.prompt, self.changed = prompt, changed
+    def __init__(self, controls: Controls, changed: Callable[[str], None]) -> None:
+        self.controls, self.changed = controls, changed
+        calls, prompt = controls.calls, controls["include"]
         self.styles = {
-            name: calls.button(_short(words[0]), words[0], lambda name=name: self._style(name))
+            name: calls.button(_short(words[0]), words[0], partial(self._style, name))
             for name, words in LOOKS.items()
         }
         self.backgrounds = swatches(COLOURS, calls, "on a {} background", self._ground)
         for button in self.styles.values():
             button.add_class("vq-chip")
-        self.boxes = {
-            "look": w.HBox(list(self.styles.values())),
-            "background": w.HBox(list(self.backgrounds.values())),
-        }
-        for box in self.boxes.values():
-            box.add_class("vq-chips")
-        self.box = w.VBox(
-            [
-                w.VBox([w.HTML(f"<span class='vq-title'>{name}</span>"), box])
-                for name, box in self.boxes.items()
-            ]
-        )
+        rows = {"look": self.styles, "background": self.backgrounds}
+        titled = [
+            w.VBox(
+                [w.HTML(f"<span class='vq-title'>{name}</span>"), row(*b.values(), css="vq-chips")]
+            )
+            for name, b in rows.items()
+        ]
+        self.box = w.VBox(titled)
         prompt.observe(lambda _: self.mark(), "value")
-        self.follow(pair)
+        self.follow()
         self.mark()
 
-    def follow(self, pair: Pair) -> None:
-        """Show what `pair` knows, and nothing for one that reads any words."""
-        closed = pair.clip.vocabulary is not None
-        self.box.layout.display = "" if closed else "none"
+    def follow(self) -> None:
+        """Show what the pair knows, and nothing for one that reads any words."""
+        pair = self.controls.pair
+        set_shown(self.box, pair.clip.vocabulary is not None)
         drawn = {*pair.library.styles, *MEDIA_WORDS} if pair.library else ()
         for name, button in self.styles.items():
-            known = closed and (name in drawn or not unknown_words(pair, LOOKS[name][0]))
-            button.layout.display = "" if known else "none"
+            set_shown(button, name in drawn or not unknown_words(pair, LOOKS[name][0]))
         for colour, button in self.backgrounds.items():
-            known = closed and not unknown_words(pair, colour)
-            button.layout.display = "" if known else "none"
+            set_shown(button, not unknown_words(pair, colour))
 
     def mark(self) -> None:
         """Mark the chips that the prompt has."""
-        chosen = ((self.styles, style_of), (self.backgrounds, background_of))
-        for buttons, find in chosen:
-            now = find(self.prompt.value)
-            for name, button in buttons.items():
-                (button.add_class if name == now else button.remove_class)("vq-chosen")
+        prompt = self.controls["include"].value
+        mark_chosen(self.styles, [style_of(prompt)])
+        mark_chosen(self.backgrounds, [background_of(prompt)])
 
     def _style(self, name: str) -> None:
-        prompt = self.prompt.value.strip()
+        prompt = self.controls["include"].value.strip()
         self.changed(with_style(prompt, "" if style_of(prompt) == name else name))
 
     def _ground(self, colour: str) -> None:
-        prompt = self.prompt.value.strip()
+        prompt = self.controls["include"].value.strip()
         self.changed(with_background(prompt, "" if background_of(prompt) == colour else colour))
 
 
 def shape_chooser(calls: Callbacks, chosen: Callable[[str], None]) -> w.Dropdown:
     """A choice of shapes; `chosen` is called with its name."""
-    options = ["square", *[name for name in SHAPES if name != "square"], "as set below"]
-    chooser = w.Dropdown(options=options, description="shape")
+    chooser = w.Dropdown(options=[*SHAPES, "as set below"], description="shape")
     labelled(chooser, "of the next picture; all have about as many pixels")
     calls.on(chooser, lambda: chosen(chooser.value) if chooser.value in SHAPES else None)
     return chooser
@@ -198,45 +199,120 @@ def shape_chooser(calls: Callbacks, chosen: Callable[[str], None]) -> w.Dropdown
 class PairChoice:
     """Which pair paints the next picture."""
 
-    def __init__(self, pair: Pair, calls: Callbacks, *, public: bool = False) -> None:
-        self.pair, self.calls, self.messages = pair, calls, calls.messages
-        names = list(dict.fromkeys([pair.name, *(() if public else available_pairs())]))
+    def __init__(self, controls: Controls) -> None:
+        self.controls, self.messages = controls, controls.calls.messages
+        published = () if self.messages.public else available_pairs()
+        names = list(dict.fromkeys([controls.pair.name, *published]))
         self.control = labelled(
             w.Dropdown(options=names, description="pair"),
             "the networks: emoji ships with the package, others are downloaded",
         )
         load = "Press Run to load this pair and paint with it."
-        calls.on(self.control, lambda: self.messages.say("now", load))
+        controls.calls.on(self.control, lambda: self.messages.say("now", load))
 
     def choose(self, name: str | None) -> bool:
         """Set the control, without loading; whether there is such a pair."""
         known = name in self.control.options
-        with self.calls.quietly():
-            self.control.value = name if known else self.pair.name
+        with self.controls.calls.quietly():
+            self.control.value = name if known else self.controls.pair.name
         return known
 
     def load(self) -> Pair | None:
         """The chosen pair; None, and said why, if it cannot be had."""
-        name = self.control.value
-        if name == self.pair.name:
-            return self.pair
+        name, now = self.control.value, self.controls.pair
+        if name == now.name:
+            return now
         self.messages.say(
             "now", f"Loading {name}; the first time it is downloaded, which can take minutes …"
         )
         try:
-            self.pair = load_pair(name)
+            return load_pair(name)
         except WeightsError as e:
             log.info("not loaded", exc_info=True)
             tried = "\n" in str(e).strip()  # one line for each place that was tried
             why = "it could not be downloaded" if tried else str(e)
-            self.choose(self.pair.name)
-            self.messages.say(
-                "problem",
-                f"{name} is not here: {why}. Check the connection and choose it again, or go on "
-                f"with {self.pair.name}.",
-                "error",
-            )
+            self.choose(now.name)
+            what = "Check the connection and choose it again, or go on with"
+            self.messages.say("problem", f"{name} is not here: {why}. {what} {now.name}.", "error")
             return None
         finally:
             self.messages.clear("now")
-        return self.pair
+
+
+class Download:
+    """A pair that is fetched on a thread: a line that says how far it is, then a button for it.
+
+    change: called with its name when the person wants to paint with what has arrived.
+    """
+
+    def __init__(self, calls: Callbacks, change: Callable[[str], None]) -> None:
+        self.calls, self.change, self.name = calls, change, ""
+        self.line = calls.messages.at["download"]
+        self.button = calls.button("", "", self._press)
+        self.timer = Timer(calls, self.look) if in_colab() else None  # see `Ticker`
+        self.box = w.VBox([self.line, self.button, *([self.timer.box] if self.timer else [])])
+        set_shown(self.box, False)
+        self._thread = threading.Thread()
+        self._error: Exception | None = None
+        self._seen: list[tuple[float, int]] = []
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def begin(self, name: str) -> None:
+        """Fetch the published pair of that name."""
+        self.name, self._error, self._seen = name, None, []
+        self._thread = threading.Thread(target=self._fetch, daemon=True)
+        self._thread.start()
+        set_shown(self.box)
+        self.look()
+        if self.timer:
+            self.timer.turn(True)
+        else:
+            threading.Thread(target=self._watch, daemon=True).start()
+
+    def look(self) -> None:
+        """Say how far it is."""
+        done, whole = download_progress(self.name)
+        self._seen = [*self._seen, (time.monotonic(), done)][-round(OVER / LOOK) :]
+        (began, first), (now, _) = self._seen[0], self._seen[-1]
+        speed = (done - first) / max(now - began, 1e-3)
+        text = f"{self.name}: {done / whole:.0%} of {whole / 1e6:,.0f} MB"
+        if done == whole:
+            text += ", being checked"
+        elif speed > 0:
+            left = duration((whole - done) / speed)
+            text += f", {speed / 1e6:.2g} MB a second, {left} left"
+        text, kind = f"{text}. The pair that is here paints meanwhile.", "note"
+        running = self.running
+        if not running:
+            if self.timer:
+                self.timer.turn(False)
+            text = f"{self.name} is here."
+            if self._error:
+                text, kind = f"{self._error}\nThe pair that is here goes on painting.", "error"
+            self.button.description = "Try again" if self._error else f"Paint with {self.name}"
+        set_shown(self.button, not running)
+        self.calls.messages.say("download", text, kind)
+
+    def _press(self) -> None:
+        if self._error:
+            self.begin(self.name)
+        else:
+            set_shown(self.box, False)
+            self.change(self.name)
+
+    def _fetch(self) -> None:
+        try:
+            download_pair(self.name)
+        except Exception as e:  # shown by `look`
+            self._error = e
+
+    def _watch(self) -> None:
+        going_on = True
+        while going_on:
+            self._thread.join(LOOK)
+            going_on = self.running
+            with self.calls.lock:
+                self.look()
