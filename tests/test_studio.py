@@ -482,9 +482,17 @@ def test_a_picture_on_its_way_is_shown_without_another_pass_of_the_decoder(
 @pytest.mark.slow
 def test_showing_the_steps_costs_little_of_the_time(studio):
     studio.controls.set(total_iter=60, height=None, width=None, crops=None)
+    show, took = studio.preview.show, []
+
+    def timed(**how) -> None:
+        began = time.monotonic()
+        show(**how)
+        took.append(time.monotonic() - began)
+
+    studio.preview.show = timed
     began = time.monotonic()
     studio.paint()
-    share = studio.preview.seconds / (time.monotonic() - began)
+    share = sum(took) / (time.monotonic() - began)
     print(f"display: {share:.2%} of the time")  # 5 on two quiet cores
     assert share < 0.1
 

@@ -49,11 +49,6 @@ class Saved:
     when: float
     hashes: dict[str, str]
 
-    @property
-    def title(self) -> str:
-        at = time.strftime("%d %b %H:%M", time.localtime(self.when))
-        return f"Continue “{self.prompt[:40]}”, step {self.steps}, {at}"
-
 
 class Sessions:
     """The folder of unfinished runs: one file for each, numbered in the order they were begun.
@@ -66,7 +61,7 @@ class Sessions:
         self.folder, self.name = folder, ""
         self._names: WeakKeyDictionary[Run, str] = WeakKeyDictionary()
         self._left: dict[str, int] = {}  # when a file was changed by us or read, by its name
-        self._lock: FileLock | None = None
+        self.held: FileLock | None = None  # on the run, since steps were taken after `rest`
 
     @property
     def path(self) -> Path:
@@ -83,15 +78,10 @@ class Sessions:
             self._names[run] = f"session-{number:06}-{secrets.token_hex(4)}"
         self.name = self._names[run]
 
-    @property
-    def held(self) -> bool:
-        """Whether steps may have been taken since `rest`."""
-        return self._lock is not None
-
     def hold(self) -> bool:
         """Tell other Studios that this run is being painted; False if one of them goes on with it,
         or did."""
-        if self._lock is None and self.name:
+        if self.held is None and self.name:
             lock = _lock(self.path)
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +91,7 @@ class Sessions:
                 return False
             except (OSError, NotImplementedError):  # a file system without locks
                 pass
-            self._lock = lock
+            self.held = lock
             if _changed(self.path) not in (0, self._left.get(self.name)):
                 self.rest()
                 return False
@@ -109,10 +99,10 @@ class Sessions:
 
     def rest(self) -> None:
         """Tell other Studios that they may go on with this run."""
-        if self._lock is not None:
+        if self.held is not None:
             with contextlib.suppress(OSError):
-                self._lock.release()
-            self._lock = None
+                self.held.release()
+            self.held = None
 
     def save(self, run: Run) -> None:
         """Save `run` as it is now; a finished one needs no saving."""
@@ -278,7 +268,11 @@ class ResumeButtons(ButtonRow):
     def look(self) -> None:
         """Offer what is there now."""
         self.found = self.sessions.others(self.controls.pair)
-        self.offer([saved.title for saved in self.found])
+        texts = []
+        for saved in self.found:
+            at = time.strftime("%d %b %H:%M", time.localtime(saved.when))
+            texts.append(f"Continue “{saved.prompt[:40]}”, step {saved.steps}, {at}")
+        self.offer(texts)
 
     def _take(self, i: int) -> None:
         try:

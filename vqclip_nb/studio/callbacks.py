@@ -19,7 +19,7 @@ import ipywidgets as w
 from ..files import errno_of
 from ..settings import KNOBS, label
 from ..weights import WeightsError
-from .widgets import hidden, script, tip
+from .widgets import hidden, script, tip, uploaded
 
 log = logging.getLogger(__name__)
 KINDS = ("error", "warning", "note")
@@ -159,6 +159,17 @@ class Callbacks:
         tip(button, help)
         button.on_click(lambda _: self.act(call))
         return button
+
+    def upload(
+        self, name: str, help: str, accept: str, css: str, call: Callable[[str, bytes], None]
+    ) -> w.FileUpload:
+        """A button for a file; `call` takes the file's name and content."""
+        upload = w.FileUpload(accept=accept, description=name).add_class("vq-button")
+        upload.add_class("vq-upload").add_class(css)
+        tip(upload, help)
+        # The front-end empties it too.
+        self.on(upload, lambda: call(*uploaded(upload.value)) if upload.value else None)
+        return upload
 
 
 def in_a_kernel() -> bool:

@@ -42,6 +42,7 @@ _BACKGROUND = re.compile(
 )
 LOOKS = {**STYLE_WORDS, **MEDIA_WORDS}
 _STYLES = {words: name for name, several in LOOKS.items() for words in several}
+_STYLE = re.compile(rf"^({'|'.join(sorted(_STYLES, key=len, reverse=True))})\s+", re.IGNORECASE)
 
 
 def _short(words: str) -> str:
@@ -57,7 +58,8 @@ def in_words(description: str) -> str:
 
 def style_of(prompt: str) -> str:
     """The name of the style or medium that a prompt begins with; empty for none."""
-    return next((n for words, n in _STYLES.items() if prompt.lower().startswith(f"{words} ")), "")
+    found = _STYLE.search(prompt)
+    return _STYLES[found[1].lower()] if found else ""
 
 
 def background_of(prompt: str) -> str:
@@ -68,9 +70,7 @@ def background_of(prompt: str) -> str:
 
 def with_style(prompt: str, name: str) -> str:
     """A prompt in another style; "" for none."""
-    for words in _STYLES:
-        if prompt.lower().startswith(f"{words} "):
-            prompt = prompt[len(words) + 1 :]
+    prompt = _STYLE.sub("", prompt)
     return f"{LOOKS[name][0]} {prompt}" if name else prompt
 
 
@@ -143,23 +143,21 @@ class Chips:
 
     def __init__(self, controls: Controls, changed: Callable[[str], None]) -> None:
         self.controls, self.changed = controls, changed
-        calls, prompt = controls.calls, controls["include"]
+        calls, toggle_style = controls.calls, partial(self._toggle, style_of, with_style)
         self.styles = {
-            name: calls.button(_short(words[0]), words[0], partial(self._style, name))
+            name: calls.button(_short(words[0]), words[0], partial(toggle_style, name))
             for name, words in LOOKS.items()
         }
-        self.backgrounds = swatches(COLOURS, calls, "on a {} background", self._ground)
+        toggle_ground = partial(self._toggle, background_of, with_background)
+        self.backgrounds = swatches(COLOURS, calls, "on a {} background", toggle_ground)
         for button in self.styles.values():
             button.add_class("vq-chip")
-        rows = {"look": self.styles, "background": self.backgrounds}
-        titled = [
-            w.VBox(
-                [w.HTML(f"<span class='vq-title'>{name}</span>"), row(*b.values(), css="vq-chips")]
-            )
-            for name, b in rows.items()
-        ]
-        self.box = w.VBox(titled)
-        prompt.observe(lambda _: self.mark(), "value")
+        rows = []
+        for title, buttons in (("look", self.styles), ("background", self.backgrounds)):
+            titled = w.HTML(f"<span class='vq-title'>{title}</span>")
+            rows.append(w.VBox([titled, row(*buttons.values(), css="vq-chips")]))
+        self.box = w.VBox(rows)
+        controls["include"].observe(lambda _: self.mark(), "value")
         self.follow()
         self.mark()
 
@@ -179,90 +177,82 @@ class Chips:
         mark_chosen(self.styles, [style_of(prompt)])
         mark_chosen(self.backgrounds, [background_of(prompt)])
 
-    def _style(self, name: str) -> None:
+    def _toggle(
+        self, find: Callable[[str], str], change: Callable[[str, str], str], name: str
+    ) -> None:
         prompt = self.controls["include"].value.strip()
-        self.changed(with_style(prompt, "" if style_of(prompt) == name else name))
-
-    def _ground(self, colour: str) -> None:
-        prompt = self.controls["include"].value.strip()
-        self.changed(with_background(prompt, "" if background_of(prompt) == colour else colour))
+        self.changed(change(prompt, "" if find(prompt) == name else name))
 
 
 def shape_chooser(calls: Callbacks, chosen: Callable[[str], None]) -> w.Dropdown:
     """A choice of shapes; `chosen` is called with its name."""
-    chooser = w.Dropdown(options=[*SHAPES, "as set below"], description="shape")
-    labelled(chooser, "of the next picture; all have about as many pixels")
+    help = "of the next picture; all have about as many pixels"
+    chooser = labelled(w.Dropdown, "shape", help, options=[*SHAPES, "as set below"])
     calls.on(chooser, lambda: chosen(chooser.value) if chooser.value in SHAPES else None)
     return chooser
 
 
-class PairChoice:
-    """Which pair paints the next picture."""
+class Pairs:
+    """Which pair paints the next picture; one can be fetched on a thread while another one paints.
 
-    def __init__(self, controls: Controls) -> None:
-        self.controls, self.messages = controls, controls.calls.messages
-        published = () if self.messages.public else available_pairs()
+    start: called when the person wants to paint with what has arrived. control: the choice. box: a
+    line that says how far the download is, then a button, hidden as long as there is none.
+    """
+
+    def __init__(self, controls: Controls, start: Callable[[], None]) -> None:
+        self.controls, self.start = controls, start
+        self.calls, self.messages = calls, messages = controls.calls, controls.calls.messages
+        published = () if messages.public else available_pairs()
         names = list(dict.fromkeys([controls.pair.name, *published]))
-        self.control = labelled(
-            w.Dropdown(options=names, description="pair"),
-            "the networks: emoji ships with the package, others are downloaded",
-        )
+        help = "the networks: emoji ships with the package, others are downloaded"
+        self.control = labelled(w.Dropdown, "pair", help, options=names)
         load = "Press Run to load this pair and paint with it."
-        controls.calls.on(self.control, lambda: self.messages.say("now", load))
+        calls.on(self.control, lambda: messages.say("now", load))
+        self.line, self.button = messages.at["download"], calls.button("", "", self._press)
+        self.timer = Timer(calls, self.look) if in_colab() else None  # see `Ticker`
+        self.box = w.VBox([self.line, self.button, *([self.timer.box] if self.timer else [])])
+        set_shown(self.box, False)
+        self._wanted, self._thread = "", threading.Thread()
+        self._error: Exception | None = None
+        self._seen: list[tuple[float, int]] = []
 
     def choose(self, name: str | None) -> bool:
         """Set the control, without loading; whether there is such a pair."""
         known = name in self.control.options
-        with self.controls.calls.quietly():
+        with self.calls.quietly():
             self.control.value = name if known else self.controls.pair.name
         return known
 
     def load(self) -> Pair | None:
         """The chosen pair; None, and said why, if it cannot be had."""
         name, now = self.control.value, self.controls.pair
+        if self.downloading and name == self._wanted:  # to load it would wait for it
+            self.choose(now.name)
+            return now
         if name == now.name:
             return now
-        self.messages.say(
-            "now", f"Loading {name}; the first time it is downloaded, which can take minutes …"
-        )
+        wait = "the first time it is downloaded, which can take minutes …"
+        self.messages.say("now", f"Loading {name}; {wait}")
         try:
             return load_pair(name)
         except WeightsError as e:
             log.info("not loaded", exc_info=True)
-            tried = "\n" in str(e).strip()  # one line for each place that was tried
-            why = "it could not be downloaded" if tried else str(e)
             self.choose(now.name)
+            # It has one line for each place that was tried.
+            why = "it could not be downloaded" if "\n" in str(e).strip() else str(e)
             what = "Check the connection and choose it again, or go on with"
             self.messages.say("problem", f"{name} is not here: {why}. {what} {now.name}.", "error")
             return None
         finally:
             self.messages.clear("now")
 
-
-class Download:
-    """A pair that is fetched on a thread: a line that says how far it is, then a button for it.
-
-    change: called with its name when the person wants to paint with what has arrived.
-    """
-
-    def __init__(self, calls: Callbacks, change: Callable[[str], None]) -> None:
-        self.calls, self.change, self.name = calls, change, ""
-        self.line = calls.messages.at["download"]
-        self.button = calls.button("", "", self._press)
-        self.timer = Timer(calls, self.look) if in_colab() else None  # see `Ticker`
-        self.box = w.VBox([self.line, self.button, *([self.timer.box] if self.timer else [])])
-        set_shown(self.box, False)
-        self._thread = threading.Thread()
-        self._error: Exception | None = None
-        self._seen: list[tuple[float, int]] = []
-
     @property
-    def running(self) -> bool:
+    def downloading(self) -> bool:
         return self._thread.is_alive()
 
-    def begin(self, name: str) -> None:
-        """Fetch the published pair of that name."""
-        self.name, self._error, self._seen = name, None, []
+    def download(self, name: str) -> None:
+        """Begin to fetch the published pair of that name."""
+        self._wanted, self._error, self._seen = name, None, []
         self._thread = threading.Thread(target=self._fetch, daemon=True)
         self._thread.start()
         set_shown(self.box)
@@ -273,46 +263,46 @@ class Download:
             threading.Thread(target=self._watch, daemon=True).start()
 
     def look(self) -> None:
-        """Say how far it is."""
-        done, whole = download_progress(self.name)
+        """Say how far the download is."""
+        name, (done, whole) = self._wanted, download_progress(self._wanted)
         self._seen = [*self._seen, (time.monotonic(), done)][-round(OVER / LOOK) :]
         (began, first), (now, _) = self._seen[0], self._seen[-1]
         speed = (done - first) / max(now - began, 1e-3)
-        text = f"{self.name}: {done / whole:.0%} of {whole / 1e6:,.0f} MB"
+        text, kind = f"{name}: {done / whole:.0%} of {whole / 1e6:,.0f} MB", "note"
         if done == whole:
             text += ", being checked"
         elif speed > 0:
             left = duration((whole - done) / speed)
             text += f", {speed / 1e6:.2g} MB a second, {left} left"
-        text, kind = f"{text}. The pair that is here paints meanwhile.", "note"
-        running = self.running
-        if not running:
-            if self.timer:
-                self.timer.turn(False)
-            text = f"{self.name} is here."
+        text += ". The pair that is here paints meanwhile."
+        over = not self.downloading
+        if over:
+            text = f"{name} is here."
             if self._error:
                 text, kind = f"{self._error}\nThe pair that is here goes on painting.", "error"
-            self.button.description = "Try again" if self._error else f"Paint with {self.name}"
-        set_shown(self.button, not running)
-        self.calls.messages.say("download", text, kind)
+            self.button.description = "Try again" if self._error else f"Paint with {name}"
+            if self.timer:
+                self.timer.turn(False)
+        set_shown(self.button, over)
+        self.messages.say("download", text, kind)
 
     def _press(self) -> None:
         if self._error:
-            self.begin(self.name)
-        else:
-            set_shown(self.box, False)
-            self.change(self.name)
+            return self.download(self._wanted)
+        set_shown(self.box, False)
+        self.choose(self._wanted)
+        self.start()
 
     def _fetch(self) -> None:
         try:
-            download_pair(self.name)
+            download_pair(self._wanted)
         except Exception as e:  # shown by `look`
             self._error = e
 
     def _watch(self) -> None:
-        going_on = True
-        while going_on:
+        over = False
+        while not over:
             self._thread.join(LOOK)
-            going_on = self.running
+            over = not self.downloading
             with self.calls.lock:
                 self.look()

@@ -226,21 +226,11 @@ HELP = {
 
 
 class Buttons(dict[str, w.Button]):
-    """Buttons by name; only Run is coloured. own: what those do that the controller does not."""
+    """Buttons by name, with what each does; only Run is coloured."""
 
-    def __init__(self, controller: Controller, own: dict[str, Callable[[], None]]) -> None:
-        self.controller = c = controller
-        acts = own | {
-            "Pause": c.pause,
-            "Step": c.step,
-            "Stop": c.stop,
-            "Drafts": c.draft,
-            "More like this": partial(c.draft, like=True),
-            "Continue from here": c.branch,
-            "Loosen now": c.steering.loosen,
-        }
-        button = c.controls.calls.button
-        super().__init__({name: button(name, text, acts[name]) for name, text in HELP.items()})
+    def __init__(self, controller: Controller, acts: dict[str, Callable[[], None]]) -> None:
+        self.controller, button = controller, controller.controls.calls.button
+        super().__init__({name: button(name, HELP[name], act) for name, act in acts.items()})
         self["Run"].add_class("vq-run").button_style = "primary"
 
     def enable(self) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import ipywidgets as w
@@ -31,21 +32,18 @@ def make_control(name: str, value: Any) -> w.Widget:
     if kind in ("int", "float"):
         how = dict(log=k.log, whole=kind == "int", slider=k.log or kind == "float")
         return Number(label(name), value, k.help, low=k.low, high=k.high, **how)
-    options: dict[str, Any] = {"description": label(name), "value": value}
-    if name == "activation":
-        control: w.Widget = w.SelectionSlider(options=k.choices, **options)
-    elif k.choices:
-        control = w.Dropdown(options=k.choices, **options)
-    elif kind == "bool":
-        control = w.Checkbox(indent=False, **options)
-    elif name == "include":
-        control = w.Text(**options | {"value": value[0]}, placeholder="what shall it paint?")
-        control.add_class("vq-prompt")
-    elif kind == "list[str]":
-        control = w.Textarea(rows=3, **options | {"value": "\n".join(value)})
-    else:
-        control = w.Text(**options)
-    return labelled(control, k.help, "initial" if name == "include" else "112px")
+    make = partial(labelled, description=label(name), help=k.help)
+    if name == "include":
+        prompt = make(w.Text, width="initial", value=value[0], placeholder="what shall it paint?")
+        return prompt.add_class("vq-prompt")
+    if k.choices:
+        choice = w.SelectionSlider if name == "activation" else w.Dropdown
+        return make(choice, options=k.choices, value=value)
+    if kind == "bool":
+        return make(w.Checkbox, indent=False, value=value)
+    if kind == "list[str]":
+        return make(w.Textarea, rows=3, value="\n".join(value))
+    return make(w.Text, value=value)
 
 
 class Controls(dict[str, w.Widget]):
@@ -64,14 +62,11 @@ class Controls(dict[str, w.Widget]):
         self.fields = {n: column(self[n], self.notes[n], css="vq-field") for n in self}
         # What the page's script fills when Enter is pressed: the whole prompt, at once.
         self.entered = w.Text(continuous_update=False).add_class("vq-entered")
-        self.more = labelled(
-            w.Textarea(value="\n".join(start.include[1:]), rows=2, description="more prompts"),
-            "painted after the first in the same run, one a line; a morph joins them",
-        )
-        self.preset = labelled(
-            w.Dropdown(options=list(PRESETS), description="preset"),
-            "set many controls at once; report: the figures of the report",
-        )
+        help, more = "painted after the first in the same run, one a line", start.include[1:]
+        help += "; a morph joins them"
+        self.more = labelled(w.Textarea, "more prompts", help, value="\n".join(more), rows=2)
+        help = "set many controls at once; report: the figures of the report"
+        self.preset = labelled(w.Dropdown, "preset", help, options=list(PRESETS))
 
     def value(self, name: str) -> Any:
         """What a control says, as the setting's value."""

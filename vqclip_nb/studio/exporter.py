@@ -28,8 +28,7 @@ from .callbacks import Callbacks, in_colab
 from .widgets import Number, Tile, column, jpeg, labelled, row, set_shown
 
 log = logging.getLogger(__name__)
-SIDES = (16, 4096)  # pixels of an exported picture's longer side
-RATES = (0.1, 50)  # frames a second
+MAX_RATE = 50  # frames a second
 LONGEST = 6  # seconds that a GIF or MP4 plays, the last frame's rest not counted
 SMALL = 160  # pixels of the still that stands for an MP4 beside its link
 SHOWN = 12  # pictures on a page of the gallery
@@ -49,18 +48,17 @@ class Exporter:
 
     def __init__(self, calls: Callbacks, folder: Path) -> None:
         self.calls, self.folder, self._written = calls, folder, folder
-        self.kind = w.Dropdown(options=("GIF", "PNG", "MP4"), description="file")
-        self.motion = w.Dropdown(options=("as it formed", "morph"), description="motion")
-        self.boomerang = w.Checkbox(description="boomerang", indent=False)
-        motion = "morph: through the last pictures of all prompts, or of ticked tries"
-        labelled(self.kind, "which kind of file to write", "88px")
-        labelled(self.motion, motion, "88px")
-        labelled(self.boomerang, "play it forwards, then backwards")
-        side, fps = dict(low=SIDES[0], high=SIDES[1], whole=True), dict(low=RATES[0], high=RATES[1])
-        help = "longer side of the file's picture"
-        self.side = Number("pixels", 512, help, width="88px", **side)
+        help = "which kind of file to write"
+        self.kind = labelled(w.Dropdown, "file", help, "88px", options=("GIF", "PNG", "MP4"))
+        help = "morph: through the last pictures of all prompts, or of ticked tries"
+        kinds = ("as it formed", "morph")
+        self.motion = labelled(w.Dropdown, "motion", help, "88px", options=kinds)
+        help, how = "longer side of the file's picture", dict(width="88px", low=16, high=4096)
+        self.side = Number("pixels", 512, help, whole=True, **how)
         help = "frames a second; more where it would play over 6 seconds"
-        self.fps = Number("frames/s", 10, help, width="88px", **fps)
+        self.fps = Number("frames/s", 10, help, width="88px", low=0.1, high=MAX_RATE)
+        help = "play it forwards, then backwards"
+        self.boomerang = labelled(w.Checkbox, "boomerang", help, indent=False)
         self.bar = w.IntProgress(description="writing").add_class("vq-bar")
         self.link = w.HTML().add_class("vq-link")  # for download; Colab needs a button of its own
         self.preview = w.Image().add_class("vq-exported")
@@ -99,7 +97,7 @@ class Exporter:
             moving = self.motion.value == "morph"
             images = list(morph(list(ticked) or [run])) if moving else [f.image for f in run.frames]
             shown = len(images) * (2 if self.boomerang.value else 1)
-            fps = min(max(fps, shown / LONGEST), RATES[1])
+            fps = min(max(fps, shown / LONGEST), MAX_RATE)
             most = int(fps * LONGEST * len(images) / shown)  # what is over is left out evenly
             if len(images) > most:
                 images = [images[round(i * (len(images) - 1) / (most - 1))] for i in range(most)]

@@ -21,53 +21,37 @@ FOUND = 8  # controls that a search shows at most
 
 def lay_out(p: Studio) -> list[w.Widget]:
     """The Studio's children."""
-    c, b = p.controls, p.buttons
+    c, b, preview, said = p.controls, p.buttons, p.preview, p.messages.at
+    steps = row(b["Pause"], b["Step"], b["Stop"], css="vq-buttons")
+    more = (b[n] for n in ("Drafts", "More like this", "Continue from here"))
+    stage = column(
+        row(preview.bar, preview.status, css="vq-progress"),
+        preview.picture,
+        p.drafts.box,
+        row(*more, preview.full, css="vq-buttons"),
+        preview.back,
+        said["back"],
+        p.pairs.box,
+        preview.curves,
+        css="vq-stage",
+    )
+    now = row(said["now"], b["Run again"], css="vq-now")
+    side = column(*(c.fields[n] for n in CARD), now, _drawers(p), _search(p), css="vq-side")
     return [
         style_sheet(),
         p.resume_buttons,
-        row(
-            c["include"],
-            b["Run"],
-            row(b["Pause"], b["Step"], b["Stop"], css="vq-buttons"),
-            c.entered,
-            css="vq-ask",
-        ),
+        row(c["include"], b["Run"], steps, c.entered, css="vq-ask"),
         row(c.notes["include"], p.messages.box, p.near_words.row, css="vq-notices"),
-        row(_stage(p), _side(p), css="vq-columns"),
+        row(stage, side, css="vq-columns"),
         p.history.box,
         p.history.compared,
     ]
 
 
-def _stage(p: Studio) -> w.VBox:
-    preview, b = p.preview, p.buttons
-    buttons = (b[n] for n in ("Drafts", "More like this", "Continue from here"))
-    return column(
-        row(preview.bar, preview.status, css="vq-progress"),
-        preview.picture,
-        p.drafts.box,
-        row(*buttons, preview.full, css="vq-buttons"),
-        preview.back,
-        p.messages.at["back"],
-        p.download.box,
-        preview.curves,
-        css="vq-stage",
-    )
-
-
-def _side(p: Studio) -> w.VBox:
-    return column(
-        *(p.controls.fields[n] for n in CARD),
-        row(p.messages.at["now"], p.buttons["Run again"], css="vq-now"),
-        _drawers(p),
-        _search(p),
-        css="vq-side",
-    )
-
-
 def _drawers(p: Studio) -> w.Accordion:
     """Widgets, and settings by their names; what is in no other drawer stands under "More"."""
     c, b, e, looks = p.controls, p.buttons, p.exporter, p.looks
+    helps = (f"<dt>{label(n)}</dt><dd>{html.escape(k.help)}</dd>" for n, k in KNOBS.items())
     drawers: dict[str, list[str | w.Widget]] = {
         "Prompt helpers": [
             row(*p.examples, css="vq-chips"),
@@ -104,7 +88,7 @@ def _drawers(p: Studio) -> w.Accordion:
         "Queue": [p.queue.text, row(b["Add to the queue"], css="vq-buttons"), p.queue.row],
         "Gallery": [p.gallery.box],
         "More": [p.pairs.control, c.preset, c.more, row(p.upload, css="vq-buttons")],
-        "What each control does": [w.HTML(_help())],
+        "What each control does": [w.HTML(f"<dl class='vq-help'>{''.join(helps)}</dl>")],
     }
     placed = {*ELSEWHERE, *(n for part in drawers.values() for n in part if isinstance(n, str))}
     drawers["More"] += [n for n in c if n not in placed]
@@ -121,7 +105,7 @@ def _drawers(p: Studio) -> w.Accordion:
 def _search(p: Studio) -> w.VBox:
     """A text that brings the controls whose name or help has it, from whichever drawer."""
     c, found = p.controls, column(css="vq-drawer")
-    text = labelled(w.Text(description="find a control"), "a part of its name or of its help")
+    text = labelled(w.Text, "find a control", "a part of its name or of its help")
     names = [n for n in c if n not in ("include", "init_image", "style_image", "attributes")]
 
     def show() -> None:
@@ -132,14 +116,6 @@ def _search(p: Studio) -> w.VBox:
 
     p.calls.on(text, show)
     return column(text, found, css="vq-search")
-
-
-def _help() -> str:
-    rows = (
-        f"<dt>{html.escape(label(name))}</dt><dd>{html.escape(k.help)}</dd>"
-        for name, k in KNOBS.items()
-    )
-    return f"<dl class='vq-help'>{''.join(rows)}</dl>"
 
 
 def style_sheet() -> w.HTML:

@@ -20,7 +20,7 @@ from ..settings import STARTS, label
 from .chips import in_words, mark_chosen, swatches
 from .controls import Controls
 from .tries import asked
-from .widgets import SIDE, Number, Tile, jpeg, labelled, row, set_shown, tip, uploaded
+from .widgets import SIDE, Number, Tile, jpeg, labelled, row, set_shown, tip
 
 NONE = "as it is"
 # Each colour once, by the first of its names.
@@ -55,11 +55,8 @@ class PictureUpload:
         self.name, self.use, self.controls, self.changed = name, use, controls, changed
         self.image: Image.Image | None = None
         self.calls = calls = controls.calls
-        self.upload = w.FileUpload(accept="image/*", description=words)
-        for css in ("vq-button", "vq-upload", f"vq-{name}"):
-            self.upload.add_class(css)
-        tip(self.upload, f"a picture file to {use}")
-        calls.on(self.upload, self._take)
+        help = f"a picture file to {use}"
+        self.upload = calls.upload(words, help, "image/*", f"vq-{name}", self._take)
         self.tile = Tile(calls, lambda: self.set(""), f"✕ remove {label(name)}")
         tip(self.tile.button, f"do not {use} this picture")
         self.box = w.VBox([self.upload, self.tile])
@@ -87,11 +84,7 @@ class PictureUpload:
         self.controls.set(**{self.name: source})
         self.changed(self.name)
 
-    def _take(self) -> None:
-        file = uploaded(self.upload.value)
-        if file is None:  # the front-end emptied it
-            return
-        name, content = file
+    def _take(self, name: str, content: bytes) -> None:
         try:
             image = open_image(content)
         except ValueError as e:
@@ -111,9 +104,8 @@ class AttributeRow(w.VBox):
     def __init__(self, kind: str, controls: Controls, changed: Callable[[], None]) -> None:
         self.kind, self.sized = kind, kind == "size"
         choice, amount = WORDS[kind]
-        self.word = labelled(
-            w.Dropdown(options=[NONE], description=choice), f"a {kind} that the prompt takes on"
-        )
+        taken = f"a {kind} that the prompt takes on"
+        self.word = labelled(w.Dropdown, choice, taken, options=[NONE])
         help, usual = "from -1 to 1; 0 is nothing, below 0 pushes away", 1.0
         if self.sized:
             help, usual = "from -1, small, to 1, big", 0.0

@@ -19,15 +19,12 @@ CURVES_OFTEN, CURVES_SHARE = 1.0, 100  # seconds between two drawings, and times
 
 
 class Preview:
-    """One large picture with its progress, its curves and the way back through its frames.
-
-    seconds: spent on showing so far.
-    """
+    """One large picture with its progress, its curves and the way back through its frames."""
 
     def __init__(self, calls: Callbacks) -> None:
         self.calls = calls
         self.run: Run | None = None
-        self.seconds = self._due = self._curves_due = 0.0
+        self._due = self._curves_due = 0.0
         blank = jpeg(BLANK.resize((512, 512)))
         self.picture = w.Image(format="jpeg", value=blank).add_class("vq-picture")
         self.bar = w.IntProgress(min=0, max=1, value=0).add_class("vq-bar")
@@ -87,7 +84,6 @@ class Preview:
             set_shown(self.curves)
             took = time.monotonic() - drawn
             self._curves_due = drawn + max(CURVES_OFTEN, CURVES_SHARE * took)
-        self.seconds += time.monotonic() - began
 
     def progress(self, done: int, of: int, text: str) -> None:
         """Say how far something other than the picture is."""

@@ -20,23 +20,14 @@ from ..settings import Settings
 from ..show import Figure, Live
 from .autosave import Autosave, ResumeButtons, Sessions, kept_folder
 from .callbacks import Callbacks
-from .chips import (
-    EXAMPLES,
-    FIRST,
-    Chips,
-    Download,
-    NearWords,
-    PairChoice,
-    shape_chooser,
-    size_of,
-)
+from .chips import EXAMPLES, FIRST, Chips, NearWords, Pairs, shape_chooser, size_of
 from .controller import Buttons, Controller
 from .controls import PROMPTS, Controls
 from .exporter import Exporter, Gallery
 from .layout import lay_out
 from .looks import Looks, StartPicker
 from .visit import Visit
-from .widgets import on_enter, set_class, tip, uploaded
+from .widgets import on_enter, set_class
 
 PUBLIC_KEEP = 100  # pictures in a visitor's gallery, on a server of somebody else's
 
@@ -91,28 +82,35 @@ class Studio(w.VBox):
             calls.button(name, text, partial(self.take_prompt, text)).add_class("vq-chip")
             for name, text in EXAMPLES.items()
         ]
-        self.pairs = PairChoice(controls)
-        self.download = Download(calls, self._change_over)
+        self.pairs = Pairs(controls, self._start)
         self.shape = shape_chooser(calls, self._set_shape)
-        self.upload = w.FileUpload(accept=".png,.gif,.mp4", description="restore from a file")
-        for name in ("vq-button", "vq-upload", "vq-restore"):
-            self.upload.add_class(name)
-        tip(self.upload, "set the controls as they were for an exported picture")
+        help = "set the controls as they were for an exported picture"
+        how = ("restore from a file", help, ".png,.gif,.mp4", "vq-restore")
+        self.upload = calls.upload(*how, self._restore_upload)
         self.begun: Run | None = None  # by the notebook itself
-        own = {"Run": self._start, "Run again": self._start, "Dice": self._roll}
-        own |= {"Export": self._export, "Add to the queue": self._enqueue}
-        self.buttons = Buttons(c, own)
+        acts = {
+            "Run": self._start,
+            "Run again": self._start,
+            "Pause": c.pause,
+            "Step": c.step,
+            "Stop": c.stop,
+            "Drafts": c.draft,
+            "More like this": partial(c.draft, like=True),
+            "Continue from here": c.branch,
+            "Loosen now": c.steering.loosen,
+            "Dice": self._roll,
+            "Add to the queue": self._enqueue,
+            "Export": self._export,
+        }
+        self.buttons = Buttons(c, acts)
         calls.failed, calls.after = c.end, self.buttons.enable
         back = self.preview.back
         back.observe(lambda _: self.messages.say("back", back.wrong(), "error"), "value")
-        for control, call in (
-            (self.upload, self._restore_upload),
-            (back, self._look_back),
-            (self.preview.full, self._fill),
-            (controls.preset, self._set_preset),
-            (controls.entered, self._enter),
-        ):
-            calls.on(control, call)
+        calls.on(back, self._look_back)
+        full = self.preview.full
+        calls.on(full, lambda: set_class(self, "vq-full", full.value))
+        calls.on(controls.preset, self._set_preset)
+        calls.on(controls.entered, self._enter)
         on_enter(controls["include"], lambda: calls.act(self._start))
         unseen = [self.ticker.timer.box] if self.ticker.timer else []
         unseen += [self.visit.box] if public else []
@@ -122,7 +120,7 @@ class Studio(w.VBox):
         self.steering.check()
         self.buttons.enable()
         if wanted:
-            self.download.begin(wanted)
+            self.pairs.download(wanted)
 
     # -- what notebooks use
 
@@ -173,13 +171,10 @@ class Studio(w.VBox):
     # -- what the controls and buttons call
 
     def _start(self) -> None:
-        now = self.controls.pair
-        if self.download.running and self.pairs.control.value == self.download.name:
-            self.pairs.choose(now.name)  # to load it would wait for it
         pair = self.pairs.load()
         if pair is None:
             return
-        if pair is not now:
+        if pair is not self.controls.pair:
             self.controls.follow(pair)
             for part in (self.chips, self.start_picker, self.looks):
                 part.follow()
@@ -189,11 +184,6 @@ class Studio(w.VBox):
     def take_prompt(self, prompt: str) -> None:
         """Another prompt, as if it had been typed: a run that is going on follows."""
         self.steering.take(include=[prompt, *self.controls.value("include")[1:]])
-
-    def _change_over(self, name: str) -> None:
-        """To the pair that was downloaded, with a new picture."""
-        self.pairs.choose(name)
-        self._start()
 
     def _enter(self) -> None:
         """Enter in the prompt: its text comes with the key, behind a number that makes it new."""
@@ -241,9 +231,6 @@ class Studio(w.VBox):
             self.controller.leave_drafts()
             self.preview.look_back()
 
-    def _fill(self) -> None:
-        set_class(self, "vq-full", self.preview.full.value)
-
     def _export(self) -> None:
         """Write the chosen kind of file and offer it for download."""
         if self.run is None or self.run.image is None:
@@ -268,11 +255,7 @@ class Studio(w.VBox):
         self.controller.leave_drafts()
         self.preview.show_other(open_image(path), "from the gallery")
 
-    def _restore_upload(self) -> None:
-        file = uploaded(self.upload.value)
-        if file is None:  # the front-end emptied it
-            return
-        name, content = file
+    def _restore_upload(self, name: str, content: bytes) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             path.write_bytes(content)

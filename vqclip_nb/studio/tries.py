@@ -222,10 +222,9 @@ class Queue:
     def __init__(self, calls: Callbacks) -> None:
         self.calls = calls
         self.prompts: list[str] = []
-        self.text = labelled(
-            w.Textarea(rows=2, description="next prompts", placeholder="one a line"),
-            "prompts to paint one after the other, each as a picture of its own",
-        )
+        help = "prompts to paint one after the other, each as a picture of its own"
+        how = dict(rows=2, placeholder="one a line")
+        self.text = labelled(w.Textarea, "next prompts", help, **how)
         calls.on(self.text, lambda: None)  # the button beside it looks whether there is something
         self.row = ButtonRow(calls, LONGEST, "take this prompt out of the queue", self.cancel)
 

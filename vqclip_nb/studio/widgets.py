@@ -42,12 +42,15 @@ def set_class(widget: w.Widget, css: str, on: bool) -> None:
     (widget.add_class if on else widget.remove_class)(css)
 
 
-def labelled(control: w.Widget, help: str, width: str = "112px") -> w.Widget:
-    """The control with its help, its label so wide that those below each other end in one line."""
-    if not isinstance(control, w.Checkbox):
+def labelled(
+    kind: type[w.Widget], description: str, help: str, width: str = "112px", **traits: Any
+) -> w.Widget:
+    """A control with its help, its label so wide that those below each other end in one line."""
+    control = kind(description=description, **traits).add_class("vq-control")
+    if kind is not w.Checkbox:
         control.style.description_width = width
     tip(control, help)
-    return control.add_class("vq-control")
+    return control
 
 
 def script(name: str) -> str:
@@ -78,13 +81,9 @@ def tip(control: w.Widget, text: str) -> None:
     setattr(control, "tooltip" if control.has_trait("tooltip") else "description_tooltip", text)
 
 
-def uploaded(value: Any) -> tuple[str, bytes] | None:
-    """Name and content of a FileUpload's file; None if it was emptied."""
-    if not value:
-        return None
-    name, file = (
-        next(iter(value.items())) if isinstance(value, dict) else (value[0]["name"], value[0])
-    )
+def uploaded(value: Any) -> tuple[str, bytes]:
+    """Name and content of a FileUpload's file."""
+    name, file = [*value.items()][0] if isinstance(value, dict) else (value[0]["name"], value[0])
     return Path(name).name, bytes(file["content"])
 
 
@@ -134,20 +133,18 @@ class Number(w.HBox):
     ) -> None:
         self.description, self.low, self.high = description, low, high
         self.powers, self.whole = log, whole
-        self.text = w.Text(continuous_update=False).add_class("vq-number")
-        self.slider: w.Widget | None = None
-        if slider and log:
-            ends = dict(min=math.log10(low), max=math.log10(high), step=0.01)
-            self.slider = w.FloatLogSlider(base=10, value=low, readout=False, **ends)
-        elif slider:
-            kind, step = (w.IntSlider, 1) if whole else (w.FloatSlider, 0.01)
-            self.slider = kind(min=low, max=high, step=step, readout=False)
-        controls = [self.slider, self.text] if self.slider else [self.text]
-        controls[0].description = description
-        super().__init__(controls)
+        kind, how = (w.IntSlider, {"step": 1}) if whole else (w.FloatSlider, {"step": 0.01})
+        how |= dict(min=low, max=high, readout=False)
+        if log:
+            kind, ends = w.FloatLogSlider, dict(min=math.log10(low), max=math.log10(high))
+            how |= dict(base=10, value=low, step=0.01, **ends)
+        self.slider = labelled(kind, description, help, width, **how) if slider else None
+        name = "" if slider else description
+        self.text = labelled(w.Text, name, help, width, continuous_update=False)
+        super().__init__([self.slider, self.text] if slider else [self.text])
+        self.text.add_class("vq-number")
         self.add_class("vq-row")
-        for control in controls:
-            labelled(control, help, width)
+        for control in self.children:
             traitlets.dlink((self, "disabled"), (control, "disabled"))
         self.observe(lambda _: self._show(), "value")
         self.value = value
