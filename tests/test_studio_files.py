@@ -421,7 +421,7 @@ def test_a_killed_process_leaves_its_run_to_the_next_studio(studio, pair, tmp_pa
 
 def test_only_the_oldest_runs_of_ours_are_removed_and_said(studio, pair, tmp_path, monkeypatch):
     monkeypatch.setattr(autosave, "KEPT", 2)
-    folder = studio.controller.autosave.sessions.folder
+    folder = studio.controller.autosave.folder
     begun(studio, "a fox")
     names = [f"session-{i:06}-{i:08x}.safetensors" for i in range(5)]
     (folder / names[0]).write_bytes(b"damaged")

@@ -43,7 +43,7 @@ def painted(studio, prompt="a blue heart"):
     studio.buttons["Run"].click()
     tick(studio, 2)
     studio.visit._leave()
-    studio.autosave.sessions.rest()
+    studio.autosave.release()
     return studio.run
 
 
@@ -71,7 +71,7 @@ def test_a_kernel_that_lives_on_leaves_its_run_to_the_page_that_is_loaded_again(
     first = page(KEY)
     painted(first)
     first.ticker.begin(first.ticker.job)
-    first.autosave.sessions.hold()
+    first.autosave.hold()
     steps = len(first.run.history)
     monkeypatch.setattr(time, "sleep", lambda _: tick(first))  # meanwhile it paints
     again = page(KEY)
@@ -82,7 +82,7 @@ def test_a_kernel_that_lives_on_leaves_its_run_to_the_page_that_is_loaded_again(
     assert again.ticker.playing and len(again.run.history) > steps + 1
     finish(again)
     first.visit._leave()  # later, as its kernel is let go: it brings nothing back
-    assert not page(KEY).autosave.sessions.others(first.controls.pair)
+    assert not page(KEY).autosave.others(first.controls.pair)
 
 
 STOPS = {
@@ -122,7 +122,7 @@ def test_two_pages_of_a_visit_never_go_on_with_the_same_run(page):
     first = page(KEY)
     painted(first)
     second = page(KEY)
-    saved, steps = second.autosave.sessions.path, len(first.run.history)
+    saved, steps = second.autosave.path, len(first.run.history)
     for name in ("Pause", "Step"):  # the first of them reads Continue now
         second.buttons["Pause"].click()
         tick(second)
@@ -134,7 +134,7 @@ def test_two_pages_of_a_visit_never_go_on_with_the_same_run(page):
             tick(first)
             assert "going on in another Studio" in said(first, "error")
             assert not first.ticker.playing and len(first.run.history) == steps
-            assert not first.autosave.sessions.held and saved.read_bytes() == content
+            assert not first.autosave.held and saved.read_bytes() == content
     first.buttons["Continue from here"].click()
     finish(first)
     assert first.run.done and saved.read_bytes() == content
@@ -158,13 +158,13 @@ def test_what_the_visitor_began_before_the_key_came_is_kept(page, paused):
     assert any("a blue heart" in offer.description for offer in again.resume_buttons.children)
     if not paused:
         again.buttons["Pause"].click()  # before another step
-    assert vq.Run.resume(again.autosave.sessions.path, run.pair).history == run.history
+    assert vq.Run.resume(again.autosave.path, run.pair).history == run.history
 
 
 def test_no_error_names_a_folder(page, root):
     studio = page(KEY)
     (studio.visit.folder / "file").touch()
-    for keeper in (studio.autosave.sessions, studio.gallery, studio.exporter):
+    for keeper in (studio.autosave, studio.gallery, studio.exporter):
         keeper.folder = studio.visit.folder / "file" / "gone"
     studio.buttons["Pause"].click()
     studio.autosave.keep(studio.run, studio.run.last)
@@ -180,8 +180,8 @@ def test_a_run_that_ends_with_the_step_it_is_asked_for_is_finished(page):
     studio = page(KEY)
     painted(studio)
     studio.ticker.begin(studio.ticker.job)
-    studio.autosave.sessions.hold()
-    asked = studio.autosave.sessions.path.with_suffix(".asked")
+    studio.autosave.hold()
+    asked = studio.autosave.path.with_suffix(".asked")
     while not studio.run.done:
         if len(studio.run.history) == 29:
             asked.touch()

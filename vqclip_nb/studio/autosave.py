@@ -50,15 +50,17 @@ class Saved:
     hashes: dict[str, str]
 
 
-class Sessions:
-    """The folder of unfinished runs: one file for each, numbered in the order they were begun.
+class Autosave:
+    """A folder of unfinished runs, one file for each, numbered in the order they were begun; and the
+    gallery, which takes what is finished. A failure is said, and painting goes on.
 
     While a run is being painted its Studio holds a lock on a file beside it, which the system
     releases when the process ends. Files that are not saved runs of ours are left alone.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.name = folder, ""
+    def __init__(self, folder: Path, gallery: Gallery, messages: Messages) -> None:
+        self.folder, self.gallery, self.messages = folder, gallery, messages
+        self.every, self._due, self.name = SAVE_EVERY, 0.0, ""
         self._names: WeakKeyDictionary[Run, str] = WeakKeyDictionary()
         self._left: dict[str, int] = {}  # when a file was changed by us or read, by its name
         self.held: FileLock | None = None  # on the run, since steps were taken after `rest`
@@ -68,15 +70,22 @@ class Sessions:
         return self.folder / f"{self.name}.safetensors"
 
     def begin(self, run: Run, saved: Saved | None = None) -> None:
-        """Turn to `run`; `saved`: the file that it was read from, which becomes ours."""
-        self.rest()
+        """Turn to `run`; `saved`: the file that it was read from, which becomes ours. The oldest
+        runs beyond `KEPT` are removed."""
+        self.release()
         if saved:
             self._names[run] = saved.path.stem
             self._left[saved.path.stem] = _changed(saved.path)
         if run not in self._names:
             number = max((number_of(path, NAME) for path in self._files()), default=0) + 1
             self._names[run] = f"session-{number:06}-{secrets.token_hex(4)}"
-        self.name = self._names[run]
+        self.name, self._due = self._names[run], time.monotonic() + self.every / 4
+        old = [path for path in self._resting(self._files()[KEPT:]) if _read(path)]
+        for path in old:
+            _forget(path)
+        if old:
+            text = f"Only the {KEPT} newest unfinished runs are kept: {len(old)} older removed."
+            self.messages.say("tidied", text)
 
     def hold(self) -> bool:
         """Tell other Studios that this run is being painted; False if one of them goes on with it,
@@ -93,25 +102,70 @@ class Sessions:
                 pass
             self.held = lock
             if _changed(self.path) not in (0, self._left.get(self.name)):
-                self.rest()
+                self.release()
                 return False
         return True
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Tell other Studios that they may go on with this run."""
         if self.held is not None:
             with contextlib.suppress(OSError):
                 self.held.release()
             self.held = None
 
+    def rest(self, run: Run | None) -> None:
+        """Painting stopped: save what is not saved yet, and let other Studios go on with it."""
+        if run and run.history and not run.done and self.held:
+            self.save(run)
+        self.release()
+
+    def stepped(self, run: Run) -> None:
+        """A step is done: save when it is time."""
+        if time.monotonic() > self._due:
+            self.save(run)
+
     def save(self, run: Run) -> None:
-        """Save `run` as it is now; a finished one needs no saving."""
-        if run.done:
-            self._forget(self.path)
-        else:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            run.save(self.path)
-            self._left[self.name] = _changed(self.path)
+        """Save `run` as it is now; a finished one needs no saving any more."""
+        began = time.monotonic()
+        try:
+            if run.done:
+                _forget(self.path)
+            else:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                run.save(self.path)
+                self._left[self.name] = _changed(self.path)
+            self.messages.clear("session")
+        except Exception as e:  # a full disk, say: safetensors has an error of its own for it
+            log.info("not saved", exc_info=True)
+            text = f"This run cannot be saved for later: {self.messages.words(e)}"
+            self.messages.say("session", text, "warning")
+        now = time.monotonic()
+        self._due = now + max(self.every, SHARE * (now - began))
+
+    def finished(self, run: Run) -> None:
+        """Put the last picture of each prompt into the gallery."""
+        self.release()
+        self.save(run)
+        self.keep_all(run)
+
+    def keep_all(self, run: Run) -> None:
+        """Put the last picture of each prompt into the gallery."""
+        for frame in {f.index: f for f in run.frames}.values():
+            self.keep(run, frame)
+
+    def keep(self, run: Run, frame: Frame) -> None:
+        """Put a picture into the gallery."""
+        try:
+            removed = self.gallery.add(run, frame)
+        except OSError as e:
+            text = f"The picture is not in the gallery: {self.messages.words(e)}"
+            return self.messages.say("session", text, "warning")
+        if removed:
+            many = f"{removed} oldest pictures were" if removed > 1 else "oldest picture was"
+            text = f"The gallery keeps {self.gallery.keep} pictures: the {many} removed."
+            self.messages.say("tidied", text)
+
+    # -- runs of other Studios
 
     def ask(self) -> bool:
         """Ask other Studios to pause and leave us their runs; whether any is still painting."""
@@ -130,13 +184,6 @@ class Sessions:
         found = map(_read, self._resting(self._files()))
         return [saved for saved in found if saved and saved.hashes == pair.hashes][:OFFERED]
 
-    def tidy(self) -> int:
-        """Remove the oldest runs beyond `KEPT`; returns how many."""
-        old = [path for path in self._resting(self._files()[KEPT:]) if _read(path)]
-        for path in old:
-            self._forget(path)
-        return len(old)
-
     def _files(self) -> list[Path]:
         """Saved runs by name, the last begun first."""
         return numbered(self.folder, NAME)
@@ -144,10 +191,6 @@ class Sessions:
     def _resting(self, files: Iterable[Path]) -> list[Path]:
         """Those of other runs that nobody is painting."""
         return [path for path in files if path != self.path and not going_on(path)]
-
-    def _forget(self, path: Path) -> None:
-        for file in (path, previous(path), path.with_suffix(".lock"), path.with_suffix(".asked")):
-            file.unlink(missing_ok=True)
 
 
 def going_on(path: Path) -> bool:
@@ -178,6 +221,11 @@ def _read(path: Path) -> Saved | None:
         return None
 
 
+def _forget(path: Path) -> None:
+    for file in (path, previous(path), path.with_suffix(".lock"), path.with_suffix(".asked")):
+        file.unlink(missing_ok=True)
+
+
 def _changed(path: Path) -> int:
     """When a file was last written to, in nanoseconds; 0 if it is not there."""
     try:
@@ -190,84 +238,19 @@ def _lock(path: Path) -> FileLock:
     return FileLock(path.with_suffix(".lock"), timeout=0, thread_local=False)
 
 
-class Autosave:
-    """Saves runs and pictures; a failure is said, and painting goes on."""
-
-    def __init__(self, sessions: Sessions, gallery: Gallery, messages: Messages) -> None:
-        self.sessions, self.gallery, self.messages = sessions, gallery, messages
-        self.every, self._due = SAVE_EVERY, 0.0
-
-    def begin(self, run: Run, saved: Saved | None = None) -> None:
-        """Turn to `run`; `saved`: what it was read from."""
-        self.sessions.begin(run, saved)
-        self._due = time.monotonic() + self.every / 4
-        if removed := self.sessions.tidy():
-            text = f"Only the {KEPT} newest unfinished runs are kept: {removed} older removed."
-            self.messages.say("tidied", text)
-
-    def stepped(self, run: Run) -> None:
-        """A step is done: save when it is time."""
-        if time.monotonic() > self._due:
-            self.save(run)
-
-    def save(self, run: Run) -> None:
-        """Save `run` as it is now."""
-        began = time.monotonic()
-        try:
-            self.sessions.save(run)
-            self.messages.clear("session")
-        except Exception as e:  # a full disk, say: safetensors has an error of its own for it
-            log.info("not saved", exc_info=True)
-            text = f"This run cannot be saved for later: {self.messages.words(e)}"
-            self.messages.say("session", text, "warning")
-        took = time.monotonic() - began
-        self._due = time.monotonic() + max(self.every, SHARE * took)
-
-    def rest(self, run: Run | None) -> None:
-        """Painting stopped: save what is not saved yet, and let other Studios go on with it."""
-        if run and run.history and not run.done and self.sessions.held:
-            self.save(run)
-        self.sessions.rest()
-
-    def finished(self, run: Run) -> None:
-        """Put the last picture of each prompt into the gallery; the saved run is not needed any
-        more."""
-        self.sessions.rest()
-        self.save(run)
-        self.keep_all(run)
-
-    def keep_all(self, run: Run) -> None:
-        """Put the last picture of each prompt into the gallery."""
-        for frame in {f.index: f for f in run.frames}.values():
-            self.keep(run, frame)
-
-    def keep(self, run: Run, frame: Frame) -> None:
-        """Put a picture into the gallery."""
-        try:
-            removed = self.gallery.add(run, frame)
-        except OSError as e:
-            text = f"The picture is not in the gallery: {self.messages.words(e)}"
-            self.messages.say("session", text, "warning")
-            return
-        if removed:
-            many = f"{removed} oldest pictures were" if removed > 1 else "oldest picture was"
-            text = f"The gallery keeps {self.gallery.keep} pictures: the {many} removed."
-            self.messages.say("tidied", text)
-
-
 class ResumeButtons(ButtonRow):
     """Unfinished runs, offered to be continued by `resume`."""
 
     def __init__(
-        self, controls: Controls, sessions: Sessions, resume: Callable[[Saved], None]
+        self, controls: Controls, autosave: Autosave, resume: Callable[[Saved], None]
     ) -> None:
         super().__init__(controls.calls, OFFERED, "it was not finished", self._take)
-        self.controls, self.sessions, self.resume = controls, sessions, resume
+        self.controls, self.autosave, self.resume = controls, autosave, resume
         self.found: list[Saved] = []
 
     def look(self) -> None:
         """Offer what is there now."""
-        self.found = self.sessions.others(self.controls.pair)
+        self.found = self.autosave.others(self.controls.pair)
         texts = []
         for saved in self.found:
             at = time.strftime("%d %b %H:%M", time.localtime(saved.when))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import ipywidgets as w
@@ -72,7 +72,7 @@ class Controller:
             run.step()
             self.preview.show(force=run.done)
             self.autosave.stepped(run)
-            if self.autosave.sessions.asked and not run.done:
+            if self.autosave.asked and not run.done:
                 self.pause()
                 self.say("Paused: the page was opened again, and goes on with this picture there.")
             yield
@@ -80,7 +80,7 @@ class Controller:
 
     def _hold(self) -> None:
         """Make sure before a step that nobody else goes on with the run."""
-        if not self.autosave.sessions.hold():
+        if not self.autosave.hold():
             text = "This run is going on in another Studio."
             raise ValueError(f"{text} “Continue from here” begins a try of its own.")
 
@@ -225,39 +225,30 @@ HELP = {
 }
 
 
-class Buttons(dict[str, w.Button]):
-    """Buttons by name, with what each does; only Run is coloured."""
-
-    def __init__(self, controller: Controller, acts: dict[str, Callable[[], None]]) -> None:
-        self.controller, button = controller, controller.controls.calls.button
-        super().__init__({name: button(name, HELP[name], act) for name, act in acts.items()})
-        self["Run"].add_class("vq-run").button_style = "primary"
-
-    def enable(self) -> None:
-        """Enable those that can be used now, and only those."""
-        c = self.controller
-        run, ticker, preview = c.run, c.ticker, c.preview
-        wrong = "controls" in c.messages.lines
-        done = run is not None and run.done
-        more = ticker.job is not None or (run is not None and not done)
-        nothing = run is None or run.last is None
-        self["Pause"].description = "Continue" if more and not ticker.playing else "Pause"
-        for name, useless in {
-            "Run": wrong,
-            "Pause": not more,
-            "Step": wrong or done,
-            "Stop": ticker.job is None,
-            "Run again": wrong or not c.steering.restart,
-            "Drafts": wrong,
-            "More like this": nothing or wrong,
-            "Continue from here": nothing or not run.frames or wrong,
-            "Loosen now": run is None or done,
-            "Add to the queue": not c.queue.text.value.strip(),
-            "Export": nothing or bool(c.exporter.wrong()),
-        }.items():
-            self[name].disabled = useless
-        later = ("Pause", "Step", "Stop", "More like this", "Continue from here")
-        for widget in (*map(self.get, later), preview.back, preview.full):
-            widget.layout.visibility = "hidden" if run is None else "visible"
-        set_shown(self["Run again"], not self["Run again"].disabled)
-        preview.full.disabled = nothing
+def enable(buttons: Mapping[str, w.Button], c: Controller) -> None:
+    """Enable those buttons that can be used now, and only those."""
+    run, ticker, preview = c.run, c.ticker, c.preview
+    wrong = "controls" in c.messages.lines
+    done = run is not None and run.done
+    more = ticker.job is not None or (run is not None and not done)
+    nothing = run is None or run.last is None
+    buttons["Pause"].description = "Continue" if more and not ticker.playing else "Pause"
+    for name, useless in {
+        "Run": wrong,
+        "Pause": not more,
+        "Step": wrong or done,
+        "Stop": ticker.job is None,
+        "Run again": wrong or not c.steering.restart,
+        "Drafts": wrong,
+        "More like this": nothing or wrong,
+        "Continue from here": nothing or not run.frames or wrong,
+        "Loosen now": run is None or done,
+        "Add to the queue": not c.queue.text.value.strip(),
+        "Export": nothing or bool(c.exporter.wrong()),
+    }.items():
+        buttons[name].disabled = useless
+    later = ("Pause", "Step", "Stop", "More like this", "Continue from here")
+    for widget in (*map(buttons.get, later), preview.back, preview.full):
+        widget.layout.visibility = "hidden" if run is None else "visible"
+    set_shown(buttons["Run again"], not buttons["Run again"].disabled)
+    preview.full.disabled = nothing

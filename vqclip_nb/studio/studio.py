@@ -18,10 +18,10 @@ from ..recipe import open_recipe, read_recipe
 from ..run import Run
 from ..settings import Settings
 from ..show import Figure, Live
-from .autosave import Autosave, ResumeButtons, Sessions, kept_folder
+from .autosave import Autosave, ResumeButtons, kept_folder
 from .callbacks import Callbacks
 from .chips import EXAMPLES, FIRST, Chips, NearWords, Pairs, shape_chooser, size_of
-from .controller import Buttons, Controller
+from .controller import HELP, Controller, enable
 from .controls import PROMPTS, Controls
 from .exporter import Exporter, Gallery
 from .layout import lay_out
@@ -67,7 +67,7 @@ class Studio(w.VBox):
             kept = kept_folder(self.messages)
         self.exporter = Exporter(calls, Path(folder))
         self.gallery = Gallery(calls, kept / "gallery", self._open_kept, keep)
-        self.autosave = Autosave(Sessions(kept / "sessions"), self.gallery, self.messages)
+        self.autosave = Autosave(kept / "sessions", self.gallery, self.messages)
         self.near_words = NearWords(controls, self.take_prompt)
         self.controller = c = Controller(
             controls, self.autosave, self.exporter, self.near_words.offer
@@ -77,7 +77,7 @@ class Studio(w.VBox):
         self.chips = Chips(controls, self.take_prompt)
         self.start_picker = StartPicker(controls, self._start_from)
         self.looks = Looks(controls, self.steering.changed)
-        self.resume_buttons = ResumeButtons(controls, self.autosave.sessions, c.resume)
+        self.resume_buttons = ResumeButtons(controls, self.autosave, c.resume)
         self.examples = [
             calls.button(name, text, partial(self.take_prompt, text)).add_class("vq-chip")
             for name, text in EXAMPLES.items()
@@ -102,8 +102,9 @@ class Studio(w.VBox):
             "Add to the queue": self._enqueue,
             "Export": self._export,
         }
-        self.buttons = Buttons(c, acts)
-        calls.failed, calls.after = c.end, self.buttons.enable
+        self.buttons = {name: calls.button(name, HELP[name], act) for name, act in acts.items()}
+        self.buttons["Run"].add_class("vq-run").button_style = "primary"
+        calls.failed, calls.after = c.end, partial(enable, self.buttons, c)
         back = self.preview.back
         back.observe(lambda _: self.messages.say("back", back.wrong(), "error"), "value")
         calls.on(back, self._look_back)
@@ -118,7 +119,7 @@ class Studio(w.VBox):
         self.add_class("vq-studio")
         self.resume_buttons.look()
         self.steering.check()
-        self.buttons.enable()
+        self.calls.after()
         if wanted:
             self.pairs.download(wanted)
 
@@ -142,7 +143,7 @@ class Studio(w.VBox):
             self.calls.fail(e)
             raise
         finally:
-            self.buttons.enable()
+            self.calls.after()
         return self.run
 
     def start(self) -> None:

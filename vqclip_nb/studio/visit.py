@@ -56,32 +56,32 @@ class Visit:
     def _take(self) -> None:
         """The page sent a key; only the first one counts."""
         key, self.key.value = self.key.value, ""
-        if KEY.fullmatch(key) and self.folder == Path(self._own.name):
-            try:
-                self.folder = hold(key)
-            except OSError as e:
-                log.info("a page that is loaded again is a new visit: %s", e)
-            else:
-                self._move()
+        if not KEY.fullmatch(key) or self.folder != Path(self._own.name):
+            return
+        try:
+            self.folder = hold(key)
+        except OSError as e:
+            return log.info("a page that is loaded again is a new visit: %s", e)
+        self._move()
 
     def _move(self) -> None:
         """Keep all in the folder from now on, and show what was on its way in it."""
         s = self.studio
-        sessions, gallery = s.autosave.sessions, s.gallery
-        sessions.folder, gallery.folder = self.folder / "sessions", self.folder / "gallery"
-        s.exporter.folder, s.autosave.every = self.folder, SAVE_EVERY
+        autosave, gallery = s.autosave, s.gallery
+        autosave.folder, gallery.folder = self.folder / "sessions", self.folder / "gallery"
+        s.exporter.folder, autosave.every = self.folder, SAVE_EVERY
         if s.run:
-            s.autosave.begin(s.run)
+            autosave.begin(s.run)
         gallery.show()
         until = time.monotonic() + PATIENCE
-        while sessions.ask() and time.monotonic() < until:
+        while autosave.ask() and time.monotonic() < until:
             time.sleep(0.1)
-        found = sessions.others(s.controls.pair)
+        found = autosave.others(s.controls.pair)
         done = (path for path in gallery.paths if read_recipe(path).get("done"))  # others: exported
         finished = max((path.stat().st_mtime for path in done), default=0.0)
         tries = [item for item in s.history.items if item.run.done]
         for item in tries:
-            s.autosave.keep_all(item.run)
+            autosave.keep_all(item.run)
         self._own.cleanup()
         atexit.register(self._leave)
         untouched = s.run is s.begun and not s.drafts.shown  # what the notebook began by itself
@@ -89,12 +89,11 @@ class Visit:
             s.history.items = tries
             s.controller.resume(found[0], paint=False)
             steps = f"{len(s.run.history)} of {total_steps(s.run)}"
-            text = f"Paused at step {steps}: press Continue."
-            s.messages.say("warning", text)
+            s.messages.say("warning", f"Paused at step {steps}: press Continue.")
         elif s.run and not s.run.done:
-            sessions.hold()  # its steps so far are not in this folder yet
+            autosave.hold()  # its steps so far are not in this folder yet
             if not s.ticker.playing or s.drafts.shown:
-                s.autosave.rest(s.run)
+                autosave.rest(s.run)
         s.resume_buttons.look()
 
     def _leave(self) -> None:
