@@ -51,8 +51,8 @@ class Saved:
 
 
 class Autosave:
-    """A folder of unfinished runs, one file for each, numbered in the order they were begun; and the
-    gallery, which takes what is finished. A failure is said, and painting goes on.
+    """The folder of unfinished runs, one file for each, numbered in the order they were begun; and
+    the gallery, which takes what is finished. A failure is said, and painting goes on.
 
     While a run is being painted its Studio holds a lock on a file beside it, which the system
     releases when the process ends. Files that are not saved runs of ours are left alone.

@@ -7,7 +7,7 @@ import html
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
@@ -15,10 +15,12 @@ from ..models.pair import Pair
 from ..reading import Reading, describe_substitutions, read_prompt, readable
 from ..recipe import without_pictures
 from ..regions import parse_region
-from ..run import Run
 from ..settings import KNOBS, PRESETS, TYPES, Settings, label
 from .callbacks import Callbacks, Ticker, for_people
 from .widgets import Number, column, labelled, set_class, set_shown
+
+if TYPE_CHECKING:
+    from ..run import Run
 
 PROMPTS = ("include", "exclude", "extras")
 CARD = ("learning_rate", "total_iter", "activation", "noise_factor")  # the first of all controls

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ipywidgets as w
 from PIL import Image
@@ -23,9 +24,11 @@ from ..frames import Frame
 from ..images import open_image
 from ..reading import readable
 from ..recipe import read_recipe
-from ..run import Run
 from .callbacks import Callbacks, in_colab
 from .widgets import Number, Tile, column, jpeg, labelled, row, set_shown
+
+if TYPE_CHECKING:
+    from ..run import Run
 
 log = logging.getLogger(__name__)
 MAX_RATE = 50  # frames a second

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import ipywidgets as w
 from PIL import Image
 
 from ..frames import Frame
-from ..run import Run
 from ..show import Curves, Figure, total_steps
 from .callbacks import Callbacks
 from .widgets import BLANK, Number, duration, jpeg, set_shown, tip
+
+if TYPE_CHECKING:
+    from ..run import Run
 
 OFTEN, SELDOM = 0.1, 1.0  # seconds between two pictures, at least and at most
 SHARE = 15  # wait so many times as long as showing kept its thread busy: all in all 5 % of the time
