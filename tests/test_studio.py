@@ -355,7 +355,7 @@ def test_known_words_that_are_spelt_alike_are_offered_for_an_unknown_one(studio)
     move(studio, include="a red pineapl and a fox")
     click(studio, "pineapl → pineapple")
     assert studio.controls["include"].value == "a red pineapple and a fox"
-    assert not offered(studio.near_words.row) and not said(studio, "warning")
+    assert not offered(studio.chips.near) and not said(studio, "warning")
 
 
 def test_a_search_brings_controls_from_their_drawers(studio):
@@ -466,9 +466,10 @@ def test_in_colab_a_timer_of_the_page_asks_for_the_steps(pair, small, tmp_path, 
     monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
     monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
     studio = vq.Studio(pair, small(total_iter=3), folder=tmp_path)
-    assert studio.ticker.timer.box in studio.children
+    clock = studio.ticker.clock
+    assert clock.box in studio.children
     studio.start()
-    assert not studio.run.history and studio.ticker.timer.on
+    assert not studio.run.history and clock.on
     for count in range(1, 6):
-        studio.ticker.timer.clock.value = count
-    assert studio.run.done and not studio.ticker.timer.on
+        clock.timer.value = count
+    assert studio.run.done and not clock.on

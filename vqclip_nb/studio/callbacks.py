@@ -183,54 +183,66 @@ def in_colab() -> bool:
     return "google.colab" in sys.modules
 
 
-class Timer:
-    """A timer of the page that the kernel starts and stops; `tick` is called at each of its ticks.
+class Clock:
+    """Calls `tick` again and again while it is on.
+
+    In a notebook a thread does, every `rest` seconds: also while the page is reloaded or another
+    cell runs. Colab's page does not show what a thread changes (googlecolab/colabtools#3373): there
+    a timer of the page does, which is in `box`. Without a page nobody does.
 
     Version 8 of ipywidgets starts a Play when its `playing` is set. Version 7 starts one only by
     its own button: there a script presses it, as soon as the page shows it.
     """
 
-    def __init__(self, calls: Callbacks, tick: Callable[[], None]) -> None:
-        self.clock = w.Play(min=0, max=2**31 - 1, interval=100)
-        self._press, self.on = w.HTML(), False
-        self.box = hidden(self.clock, self._press, css="vq-timer")
-        calls.on(self.clock, tick)
+    def __init__(self, calls: Callbacks, tick: Callable[[], None], rest: float) -> None:
+        self.calls, self.tick, self.rest, self.on = calls, tick, rest, False
+        self._thread: threading.Thread | None = None
+        self.timer = w.Play(min=0, max=2**31 - 1, interval=100) if in_colab() else None
+        self._press = w.HTML()
+        self.box = hidden(*filter(None, (self.timer, self._press)), css="vq-timer")
+        if self.timer:
+            calls.on(self.timer, tick)
 
     def turn(self, on: bool) -> None:
         """Start or stop; to stop a timer that is stopped makes sure of it."""
         self.on = on
-        if self.clock.has_trait("playing"):
-            self.clock.playing = on
-            return
-        self._press.value = script("timer") if on else ""
-        if not on:
-            self.clock._playing = False
-            self.clock.send_state("_playing")  # here it may be false already, there it is not
+        if self.timer is None:
+            if on and self._thread is None and in_a_kernel():
+                self._thread = threading.Thread(target=self._work, daemon=True)
+                self._thread.start()
+        elif self.timer.has_trait("playing"):
+            self.timer.playing = on
+        else:
+            self._press.value = script("timer") if on else ""
+            if not on:
+                self.timer._playing = False
+                self.timer.send_state("_playing")  # here it may be false already, there it is not
+
+    def _work(self) -> None:
+        while True:
+            with self.calls.lock:
+                if not self.on:
+                    self._thread = None
+                    return
+                self.calls.guard(self.tick)
+            time.sleep(self.rest)
 
 
 class Ticker:
     """What is being done (`job`), one step at a time, always under the lock.
 
-    In a notebook a thread takes the steps: painting goes on while the page is reloaded or another
-    cell runs. Colab's page does not show what a thread changes (googlecolab/colabtools#3373): there
-    a timer of the page asks for the steps. `to_the_end` takes the same steps in one blocking call.
-    Without a page whoever shows the Studio calls `tick`.
+    A clock asks for the steps. `to_the_end` takes the same steps in one blocking call. Without a
+    page whoever shows the Studio calls `tick`.
     """
 
     def __init__(self, calls: Callbacks) -> None:
-        self.calls = calls
+        self.calls, self.clock = calls, Clock(calls, self.tick, REST)
         self.job: Iterator[None] | None = None
         self.playing = self._blocking = False
-        self.timer = Timer(calls, self.tick) if in_colab() else None
-        self._thread: threading.Thread | None = None
 
     def play(self, on: bool) -> None:
         self.playing = on
-        if self.timer:
-            self.timer.turn(on and not self._blocking)
-        elif on and not self._blocking and self._thread is None and in_a_kernel():
-            self._thread = threading.Thread(target=self._work, daemon=True)
-            self._thread.start()
+        self.clock.turn(on and not self._blocking)
 
     def begin(self, job: Iterator[None]) -> None:
         self.job = job
@@ -242,8 +254,8 @@ class Ticker:
 
     def tick(self) -> None:
         """Work for `TICK` seconds, one step at least."""
-        if self.timer and not self.playing:  # a tick that was on its way when it was stopped
-            self.timer.turn(False)
+        if not self.playing:  # a tick that was on its way when it was stopped
+            self.clock.turn(False)
         until = time.perf_counter() + TICK
         while self.playing and self.job is not None:
             job = self.job
@@ -251,15 +263,6 @@ class Ticker:
                 self.end()
             if time.perf_counter() > until:
                 break
-
-    def _work(self) -> None:
-        while True:
-            with self.calls.lock:
-                if not self.playing or self._blocking:
-                    self._thread = None
-                    return
-                self.calls.guard(self.tick)
-            time.sleep(REST)
 
     def to_the_end(self, begin: Callable[[], None]) -> None:
         """Begin a job and take its steps in this call, on no other thread, until it is done or

@@ -18,7 +18,7 @@ from ..loading import available_pairs, download_pair, download_progress, load_pa
 from ..models.pair import Pair
 from ..prompts import unknown_words
 from ..weights import WeightsError
-from .callbacks import Callbacks, Timer, in_colab
+from .callbacks import Callbacks, Clock
 from .controls import Controls
 from .widgets import ButtonRow, duration, labelled, row, set_class, set_shown
 
@@ -80,15 +80,6 @@ def with_background(prompt: str, colour: str) -> str:
     return f"{prompt} on {article(colour)} background" if colour else prompt
 
 
-def size_of(shape: str, side: int, factor: int) -> tuple[int, int]:
-    """Height and width in a shape, with about the pixels of a square of `side`, in the generator's
-    steps of `factor` pixels."""
-    across, down = SHAPES[shape]
-    scale = side / (across * down) ** 0.5
-    height, width = (max(factor, round(n * scale / factor) * factor) for n in (down, across))
-    return height, width
-
-
 def swatches(
     colours: Mapping[str, tuple[int, int, int]],
     calls: Callbacks,
@@ -108,35 +99,9 @@ def mark_chosen(buttons: Mapping[str, w.Button], chosen: Collection[str]) -> Non
         set_class(button, "vq-chosen", name in chosen)
 
 
-class NearWords:
-    """For words of the prompt that the pair does not know: drawings of its library that are spelt
-    like them, to click. changed: called with the new prompt."""
-
-    def __init__(self, controls: Controls, changed: Callable[[str], None]) -> None:
-        self.controls, self.changed = controls, changed
-        self.found: list[tuple[str, str]] = []
-        help = "put this word in its place"
-        self.row = ButtonRow(controls.calls, NEAR * MOST_UNKNOWN, help, self._take)
-
-    def offer(self, unknown: Sequence[str]) -> None:
-        """Offer the nearest of the known things."""
-        library = self.controls.pair.library
-        known = {concept["label"] for concept in library.concepts} if library else ()
-        self.found = [
-            (word, near)
-            for word in unknown[:MOST_UNKNOWN]
-            for near in difflib.get_close_matches(word, known, NEAR, ALIKE)
-        ]
-        self.row.offer([f"{word} → {near}" for word, near in self.found])
-
-    def _take(self, i: int) -> None:
-        word, near = self.found[i]
-        prompt = self.controls["include"].value
-        self.changed(re.sub(rf"\b{re.escape(word)}\b", near, prompt, flags=re.IGNORECASE))
-
-
 class Chips:
-    """Buttons that change the prompt: styles and backgrounds, for a pair that learned their words.
+    """Buttons that change the prompt: examples; styles and backgrounds, for a pair that learned
+    their words; and, for words that it does not know, drawings that are spelt like them.
 
     changed: called with the new prompt.
     """
@@ -144,19 +109,22 @@ class Chips:
     def __init__(self, controls: Controls, changed: Callable[[str], None]) -> None:
         self.controls, self.changed = controls, changed
         calls, toggle_style = controls.calls, partial(self._toggle, style_of, with_style)
+        toggle_ground = partial(self._toggle, background_of, with_background)
         self.styles = {
             name: calls.button(_short(words[0]), words[0], partial(toggle_style, name))
             for name, words in LOOKS.items()
         }
-        toggle_ground = partial(self._toggle, background_of, with_background)
         self.backgrounds = swatches(COLOURS, calls, "on a {} background", toggle_ground)
-        for button in self.styles.values():
+        examples = [calls.button(n, text, partial(changed, text)) for n, text in EXAMPLES.items()]
+        for button in (*examples, *self.styles.values()):
             button.add_class("vq-chip")
-        rows = []
+        self.examples, rows = row(*examples, css="vq-chips"), []
         for title, buttons in (("look", self.styles), ("background", self.backgrounds)):
             titled = w.HTML(f"<span class='vq-title'>{title}</span>")
             rows.append(w.VBox([titled, row(*buttons.values(), css="vq-chips")]))
-        self.box = w.VBox(rows)
+        self.box, self._near = w.VBox(rows), list[tuple[str, str]]()
+        help = "put this word in its place"
+        self.near = ButtonRow(calls, NEAR * MOST_UNKNOWN, help, self._take_near)
         controls["include"].observe(lambda _: self.mark(), "value")
         self.follow()
         self.mark()
@@ -183,12 +151,39 @@ class Chips:
         prompt = self.controls["include"].value.strip()
         self.changed(change(prompt, "" if find(prompt) == name else name))
 
+    def offer(self, unknown: Sequence[str]) -> None:
+        """Offer the nearest of the known things for each unknown word."""
+        library = self.controls.pair.library
+        known = {concept["label"] for concept in library.concepts} if library else ()
+        self._near = [
+            (word, near)
+            for word in unknown[:MOST_UNKNOWN]
+            for near in difflib.get_close_matches(word, known, NEAR, ALIKE)
+        ]
+        self.near.offer([f"{word} → {near}" for word, near in self._near])
 
-def shape_chooser(calls: Callbacks, chosen: Callable[[str], None]) -> w.Dropdown:
-    """A choice of shapes; `chosen` is called with its name."""
+    def _take_near(self, i: int) -> None:
+        word, near = self._near[i]
+        prompt = self.controls["include"].value
+        self.changed(re.sub(rf"\b{re.escape(word)}\b", near, prompt, flags=re.IGNORECASE))
+
+
+def shape_chooser(controls: Controls, changed: Callable[[str], None]) -> w.Dropdown:
+    """A choice of shapes, with about the pixels of the pair's own square, in the generator's steps
+    of pixels; `changed` is called with "height"."""
     help = "of the next picture; all have about as many pixels"
     chooser = labelled(w.Dropdown, "shape", help, options=[*SHAPES, "as set below"])
-    calls.on(chooser, lambda: chosen(chooser.value) if chooser.value in SHAPES else None)
+
+    def choose() -> None:
+        if chooser.value in SHAPES:
+            pair, (across, down) = controls.pair, SHAPES[chooser.value]
+            factor = pair.vqgan.downsample_factor
+            unit = pair.defaults["height"] / (across * down) ** 0.5 / factor
+            height, width = (max(1, round(n * unit)) * factor for n in (down, across))
+            controls.set(height=height, width=width)
+            changed("height")
+
+    controls.calls.on(chooser, choose)
     return chooser
 
 
@@ -209,8 +204,8 @@ class Pairs:
         load = "Press Run to load this pair and paint with it."
         calls.on(self.control, lambda: messages.say("now", load))
         self.line, self.button = messages.at["download"], calls.button("", "", self._press)
-        self.timer = Timer(calls, self.look) if in_colab() else None  # see `Ticker`
-        self.box = w.VBox([self.line, self.button, *([self.timer.box] if self.timer else [])])
+        self.clock = Clock(calls, self.look, LOOK)
+        self.box = w.VBox([self.line, self.button, self.clock.box])
         set_shown(self.box, False)
         self._wanted, self._thread = "", threading.Thread()
         self._error: Exception | None = None
@@ -257,10 +252,7 @@ class Pairs:
         self._thread.start()
         set_shown(self.box)
         self.look()
-        if self.timer:
-            self.timer.turn(True)
-        else:
-            threading.Thread(target=self._watch, daemon=True).start()
+        self.clock.turn(True)
 
     def look(self) -> None:
         """Say how far the download is."""
@@ -281,8 +273,7 @@ class Pairs:
             if self._error:
                 text, kind = f"{self._error}\nThe pair that is here goes on painting.", "error"
             self.button.description = "Try again" if self._error else f"Paint with {name}"
-            if self.timer:
-                self.timer.turn(False)
+            self.clock.turn(False)
         set_shown(self.button, over)
         self.messages.say("download", text, kind)
 
@@ -298,11 +289,3 @@ class Pairs:
             download_pair(self._wanted)
         except Exception as e:  # shown by `look`
             self._error = e
-
-    def _watch(self) -> None:
-        over = False
-        while not over:
-            self._thread.join(LOOK)
-            over = not self.downloading
-            with self.calls.lock:
-                self.look()

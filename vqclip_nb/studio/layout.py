@@ -41,7 +41,7 @@ def lay_out(p: Studio) -> list[w.Widget]:
         style_sheet(),
         p.resume_buttons,
         row(c["include"], b["Run"], steps, c.entered, css="vq-ask"),
-        row(c.notes["include"], p.messages.box, p.near_words.row, css="vq-notices"),
+        row(c.notes["include"], p.messages.box, p.chips.near, css="vq-notices"),
         row(stage, side, css="vq-columns"),
         p.history.box,
         p.history.compared,
@@ -54,7 +54,7 @@ def _drawers(p: Studio) -> w.Accordion:
     helps = (f"<dt>{label(n)}</dt><dd>{html.escape(k.help)}</dd>" for n, k in KNOBS.items())
     drawers: dict[str, list[str | w.Widget]] = {
         "Prompt helpers": [
-            row(*p.examples, css="vq-chips"),
+            p.chips.examples,
             p.chips.box,
             *("exclude", "extras", "loosen"),
             row(b["Loosen now"], css="vq-buttons"),

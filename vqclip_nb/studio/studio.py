@@ -20,7 +20,7 @@ from ..settings import Settings
 from ..show import Figure, Live
 from .autosave import Autosave, ResumeButtons, kept_folder
 from .callbacks import Callbacks
-from .chips import EXAMPLES, FIRST, Chips, NearWords, Pairs, shape_chooser, size_of
+from .chips import FIRST, Chips, Pairs, shape_chooser
 from .controller import HELP, Controller, enable
 from .controls import PROMPTS, Controls
 from .exporter import Exporter, Gallery
@@ -68,22 +68,15 @@ class Studio(w.VBox):
         self.exporter = Exporter(calls, Path(folder))
         self.gallery = Gallery(calls, kept / "gallery", self._open_kept, keep)
         self.autosave = Autosave(kept / "sessions", self.gallery, self.messages)
-        self.near_words = NearWords(controls, self.take_prompt)
-        self.controller = c = Controller(
-            controls, self.autosave, self.exporter, self.near_words.offer
-        )
+        self.chips = Chips(controls, self.take_prompt)
+        self.controller = c = Controller(controls, self.autosave, self.exporter, self.chips.offer)
         self.ticker, self.preview, self.queue = c.ticker, c.preview, c.queue
         self.steering, self.history, self.drafts = c.steering, c.history, c.drafts
-        self.chips = Chips(controls, self.take_prompt)
         self.start_picker = StartPicker(controls, self._start_from)
         self.looks = Looks(controls, self.steering.changed)
         self.resume_buttons = ResumeButtons(controls, self.autosave, c.resume)
-        self.examples = [
-            calls.button(name, text, partial(self.take_prompt, text)).add_class("vq-chip")
-            for name, text in EXAMPLES.items()
-        ]
         self.pairs = Pairs(controls, self._start)
-        self.shape = shape_chooser(calls, self._set_shape)
+        self.shape = shape_chooser(controls, self._start_from)
         help = "set the controls as they were for an exported picture"
         how = ("restore from a file", help, ".png,.gif,.mp4", "vq-restore")
         self.upload = calls.upload(*how, self._restore_upload)
@@ -113,8 +106,7 @@ class Studio(w.VBox):
         calls.on(controls.preset, self._set_preset)
         calls.on(controls.entered, self._enter)
         on_enter(controls["include"], lambda: calls.act(self._start))
-        unseen = [self.ticker.timer.box] if self.ticker.timer else []
-        unseen += [self.visit.box] if public else []
+        unseen = [self.ticker.clock.box, *([self.visit.box] if public else [])]
         super().__init__([*lay_out(self), *unseen])
         self.add_class("vq-studio")
         self.resume_buttons.look()
@@ -211,12 +203,6 @@ class Studio(w.VBox):
         if image and not self.ticker.playing:
             self.controller.leave_drafts()
             self.preview.show_other(image, "the next picture starts from this")
-
-    def _set_shape(self, shape: str) -> None:
-        pair = self.controls.pair
-        height, width = size_of(shape, pair.defaults["height"], pair.vqgan.downsample_factor)
-        self.controls.set(height=height, width=width)
-        self._start_from("height")
 
     def _set_preset(self) -> None:
         name = self.controls.preset.value
