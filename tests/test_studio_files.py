@@ -319,7 +319,7 @@ def test_a_gallery_with_a_limit_removes_only_pictures_of_ours_and_says_so(studio
     foreign = {p for p in path.parent.iterdir() if not p.name.startswith("202")}
     studio.gallery.keep = 15
     monkeypatch.setattr(time, "strftime", lambda *_: "20010101000000")  # a clock set back
-    studio.autosave.keep(run, run.frames[0])
+    studio.gallery.add(run, run.frames[0])
     left = set(path.parent.iterdir())
     assert foreign < left and path in left and len(left - foreign) == 15
     assert studio.gallery.paths[1] == path and studio.gallery.paths[0].name > path.name

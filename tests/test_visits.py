@@ -164,7 +164,7 @@ def test_no_error_names_a_folder(page, root):
     for keeper in (studio.autosave, studio.gallery, studio.exporter):
         keeper.folder = studio.visit.folder / "file" / "gone"
     studio.buttons["Pause"].click()
-    studio.autosave.keep(studio.run, studio.run.last)
+    studio.gallery.add(studio.run, studio.run.last)
     assert "is not in the gallery: Not a directory" in said(studio)
     studio.autosave.save(studio.run)
     assert "cannot be saved for later: Not a directory" in said(studio)

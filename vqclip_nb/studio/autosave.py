@@ -19,7 +19,6 @@ from filelock import FileLock, Timeout
 
 from ..checkpoint import previous
 from ..files import is_regular
-from ..frames import Frame
 from ..models.pair import Pair
 from ..reading import readable
 from ..settings import Settings
@@ -146,24 +145,7 @@ class Autosave:
         """Put the last picture of each prompt into the gallery."""
         self.release()
         self.save(run)
-        self.keep_all(run)
-
-    def keep_all(self, run: Run) -> None:
-        """Put the last picture of each prompt into the gallery."""
-        for frame in {f.index: f for f in run.frames}.values():
-            self.keep(run, frame)
-
-    def keep(self, run: Run, frame: Frame) -> None:
-        """Put a picture into the gallery."""
-        try:
-            removed = self.gallery.add(run, frame)
-        except OSError as e:
-            text = f"The picture is not in the gallery: {self.messages.words(e)}"
-            return self.messages.say("session", text, "warning")
-        if removed:
-            many = f"{removed} oldest pictures were" if removed > 1 else "oldest picture was"
-            text = f"The gallery keeps {self.gallery.keep} pictures: the {many} removed."
-            self.messages.say("tidied", text)
+        self.gallery.add_all(run)
 
     # -- runs of other Studios
 

@@ -155,7 +155,8 @@ class Gallery:
     ) -> None:
         if keep is not None and (isinstance(keep, bool) or not isinstance(keep, int) or keep < 1):
             raise ValueError(f"keep={keep!r}: give a number of pictures from 1, or None for all")
-        self.folder, self.keep, self.paths = folder, keep, list[Path]()
+        self.folder, self.keep, self.messages = folder, keep, calls.messages
+        self.paths = list[Path]()
         self.tiles = [Tile(calls, lambda i=i: restore(self.paths[i])) for i in range(SHOWN)]
         self._first = 0
         self.newer = calls.button("Newer", "newer pictures", partial(self._turn, -SHOWN))
@@ -166,23 +167,35 @@ class Gallery:
         self.box = column(self.note, tiles, self.pages, css="vq-gallery")
         self.show()
 
-    def add(self, run: Run, frame: Frame) -> int:
-        """Add a picture of `run`, unless it is here already; returns how many were removed."""
-        data = hashlib.sha256(frame.image.tobytes()).hexdigest()[:12]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        files, removed = numbered(self.folder, NAME), 0
-        if not any(path.name.endswith(f"-{data}.png") for path in files):
-            number = int(time.strftime("%Y%m%d%H%M%S"))
-            if files:  # whatever the clock says, the new picture is the newest
-                number = max(number, number_of(files[0], NAME) + 1)
-            save_png(frame.image, self.folder / f"{number}-{data}.png", run.recipe(frame))
-            for old in files[self.keep - 1 :] if self.keep else []:
-                if _is_ours(old):
-                    old.unlink(missing_ok=True)
-                    removed += 1
+    def add(self, run: Run, frame: Frame) -> None:
+        """Add a picture of `run`, unless it is here already; say what is removed, or why not."""
+        data, removed = hashlib.sha256(frame.image.tobytes()).hexdigest()[:12], 0
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            files = numbered(self.folder, NAME)
+            if not any(path.name.endswith(f"-{data}.png") for path in files):
+                number = int(time.strftime("%Y%m%d%H%M%S"))
+                if files:  # whatever the clock says, the new picture is the newest
+                    number = max(number, number_of(files[0], NAME) + 1)
+                save_png(frame.image, self.folder / f"{number}-{data}.png", run.recipe(frame))
+                for old in files[self.keep - 1 :] if self.keep else []:
+                    if _is_ours(old):
+                        old.unlink(missing_ok=True)
+                        removed += 1
+        except OSError as e:
+            text = f"The picture is not in the gallery: {self.messages.words(e)}"
+            return self.messages.say("session", text, "warning")
+        if removed:
+            many = f"{removed} oldest pictures were" if removed > 1 else "oldest picture was"
+            text = f"The gallery keeps {self.keep} pictures: the {many} removed."
+            self.messages.say("tidied", text)
         self._first = 0
         self.show()
-        return removed
+
+    def add_all(self, run: Run) -> None:
+        """Add the last picture of each prompt."""
+        for frame in {f.index: f for f in run.frames}.values():
+            self.add(run, frame)
 
     def show(self) -> None:
         """The tiles of this page; a file that is no picture of ours is passed over."""

@@ -20,7 +20,7 @@ from ..settings import STARTS, label
 from .chips import in_words, mark_chosen, swatches
 from .controls import Controls
 from .tries import asked
-from .widgets import SIDE, Number, Tile, jpeg, labelled, row, set_shown, tip
+from .widgets import SIDE, Number, Tile, jpeg, labelled, row, set_options, set_shown, tip
 
 NONE = "as it is"
 # Each colour once, by the first of its names.
@@ -106,19 +106,13 @@ class AttributeRow(w.VBox):
         choice, amount = WORDS[kind]
         taken = f"a {kind} that the prompt takes on"
         self.word = labelled(w.Dropdown, choice, taken, options=[NONE])
-        help, usual = "from -1 to 1; 0 is nothing, below 0 pushes away", 1.0
+        help, self.usual = "from -1 to 1; 0 is nothing, below 0 pushes away", 1.0
         if self.sized:
-            help, usual = "from -1, small, to 1, big", 0.0
-        self.strength = Number(amount, usual, help, low=-1, high=1, slider=True)
+            help, self.usual = "from -1, small, to 1, big", 0.0
+        self.strength = Number(amount, self.usual, help, low=-1, high=1, slider=True)
         for control in (self.word, self.strength):
             controls.calls.on(control, changed)
         super().__init__([self.strength] if self.sized else [self.word, self.strength])
-
-    def offer(self, known: list[str]) -> None:
-        """Words to choose from, beside the one that is chosen."""
-        chosen = self.word.value
-        self.word.options = tuple(dict.fromkeys([NONE, *known, chosen]))
-        self.word.value = chosen
 
     @property
     def setting(self) -> list[str]:
@@ -134,9 +128,7 @@ class AttributeRow(w.VBox):
     def set(self, texts: list[str]) -> None:
         """Show the attribute of this kind among those of the settings."""
         own = [a for a in parse_attributes(texts) if a.kind == self.kind]
-        word, strength = (
-            (own[0].word, own[0].strength) if own else (NONE, 0.0 if self.sized else 1.0)
-        )
+        word, strength = (own[0].word, own[0].strength) if own else (NONE, self.usual)
         if self.sized:
             self.strength.value = -strength if word == "small" else strength
             return
@@ -168,7 +160,8 @@ class Looks:
         with self.calls.quietly():
             for one in self.rows:
                 words = SWATCHES if one.kind == "colour" else ATTRIBUTES[one.kind]
-                one.offer([word for word in words if knows_attribute(clip, Attribute(word))])
+                known = [word for word in words if knows_attribute(clip, Attribute(word))]
+                set_options(one.word, [NONE, *known])
         self.calls.guard(self.show)
 
     def show(self) -> None:
@@ -226,9 +219,7 @@ class StartPicker:
         pair, start = self.controls.pair, self.controls["start"]
         has = [s for s in STARTS if s == "noise" or getattr(pair, s) is not None]
         with self.calls.quietly():
-            chosen = start.value
-            start.options = tuple(dict.fromkeys([*has, chosen]))
-            start.value = chosen
+            set_options(start, has)
         set_shown(start, len(start.options) > 1)
         self.calls.guard(self.show)
 

@@ -224,7 +224,7 @@ class Studio(w.VBox):
             raise ValueError("Nothing to export yet: press Run first.")
         frame = self.preview.frame
         self.exporter.write(self.run, frame, [item.run for item in self.history.ticked])
-        self.autosave.keep(self.run, frame)
+        self.gallery.add(self.run, frame)
 
     def _restore(self, path: Path) -> None:
         """Set every control as the recipe in a file of ours says."""

@@ -81,7 +81,7 @@ class Visit:
         finished = max((path.stat().st_mtime for path in done), default=0.0)
         tries = [item for item in s.history.items if item.run.done]
         for item in tries:
-            autosave.keep_all(item.run)
+            gallery.add_all(item.run)
         self._own.cleanup()
         atexit.register(self._leave)
         untouched = s.run is s.begun and not s.drafts.shown  # what the notebook began by itself

@@ -42,6 +42,13 @@ def set_class(widget: w.Widget, css: str, on: bool) -> None:
     (widget.add_class if on else widget.remove_class)(css)
 
 
+def set_options(dropdown: w.Dropdown, options: Sequence[str]) -> None:
+    """What there is to choose, beside what is chosen."""
+    chosen = dropdown.value
+    dropdown.options = tuple(dict.fromkeys([*options, chosen]))
+    dropdown.value = chosen
+
+
 def labelled(
     kind: type[w.Widget], description: str, help: str, width: str = "112px", **traits: Any
 ) -> w.Widget:
