@@ -226,7 +226,7 @@ class Steering:
             self.run.change(**changes)
         except ValueError as e:
             return self.messages.say("problem", for_people(str(e)), "error")
-        self._say_from_now("; ".join(f"{label(n)} {_shown(n, v)}" for n, v in values.items()))
+        self._say_from_now("; ".join(value_in_words(n, v) for n, v in values.items()))
 
     def loosen(self) -> None:
         """Let the prompt of now undo what is painted, as far as the control says."""
@@ -239,9 +239,9 @@ class Steering:
         self.messages.say("now", f"from step {len(self.run.history) + 1} on: {text}")
 
 
-def _shown(name: str, value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    between = ", then " if name == "include" else ", "
-    text = between.join(value) if isinstance(value, list) else f"{value}"
-    return readable(text)[:120] or "nothing"
+def value_in_words(name: str, value: Any, most: int = 120) -> str:
+    """A setting with its value, of at most so many letters: "learning rate 0.1"."""
+    text = f"{value:.4g}" if isinstance(value, float) else f"{value}"
+    if isinstance(value, list):
+        text = (", then " if name == "include" else ", ").join(value)
+    return f"{label(name)} {readable(text)[:most] or 'nothing'}"

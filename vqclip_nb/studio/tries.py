@@ -13,9 +13,10 @@ from PIL import Image
 from ..images import to_data_url, to_tensor
 from ..reading import Reading, readable
 from ..regions import parse_region
-from ..settings import PRESETS, Settings, label
+from ..settings import PRESETS, Settings
 from ..show import contact_sheet
 from .callbacks import Callbacks
+from .controls import value_in_words
 from .widgets import BLANK, SIDE, ButtonRow, Tile, column, jpeg, labelled, row, set_shown, tip
 
 if TYPE_CHECKING:
@@ -31,12 +32,8 @@ LONGEST = 50  # prompts that may wait
 
 def differences(settings: Settings, first: Settings) -> str:
     """The settings in which one differs from another, in words."""
-    then, told = dataclasses.asdict(first), []
-    for name, value in dataclasses.asdict(settings).items():
-        if value != then[name]:
-            text = ", ".join(value) if isinstance(value, list) else f"{value}"
-            told.append(f"{label(name)} {readable(text)[:60]}")
-    return ", ".join(told)
+    then, now = dataclasses.asdict(first), dataclasses.asdict(settings)
+    return ", ".join(value_in_words(n, now[n], 60) for n in now if now[n] != then[n])
 
 
 class HistoryItem(w.VBox):
