@@ -10,7 +10,6 @@ import types
 import warnings
 
 import pytest
-import torch
 from PIL import Image
 from safetensors import SafetensorError
 from studio_tools import (
@@ -29,9 +28,10 @@ from studio_tools import (
 
 import vqclip_nb as vq
 from vqclip_nb.export import file_name
-from vqclip_nb.images import load_image
+from vqclip_nb.images import load_image, to_pil
 from vqclip_nb.recipe import read_recipe
 from vqclip_nb.studio import autosave
+from vqclip_nb.studio.widgets import jpeg
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "MP4"])
@@ -164,57 +164,27 @@ def test_a_start_picker_that_is_gone_is_said_and_the_studio_opens(
     assert "no picture at 'gone.png'" in said(opened, "error")
 
 
-class Drawing:
-    """A start as a pair's library gives it."""
-
-    def __init__(self, description, colour):
-        self.description = description
-        self.picture = torch.full((1, 3, 64, 64), colour)
-
-
-class Drawings:
-    """A wing and its library."""
-
-    prior, library = object(), property(lambda self: self)
-
-    def read(self, reading, extras):
-        return reading
-
-    def start(self, reading, settings, size, seed):
-        return Drawing("apple, noto", 0.0) if "apple" in reading.prompt else None
-
-    def alternatives(self, start):
-        return [Drawing("apple, flat", 1.0), Drawing("apple, 3d", 0.5)]
-
-
-def test_the_studio_says_what_a_picture_will_start_from(studio):
-    note, controls = studio.start_picker.note, studio.controls
+def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio):
+    picker, controls = studio.start_picker, studio.controls
+    assert not picker.note.value
     controls.set(start="library", include="a fox")
-    assert "starts from: fox, cartoon" in note.value
-    controls["extras"].value = "a line drawing"
-    assert "starts from: fox, line" in note.value
-    controls["extras"].value = ""
-    controls.set(regions=["left: a cat", "right: a dog"])
-    assert "left: cat" in note.value and "right: dog" in note.value
-    assert not shown(studio.start_picker.ask)
-
-
-def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio, pair):
-    pair = dataclasses.replace(pair, make_wing=lambda pair: Drawings())
-    studio.controls.follow(pair)
-    studio.start_picker.follow()
-    start = studio.controls["start"]
-    assert start.options == ("noise", "library", "prior")
-    assert not studio.start_picker.note.value
-    start.value = "library"
-    assert "starts from: apple, cartoon" in studio.start_picker.note.value
-    assert not studio.controls["start_strength"].disabled
-    click(studio, "Other drawings", "apple, flat icon")
-    source = studio.controls["init_image"].value
-    assert load_image(source).min() == 1 and "start from this drawing" in said(studio)
-    assert not studio.start_picker.note.value  # it starts from the chosen one
-    studio.controls.set(init_image="", include="a fox")
-    assert "no drawing" in studio.start_picker.note.value
+    assert "starts from: fox, cartoon" in picker.note.value
+    assert not controls["start_strength"].disabled
+    click(studio, "Other drawings", "fox, flat icon")
+    assert "start from this drawing" in said(studio) and not picker.note.value
+    tile = next(t for t in picker.tiles if t.button.description == "fox, flat icon")
+    chosen = to_pil(load_image(controls["init_image"].value)[0])
+    assert jpeg(chosen) == tile.picture.value
+    controls.set(init_image="", include="a red envelope")
+    click(studio, "Other drawings")
+    assert 0 < sum(map(shown, picker.tiles)) < len(picker.tiles)
+    controls.set(include="xyzzy")
+    assert "no drawing" in picker.note.value and not shown(picker.ask)
+    controls.set(include="a fox", extras="a line drawing")
+    assert "starts from: fox, line" in picker.note.value
+    controls.set(extras="", regions=["left: a cat", "right: a dog"])
+    assert "left: cat" in picker.note.value and "right: dog" in picker.note.value
+    assert not shown(picker.ask)
 
 
 def test_only_starts_that_the_pair_has_are_offered(studio, pair):

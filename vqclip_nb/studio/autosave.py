@@ -43,8 +43,7 @@ class Saved:
     """An unfinished run on disk. when: seconds since 1970. hashes: of its pair."""
 
     path: Path
-    prompt: str
-    steps: int
+    title: str
     when: float
     hashes: dict[str, str]
 
@@ -197,7 +196,9 @@ def _read(path: Path) -> Saved | None:
             words = file.metadata()
             steps = file.get_slice("history").get_shape()[0]
         prompt = readable(Settings.from_json(words["settings"]).include[0])
-        return Saved(path, prompt, steps, path.stat().st_mtime, json.loads(words["hashes"]))
+        when, hashes = path.stat().st_mtime, json.loads(words["hashes"])
+        at = time.strftime("%d %b %H:%M", time.localtime(when))
+        return Saved(path, f"Continue “{prompt[:40]}”, step {steps}, {at}", when, hashes)
     except Exception as e:  # a damaged or foreign file must not keep the Studio from opening
         log.info("%s cannot be continued: %s", path.name, e)
         return None
@@ -233,11 +234,7 @@ class ResumeButtons(ButtonRow):
     def look(self) -> None:
         """Offer what is there now."""
         self.found = self.autosave.others(self.controls.pair)
-        texts = []
-        for saved in self.found:
-            at = time.strftime("%d %b %H:%M", time.localtime(saved.when))
-            texts.append(f"Continue “{saved.prompt[:40]}”, step {saved.steps}, {at}")
-        self.offer(texts)
+        self.offer([saved.title for saved in self.found])
 
     def _take(self, i: int) -> None:
         try:
