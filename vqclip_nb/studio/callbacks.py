@@ -19,7 +19,7 @@ import ipywidgets as w
 from ..files import errno_of
 from ..settings import KNOBS, label
 from ..weights import WeightsError
-from .widgets import hidden, script, tip, uploaded
+from .widgets import row, script, tip, uploaded
 
 log = logging.getLogger(__name__)
 KINDS = ("error", "warning", "note")
@@ -199,7 +199,7 @@ class Clock:
         self._thread: threading.Thread | None = None
         self.timer = w.Play(min=0, max=2**31 - 1, interval=100) if in_colab() else None
         self._press = w.HTML()
-        self.box = hidden(*filter(None, (self.timer, self._press)), css="vq-timer")
+        self.box = row(*filter(None, (self.timer, self._press)), css="vq-timer")
         if self.timer:
             calls.on(self.timer, tick)
 

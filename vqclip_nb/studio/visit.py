@@ -19,7 +19,7 @@ import ipywidgets as w
 
 from ..recipe import read_recipe
 from ..show import total_steps
-from .widgets import hidden, script
+from .widgets import row, script
 
 try:
     import fcntl
@@ -50,7 +50,7 @@ class Visit:
         self._own = tempfile.TemporaryDirectory(prefix="vqclip-")  # removed with the kernel
         self.folder = Path(self._own.name)
         self.key = w.Text(continuous_update=False)
-        self.box = hidden(self.key, w.HTML(script("visit")), css="vq-visit")
+        self.box = row(self.key, w.HTML(script("visit")), css="vq-visit")
         studio.calls.on(self.key, self._take)
 
     def _take(self) -> None:

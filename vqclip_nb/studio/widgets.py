@@ -66,13 +66,6 @@ def script(name: str) -> str:
     return f'<img alt="" src="data:," onerror="{html.escape(code)}">'
 
 
-def hidden(*widgets: w.Widget, css: str) -> w.HBox:
-    """Widgets that only a script of the page reaches."""
-    box = row(*widgets, css=css)
-    set_shown(box, False)
-    return box
-
-
 def duration(seconds: float) -> str:
     """Seconds in words: "50 s", "12 min"."""
     if seconds < 90:
