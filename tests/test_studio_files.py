@@ -55,17 +55,6 @@ def test_export_and_restore(studio, pair, tmp_path, kind):
     assert other.settings == wanted
 
 
-def test_png_of_the_frame_one_went_back_to(studio, tmp_path):
-    studio.paint()
-    studio.exporter.kind.value, studio.preview.back.value = "PNG", 3
-    studio.exporter.side.value = 64
-    assert studio.exporter.fps.disabled and studio.exporter.motion.disabled
-    click(studio, "Export")
-    frame, path = studio.preview.frame, tmp_path / "a-red-apple.png"
-    assert Image.open(path).tobytes() == frame.image.tobytes()
-    assert read_recipe(path)["steps"] == frame.iteration + 1 == 3
-
-
 def test_restoring_asks_for_the_pair_that_painted_it(studio, pair, tmp_path):
     studio.paint()
     for name, words in (("imagenet", "Press Run"), ("mine", "not here: mine")):
@@ -77,7 +66,7 @@ def test_restoring_asks_for_the_pair_that_painted_it(studio, pair, tmp_path):
         assert other.pairs.control.value == ("imagenet" if name == "imagenet" else "emoji")
 
 
-def test_export_has_the_chosen_size_counts_and_overwrites_nothing(studio, tmp_path):
+def test_export_has_the_chosen_size_and_frame_counts_and_overwrites_nothing(studio, tmp_path):
     studio.paint()
     counted, exporter = [], studio.exporter
     exporter.bar.observe(lambda c: counted.append(c["new"]), "value")
@@ -87,6 +76,13 @@ def test_export_has_the_chosen_size_counts_and_overwrites_nothing(studio, tmp_pa
     with Image.open(tmp_path / "a-red-apple.gif") as gif:
         assert gif.size == (96, 96) and gif.n_frames == 2 * len(studio.run.frames) - 2
     assert counted and counted[-1] == exporter.bar.max and not shown(exporter.bar)
+    exporter.kind.value, studio.preview.back.value, exporter.side.value = "PNG", 3, 64
+    assert exporter.fps.disabled and exporter.motion.disabled
+    click(studio, "Export")
+    frame, path = studio.preview.frame, tmp_path / "a-red-apple.png"
+    assert Image.open(path).tobytes() == frame.image.tobytes()
+    assert read_recipe(path)["steps"] == frame.iteration + 1 == 3
+    exporter.kind.value = "GIF"
     for side, fps, wrong in ((9, 10, "pixels: 9"), (64, 90, "frames/s: 90")):
         exporter.side.value, exporter.fps.value = side, fps
         click(studio, "Export")
@@ -271,29 +267,29 @@ def filled(studio, count):
     return run, path
 
 
-def test_the_gallery_turns_pages_and_removes_nothing_unasked(studio):
+def test_the_gallery_turns_pages_and_removes_only_pictures_of_ours_if_it_has_a_limit(
+    studio, monkeypatch
+):
     run, path = filled(studio, 20)
-    studio.gallery.show()
-    assert len(studio.gallery.paths) == 12 and not studio.gallery.older.disabled
+    gallery, folder = studio.gallery, path.parent
+    foreign = {p for p in folder.iterdir() if not p.name.startswith("202")}
+    gallery.show()
+    assert len(gallery.paths) == 12 and not gallery.older.disabled
     click(studio, "Older")
-    assert len(studio.gallery.paths) == 9 and studio.gallery.older.disabled
+    assert len(gallery.paths) == 9 and gallery.older.disabled
     click(studio, "Newer")
-    assert studio.gallery.newer.disabled and studio.gallery.paths[0] == path
-    before = set(path.parent.iterdir())
-    studio.gallery.add(run, run.frames[0])
-    assert before < set(path.parent.iterdir())
-
-
-def test_a_gallery_with_a_limit_removes_only_pictures_of_ours_and_says_so(studio, monkeypatch):
-    run, path = filled(studio, 20)
-    foreign = {p for p in path.parent.iterdir() if not p.name.startswith("202")}
-    studio.gallery.keep = 15
+    assert gallery.newer.disabled and gallery.paths[0] == path
+    before = set(folder.iterdir())
+    gallery.add(run, run.frames[0])
+    assert before < set(folder.iterdir())
+    gallery.keep = 15
     monkeypatch.setattr(time, "strftime", lambda *_: "20010101000000")  # a clock set back
-    studio.gallery.add(run, run.frames[0])
-    left = set(path.parent.iterdir())
+    newest = gallery.paths[0]
+    gallery.add(run, run.frames[1])
+    left = set(folder.iterdir())
     assert foreign < left and path in left and len(left - foreign) == 15
-    assert studio.gallery.paths[1] == path and studio.gallery.paths[0].name > path.name
-    assert "7 oldest pictures were removed" in said(studio)
+    assert gallery.paths[1] == newest and gallery.paths[0].name > newest.name
+    assert "8 oldest pictures were removed" in said(studio)
 
 
 def test_a_limit_that_is_no_number_of_pictures_is_refused(pair, tmp_path, monkeypatch):

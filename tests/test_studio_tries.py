@@ -34,10 +34,8 @@ def test_looking_back_pauses(studio):
     assert not studio.ticker.playing and "step 1 of 400" in studio.preview.status.value
 
 
-def test_go_back_and_branch_keeps_the_first_try(studio):
-    click(studio, "Run")
-    finish(studio)
-    first = studio.run
+def test_go_back_and_branch_keeps_the_first_try_to_compare(studio):
+    first = studio.paint()
     studio.preview.back.value = 3
     move(studio, include="a blue heart")
     click(studio, "Continue from here")
@@ -47,7 +45,13 @@ def test_go_back_and_branch_keeps_the_first_try(studio):
     assert first.settings.include == ["a red apple"] and len(first.history) == 8
     assert studio.run.history[:2] == first.history[:2] and len(studio.run.history) == 8
     assert len(studio.history.box.children) == 2
-    studio.history.items[0].name.value = "my apple"
+    one, other = studio.history.items
+    one.compare.value = True
+    assert not shown(studio.history.compared)
+    other.compare.value = True
+    assert shown(studio.history.compared) and studio.history.compared.value[1:4] == b"PNG"
+    assert differences(other.run.settings, one.run.settings) == "prompt a blue heart"
+    one.name.value = "my apple"
     click(studio, "my apple")  # the small picture itself
     assert studio.run is first and "my apple is finished" in said(studio)
     assert studio.controls["include"].value == "a red apple"
@@ -62,20 +66,6 @@ def test_a_branch_for_another_prompt_is_loosened_as_asked(studio):
     move(studio, include="a blue heart")
     click(studio, "Continue from here")
     assert studio.run.changes[-1][1] == {"include": ["a blue heart"], "loosen": 0.5}
-
-
-def test_tries_are_compared_side_by_side(studio):
-    studio.paint()
-    studio.preview.back.value = 3
-    move(studio, learning_rate=0.7)
-    click(studio, "Continue from here")
-    finish(studio)
-    first, second = studio.history.items
-    first.compare.value = True
-    assert not shown(studio.history.compared)
-    second.compare.value = True
-    assert shown(studio.history.compared) and studio.history.compared.value[1:4] == b"PNG"
-    assert differences(second.run.settings, first.run.settings) == "learning rate 0.7"
 
 
 def test_drafts_do_not_block_and_a_click_paints_one_in_full(studio, monkeypatch):

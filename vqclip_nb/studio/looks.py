@@ -31,6 +31,11 @@ WORDS = {
     "size": ("", "size"),
     "style": ("drawn as", "amount"),
 }
+# Of the pictures among the settings: what the button for a file reads, and what it is for.
+PICTURES = {
+    "init_image": ("start from a picture", "start from"),
+    "style_image": ("style picture", "paint in the style of"),
+}
 MOST = 1024  # longer side of a picture from a file, in pixels
 OTHERS = 6  # drawings to choose from
 # The drawing depends on these.
@@ -40,25 +45,18 @@ ON = ("start", "init_image", "include", "extras", "regions", "attributes", "draw
 class PictureUpload:
     """The setting `name`, a picture file, as a button and a tile.
 
-    words: what the button says. use: what the picture is for, as in "start from". changed: called
-    with `name`. image: the picture, a start cropped to the shape of the next run's.
+    changed: called with `name`. image: the picture, a start cropped to the shape of the next run's.
     """
 
-    def __init__(
-        self,
-        name: str,
-        words: str,
-        use: str,
-        controls: Controls,
-        changed: Callable[[str], None],
-    ) -> None:
-        self.name, self.use, self.controls, self.changed = name, use, controls, changed
+    def __init__(self, name: str, controls: Controls, changed: Callable[[str], None]) -> None:
+        self.name, self.controls, self.changed = name, controls, changed
         self.image: Image.Image | None = None
         self.calls = calls = controls.calls
-        help = f"a picture file to {use}"
+        words, self.use = PICTURES[name]
+        help = f"a picture file to {self.use}"
         self.upload = calls.upload(words, help, "image/*", f"vq-{name}", self._take)
         self.tile = Tile(calls, lambda: self.set(""), f"✕ remove {label(name)}")
-        tip(self.tile.button, f"do not {use} this picture")
+        tip(self.tile.button, f"do not {self.use} this picture")
         self.box = w.VBox([self.upload, self.tile])
         set_shown(controls[name], False)  # a picture as text says nothing to people
         for other in (name, *(("height", "width") if name == "init_image" else ())):
@@ -146,9 +144,7 @@ class Looks:
         self.rows = [AttributeRow(kind, controls, self._attribute) for kind in ATTRIBUTES]
         self.swatches = swatches(SWATCHES, calls, "{} in the palette", self._swatch)
         self.palette = row(*self.swatches.values(), css="vq-chips")
-        self.style = PictureUpload(
-            "style_image", "style picture", "paint in the style of", controls, changed
-        )
+        self.style = PictureUpload("style_image", controls, changed)
         set_shown(controls["attributes"], False)  # the rows say the same
         for name in ("attributes", "palette", "style_image"):
             calls.watch(controls[name], self.show)
@@ -201,9 +197,7 @@ class StartPicker:
     def __init__(self, controls: Controls, changed: Callable[[str], None]) -> None:
         self.controls, self.found = controls, None
         self.calls = calls = controls.calls
-        self.own = PictureUpload(
-            "init_image", "start from a picture", "start from", controls, changed
-        )
+        self.own = PictureUpload("init_image", controls, changed)
         self.note = w.HTML()
         self.ask = calls.button("Other drawings", "what else it can start from", self._show_others)
         self.tiles = [Tile(calls, partial(self._choose, i)) for i in range(OTHERS)]
