@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -227,18 +228,17 @@ class ResumeButtons(ButtonRow):
     def __init__(
         self, controls: Controls, autosave: Autosave, resume: Callable[[Saved], None]
     ) -> None:
-        super().__init__(controls.calls, OFFERED, "it was not finished", self._take)
+        super().__init__(controls.calls, OFFERED, "it was not finished")
         self.controls, self.autosave, self.resume = controls, autosave, resume
-        self.found: list[Saved] = []
 
     def look(self) -> None:
         """Offer what is there now."""
-        self.found = self.autosave.others(self.controls.pair)
-        self.offer([saved.title for saved in self.found])
+        found = self.autosave.others(self.controls.pair)
+        self.offer([(saved.title, partial(self._take, saved)) for saved in found])
 
-    def _take(self, i: int) -> None:
+    def _take(self, saved: Saved) -> None:
         try:
-            self.resume(self.found[i])
+            self.resume(saved)
         finally:
             self.look()
 

@@ -122,9 +122,8 @@ class Chips:
         for title, buttons in (("look", self.styles), ("background", self.backgrounds)):
             titled = w.HTML(f"<span class='vq-title'>{title}</span>")
             rows.append(w.VBox([titled, row(*buttons.values(), css="vq-chips")]))
-        self.box, self._near = w.VBox(rows), list[tuple[str, str]]()
-        help = "put this word in its place"
-        self.near = ButtonRow(calls, NEAR * MOST_UNKNOWN, help, self._take_near)
+        self.box = w.VBox(rows)
+        self.near = ButtonRow(calls, NEAR * MOST_UNKNOWN, "put this word in its place")
         controls["include"].observe(lambda _: self.mark(), "value")
         self.follow()
         self.mark()
@@ -155,15 +154,15 @@ class Chips:
         """Offer the nearest of the known things for each unknown word."""
         library = self.controls.pair.library
         known = {concept["label"] for concept in library.concepts} if library else ()
-        self._near = [
-            (word, near)
-            for word in unknown[:MOST_UNKNOWN]
-            for near in difflib.get_close_matches(word, known, NEAR, ALIKE)
-        ]
-        self.near.offer([f"{word} → {near}" for word, near in self._near])
+        self.near.offer(
+            [
+                (f"{word} → {near}", partial(self._replace, word, near))
+                for word in unknown[:MOST_UNKNOWN]
+                for near in difflib.get_close_matches(word, known, NEAR, ALIKE)
+            ]
+        )
 
-    def _take_near(self, i: int) -> None:
-        word, near = self._near[i]
+    def _replace(self, word: str, near: str) -> None:
         prompt = self.controls["include"].value
         self.changed(re.sub(rf"\b{re.escape(word)}\b", near, prompt, flags=re.IGNORECASE))
 

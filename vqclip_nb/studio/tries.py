@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -223,7 +224,7 @@ class Queue:
         how = dict(rows=2, placeholder="one a line")
         self.text = labelled(w.Textarea, "next prompts", help, **how)
         calls.on(self.text, lambda: None)  # the button beside it looks whether there is something
-        self.row = ButtonRow(calls, LONGEST, "take this prompt out of the queue", self.cancel)
+        self.row = ButtonRow(calls, LONGEST, "take this prompt out of the queue")
 
     def add(self) -> None:
         """Let the prompts of the text wait; ValueError if there are none, or too many."""
@@ -248,4 +249,5 @@ class Queue:
         return prompt
 
     def _show(self) -> None:
-        self.row.offer([f"✕ {prompt[:60]}" for prompt in self.prompts])
+        texts = (f"✕ {prompt[:60]}" for prompt in self.prompts)
+        self.row.offer([(text, partial(self.cancel, i)) for i, text in enumerate(texts)])

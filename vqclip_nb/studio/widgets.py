@@ -221,16 +221,17 @@ class Tile(w.VBox):
 
 
 class ButtonRow(w.HBox):
-    """Buttons whose words change, as many as there are texts; a click calls `take` with its
-    number."""
+    """Buttons that change: what they read, what they do, and how many there are."""
 
-    def __init__(self, calls: Callbacks, most: int, help: str, take: Callable[[int], None]) -> None:
-        self._slots = [calls.button("", help, lambda i=i: take(i)) for i in range(most)]
+    def __init__(self, calls: Callbacks, most: int, help: str) -> None:
+        self._acts: list[Callable[[], None]] = []
+        self._slots = [calls.button("", help, lambda i=i: self._acts[i]()) for i in range(most)]
         super().__init__()
         self.add_class("vq-chips").add_class("vq-long")
 
-    def offer(self, texts: Sequence[str]) -> None:
-        slots = self._slots[: len(texts)]
-        for slot, text in zip(slots, texts, strict=True):
+    def offer(self, acts: Sequence[tuple[str, Callable[[], None]]]) -> None:
+        """Show a button for each pair of words and act."""
+        slots = self._slots[: len(acts)]
+        for slot, (text, _) in zip(slots, acts, strict=True):
             slot.description = text
-        self.children = slots
+        self.children, self._acts = slots, [act for _, act in acts]
