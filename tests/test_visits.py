@@ -38,22 +38,21 @@ def page(pair, small):
 
 
 def painted(studio):
-    """A run of the visitor's that is on its way, and is saved as when the kernel ends."""
+    """With a run of the visitor's that is on its way, and is saved as when the kernel ends."""
     begin(studio, include="a blue heart")
     tick(studio)
     studio.visit._leave()
     studio.autosave.release()
-    return studio.run
+    return studio
 
 
 def test_the_cut_off_run_comes_back_paused_and_one_click_goes_on(page):
     first = page(KEY)
     assert first.ticker.playing and not first.gallery.paths
-    run = painted(first)
-    steps = len(run.history)
+    steps = len(painted(first).run.history)
     again = page(KEY)
     assert f"Paused at step {steps} of 30: press Continue." in said(again)
-    assert again.run.history == run.history and not again.ticker.playing
+    assert again.run.history == first.run.history and not again.ticker.playing
     assert again.controls["include"].value == "a blue heart"
     assert again.preview.status.value == f"step {steps} of 30"
     assert len(again.history.items) == 1 and not offered(again.resume_buttons)
@@ -67,8 +66,7 @@ def test_the_cut_off_run_comes_back_paused_and_one_click_goes_on(page):
 
 
 def test_a_kernel_that_lives_on_leaves_its_run_to_the_page_that_is_loaded_again(page, monkeypatch):
-    first = page(KEY)
-    painted(first)
+    first = painted(page(KEY))
     first.ticker.begin(first.ticker.job)
     first.autosave.hold()
     steps = len(first.run.history)
@@ -108,16 +106,14 @@ def test_wherever_painting_stops_the_last_step_is_left_to_the_next_page(page, ho
 
 
 def test_an_exported_frame_of_the_paused_run_is_not_taken_for_a_finished_picture(page):
-    first = page(KEY)
-    painted(first)
+    first = painted(page(KEY))
     click(first, "Export")
     again = page(KEY)
     assert again.gallery.paths and again.run.history == first.run.history
 
 
 def test_two_pages_of_a_visit_never_go_on_with_the_same_run(page):
-    first = page(KEY)
-    painted(first)
+    first = painted(page(KEY))
     second = page(KEY)
     saved, steps = second.autosave.path, len(first.run.history)
     for name in ("Pause", "Step"):  # the first of them reads Continue now
@@ -144,9 +140,7 @@ def test_two_pages_of_a_visit_never_go_on_with_the_same_run(page):
 def test_what_the_visitor_began_before_the_key_came_is_kept(page, paused):
     painted(page(KEY))
     again = page("")
-    move(again, include="a fox")
-    click(again, "Run")
-    tick(again)
+    begin(again, include="a fox")
     run = again.run
     if paused:
         again.buttons["Pause"].click()
@@ -174,8 +168,7 @@ def test_no_error_names_a_folder(page, root):
 
 
 def test_a_run_that_ends_with_the_step_it_is_asked_for_is_finished(page):
-    studio = page(KEY)
-    painted(studio)
+    studio = painted(page(KEY))
     studio.ticker.begin(studio.ticker.job)
     studio.autosave.hold()
     asked = studio.autosave.path.with_suffix(".asked")
@@ -188,8 +181,7 @@ def test_a_run_that_ends_with_the_step_it_is_asked_for_is_finished(page):
 
 
 def test_a_run_begun_before_the_last_finished_picture_is_only_offered(page):
-    first = page(KEY)
-    painted(first)
+    first = painted(page(KEY))
     move(first, total_iter=2, include="a fox")
     click(first, "Run")
     finish(first)
