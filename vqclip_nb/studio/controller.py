@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 
 import ipywidgets as w
 
@@ -186,8 +185,7 @@ class Controller:
         settings = draft_settings(pair, self.controls.settings, image)
         self.autosave.rest(self.run)
         set_shown(self.preview.picture, False)
-        runs = {caption: partial(Run, pair, one) for caption, one in settings.items()}
-        self.ticker.begin(self.drafts.paint(runs, self.preview.progress))
+        self.ticker.begin(self.drafts.paint(pair, settings, self.preview.progress))
         self.say("")
 
     def leave_drafts(self) -> None:

@@ -6,23 +6,21 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as w
 from PIL import Image
 
 from ..images import to_data_url, to_tensor
+from ..models.pair import Pair
 from ..reading import Reading, readable
 from ..regions import parse_region
+from ..run import Run
 from ..settings import PRESETS, Settings
 from ..show import contact_sheet
 from .callbacks import Callbacks
 from .controls import value_in_words
 from .widgets import BLANK, SIDE, ButtonRow, Tile, column, jpeg, labelled, row, set_shown, tip
-
-if TYPE_CHECKING:
-    from ..models.pair import Pair
-    from ..run import Run
 
 DRAFTS, FORMED = 6, 3  # and those of them that form from noise, where a thing can
 LIKE = 0.15  # start strength of "more like this"
@@ -190,18 +188,17 @@ class Drafts:
         return self.box.layout.display != "none"
 
     def paint(
-        self, runs: Mapping[str, Callable[[], Run]], progress: Callable[[int, int, str], None]
+        self, pair: Pair, drafts: Mapping[str, Settings], progress: Callable[[int, int, str], None]
     ) -> Iterator[None]:
-        """Paint the drafts one after the other, a step at a time."""
+        """Paint drafts, by their captions, one after the other, a step at a time."""
         self.runs = []
         for tile in self.tiles:
             tile.button.disabled = True
             tile.set(BLANK, "…", "not painted yet")
         set_shown(self.box)
-        for i, (tile, caption) in enumerate(zip(self.tiles, runs, strict=True), 1):
-            progress(i - 1, DRAFTS, f"draft {i} of {DRAFTS} …")
-            run = runs[caption]()
-            due = time.monotonic()
+        for i, (tile, caption) in enumerate(zip(self.tiles, drafts, strict=True)):
+            progress(i, DRAFTS, f"draft {i + 1} of {DRAFTS} …")
+            run, due = Run(pair, drafts[caption]), time.monotonic()
             while not run.done:
                 run.step()
                 if time.monotonic() > due:
