@@ -1,4 +1,4 @@
-"""What the Studio's tests share: the clicks of a person, without a browser."""
+"""What the Studio's tests share: the hands of a person, without a browser."""
 
 import html
 import io
@@ -23,12 +23,39 @@ def finish(studio) -> None:
     raise AssertionError("the run did not end")
 
 
+def move(studio, **values) -> None:
+    """Set controls as a person does."""
+    for name, value in values.items():
+        studio.controls[name].value = value
+
+
+def click(studio, *names: str) -> None:
+    """Press the buttons that read so, one after the other."""
+    for name in names:
+        button(studio, name).click()
+
+
+def begin(studio, **values) -> None:
+    """Set controls, press Run and take a first lot of steps."""
+    move(studio, **values)
+    click(studio, "Run")
+    tick(studio)
+
+
 def said(studio, kind: str = "") -> str:
     """All that the Studio says, or what it says of one kind."""
     lines = [text for k, text in studio.messages.lines.values() if kind in ("", k)]
-    notes = (studio.controls.note(name).value for name in studio.controls)
-    lines += [re.sub("<.*?>", "", note) for note in notes if note and kind in ("", "error")]
-    return html.unescape("\n".join(lines))
+    notes = [re.sub("<.*?>", "", note.value) for note in studio.controls.notes.values()]
+    return html.unescape("\n".join(lines + [n for n in notes if n and kind in ("", "error")]))
+
+
+def offered(row) -> list[str]:
+    """What the buttons of a row read."""
+    return [child.description for child in row.children]
+
+
+def shown(widget) -> bool:
+    return widget.layout.display == ""
 
 
 def widgets(box):
@@ -41,6 +68,10 @@ def button(studio, name: str):
     return next(
         x for x in widgets(studio) if isinstance(x, ipywidgets.Button) and x.description == name
     )
+
+
+def tooltip(control) -> str:
+    return getattr(control, "tooltip" if control.has_trait("tooltip") else "description_tooltip")
 
 
 def drop(upload, name: str, content: bytes | None) -> None:

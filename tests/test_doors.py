@@ -21,7 +21,6 @@ from vqclip_nb.export import save_png
 from vqclip_nb.images import load_image
 from vqclip_nb.reading import parse_prompt
 from vqclip_nb.regions import Region, parse_region
-from vqclip_nb.studio.autosave import Sessions
 from vqclip_nb.weights import WeightsError, read_config, read_state
 
 STARTED = {"os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "socket.connect"}
@@ -106,7 +105,7 @@ def special_files(folder) -> list:
 @pytest.fixture
 def doors(pair, studio, tmp_path):
     """Where files come in: the name that they have there, how they are opened, what is raised."""
-    sessions, gallery = Sessions(tmp_path / "sessions"), studio.gallery
+    sessions, gallery = studio.autosave, studio.gallery
     return {
         "picture": ("a.png", load_image, ValueError),
         "recipe": ("a.png", vq.open_recipe, ValueError),

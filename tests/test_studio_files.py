@@ -10,27 +10,36 @@ import types
 import warnings
 
 import pytest
-import torch
 from PIL import Image
 from safetensors import SafetensorError
-from studio_tools import a_png, button, drop, finish, said, tick
+from studio_tools import (
+    a_png,
+    begin,
+    click,
+    drop,
+    finish,
+    move,
+    offered,
+    said,
+    shown,
+    tick,
+    tooltip,
+)
 
 import vqclip_nb as vq
 from vqclip_nb.export import file_name
-from vqclip_nb.images import load_image
+from vqclip_nb.images import load_image, to_pil
 from vqclip_nb.recipe import read_recipe
 from vqclip_nb.studio import autosave
+from vqclip_nb.studio.widgets import jpeg
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "MP4"])
 def test_export_and_restore(studio, pair, tmp_path, kind):
-    studio.controls["noise_factor"].value = 0.5
-    studio.controls["extras"].value = "on a green background"
-    studio.buttons["Run"].click()
-    finish(studio)
-    wanted = studio.run.settings
+    move(studio, noise_factor=0.5, extras="on a green background")
+    wanted = studio.paint().settings
     studio.exporter.kind.value = kind
-    studio.buttons["Export"].click()
+    click(studio, "Export")
     path = tmp_path / f"a-red-apple.{kind.lower()}"
     assert path.exists() and f'download="{path.name}"' in studio.exporter.link.value
     assert f"in {tmp_path}" in studio.exporter.link.value
@@ -46,17 +55,6 @@ def test_export_and_restore(studio, pair, tmp_path, kind):
     assert other.settings == wanted
 
 
-def test_png_of_the_frame_one_went_back_to(studio, tmp_path):
-    studio.paint()
-    studio.exporter.kind.value, studio.preview.back.value = "PNG", 3
-    studio.exporter.side.value = 64
-    assert studio.exporter.fps.disabled and studio.exporter.motion.disabled
-    studio.buttons["Export"].click()
-    frame, path = studio.preview.frame, tmp_path / "a-red-apple.png"
-    assert Image.open(path).tobytes() == frame.image.tobytes()
-    assert read_recipe(path)["steps"] == frame.iteration + 1 == 3
-
-
 def test_restoring_asks_for_the_pair_that_painted_it(studio, pair, tmp_path):
     studio.paint()
     for name, words in (("imagenet", "Press Run"), ("mine", "not here: mine")):
@@ -68,50 +66,51 @@ def test_restoring_asks_for_the_pair_that_painted_it(studio, pair, tmp_path):
         assert other.pairs.control.value == ("imagenet" if name == "imagenet" else "emoji")
 
 
-def test_export_has_the_chosen_size_counts_and_overwrites_nothing(studio, tmp_path):
+def test_export_has_the_chosen_size_and_frame_counts_and_overwrites_nothing(studio, tmp_path):
     studio.paint()
-    counted = []
-    studio.exporter.bar.observe(lambda c: counted.append(c["new"]), "value")
-    studio.exporter.side.value, studio.exporter.boomerang.value = 96, True
-    studio.buttons["Export"].click()
-    studio.buttons["Export"].click()
+    counted, exporter = [], studio.exporter
+    exporter.bar.observe(lambda c: counted.append(c["new"]), "value")
+    exporter.side.value, exporter.boomerang.value = 96, True
+    click(studio, "Export", "Export")
     assert (tmp_path / "a-red-apple-2.gif").exists()
     with Image.open(tmp_path / "a-red-apple.gif") as gif:
         assert gif.size == (96, 96) and gif.n_frames == 2 * len(studio.run.frames) - 2
-    assert counted and counted[-1] == studio.exporter.bar.max
-    assert studio.exporter.bar.layout.display == "none"
-    studio.exporter.side.value = 9
-    studio.buttons["Export"].click()
-    assert "pixels: 9 is out of range" in said(studio, "error")
-    studio.exporter.side.value, studio.exporter.fps.value = 64, 90
-    studio.buttons["Export"].click()
-    assert "frames/s: 90 is out of range" in said(studio, "error")
+    assert counted and counted[-1] == exporter.bar.max and not shown(exporter.bar)
+    exporter.kind.value, studio.preview.back.value, exporter.side.value = "PNG", 3, 64
+    assert exporter.fps.disabled and exporter.motion.disabled
+    click(studio, "Export")
+    frame, path = studio.preview.frame, tmp_path / "a-red-apple.png"
+    assert Image.open(path).tobytes() == frame.image.tobytes()
+    assert read_recipe(path)["steps"] == frame.iteration + 1 == 3
+    exporter.kind.value = "GIF"
+    for side, fps, wrong in ((9, 10, "pixels: 9"), (64, 90, "frames/s: 90")):
+        exporter.side.value, exporter.fps.value = side, fps
+        click(studio, "Export")
+        assert f"{wrong} is out of range" in said(studio, "error")
 
 
 def test_a_long_film_plays_six_seconds_and_the_next_run_takes_its_link_back(studio, tmp_path):
     studio.controls.set(total_iter=12, show_step=1)
     studio.paint()
     studio.exporter.fps.value = 1
-    studio.buttons["Export"].click()
+    click(studio, "Export")
     with Image.open(tmp_path / "a-red-apple.gif") as gif:
         assert gif.n_frames == 12
         times = [gif.seek(i) or gif.info["duration"] for i in range(12)]
     assert sum(times) <= 7000  # with the last frame's second
-    assert studio.exporter.preview.layout.display == "" and studio.exporter.link.value
-    studio.buttons["Run"].click()
-    assert studio.exporter.preview.layout.display == "none" and not studio.exporter.link.value
+    assert shown(studio.exporter.preview) and studio.exporter.link.value
+    click(studio, "Run")
+    assert not shown(studio.exporter.preview) and not studio.exporter.link.value
 
 
 def test_the_gallery_says_the_prompt_that_a_picture_ended_with(studio):
-    studio.buttons["Step"].click()
-    studio.controls["include"].value = f"a blue heart {'and a fox ' * 12}"
-    studio.buttons["Step"].click()
-    studio.buttons["Pause"].click()
+    click(studio, "Step")
+    move(studio, include=f"a blue heart {'and a fox ' * 12}")
+    click(studio, "Step", "Continue")
     finish(studio)
     tile = studio.gallery.tiles[0].button
     assert tile.description.startswith("a blue heart") and len(tile.description) == 80
-    tooltip = getattr(tile, "tooltip", None) or tile.description_tooltip
-    assert tooltip.count("a fox") == 12
+    assert tooltip(tile).count("a fox") == 12
 
 
 def test_a_files_name_says_what_is_in_it():
@@ -125,32 +124,32 @@ def test_colab_downloads_through_its_own_call(studio, monkeypatch):
     colab.files = types.SimpleNamespace(download=asked.append)
     monkeypatch.setitem(sys.modules, "google.colab", colab)
     studio.paint()
-    studio.buttons["Export"].click()
-    assert studio.exporter.download.layout.display == ""
-    studio.exporter.download.click()
+    click(studio, "Export")
+    assert shown(studio.exporter.download)
+    click(studio, "Download")
     assert asked == [str(studio.exporter.folder / "a-red-apple.gif")]
 
 
 def test_start_from_an_uploaded_picture(studio):
-    drop(studio.start_picker.own.upload, "notes.txt", b"no picture")
+    own = studio.start_picker.own
+    drop(own.upload, "notes.txt", b"no picture")
     assert "notes.txt: this is no picture" in said(studio, "error")
-    drop(studio.start_picker.own.upload, "red.png", a_png("red"))
+    drop(own.upload, "red.png", a_png("red"))
     assert not studio.controls["start_strength"].disabled
-    assert "red.png" in said(studio) and studio.start_picker.own.tile.box.layout.display == ""
+    assert "red.png" in said(studio) and shown(own.tile)
     wide = Image.new("RGB", (96, 64), "blue")
     wide.paste("red", (16, 0, 80, 64))
     file = io.BytesIO()
     wide.save(file, "PNG")
-    drop(studio.start_picker.own.upload, "wide.png", file.getvalue())
-    with Image.open(io.BytesIO(studio.preview.picture.value)) as shown:  # as it will be cropped
-        assert shown.size == (64, 64) and shown.getpixel((1, 1))[2] < 40
-    studio.controls["learning_rate"].value = 0.001
-    studio.controls["total_iter"].value = 1
+    drop(own.upload, "wide.png", file.getvalue())
+    with Image.open(io.BytesIO(studio.preview.picture.value)) as seen:  # as it will be cropped
+        assert seen.size == (64, 64) and seen.getpixel((1, 1))[2] < 40
+    move(studio, learning_rate=0.001, total_iter=1)
     run = studio.paint()
     red, green, blue = run.image.resize((1, 1)).getpixel((0, 0))
     assert red > green + 40 and red > blue + 40
-    button(studio, "✕ remove start picture").click()
-    assert studio.start_picker.own.tile.box.layout.display == "none"
+    click(studio, "✕ remove start picture")
+    assert not shown(own.tile)
 
 
 def test_a_start_picker_that_is_gone_is_said_and_the_studio_opens(
@@ -161,64 +160,35 @@ def test_a_start_picker_that_is_gone_is_said_and_the_studio_opens(
     assert "no picture at 'gone.png'" in said(opened, "error")
 
 
-class Drawing:
-    """A start as a pair's library gives it."""
-
-    def __init__(self, description, colour):
-        self.description = description
-        self.picture = torch.full((1, 3, 64, 64), colour)
-
-
-class Drawings:
-    """A wing and its library."""
-
-    prior, library = object(), property(lambda self: self)
-
-    def read(self, reading, extras):
-        return reading
-
-    def start(self, reading, settings, size, seed):
-        return Drawing("apple, noto", 0.0) if "apple" in reading.prompt else None
-
-    def alternatives(self, start):
-        return [Drawing("apple, flat", 1.0), Drawing("apple, 3d", 0.5)]
-
-
-def test_the_studio_says_what_a_picture_will_start_from(studio):
-    note, controls = studio.start_picker.note, studio.controls
+def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio):
+    picker, controls = studio.start_picker, studio.controls
+    assert not picker.note.value
     controls.set(start="library", include="a fox")
-    assert "starts from: fox, cartoon" in note.value
-    controls["extras"].value = "a line drawing"
-    assert "starts from: fox, line" in note.value
-    controls["extras"].value = ""
-    controls.set(regions=["left: a cat", "right: a dog"])
-    assert "left: cat" in note.value and "right: dog" in note.value
-    assert studio.start_picker.ask.layout.display == "none"
-
-
-def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio, pair):
-    pair = dataclasses.replace(pair, make_wing=lambda pair: Drawings())
-    studio.start_picker.follow(pair)
-    start = studio.controls["start"]
-    assert start.options == ("noise", "library", "prior")
-    assert not studio.start_picker.note.value
-    start.value = "library"
-    assert "starts from: apple, cartoon" in studio.start_picker.note.value
-    assert not studio.controls["start_strength"].disabled
-    button(studio, "Other drawings").click()
-    button(studio, "apple, flat icon").click()
-    source = studio.controls["init_image"].value
-    assert load_image(source).min() == 1 and "start from this drawing" in said(studio)
-    assert not studio.start_picker.note.value  # it starts from the chosen one
-    studio.controls.set(init_image="", include="a fox")
-    assert "no drawing" in studio.start_picker.note.value
+    assert "starts from: fox, cartoon" in picker.note.value
+    assert not controls["start_strength"].disabled
+    click(studio, "Other drawings", "fox, flat icon")
+    assert "start from this drawing" in said(studio) and not picker.note.value
+    tile = next(t for t in picker.tiles if t.button.description == "fox, flat icon")
+    chosen = to_pil(load_image(controls["init_image"].value)[0])
+    assert jpeg(chosen) == tile.picture.value
+    controls.set(init_image="", include="a red envelope")
+    click(studio, "Other drawings")
+    assert 0 < sum(map(shown, picker.tiles)) < len(picker.tiles)
+    controls.set(include="xyzzy")
+    assert "no drawing" in picker.note.value and not shown(picker.ask)
+    controls.set(include="a fox", extras="a line drawing")
+    assert "starts from: fox, line" in picker.note.value
+    controls.set(extras="", regions=["left: a cat", "right: a dog"])
+    assert "left: cat" in picker.note.value and "right: dog" in picker.note.value
+    assert not shown(picker.ask)
 
 
 def test_only_starts_that_the_pair_has_are_offered(studio, pair):
     start = studio.controls["start"]
     assert start.options == ("noise", "library", "prior")
-    studio.start_picker.follow(dataclasses.replace(pair, vqgan_hash="0"))
-    assert start.options == ("noise",) and start.layout.display == "none"
+    studio.controls.pair = dataclasses.replace(pair, vqgan_hash="0")
+    studio.start_picker.follow()
+    assert start.options == ("noise",) and not shown(start)
     assert studio.controls["start_strength"].disabled and studio.controls["keep_edges"].disabled
 
 
@@ -227,12 +197,12 @@ def test_only_starts_that_the_pair_has_are_offered(studio, pair):
 
 def test_a_public_studio_opens_no_file_and_keeps_nothing(pair, small, tmp_path, monkeypatch):
     monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
-    begun(vq.Studio(pair, small(), folder=tmp_path))
+    cut_off(vq.Studio(pair, small(), folder=tmp_path))
     left = {p for p in tmp_path.rglob("*")}
     secret = tmp_path / "secret.png"
     monkeypatch.setenv("VOILA_BASE_URL", "/")
     public = vq.Studio(pair, small(total_iter=3), folder=tmp_path)
-    assert not public.resume_buttons.box.children and not public.gallery.paths
+    assert not offered(public.resume_buttons) and not public.gallery.paths
     assert public.pairs.control.options == ("emoji",)
     told = set()
     for there in (False, True):
@@ -246,17 +216,16 @@ def test_a_public_studio_opens_no_file_and_keeps_nothing(pair, small, tmp_path, 
             "style_image": f"{secret}",
             "regions": f"{secret}: a fox",
         }.items():
-            public.controls[name].value = value
+            move(public, **{name: value})
             told.add((name, said(public, "error")))
-            public.start_picker.show_drawing()
-            public.buttons["Run"].click()
+            public.start_picker.show()
+            click(public, "Run")
             assert public.run is None
-            public.controls[name].value = "a red apple" if name == "include" else ""
+            move(public, **{name: "a red apple" if name == "include" else ""})
     assert len(told) == 6 and all("upload the picture" in text for _, text in told)
-    assert not public.start_picker.own.tile.box.layout.display == ""
-    public.steering.check()
+    assert not shown(public.start_picker.own.tile)
     public.paint()
-    public.buttons["Export"].click()
+    click(public, "Export")
     assert "base64," in public.exporter.link.value and "/vqclip" not in public.exporter.link.value
     assert {p for p in tmp_path.rglob("*")} == left | {secret}
     folder = public.exporter.folder
@@ -269,16 +238,16 @@ def test_a_public_studio_opens_no_file_and_keeps_nothing(pair, small, tmp_path, 
 
 
 def test_finished_pictures_are_kept_across_sessions_and_restored_by_a_click(studio, pair, tmp_path):
-    studio.controls["seed"].value = 5
+    move(studio, seed=5)
     run = studio.paint()
     wanted = run.settings
     other = vq.Studio(pair, folder=tmp_path)
     (path,) = other.gallery.paths
     assert vq.replay(path, pair).image.tobytes() == run.image.tobytes()
-    button(other, "a red apple").click()
+    click(other, "a red apple")
     assert other.settings == wanted and "as they were" in said(other)
     assert other.preview.picture.value == studio.preview.picture.value
-    studio.buttons["Export"].click()  # the same picture: not kept twice
+    click(studio, "Export")  # the same picture: not kept twice
     other.gallery.show()
     assert len(other.gallery.paths) == 1
 
@@ -298,29 +267,29 @@ def filled(studio, count):
     return run, path
 
 
-def test_the_gallery_turns_pages_and_removes_nothing_unasked(studio):
+def test_the_gallery_turns_pages_and_removes_only_pictures_of_ours_if_it_has_a_limit(
+    studio, monkeypatch
+):
     run, path = filled(studio, 20)
-    studio.gallery.show()
-    assert len(studio.gallery.paths) == 12 and not studio.gallery.older.disabled
-    studio.gallery.older.click()
-    assert len(studio.gallery.paths) == 9 and studio.gallery.older.disabled
-    studio.gallery.newer.click()
-    assert studio.gallery.newer.disabled and studio.gallery.paths[0] == path
-    before = set(path.parent.iterdir())
-    studio.gallery.add(run, run.frames[0])
-    assert before < set(path.parent.iterdir())
-
-
-def test_a_gallery_with_a_limit_removes_only_pictures_of_ours_and_says_so(studio, monkeypatch):
-    run, path = filled(studio, 20)
-    foreign = {p for p in path.parent.iterdir() if not p.name.startswith("202")}
-    studio.gallery.keep = 15
+    gallery, folder = studio.gallery, path.parent
+    foreign = {p for p in folder.iterdir() if not p.name.startswith("202")}
+    gallery.show()
+    assert len(gallery.paths) == 12 and not gallery.older.disabled
+    click(studio, "Older")
+    assert len(gallery.paths) == 9 and gallery.older.disabled
+    click(studio, "Newer")
+    assert gallery.newer.disabled and gallery.paths[0] == path
+    before = set(folder.iterdir())
+    gallery.add(run, run.frames[0])
+    assert before < set(folder.iterdir())
+    gallery.keep = 15
     monkeypatch.setattr(time, "strftime", lambda *_: "20010101000000")  # a clock set back
-    studio.controller.autosave.keep(run, run.frames[0])
-    left = set(path.parent.iterdir())
+    newest = gallery.paths[0]
+    gallery.add(run, run.frames[1])
+    left = set(folder.iterdir())
     assert foreign < left and path in left and len(left - foreign) == 15
-    assert studio.gallery.paths[1] == path and studio.gallery.paths[0].name > path.name
-    assert "7 oldest pictures were removed" in said(studio)
+    assert gallery.paths[1] == newest and gallery.paths[0].name > newest.name
+    assert "8 oldest pictures were removed" in said(studio)
 
 
 def test_a_limit_that_is_no_number_of_pictures_is_refused(pair, tmp_path, monkeypatch):
@@ -337,57 +306,52 @@ def test_a_limit_that_is_no_number_of_pictures_is_refused(pair, tmp_path, monkey
 # -- runs that were cut off
 
 
-def begun(studio, prompt="a red apple"):
+def cut_off(studio, prompt="a red apple"):
     """A run with some steps done, saved, and no longer going on."""
-    studio.controls["include"].value = prompt
-    studio.controls["total_iter"].value = 60
-    studio.buttons["Run"].click()
-    tick(studio)
-    studio.buttons["Pause"].click()
+    begin(studio, include=prompt, total_iter=60)
+    click(studio, "Pause")
     return studio.run
 
 
 def test_a_run_that_was_cut_off_can_go_on(studio, pair, tmp_path):
-    run = begun(studio)
+    run = cut_off(studio)
     done = len(run.history)
     assert 0 < done < 60
     again = vq.Studio(pair, folder=tmp_path)
-    (offer,) = again.resume_buttons.box.children
-    assert "a red apple" in offer.description and f"step {done}" in offer.description
-    offer.click()
-    assert not again.resume_buttons.box.children and again.run.history == run.history
+    (offer,) = offered(again.resume_buttons)
+    assert "a red apple" in offer and f"step {done}" in offer
+    click(again, offer)
+    assert not offered(again.resume_buttons) and again.run.history == run.history
     finish(again)
     assert len(again.run.history) == 60
-    assert not vq.Studio(pair, folder=tmp_path).resume_buttons.box.children
+    assert not offered(vq.Studio(pair, folder=tmp_path).resume_buttons)
 
 
 def test_another_studios_finished_run_leaves_the_offer(studio, pair, tmp_path):
-    begun(studio)
+    cut_off(studio)
     second = vq.Studio(pair, folder=tmp_path)
-    second.controls["total_iter"].value = 3
+    move(second, total_iter=3)
     assert second.paint().done
     third = vq.Studio(pair, folder=tmp_path)
-    assert len(third.resume_buttons.box.children) == 1
-    begun(second, "a blue heart")
-    begun(second, "a fox")  # an unfinished run is not lost to the next one
+    assert len(offered(third.resume_buttons)) == 1
+    cut_off(second, "a blue heart")
+    cut_off(second, "a fox")  # an unfinished run is not lost to the next one
     third.resume_buttons.look()
-    said_of = [child.description for child in third.resume_buttons.box.children]
-    assert ["fox" in said_of[0], "heart" in said_of[1], "apple" in said_of[2]] == [True] * 3
+    offers = zip(("fox", "heart", "apple"), offered(third.resume_buttons), strict=True)
+    assert all(word in offer for word, offer in offers)
 
 
 def test_a_run_that_is_going_on_elsewhere_is_not_offered(studio, pair, small, tmp_path):
-    studio.controls["total_iter"].value = 400
-    studio.buttons["Run"].click()
-    tick(studio)
-    studio.controller.autosave.save(studio.run)
+    begin(studio, total_iter=400)
+    studio.autosave.save(studio.run)
     other = vq.Studio(pair, small(), folder=tmp_path)
-    assert not other.resume_buttons.box.children
-    studio.buttons["Stop"].click()
+    assert not offered(other.resume_buttons)
+    click(studio, "Stop")
     other.resume_buttons.look()
-    (offer,) = other.resume_buttons.box.children
-    studio.buttons["Pause"].click()
+    (offer,) = offered(other.resume_buttons)
+    click(studio, "Continue")
     tick(studio)
-    offer.click()
+    click(other, offer)
     assert "going on in another Studio" in said(other, "error") and other.run is None
 
 
@@ -399,7 +363,7 @@ def test_a_killed_process_leaves_its_run_to_the_next_studio(studio, pair, tmp_pa
         "studio = vq.Studio(vq.load_pair('emoji', device='cpu'), s)\n"
         "studio.buttons['Run'].click()\n"
         "studio.calls.guard(studio.ticker.tick)\n"
-        "studio.controller.autosave.save(studio.run)\n"
+        "studio.autosave.save(studio.run)\n"
         "print('ready', flush=True)\n"
         "time.sleep(60)\n"
     )
@@ -407,20 +371,19 @@ def test_a_killed_process_leaves_its_run_to_the_next_studio(studio, pair, tmp_pa
     try:
         assert process.stdout.readline().strip() == "ready"
         studio.resume_buttons.look()
-        assert not studio.resume_buttons.box.children
+        assert not offered(studio.resume_buttons)
     finally:
         process.kill()
         process.wait()
     studio.resume_buttons.look()
-    (offer,) = studio.resume_buttons.box.children
-    offer.click()
+    click(studio, *offered(studio.resume_buttons))
     assert studio.run.settings.include == ["a fox"] and len(studio.run.history) > 0
 
 
 def test_only_the_oldest_runs_of_ours_are_removed_and_said(studio, pair, tmp_path, monkeypatch):
     monkeypatch.setattr(autosave, "KEPT", 2)
-    folder = studio.controller.autosave.sessions.folder
-    begun(studio, "a fox")
+    folder = studio.autosave.folder
+    cut_off(studio, "a fox")
     names = [f"session-{i:06}-{i:08x}.safetensors" for i in range(5)]
     (folder / names[0]).write_bytes(b"damaged")
     (folder / names[1]).mkdir()
@@ -434,23 +397,19 @@ def test_only_the_oldest_runs_of_ours_are_removed_and_said(studio, pair, tmp_pat
     for path in folder.glob("*.safetensors"):
         if path.is_file():
             os.utime(path, (old, old))
-    begun(studio, "an owl")
-    begun(studio, "a cat")
-    begun(studio, "a dog")
+    for prompt in ("an owl", "a cat", "a dog"):
+        cut_off(studio, prompt)
     assert foreign < set(folder.iterdir()) and "older removed" in said(studio)
-    other = vq.Studio(pair, folder=tmp_path)
-    offers = [child.description for child in other.resume_buttons.box.children]
-    assert [w in d for w, d in zip(("dog", "cat", "owl"), offers, strict=True)] == [True] * 3
+    offers = offered(vq.Studio(pair, folder=tmp_path).resume_buttons)
+    assert all(word in offer for word, offer in zip(("dog", "cat", "owl"), offers, strict=True))
 
 
 def test_a_run_that_cannot_be_saved_is_said_and_painting_goes_on(studio, monkeypatch):
-    def full(run, path):
-        raise SafetensorError("No space left on device")
-
-    monkeypatch.setattr(vq.Run, "save", full)
-    begun(studio)
+    full = SafetensorError("No space left on device")
+    monkeypatch.setattr(vq.Run, "save", lambda run, path: (_ for _ in ()).throw(full))
+    cut_off(studio)
     assert "No space left" in said(studio, "warning")
-    studio.buttons["Pause"].click()
+    click(studio, "Continue")
     finish(studio)
     assert studio.run.done
 
@@ -464,31 +423,27 @@ def test_a_cache_that_cannot_be_written_is_said_and_the_studio_opens(pair, small
     assert opened.paint().done
 
 
+# -- looks
+
+
 def test_looks_set_the_settings_and_follow_them(studio):
-    looks = studio.looks
+    looks, controls = studio.looks, studio.controls
     colour, size, _ = looks.rows
     colour.word.value = "red"
     colour.strength.value, size.strength.value = 0.5, -0.25
     assert studio.settings.attributes == ["red: 0.5", "small: 0.25"]
-    assert (
-        studio.controls["palette_weight"].disabled
-        and studio.controls["style_image_weight"].disabled
-    )
-    button_of = looks.swatches
-    button_of["navy"].click()
-    button_of["golden"].click()
-    assert studio.settings.palette == ["navy", "golden"]
-    assert not studio.controls["palette_weight"].disabled
-    button_of["navy"].click()
-    assert studio.settings.palette == ["golden"]
+    assert controls["palette_weight"].disabled and controls["style_image_weight"].disabled
+    for name, palette in (("navy", ["navy"]), ("golden", ["navy", "golden"]), ("navy", ["golden"])):
+        looks.swatches[name].click()
+        assert studio.settings.palette == palette and not controls["palette_weight"].disabled
     drop(looks.style.upload, "red.png", a_png("red"))
     assert studio.settings.style_image.startswith("data:image/png")
     assert "paint in the style of red.png" in said(studio)
-    assert not studio.controls["style_image_weight"].disabled
-    button(studio, "✕ remove style picture").click()
+    assert not controls["style_image_weight"].disabled
+    click(studio, "✕ remove style picture")
     assert not studio.settings.style_image
-    studio.controls.set(attributes=["blue: 1", "big: 0.5", "a sticker: 0.75"])
-    assert [row.value for row in looks.rows] == [["blue: 1"], ["big: 0.5"], ["a sticker: 0.75"]]
+    controls.set(attributes=["blue: 1", "big: 0.5", "a sticker: 0.75"])
+    assert [row.setting for row in looks.rows] == [["blue: 1"], ["big: 0.5"], ["a sticker: 0.75"]]
     colour.word.value = "as it is"
     assert studio.settings.attributes == ["big: 0.5", "a sticker: 0.75"]
 
@@ -499,9 +454,7 @@ def test_a_strength_out_of_range_is_said_and_a_run_follows_a_slider(studio):
     assert "is not a number from -1 to 1" in said(studio, "error")
     colour.strength.value = 1.0
     assert not said(studio, "error")
-    studio.controls["total_iter"].value = 60
-    studio.buttons["Run"].click()
-    tick(studio)
+    begin(studio, total_iter=60)
     colour.word.value = "red"
     assert "attributes: changes with the next step" in said(studio)
     time.sleep(0.8)  # a slider that is still being moved is waited for

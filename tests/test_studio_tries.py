@@ -6,7 +6,7 @@ import ipywidgets
 import numpy as np
 import pytest
 from PIL import Image
-from studio_tools import button, finish, said, tick
+from studio_tools import click, finish, move, said, shown, tick
 
 import vqclip_nb as vq
 from vqclip_nb.images import load_image, to_pil
@@ -26,73 +26,62 @@ def test_looking_back_says_the_step_of_the_kept_frame(studio):
 
 
 def test_looking_back_pauses(studio):
-    studio.controls["total_iter"].value = 400
-    studio.buttons["Run"].click()
+    move(studio, total_iter=400)
+    click(studio, "Run")
     while studio.preview.back.slider.max < 6:
         tick(studio)
     studio.preview.back.value = 1
     assert not studio.ticker.playing and "step 1 of 400" in studio.preview.status.value
 
 
-def test_go_back_and_branch_keeps_the_first_try(studio):
-    studio.buttons["Run"].click()
-    finish(studio)
-    first = studio.run
+def test_go_back_and_branch_keeps_the_first_try_to_compare(studio):
+    first = studio.paint()
     studio.preview.back.value = 3
-    studio.controls["include"].value = "a blue heart"
-    studio.buttons["Continue from here"].click()
+    move(studio, include="a blue heart")
+    click(studio, "Continue from here")
     assert "from step 3" in said(studio)
     finish(studio)
     assert studio.run is not first and len(studio.history.items) == 2
     assert first.settings.include == ["a red apple"] and len(first.history) == 8
     assert studio.run.history[:2] == first.history[:2] and len(studio.run.history) == 8
     assert len(studio.history.box.children) == 2
-    studio.history.items[0].name.value = "my apple"
-    button(studio, "my apple").click()  # the small picture itself
+    one, other = studio.history.items
+    one.compare.value = True
+    assert not shown(studio.history.compared)
+    other.compare.value = True
+    assert shown(studio.history.compared) and studio.history.compared.value[1:4] == b"PNG"
+    assert differences(other.run.settings, one.run.settings) == "prompt a blue heart"
+    one.name.value = "my apple"
+    click(studio, "my apple")  # the small picture itself
     assert studio.run is first and "my apple is finished" in said(studio)
     assert studio.controls["include"].value == "a red apple"
 
 
 def test_a_branch_for_another_prompt_is_loosened_as_asked(studio):
     studio.paint()
-    studio.controls["loosen"].value = 0.5
-    studio.buttons["Continue from here"].click()
+    move(studio, loosen=0.5)
+    click(studio, "Continue from here")
     finish(studio)
     assert all("loosen" not in change for _, change in studio.run.changes)
-    studio.controls["include"].value = "a blue heart"
-    studio.buttons["Continue from here"].click()
+    move(studio, include="a blue heart")
+    click(studio, "Continue from here")
     assert studio.run.changes[-1][1] == {"include": ["a blue heart"], "loosen": 0.5}
-
-
-def test_tries_are_compared_side_by_side(studio):
-    studio.paint()
-    studio.preview.back.value = 3
-    studio.controls["learning_rate"].value = 0.7
-    studio.buttons["Continue from here"].click()
-    finish(studio)
-    first, second = studio.history.items
-    first.compare.value = True
-    assert studio.history.compared.layout.display == "none"
-    second.compare.value = True
-    shown = studio.history.compared
-    assert shown.layout.display == "" and shown.value[1:4] == b"PNG"
-    assert differences(second.run.settings, first.run.settings) == "learning rate 0.7"
 
 
 def test_drafts_do_not_block_and_a_click_paints_one_in_full(studio, monkeypatch):
     monkeypatch.setitem(PRESETS["draft"], "total_iter", 6)
-    studio.buttons["Drafts"].click()
+    click(studio, "Drafts")
     tick(studio)
     assert studio.ticker.playing and "draft 1 of 6" in studio.preview.status.value
-    assert studio.preview.picture.layout.display == "none" and studio.drafts.shown
+    assert not shown(studio.preview.picture) and studio.drafts.shown
     assert studio.drafts.tiles[4].button.disabled
     finish(studio)
     pictures = {bytes(tile.picture.value) for tile in studio.drafts.tiles}
     assert len(pictures) == DRAFTS and not any(t.button.disabled for t in studio.drafts.tiles)
     draft = studio.drafts.runs[4]
-    button(studio, "seed 4").click()
+    click(studio, "seed 4")
     assert studio.ticker.playing and not studio.drafts.shown
-    assert studio.preview.picture.layout.display == "" and studio.controls["seed"].value == 4
+    assert shown(studio.preview.picture) and studio.controls["seed"].value == 4
     finish(studio)
     assert studio.run.settings.seed == 4 and len(studio.run.history) == 8
     assert studio.run.history[:5] == draft.history[:5]  # the draft goes on, it is not repainted
@@ -134,36 +123,36 @@ def test_six_painted_drafts_are_told_apart(pair):
 
 def test_leaving_the_drafts_shows_the_picture_again(studio):
     studio.paint()
-    studio.buttons["Drafts"].click()
+    click(studio, "Drafts")
     tick(studio)
-    button(studio, "Stop").click()
+    click(studio, "Stop")
     assert "Click a draft" in said(studio) and studio.drafts.shown
-    button(studio, "Back to the picture").click()
-    assert not studio.drafts.shown and studio.preview.picture.layout.display == ""
+    click(studio, "Back to the picture")
+    assert not studio.drafts.shown and shown(studio.preview.picture)
 
 
 def test_more_like_this_starts_from_the_picture_that_is_looked_at(studio):
     studio.paint()
     studio.preview.back.value = 3
     wanted = studio.preview.frame.image
-    studio.buttons["More like this"].click()
+    click(studio, "More like this")
     finish(studio)
     for i, run in enumerate(studio.drafts.runs, 1):
         assert run.first.seed == i and run.first.start_strength == LIKE
         assert to_pil(load_image(run.first.init_image)[0]).tobytes() == wanted.tobytes()
-    button(studio, "seed 2").click()
+    click(studio, "seed 2")
     finish(studio)
     assert studio.run.done and studio.controls["init_image"].value.startswith("data:")
-    button(studio, "✕ remove start picture").click()
+    click(studio, "✕ remove start picture")
     assert not studio.controls["init_image"].value
 
 
 def test_the_queue_paints_one_prompt_after_the_other(studio):
-    studio.buttons["Run"].click()
+    click(studio, "Run")
     studio.queue.text.value = "a blue heart\nxyzzy\na fox\nan owl"
-    studio.buttons["Add to the queue"].click()
+    click(studio, "Add to the queue")
     assert studio.queue.text.value == "" and len(studio.history.items) == 1
-    button(studio, "✕ an owl").click()
+    click(studio, "✕ an owl")
     finish(studio)
     painted = [item.run.settings.include for item in studio.history.items]
     assert painted == [["a red apple"], ["a blue heart"], ["a fox"]]
@@ -173,31 +162,31 @@ def test_the_queue_paints_one_prompt_after_the_other(studio):
 
 
 def test_the_queue_begins_at_once_when_nothing_is_going_on(studio):
-    studio.buttons["Add to the queue"].click()
+    click(studio, "Add to the queue")
     assert "one a line" in said(studio, "error")
     studio.queue.text.value = "a blue heart"
-    studio.buttons["Add to the queue"].click()
+    click(studio, "Add to the queue")
     assert studio.ticker.playing and studio.run.settings.include == ["a blue heart"]
     assert not said(studio, "error")
 
 
 @pytest.mark.slow
 def test_several_prompts_of_one_run_are_kept_and_joined_by_a_morph(studio, tmp_path):
-    studio.controls["include"].value = "a red apple"
+    move(studio, include="a red apple")
     studio.controls.more.value = "a blue heart"
     studio.exporter.motion.value = "morph"
     assert studio.paint().settings.include == ["a red apple", "a blue heart"]
     assert studio.preview.status.value == "step 16 of 16" and len(studio.gallery.paths) == 2
-    studio.buttons["Export"].click()
+    click(studio, "Export")
     with Image.open(tmp_path / "a-blue-heart.gif") as gif:
         assert gif.n_frames == 13
     studio.controls.more.value = ""
     studio.paint()
-    studio.buttons["Export"].click()
+    click(studio, "Export")
     assert "at least two pictures" in said(studio, "error")
     for one in studio.history.items:
         one.compare.value = True
-    studio.buttons["Export"].click()
+    click(studio, "Export")
     with Image.open(tmp_path / "a-red-apple.gif") as gif:
         assert gif.n_frames > 13
 
@@ -208,16 +197,14 @@ def test_a_long_session_makes_no_more_widgets(studio):
     registry = getattr(ipywidgets.widgets.widget, "_instances", None)
     registry = ipywidgets.Widget.widgets if registry is None else registry
     studio.paint()
-    studio.buttons["Export"].click()
+    click(studio, "Export")
     before = len(registry)
     for _ in range(2):
-        studio.buttons["Export"].click()
-        studio.buttons["Drafts"].click()
+        click(studio, "Export", "Drafts")
         finish(studio)
-        studio.buttons["More like this"].click()
+        click(studio, "More like this")
         tick(studio)
-        studio.buttons["Stop"].click()
-        button(studio, "try 1").click()
+        click(studio, "Stop", "try 1")
         studio.gallery.show()
         studio.resume_buttons.look()
     assert len(registry) == before

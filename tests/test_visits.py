@@ -7,7 +7,7 @@ import tempfile
 import time
 
 import pytest
-from studio_tools import button, finish, said, tick
+from studio_tools import begin, click, finish, move, offered, said, tick
 
 import vqclip_nb as vq
 from vqclip_nb.studio import visit
@@ -37,28 +37,26 @@ def page(pair, small):
     return load
 
 
-def painted(studio, prompt="a blue heart"):
-    """A run of the visitor's that is on its way, and is saved as when the kernel ends."""
-    studio.controls["include"].value = prompt
-    studio.buttons["Run"].click()
-    tick(studio, 2)
+def painted(studio):
+    """With a run of the visitor's that is on its way, and is saved as when the kernel ends."""
+    begin(studio, include="a blue heart")
+    tick(studio)
     studio.visit._leave()
-    studio.autosave.sessions.rest()
-    return studio.run
+    studio.autosave.release()
+    return studio
 
 
 def test_the_cut_off_run_comes_back_paused_and_one_click_goes_on(page):
     first = page(KEY)
     assert first.ticker.playing and not first.gallery.paths
-    run = painted(first)
-    steps = len(run.history)
+    steps = len(painted(first).run.history)
     again = page(KEY)
     assert f"Paused at step {steps} of 30: press Continue." in said(again)
-    assert again.run.history == run.history and not again.ticker.playing
+    assert again.run.history == first.run.history and not again.ticker.playing
     assert again.controls["include"].value == "a blue heart"
     assert again.preview.status.value == f"step {steps} of 30"
-    assert len(again.history.items) == 1 and not again.resume_buttons.box.children
-    button(again, "Continue").click()
+    assert len(again.history.items) == 1 and not offered(again.resume_buttons)
+    click(again, "Continue")
     tick(again)
     assert len(again.run.history) > steps and "Paused" not in said(again)
     finish(again)
@@ -68,39 +66,36 @@ def test_the_cut_off_run_comes_back_paused_and_one_click_goes_on(page):
 
 
 def test_a_kernel_that_lives_on_leaves_its_run_to_the_page_that_is_loaded_again(page, monkeypatch):
-    first = page(KEY)
-    painted(first)
+    first = painted(page(KEY))
     first.ticker.begin(first.ticker.job)
-    first.autosave.sessions.hold()
+    first.autosave.hold()
     steps = len(first.run.history)
     monkeypatch.setattr(time, "sleep", lambda _: tick(first))  # meanwhile it paints
     again = page(KEY)
     assert not first.ticker.playing and "page was opened again" in said(first)
     assert f"Paused at step {steps + 1} of 30" in said(again)
-    button(again, "Continue").click()
+    click(again, "Continue")
     tick(again)
     assert again.ticker.playing and len(again.run.history) > steps + 1
     finish(again)
     first.visit._leave()  # later, as its kernel is let go: it brings nothing back
-    assert not page(KEY).autosave.sessions.others(first.controller.pair)
+    assert not page(KEY).autosave.others(first.controls.pair)
 
 
 STOPS = {
     "look back": lambda studio: setattr(studio.preview.back, "value", 1),
-    "step": lambda studio: [studio.buttons["Step"].click() for _ in range(2)],
-    "pause and step": lambda studio: [studio.buttons[n].click() for n in ("Pause", "Step")],
+    "step": lambda studio: click(studio, "Step", "Step"),
+    "pause and step": lambda studio: click(studio, "Pause", "Step"),
     "an error": lambda studio: studio.calls.fail(RuntimeError("x")),
-    "stop": lambda studio: studio.buttons["Stop"].click(),
-    "drafts": lambda studio: (studio.buttons["Drafts"].click(), tick(studio)),
+    "stop": lambda studio: click(studio, "Stop"),
+    "drafts": lambda studio: (click(studio, "Drafts"), tick(studio)),
 }
 
 
 @pytest.mark.parametrize("how", STOPS)
 def test_wherever_painting_stops_the_last_step_is_left_to_the_next_page(page, how, monkeypatch):
     first = page(KEY)
-    first.controls["include"].value = "a blue heart"
-    first.buttons["Run"].click()
-    tick(first, 2)
+    begin(first, include="a blue heart")
     first.autosave.save(first.run)
     tick(first, 2)
     STOPS[how](first)
@@ -111,18 +106,16 @@ def test_wherever_painting_stops_the_last_step_is_left_to_the_next_page(page, ho
 
 
 def test_an_exported_frame_of_the_paused_run_is_not_taken_for_a_finished_picture(page):
-    first = page(KEY)
-    painted(first)
-    first.buttons["Export"].click()
+    first = painted(page(KEY))
+    click(first, "Export")
     again = page(KEY)
     assert again.gallery.paths and again.run.history == first.run.history
 
 
 def test_two_pages_of_a_visit_never_go_on_with_the_same_run(page):
-    first = page(KEY)
-    painted(first)
+    first = painted(page(KEY))
     second = page(KEY)
-    saved, steps = second.autosave.sessions.path, len(first.run.history)
+    saved, steps = second.autosave.path, len(first.run.history)
     for name in ("Pause", "Step"):  # the first of them reads Continue now
         second.buttons["Pause"].click()
         tick(second)
@@ -134,8 +127,8 @@ def test_two_pages_of_a_visit_never_go_on_with_the_same_run(page):
             tick(first)
             assert "going on in another Studio" in said(first, "error")
             assert not first.ticker.playing and len(first.run.history) == steps
-            assert not first.autosave.sessions.held and saved.read_bytes() == content
-    first.buttons["Continue from here"].click()
+            assert not first.autosave.held and saved.read_bytes() == content
+    click(first, "Continue from here")
     finish(first)
     assert first.run.done and saved.read_bytes() == content
     second.buttons["Pause"].click()
@@ -147,41 +140,38 @@ def test_two_pages_of_a_visit_never_go_on_with_the_same_run(page):
 def test_what_the_visitor_began_before_the_key_came_is_kept(page, paused):
     painted(page(KEY))
     again = page("")
-    again.controls["include"].value = "a fox"
-    again.buttons["Run"].click()
-    tick(again)
+    begin(again, include="a fox")
     run = again.run
     if paused:
         again.buttons["Pause"].click()
     again.visit.key.value = KEY
     assert again.run is run and again.controls["include"].value == "a fox"
-    assert any("a blue heart" in offer.description for offer in again.resume_buttons.box.children)
+    assert any("a blue heart" in offer for offer in offered(again.resume_buttons))
     if not paused:
         again.buttons["Pause"].click()  # before another step
-    assert vq.Run.resume(again.autosave.sessions.path, run.pair).history == run.history
+    assert vq.Run.resume(again.autosave.path, run.pair).history == run.history
 
 
 def test_no_error_names_a_folder(page, root):
     studio = page(KEY)
     (studio.visit.folder / "file").touch()
-    for keeper in (studio.autosave.sessions, studio.gallery, studio.exporter):
+    for keeper in (studio.autosave, studio.gallery, studio.exporter):
         keeper.folder = studio.visit.folder / "file" / "gone"
     studio.buttons["Pause"].click()
-    studio.autosave.keep(studio.run, studio.run.last)
+    studio.gallery.add(studio.run, studio.run.last)
     assert "is not in the gallery: Not a directory" in said(studio)
     studio.autosave.save(studio.run)
     assert "cannot be saved for later: Not a directory" in said(studio)
-    studio.buttons["Export"].click()
+    click(studio, "Export")
     assert "A file cannot be read or written" in said(studio, "error")
     assert not any(part in said(studio) for part in ("/", "visit-", "gone"))
 
 
 def test_a_run_that_ends_with_the_step_it_is_asked_for_is_finished(page):
-    studio = page(KEY)
-    painted(studio)
+    studio = painted(page(KEY))
     studio.ticker.begin(studio.ticker.job)
-    studio.autosave.sessions.hold()
-    asked = studio.autosave.sessions.path.with_suffix(".asked")
+    studio.autosave.hold()
+    asked = studio.autosave.path.with_suffix(".asked")
     while not studio.run.done:
         if len(studio.run.history) == 29:
             asked.touch()
@@ -191,24 +181,23 @@ def test_a_run_that_ends_with_the_step_it_is_asked_for_is_finished(page):
 
 
 def test_a_run_begun_before_the_last_finished_picture_is_only_offered(page):
-    first = page(KEY)
-    painted(first)
-    first.controls["total_iter"].value = 2
-    first.controls["include"].value = "a fox"
-    first.buttons["Run"].click()
+    first = painted(page(KEY))
+    move(first, total_iter=2, include="a fox")
+    click(first, "Run")
     finish(first)
     assert first.run.done
     again = page(KEY)
     assert again.run.settings.include == ["a red apple"] and again.ticker.playing
-    offers = [child.description for child in again.resume_buttons.box.children]
-    assert any("a blue heart" in text for text in offers)
+    assert any("a blue heart" in offer for offer in offered(again.resume_buttons))
 
 
-def test_another_key_sees_nothing(page, root):
+def test_another_key_sees_nothing_and_the_first_one_counts(page, root):
     painted(page(KEY))
     other = page(OTHER)
-    assert other.run.settings.include == ["a red apple"] and other.ticker.playing
-    assert not other.resume_buttons.box.children and not other.gallery.paths
+    for _ in range(2):
+        assert other.run.settings.include == ["a red apple"] and other.ticker.playing
+        assert not offered(other.resume_buttons) and not other.gallery.paths
+        other.visit.key.value = KEY
     assert other.visit.folder != root / f"visit-{KEY}" and len([*root.iterdir()]) == 2
     assert root.stat().st_mode & 0o777 == 0o700
 
@@ -221,13 +210,6 @@ def test_what_is_no_key_changes_nothing(page, root):
         assert studio.visit.key.value == "" and not root.exists()
     assert studio.visit.folder.name.startswith("vqclip-") and studio.ticker.playing
     assert not said(studio, "error")
-
-
-def test_the_first_key_counts(page, root):
-    painted(page(KEY))
-    other = page(OTHER)
-    other.visit.key.value = KEY
-    assert other.run.settings.include == ["a red apple"] and other.ticker.playing
 
 
 def test_pictures_from_before_the_key_are_kept_once(page):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 
 PLAIN = {"parse_math": False}  # of people's words, in which "$" is no formula
+
+
+def total_steps(run: Run) -> int:
+    """Steps of all pictures of a run."""
+    return run.settings.total_iter * len(run.settings.include)
 
 
 class Figure(figure.Figure):
@@ -90,8 +96,7 @@ class Curves:
         for at, _ in run.changes[self._marks :]:
             self.axes.axvline(at, color="gray", linestyle=":")
         self._marks = len(run.changes)
-        total = run.settings.total_iter * len(run.settings.include)
-        self.axes.set_xlim(0, max(total, len(run.history)))
+        self.axes.set_xlim(0, max(total_steps(run), len(run.history)))
         self.axes.relim()
         self.axes.autoscale_view(scalex=False)
 
@@ -125,8 +130,6 @@ def watch(run: Run, *, every: float = 0.5) -> Run:
 
     An interrupt stops it and keeps everything made so far.
     """
-    import time
-
     from IPython.display import display
 
     live, handle, drawn = Live(run), None, 0.0

@@ -24,13 +24,13 @@ def begin(monkeypatch, small, tmp_path):
     return begin
 
 
-def ended(download) -> str:
+def ended(pairs) -> str:
     """What it says when it is over."""
     until = time.monotonic() + 20
-    while download.running and time.monotonic() < until:
+    while pairs.downloading and time.monotonic() < until:
         time.sleep(0.01)
-    download.look()
-    return download.line.value
+    pairs.look()
+    return pairs.line.value
 
 
 def test_the_pair_that_ships_paints_until_the_other_is_here(publish, shelf, begin):
@@ -44,23 +44,23 @@ def test_the_pair_that_ships_paints_until_the_other_is_here(publish, shelf, begi
 
     shelf.faults[CKPT] = slow
     studio = begin()
-    download = studio.download
+    pairs = studio.pairs
     until = time.monotonic() + 20
-    while not (50 < int(download.line.value.partition("%")[0].split()[-1]) < 100):
+    while not (50 < int(pairs.line.value.partition("%")[0].split()[-1]) < 100):
         assert time.monotonic() < until
         time.sleep(0.05)
-        download.look()
-    assert "MB a second" in download.line.value and " left" in download.line.value
-    assert download.button.layout.display == "none"
+        pairs.look()
+    assert "MB a second" in pairs.line.value and " left" in pairs.line.value
+    assert pairs.button.layout.display == "none"
     assert studio.paint().pair.name == "emoji"
     studio.pairs.control.value = "imagenet"  # it is not here yet
     studio.start()
     assert studio.run.pair.name == "emoji"
     rest.set()
-    assert "imagenet is here" in ended(download)
-    assert download.button.layout.display == "" and "imagenet" in download.button.description
-    download.button.click()
-    assert studio.run.pair.name == "imagenet" and download.box.layout.display == "none"
+    assert "imagenet is here" in ended(pairs)
+    assert pairs.button.layout.display == "" and "imagenet" in pairs.button.description
+    pairs.button.click()
+    assert studio.run.pair.name == "imagenet" and pairs.box.layout.display == "none"
     pair, missing = loading.pair_at_once("auto")
     assert (pair.name, missing) == ("imagenet", "")  # the next time it is here
 
@@ -71,12 +71,12 @@ def test_a_failed_download_says_a_line_for_each_mirror_and_can_be_tried_again(
     publish(mirrors=(CKPT, "gone"))
     shelf.faults[CKPT] = 403
     studio = begin()
-    first, *lines = ended(studio.download).split("<br>")
+    first, *lines = ended(studio.pairs).split("<br>")
     assert "could not fetch vqgan.ckpt" in first
     assert [f"answers {n}" in line for n, line in zip((403, 404), lines, strict=False)] == [
         True
     ] * 2
     assert studio.paint().pair.name == "emoji"
     shelf.faults.clear()
-    studio.download.button.click()
-    assert "imagenet is here" in ended(studio.download)
+    studio.pairs.button.click()
+    assert "imagenet is here" in ended(studio.pairs)

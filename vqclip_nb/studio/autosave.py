@@ -9,8 +9,9 @@ import re
 import secrets
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -19,17 +20,17 @@ from filelock import FileLock, Timeout
 
 from ..checkpoint import previous
 from ..files import is_regular
-from ..frames import Frame
 from ..models.pair import Pair
 from ..reading import readable
 from ..settings import Settings
 from ..weights import WeightsError, cache_folder
-from .callbacks import Callbacks, Messages
-from .tiles import ButtonRow
+from .callbacks import Messages
+from .controls import Controls
+from .exporter import Gallery, number_of, numbered
+from .widgets import ButtonRow
 
 if TYPE_CHECKING:
     from ..run import Run
-    from .gallery import Gallery
 
 log = logging.getLogger(__name__)
 OFFERED, KEPT = 3, 10  # unfinished runs offered, and kept at most
@@ -40,134 +41,143 @@ NAME = re.compile(r"session-(?:(\d+)-)?[0-9a-f]{8}\.safetensors")
 
 @dataclass(frozen=True)
 class Saved:
-    """An unfinished run on disk."""
+    """An unfinished run on disk. when: seconds since 1970. hashes: of its pair."""
 
     path: Path
-    prompt: str
-    steps: int
-    when: float  # seconds since 1970
-
-    @property
-    def title(self) -> str:
-        at = time.strftime("%d %b %H:%M", time.localtime(self.when))
-        return f"Continue “{self.prompt[:40]}”, step {self.steps}, {at}"
+    title: str
+    when: float
+    hashes: dict[str, str]
 
 
-class Sessions:
-    """The folder of unfinished runs: one file for each, numbered in the order they were begun.
+class Autosave:
+    """The folder of unfinished runs, one file for each, numbered in the order they were begun; and
+    the gallery, which takes what is finished. A failure is said, and painting goes on.
 
     While a run is being painted its Studio holds a lock on a file beside it, which the system
     releases when the process ends. Files that are not saved runs of ours are left alone.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.name = folder, ""
+    def __init__(self, folder: Path, gallery: Gallery, messages: Messages) -> None:
+        self.folder, self.gallery, self.messages = folder, gallery, messages
+        self.every, self._due, self.name = SAVE_EVERY, 0.0, ""
         self._names: WeakKeyDictionary[Run, str] = WeakKeyDictionary()
         self._left: dict[str, int] = {}  # when a file was changed by us or read, by its name
-        self._lock: FileLock | None = None
+        self.held: FileLock | None = None  # on the run, since steps were taken after `rest`
 
     @property
     def path(self) -> Path:
         return self.folder / f"{self.name}.safetensors"
 
     def begin(self, run: Run, saved: Saved | None = None) -> None:
-        """Turn to `run`; `saved`: the file that it was read from, which becomes ours."""
-        self.rest()
+        """Turn to `run`; `saved`: the file that it was read from, which becomes ours. The oldest
+        runs beyond `KEPT` are removed."""
+        self.release()
         if saved:
             self._names[run] = saved.path.stem
             self._left[saved.path.stem] = _changed(saved.path)
         if run not in self._names:
-            number = max((_number(path) for path in self._files()), default=0) + 1
+            number = max((number_of(path, NAME) for path in self._files()), default=0) + 1
             self._names[run] = f"session-{number:06}-{secrets.token_hex(4)}"
-        self.name = self._names[run]
-
-    @property
-    def held(self) -> bool:
-        """Whether steps may have been taken since `rest`."""
-        return self._lock is not None
+        self.name, self._due = self._names[run], time.monotonic() + self.every / 4
+        old = [path for path in self._resting(self._files()[KEPT:]) if _read(path)]
+        for path in old:
+            _forget(path)
+        if old:
+            text = f"Only the {KEPT} newest unfinished runs are kept: {len(old)} older removed."
+            self.messages.say("tidied", text)
 
     def hold(self) -> bool:
         """Tell other Studios that this run is being painted; False if one of them goes on with it,
         or did."""
-        if self._lock is None and self.name:
+        if self.held is None and self.name:
             lock = _lock(self.path)
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 lock.acquire()
-                _asked_path(self.path).unlink(missing_ok=True)
+                self.path.with_suffix(".asked").unlink(missing_ok=True)
             except Timeout:
                 return False
             except (OSError, NotImplementedError):  # a file system without locks
                 pass
-            self._lock = lock
+            self.held = lock
             if _changed(self.path) not in (0, self._left.get(self.name)):
-                self.rest()
+                self.release()
                 return False
         return True
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Tell other Studios that they may go on with this run."""
-        if self._lock is not None:
+        if self.held is not None:
             with contextlib.suppress(OSError):
-                self._lock.release()
-            self._lock = None
+                self.held.release()
+            self.held = None
+
+    def rest(self, run: Run | None) -> None:
+        """Painting stopped: save what is not saved yet, and let other Studios go on with it."""
+        if run and run.history and not run.done and self.held:
+            self.save(run)
+        self.release()
+
+    def stepped(self, run: Run) -> None:
+        """A step is done: save when it is time."""
+        if time.monotonic() > self._due:
+            self.save(run)
 
     def save(self, run: Run) -> None:
-        """Save `run` as it is now; a finished one needs no saving."""
-        if run.done:
-            self._forget(self.path)
-        else:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            run.save(self.path)
-            self._left[self.name] = _changed(self.path)
+        """Save `run` as it is now; a finished one needs no saving any more."""
+        began = time.monotonic()
+        try:
+            if run.done:
+                _forget(self.path)
+            else:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                run.save(self.path)
+                self._left[self.name] = _changed(self.path)
+            self.messages.clear("session")
+        except Exception as e:  # a full disk, say: safetensors has an error of its own for it
+            log.info("not saved", exc_info=True)
+            text = f"This run cannot be saved for later: {self.messages.words(e)}"
+            self.messages.say("session", text, "warning")
+        now = time.monotonic()
+        self._due = now + max(self.every, SHARE * (now - began))
+
+    def finished(self, run: Run) -> None:
+        """Put the last picture of each prompt into the gallery."""
+        self.release()
+        self.save(run)
+        self.gallery.add_all(run)
+
+    # -- runs of other Studios
 
     def ask(self) -> bool:
         """Ask other Studios to pause and leave us their runs; whether any is still painting."""
         busy = [path for path in self._files() if path != self.path and going_on(path)]
         for path in busy:
-            _asked_path(path).touch()
+            path.with_suffix(".asked").touch()
         return bool(busy)
 
     @property
     def asked(self) -> bool:
         """Whether another Studio asks for the run that is being painted."""
-        return _asked_path(self.path).exists()
+        return self.path.with_suffix(".asked").exists()
 
     def others(self, pair: Pair) -> list[Saved]:
         """Unfinished runs of `pair` that nobody is painting, newest first."""
-        found = []
-        for path in self._files():
-            if path != self.path and not going_on(path):
-                saved, hashes = _read(path)
-                if saved and hashes == pair.hashes:
-                    found.append(saved)
-        return found[:OFFERED]
-
-    def tidy(self) -> int:
-        """Remove the oldest runs beyond `KEPT`; returns how many."""
-        removed = 0
-        for path in self._files()[KEPT:]:
-            if path != self.path and not going_on(path) and _read(path)[0]:
-                self._forget(path)
-                removed += 1
-        return removed
+        found = map(_read, self._resting(self._files()))
+        return [saved for saved in found if saved and saved.hashes == pair.hashes][:OFFERED]
 
     def _files(self) -> list[Path]:
         """Saved runs by name, the last begun first."""
-        try:
-            files = [path for path in self.folder.iterdir() if NAME.fullmatch(path.name)]
-        except OSError:
-            return []
-        return sorted(filter(is_regular, files), key=lambda p: (_number(p), p.name), reverse=True)
+        return numbered(self.folder, NAME)
 
-    def _forget(self, path: Path) -> None:
-        for file in (path, previous(path), _lock_path(path), _asked_path(path)):
-            file.unlink(missing_ok=True)
+    def _resting(self, files: Iterable[Path]) -> list[Path]:
+        """Those of other runs that nobody is painting."""
+        return [path for path in files if path != self.path and not going_on(path)]
 
 
 def going_on(path: Path) -> bool:
     """Whether a Studio is painting the run that is saved at `path`."""
-    if not is_regular(_lock_path(path)):
+    if not is_regular(path.with_suffix(".lock")):
         return False
     try:
         with _lock(path).acquire():
@@ -178,8 +188,8 @@ def going_on(path: Path) -> bool:
         return False
 
 
-def _read(path: Path) -> tuple[Saved | None, dict[str, str]]:
-    """What a saved run says of itself, and the hashes of its pair; None if it cannot be read."""
+def _read(path: Path) -> Saved | None:
+    """What a saved run says of itself; None if it cannot be read."""
     from safetensors import safe_open
 
     try:
@@ -187,15 +197,17 @@ def _read(path: Path) -> tuple[Saved | None, dict[str, str]]:
             words = file.metadata()
             steps = file.get_slice("history").get_shape()[0]
         prompt = readable(Settings.from_json(words["settings"]).include[0])
-        return Saved(path, prompt, steps, path.stat().st_mtime), json.loads(words["hashes"])
+        when, hashes = path.stat().st_mtime, json.loads(words["hashes"])
+        at = time.strftime("%d %b %H:%M", time.localtime(when))
+        return Saved(path, f"Continue “{prompt[:40]}”, step {steps}, {at}", when, hashes)
     except Exception as e:  # a damaged or foreign file must not keep the Studio from opening
         log.info("%s cannot be continued: %s", path.name, e)
-        return None, {}
+        return None
 
 
-def _number(path: Path) -> int:
-    found = NAME.fullmatch(path.name)
-    return int(found[1] or 0) if found else 0
+def _forget(path: Path) -> None:
+    for file in (path, previous(path), path.with_suffix(".lock"), path.with_suffix(".asked")):
+        file.unlink(missing_ok=True)
 
 
 def _changed(path: Path) -> int:
@@ -206,101 +218,27 @@ def _changed(path: Path) -> int:
         return 0
 
 
-def _lock_path(path: Path) -> Path:
-    return path.with_suffix(".lock")
-
-
-def _asked_path(path: Path) -> Path:
-    return path.with_suffix(".asked")
-
-
 def _lock(path: Path) -> FileLock:
-    return FileLock(_lock_path(path), timeout=0, thread_local=False)
-
-
-class Autosave:
-    """Saves runs and pictures; a failure is said, and painting goes on."""
-
-    def __init__(self, sessions: Sessions, gallery: Gallery, messages: Messages) -> None:
-        self.sessions, self.gallery, self.messages = sessions, gallery, messages
-        self.every, self._due = SAVE_EVERY, 0.0
-
-    def begin(self, run: Run, saved: Saved | None = None) -> None:
-        """Turn to `run`; `saved`: what it was read from."""
-        self.sessions.begin(run, saved)
-        self._due = time.monotonic() + self.every / 4
-        if removed := self.sessions.tidy():
-            text = f"Only the {KEPT} newest unfinished runs are kept: {removed} older removed."
-            self.messages.say("tidied", text)
-
-    def stepped(self, run: Run) -> None:
-        """A step is done: save when it is time."""
-        if time.monotonic() > self._due:
-            self.save(run)
-
-    def save(self, run: Run) -> None:
-        """Save `run` as it is now."""
-        began = time.monotonic()
-        try:
-            self.sessions.save(run)
-            self.messages.clear("session")
-        except Exception as e:  # a full disk, say: safetensors has an error of its own for it
-            log.info("not saved", exc_info=True)
-            text = f"This run cannot be saved for later: {self.messages.words(e)}"
-            self.messages.say("session", text, "warning")
-        took = time.monotonic() - began
-        self._due = time.monotonic() + max(self.every, SHARE * took)
-
-    def rest(self, run: Run | None) -> None:
-        """Painting stopped: save what is not saved yet, and let other Studios go on with it."""
-        if run and run.history and not run.done and self.sessions.held:
-            self.save(run)
-        self.sessions.rest()
-
-    def finished(self, run: Run) -> None:
-        """Put the last picture of each prompt into the gallery; the saved run is not needed any
-        more."""
-        self.sessions.rest()
-        self.save(run)
-        self.keep_all(run)
-
-    def keep_all(self, run: Run) -> None:
-        """Put the last picture of each prompt into the gallery."""
-        for frame in {f.index: f for f in run.frames}.values():
-            self.keep(run, frame)
-
-    def keep(self, run: Run, frame: Frame) -> None:
-        """Put a picture into the gallery."""
-        try:
-            removed = self.gallery.add(run, frame)
-        except OSError as e:
-            text = f"The picture is not in the gallery: {self.messages.words(e)}"
-            self.messages.say("session", text, "warning")
-            return
-        if removed:
-            many = f"{removed} oldest pictures were" if removed > 1 else "oldest picture was"
-            text = f"The gallery keeps {self.gallery.keep} pictures: the {many} removed."
-            self.messages.say("tidied", text)
+    return FileLock(path.with_suffix(".lock"), timeout=0, thread_local=False)
 
 
 class ResumeButtons(ButtonRow):
-    """Unfinished runs, offered to be continued: `find` gives those of now."""
+    """Unfinished runs, offered to be continued by `resume`."""
 
     def __init__(
-        self, calls: Callbacks, find: Callable[[], list[Saved]], resume: Callable[[Saved], None]
+        self, controls: Controls, autosave: Autosave, resume: Callable[[Saved], None]
     ) -> None:
-        super().__init__(calls, OFFERED, "it was not finished", self._take)
-        self.find, self.resume = find, resume
-        self.found: list[Saved] = []
+        super().__init__(controls.calls, OFFERED, "it was not finished")
+        self.controls, self.autosave, self.resume = controls, autosave, resume
 
     def look(self) -> None:
         """Offer what is there now."""
-        self.found = self.find()
-        self.show([saved.title for saved in self.found])
+        found = self.autosave.others(self.controls.pair)
+        self.offer([(saved.title, partial(self._take, saved)) for saved in found])
 
-    def _take(self, i: int) -> None:
+    def _take(self, saved: Saved) -> None:
         try:
-            self.resume(self.found[i])
+            self.resume(saved)
         finally:
             self.look()
 

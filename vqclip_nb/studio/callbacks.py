@@ -1,4 +1,5 @@
-"""What the Studio says, and how clicks and keys reach its code: one at a time, errors shown."""
+"""What the Studio says, and how clicks and keys reach its code: one at a time, errors shown; and
+work in short pieces, so that they are heard in between."""
 
 from __future__ import annotations
 
@@ -7,21 +8,24 @@ import html
 import logging
 import os
 import re
+import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import ipywidgets as w
 
 from ..files import errno_of
 from ..settings import KNOBS, label
 from ..weights import WeightsError
+from .widgets import row, script, tip, uploaded
 
 log = logging.getLogger(__name__)
 KINDS = ("error", "warning", "note")
 _NAMES = re.compile(rf"\b({'|'.join(n for n in KNOBS if label(n) != n and n != 'start')})\b")
+TICK = 0.05  # seconds of work between two looks at the controls
+REST = 0.002  # seconds in which another thread can have the lock
 
 
 def for_people(text: str) -> str:
@@ -35,15 +39,13 @@ class Messages:
     that a warning never hides an error. The topics of PLACES stand where they are caused, all
     others in `box`. public: strangers read it."""
 
-    PLACES = ("now", "back", "export")
+    PLACES = ("now", "back", "export", "download")
 
     def __init__(self, *, public: bool = False) -> None:
         self.public = public
         self.lines: dict[str, tuple[str, str]] = {}  # topic: kind, text
-        self.box = w.HTML()
-        self.at = {topic: w.HTML() for topic in self.PLACES}
-        for box in (self.box, *self.at.values()):
-            box.add_class("vq-messages")
+        self.box = w.HTML().add_class("vq-messages")
+        self.at = {topic: w.HTML().add_class("vq-messages") for topic in self.PLACES}
 
     def say(self, topic: str, text: str, kind: str = "note") -> None:
         """Say something on a topic; an empty text takes back what was said."""
@@ -65,17 +67,14 @@ class Messages:
         number = errno_of(error)
         return os.strerror(number) if number else "A file cannot be read or written"
 
-    def __contains__(self, text: str) -> bool:
-        """Whether `text` can be read now."""
-        return any(text in said for _, said in self.lines.values())
-
     def _show(self) -> None:
         shown = dict.fromkeys((self.box, *self.at.values()), "")
         for topic, (kind, text) in sorted(
             self.lines.items(), key=lambda line: KINDS.index(line[1][0])
         ):
             role = "alert" if kind == "error" else "status"
-            line = f'<div class="vq-line vq-{kind}" role="{role}">{html.escape(text)}</div>'
+            text = html.escape(text).replace("\n", "<br>")
+            line = f'<div class="vq-line vq-{kind}" role="{role}">{text}</div>'
             shown[self.at.get(topic, self.box)] += line
         for box, lines in shown.items():
             box.value = lines
@@ -84,11 +83,11 @@ class Messages:
 class Callbacks:
     """Runs callbacks under one lock, for they may come on any thread; shows what goes wrong.
 
-    failed: called with the exception. after: called when a callback is done, well or not.
+    failed: called when one raised. after: called when one is done, well or not.
     """
 
-    def __init__(self, messages: Messages) -> None:
-        self.messages = messages
+    def __init__(self, *, public: bool = False) -> None:
+        self.messages = Messages(public=public)
         self.lock = threading.RLock()
         self.failed: Callable[[], None] = lambda: None
         self.after: Callable[[], None] = lambda: None
@@ -112,7 +111,7 @@ class Callbacks:
                 yield
             finally:
                 for warning in caught:
-                    self.warn(str(warning.message))
+                    self._warn(str(warning.message))
 
     def guard(self, call: Callable[[], None]) -> None:
         """Run a callback; whatever goes wrong is shown, never lost."""
@@ -124,7 +123,7 @@ class Callbacks:
                     self.fail(e)
             self.after()
 
-    def warn(self, text: str) -> None:
+    def _warn(self, text: str) -> None:
         """Say a warning, unless the unknown words that it is about are said already."""
         if text.partition(": ")[2] != self.messages.lines.get("words", ("", ""))[1]:
             self.messages.say("warning", for_people(text), "warning")
@@ -137,14 +136,14 @@ class Callbacks:
         text = for_people(self.messages.words(error)) or "something went wrong"
         self.messages.say("problem", text.rstrip(".") + advice, "error")
 
+    def watch(self, control: w.Widget, call: Callable[[], None]) -> None:
+        """Call whenever the value of `control` changes."""
+        control.observe(lambda _: self.guard(call), "value")
+
     def on(self, control: w.Widget, call: Callable[[], None]) -> None:
         """Call when a person moves `control`; what we set ourselves is not heard."""
-
-        def heard() -> None:  # asked under the lock: another thread's quiet is not this one's
-            if not self._quiet:
-                call()
-
-        control.observe(lambda _: self.guard(heard), "value")
+        # Asked under the lock: another thread's quiet is not this one's.
+        self.watch(control, lambda: None if self._quiet else call())
 
     def act(self, call: Callable[[], None]) -> None:
         """A click: what was said about the last one is taken back."""
@@ -155,33 +154,126 @@ class Callbacks:
 
         self.guard(fresh)
 
-    def button(self, name: str, help: str, call: Callable[[], None], **options: Any) -> w.Button:
-        button = w.Button(description=name, **options)
+    def button(self, name: str, help: str, call: Callable[[], None]) -> w.Button:
+        button = w.Button(description=name).add_class("vq-button")
         tip(button, help)
-        button.add_class("vq-button")
         button.on_click(lambda _: self.act(call))
         return button
 
-
-# -- what ipywidgets 7 and 8 do differently
-
-
-def tip(control: w.Widget, text: str) -> None:
-    """What shows when the pointer rests on `control`."""
-    setattr(control, "tooltip" if control.has_trait("tooltip") else "description_tooltip", text)
-
-
-def uploaded(value: Any) -> tuple[str, bytes] | None:
-    """Name and content of a FileUpload's file; None if it was emptied."""
-    if not value:
-        return None
-    name, file = (
-        next(iter(value.items())) if isinstance(value, dict) else (value[0]["name"], value[0])
-    )
-    return Path(name).name, bytes(file["content"])
+    def upload(
+        self, name: str, help: str, accept: str, css: str, call: Callable[[str, bytes], None]
+    ) -> w.FileUpload:
+        """A button for a file; `call` takes the file's name and content."""
+        upload = w.FileUpload(accept=accept, description=name).add_class("vq-button")
+        upload.add_class("vq-upload").add_class(css)
+        tip(upload, help)
+        # The front-end empties it too.
+        self.on(upload, lambda: call(*uploaded(upload.value)) if upload.value else None)
+        return upload
 
 
-def on_enter(text: w.Text, call: Callable[[], None]) -> None:
-    """Call when Enter is pressed in a one-line text. `on_submit` is deprecated in 8; its message is
-    the same in both."""
-    text.on_msg(lambda _, content, __: call() if content.get("event") == "submit" else None)
+def in_a_kernel() -> bool:
+    """Whether this is a notebook's kernel, with a page that can show what a thread paints."""
+    ipython = sys.modules.get("IPython")
+    return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
+
+
+def in_colab() -> bool:
+    """Whether Colab shows the page."""
+    return "google.colab" in sys.modules
+
+
+class Clock:
+    """Calls `tick` again and again while it is on.
+
+    In a notebook a thread does, every `rest` seconds: also while the page is reloaded or another
+    cell runs. Colab's page does not show what a thread changes (googlecolab/colabtools#3373): there
+    a timer of the page does, which is in `box`. Without a page nobody does.
+
+    Version 8 of ipywidgets starts a Play when its `playing` is set. Version 7 starts one only by
+    its own button: there a script presses it, as soon as the page shows it.
+    """
+
+    def __init__(self, calls: Callbacks, tick: Callable[[], None], rest: float) -> None:
+        self.calls, self.tick, self.rest, self.on = calls, tick, rest, False
+        self._thread: threading.Thread | None = None
+        self.timer = w.Play(min=0, max=2**31 - 1, interval=100) if in_colab() else None
+        self._press = w.HTML()
+        self.box = row(*filter(None, (self.timer, self._press)), css="vq-timer")
+        if self.timer:
+            calls.on(self.timer, tick)
+
+    def turn(self, on: bool) -> None:
+        """Start or stop; to stop a timer that is stopped makes sure of it."""
+        self.on = on
+        if self.timer is None:
+            if on and self._thread is None and in_a_kernel():
+                self._thread = threading.Thread(target=self._work, daemon=True)
+                self._thread.start()
+        elif self.timer.has_trait("playing"):
+            self.timer.playing = on
+        else:
+            self._press.value = script("timer") if on else ""
+            if not on:
+                self.timer._playing = False
+                self.timer.send_state("_playing")  # here it may be false already, there it is not
+
+    def _work(self) -> None:
+        while True:
+            with self.calls.lock:
+                if not self.on:
+                    self._thread = None
+                    return
+                self.calls.guard(self.tick)
+            time.sleep(self.rest)
+
+
+class Ticker:
+    """What is being done (`job`), one step at a time, always under the lock.
+
+    A clock asks for the steps. `to_the_end` takes the same steps in one blocking call. Without a
+    page whoever shows the Studio calls `tick`.
+    """
+
+    def __init__(self, calls: Callbacks) -> None:
+        self.calls, self.clock = calls, Clock(calls, self.tick, REST)
+        self.job: Iterator[None] | None = None
+        self.playing = self._blocking = False
+
+    def play(self, on: bool) -> None:
+        self.playing = on
+        self.clock.turn(on and not self._blocking)
+
+    def begin(self, job: Iterator[None]) -> None:
+        self.job = job
+        self.play(True)
+
+    def end(self) -> None:
+        self.job = None
+        self.play(False)
+
+    def tick(self) -> None:
+        """Work for `TICK` seconds, one step at least."""
+        if not self.playing:  # a tick that was on its way when it was stopped
+            self.clock.turn(False)
+        until = time.perf_counter() + TICK
+        while self.playing and self.job is not None:
+            job = self.job
+            if next(job, "done") == "done" and self.job is job:  # it may have begun another
+                self.end()
+            if time.perf_counter() > until:
+                break
+
+    def to_the_end(self, begin: Callable[[], None]) -> None:
+        """Begin a job and take its steps in this call, on no other thread, until it is done or
+        paused; errors are raised."""
+        self._blocking = True
+        try:
+            with self.calls.lock, self.calls.listening():
+                begin()
+            while self.playing:
+                with self.calls.lock, self.calls.listening():
+                    self.tick()
+                time.sleep(REST)  # lets a callback on another thread have the lock
+        finally:
+            self._blocking = False

@@ -3,49 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
 
 import ipywidgets as w
 
 from ..run import Run
-from .autosave import Saved, going_on
-from .controls import PROMPTS
-from .tries import draft_settings, finished
-
-if TYPE_CHECKING:
-    from ..models.pair import Pair
-    from .autosave import Autosave
-    from .callbacks import Callbacks, Messages
-    from .controls import Controls
-    from .exporter import Exporter
-    from .preview import Preview
-    from .steering import Steering
-    from .ticker import Ticker
-    from .tries import Drafts, History, HistoryItem, Queue
+from .autosave import Autosave, Saved, going_on
+from .callbacks import Ticker
+from .controls import PROMPTS, Controls, Steering
+from .exporter import Exporter
+from .preview import Preview
+from .tries import Drafts, History, HistoryItem, Queue, draft_settings
+from .widgets import set_shown
 
 
-@dataclass(eq=False)
 class Controller:
-    """The run that is shown and steered, and how it gets from one state to the next."""
+    """The run that is shown and steered, and how it gets from one state to the next.
 
-    pair: Pair
-    controls: Controls
-    steering: Steering
-    ticker: Ticker
-    preview: Preview
-    history: History
-    drafts: Drafts
-    queue: Queue
-    autosave: Autosave
-    exporter: Exporter
-    messages: Messages
-    run: Run | None = None
+    suggest: called with words that the pair does not know.
+    """
 
-    def __post_init__(self) -> None:
-        self.steering.playing = lambda: self.ticker.playing
+    def __init__(
+        self,
+        controls: Controls,
+        autosave: Autosave,
+        exporter: Exporter,
+        suggest: Callable[[list[str]], None],
+    ) -> None:
+        self.controls, self.autosave, self.exporter = controls, autosave, exporter
+        calls, self.messages = controls.calls, controls.calls.messages
+        self.ticker, self.preview, self.queue = Ticker(calls), Preview(calls), Queue(calls)
+        self.steering = Steering(controls, self.ticker, suggest)
+        self.history = History(calls, self.reopen)
+        self.drafts = Drafts(calls, self.pick, self.leave_drafts)
+        self.run: Run | None = None
 
     def say(self, text: str) -> None:
         self.messages.say("now", text)
@@ -54,11 +45,11 @@ class Controller:
 
     def start(self) -> None:
         """A new picture with the controls as they are."""
-        self.adopt(Run(self.pair, self.controls.settings))
+        self.adopt(Run(self.controls.pair, self.controls.settings))
         self.paint()
 
-    def adopt(self, run: Run, name: str = "", saved: Saved | None = None) -> None:
-        """Make `run` the one that is shown and steered."""
+    def adopt(self, run: Run, saved: Saved | None = None) -> None:
+        """Make `run` the one that is shown and steered; `saved`: what it was read from."""
         self.leave_drafts()
         self.ticker.end()
         self.autosave.begin(run, saved)
@@ -66,7 +57,7 @@ class Controller:
         self.steering.touched, self.steering.restart = {}, False
         self.exporter.clear()
         self.preview.adopt(run)
-        self.history.add(run, name)
+        self.history.add(run)
         self.say("")
 
     def paint(self) -> None:
@@ -80,7 +71,7 @@ class Controller:
             run.step()
             self.preview.show(force=run.done)
             self.autosave.stepped(run)
-            if self.autosave.sessions.asked and not run.done:
+            if self.autosave.asked and not run.done:
                 self.pause()
                 self.say("Paused: the page was opened again, and goes on with this picture there.")
             yield
@@ -88,7 +79,7 @@ class Controller:
 
     def _hold(self) -> None:
         """Make sure before a step that nobody else goes on with the run."""
-        if not self.autosave.sessions.hold():
+        if not self.autosave.hold():
             text = "This run is going on in another Studio."
             raise ValueError(f"{text} “Continue from here” begins a try of its own.")
 
@@ -107,8 +98,7 @@ class Controller:
     def next(self) -> None:
         """Begin with the prompt whose turn it is; one that cannot be painted is passed over."""
         while prompt := self.queue.next():
-            self.controls.set(include=prompt)
-            self.steering.check()
+            self.steering.put(include=prompt)
             try:
                 return self.start()
             except (ValueError, OSError) as e:
@@ -143,7 +133,7 @@ class Controller:
         """One optimisation step by hand."""
         self.ticker.end()
         if self.run is None or self.run.done:
-            self.adopt(Run(self.pair, self.controls.settings))
+            self.adopt(Run(self.controls.pair, self.controls.settings))
         self.leave_drafts()
         self._hold()
         self.steering.steer(wait=0)
@@ -167,14 +157,13 @@ class Controller:
         if not frame.state:
             frame = self.run.frames[-1]
         steps = self.run.steps_before(frame) + 1
-        self.adopt(self.run.branch(frame, **live), f"try {len(self.history.items) + 1}")
+        self.adopt(self.run.branch(frame, **live))
         self.paint()
         self.say(f"A new try from step {steps}; the first one is kept below.")
 
     def reopen(self, item: HistoryItem) -> None:
         """Show an earlier try again, with its settings."""
-        self.controls.set(**dataclasses.asdict(item.run.settings))
-        self.steering.check()
+        self.steering.put(**dataclasses.asdict(item.run.settings))
         self.adopt(item.run)
         todo = "is finished." if item.run.done else "can go on: press Continue."
         self.say(f"{item.name.value} {todo}")
@@ -183,26 +172,20 @@ class Controller:
         """Go on with a run that was cut off; without `paint` only as far as showing it."""
         if going_on(saved.path):
             raise ValueError("This run is going on in another Studio.")
-        run = Run.resume(saved.path, self.pair)
-        self.controls.set(**dataclasses.asdict(run.settings))
-        self.steering.check()
-        self.adopt(run, saved=saved)
+        run = Run.resume(saved.path, self.controls.pair)
+        self.steering.put(**dataclasses.asdict(run.settings))
+        self.adopt(run, saved)
         if paint:
             self.paint()
 
     def draft(self, *, like: bool = False) -> None:
         """Six cheap pictures to choose from; `like`: that start from the one that is looked at."""
-        image = self.preview.frame.image if like else None
+        pair, image = self.controls.pair, self.preview.frame.image if like else None
         # Before anything is put away.
-        settings = draft_settings(self.pair, self.controls.settings, image)
+        settings = draft_settings(pair, self.controls.settings, image)
         self.autosave.rest(self.run)
-
-        def say(done: int, text: str) -> None:
-            self.preview.progress(done, len(settings), text)
-
-        self.preview.picture.layout.display = "none"
-        runs = {caption: partial(Run, self.pair, one) for caption, one in settings.items()}
-        self.ticker.begin(self.drafts.paint(runs, say))
+        set_shown(self.preview.picture, False)
+        self.ticker.begin(self.drafts.paint(pair, settings, self.preview.progress))
         self.say("")
 
     def leave_drafts(self) -> None:
@@ -212,14 +195,15 @@ class Controller:
             self.ticker.end()
             if self.run:
                 self.preview.show(force=True)
-        self.preview.picture.layout.display = ""
+        set_shown(self.preview.picture)
 
     def pick(self, draft: Run) -> None:
-        """Paint a draft in full."""
-        first = draft.first
+        """Paint a draft in full: from its last picture on, with the steps and views of now."""
         names = ("seed", "start", "drawing", "init_image", "start_strength")
-        self.controls.set(**{name: getattr(first, name) for name in names})
-        self.adopt(finished(draft, self.controls.settings))
+        self.controls.set(**{name: getattr(draft.first, name) for name in names})
+        full = self.controls.settings
+        changes = {name: getattr(full, name) for name in ("include", "total_iter", "crops")}
+        self.adopt(draft.branch(draft.frames[-1], **changes))
         self.paint()
 
 
@@ -239,56 +223,30 @@ HELP = {
 }
 
 
-class Buttons(dict[str, w.Button]):
-    """Buttons by name; only Run is coloured. own: what those do that the controller does not."""
-
-    def __init__(
-        self,
-        calls: Callbacks,
-        controller: Controller,
-        own: dict[str, Callable[[], None]],
-    ) -> None:
-        self.controller = controller
-        acts = own | {
-            "Pause": controller.pause,
-            "Step": controller.step,
-            "Stop": controller.stop,
-            "Drafts": controller.draft,
-            "More like this": lambda: controller.draft(like=True),
-            "Continue from here": controller.branch,
-            "Loosen now": controller.steering.loosen,
-        }
-        super().__init__(
-            {name: calls.button(name, text, acts[name]) for name, text in HELP.items()}
-        )
-        self["Run"].button_style = "primary"
-        self["Run"].add_class("vq-run")
-
-    def enable(self) -> None:
-        """Enable those that can be used now, and only those."""
-        run, ticker = self.controller.run, self.controller.ticker
-        wrong = "controls" in self.controller.messages.lines
-        more = ticker.job is not None or (run is not None and not run.done)
-        nothing = run is None or run.last is None
-        self["Pause"].description = "Continue" if more and not ticker.playing else "Pause"
-        for name, useless in {
-            "Run": wrong,
-            "Pause": not more,
-            "Step": wrong or (run is not None and run.done),
-            "Stop": ticker.job is None,
-            "Run again": wrong or not self.controller.steering.restart,
-            "Drafts": wrong,
-            "More like this": nothing or wrong,
-            "Continue from here": nothing or not run.frames or wrong,
-            "Loosen now": run is None or run.done,
-            "Add to the queue": not self.controller.queue.text.value.strip(),
-            "Export": nothing or bool(self.controller.exporter.wrong()),
-        }.items():
-            self[name].disabled = useless
-        preview = self.controller.preview
-        at_first = "hidden" if run is None else "visible"
-        for name in ("Pause", "Step", "Stop", "More like this", "Continue from here"):
-            self[name].layout.visibility = at_first
-        preview.back.layout.visibility = preview.full.layout.visibility = at_first
-        self["Run again"].layout.display = "none" if self["Run again"].disabled else ""
-        preview.full.disabled = nothing
+def enable(buttons: Mapping[str, w.Button], c: Controller) -> None:
+    """Enable those buttons that can be used now, and only those."""
+    run, ticker, preview = c.run, c.ticker, c.preview
+    wrong = "controls" in c.messages.lines
+    done = run is not None and run.done
+    more = ticker.job is not None or (run is not None and not done)
+    nothing = run is None or run.last is None
+    buttons["Pause"].description = "Continue" if more and not ticker.playing else "Pause"
+    for name, useless in {
+        "Run": wrong,
+        "Pause": not more,
+        "Step": wrong or done,
+        "Stop": ticker.job is None,
+        "Run again": wrong or not c.steering.restart,
+        "Drafts": wrong,
+        "More like this": nothing or wrong,
+        "Continue from here": nothing or not run.frames or wrong,
+        "Loosen now": run is None or done,
+        "Add to the queue": not c.queue.text.value.strip(),
+        "Export": nothing or bool(c.exporter.wrong()),
+    }.items():
+        buttons[name].disabled = useless
+    later = ("Pause", "Step", "Stop", "More like this", "Continue from here")
+    for widget in (*map(buttons.get, later), preview.back, preview.full):
+        widget.layout.visibility = "hidden" if run is None else "visible"
+    set_shown(buttons["Run again"], not buttons["Run again"].disabled)
+    preview.full.disabled = nothing

@@ -1,226 +1,74 @@
-"""One control for each setting, made from its `Knob`, with what is wrong said below it."""
+"""One control for each setting, made from its `Knob`, with what is wrong said below it; and the way
+from a control that a person moved to the run that paints."""
 
 from __future__ import annotations
 
-import dataclasses
 import html
-import math
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
-import traitlets
 
 from ..models.pair import Pair
+from ..reading import Reading, describe_substitutions, read_prompt, readable
 from ..recipe import without_pictures
+from ..regions import parse_region
 from ..settings import KNOBS, PRESETS, TYPES, Settings, label
-from .callbacks import Callbacks, for_people, tip
+from .callbacks import Callbacks, Ticker, for_people
+from .widgets import Number, column, labelled, set_class, set_shown
+
+if TYPE_CHECKING:
+    from ..run import Run
 
 PROMPTS = ("include", "exclude", "extras")
 CARD = ("learning_rate", "total_iter", "activation", "noise_factor")  # the first of all controls
-
-
-def parse_number(text: str) -> float | None:
-    """The number in "1e3", "1,000", "1 000", ".5" or "0,5"; None if there is none."""
-    text = re.sub(r"[\s_]", "", text)
-    if re.fullmatch(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?", text):
-        text = text.replace(",", "")
-    try:
-        value = float(text.replace(",", ".", 1))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-class Number(w.HBox):
-    """A number that is typed, moved with a slider if it has one, or both.
-
-    value: the number, or the text as it was typed where that is none. The text field counts: page
-    front-ends round a slider to its steps.
-    """
-
-    value = traitlets.Any()
-    disabled = traitlets.Bool()
-
-    def __init__(
-        self,
-        description: str,
-        value: float,
-        help: str = "",
-        *,
-        low: float = 0,
-        high: float = 1,
-        log: bool = False,
-        whole: bool = False,
-        slider: bool = False,
-    ) -> None:
-        self.description, self.whole = description, whole
-        self.low, self.high, self.powers = low, high, log
-        self.text = w.Text(continuous_update=False)
-        self.text.add_class("vq-number")
-        self.slider: w.Widget | None = None
-        if slider and log:
-            self.slider = w.FloatLogSlider(
-                base=10, min=math.log10(low), max=math.log10(high), step=0.01, value=low
-            )
-        elif slider and whole:
-            self.slider = w.IntSlider(min=low, max=high)
-        elif slider:
-            self.slider = w.FloatSlider(min=low, max=high, step=0.01)
-        named = self.slider or self.text
-        named.description = description
-        if self.slider:
-            self.slider.readout = False
-        for control in filter(None, (self.slider, self.text)):
-            tip(control, help)
-        super().__init__([*filter(None, (self.slider, self.text))])
-        self.add_class("vq-row")
-        self.observe(lambda _: self._show(), "value")
-        self.observe(self._disable, "disabled")
-        self.value = value
-        self._show()
-        self.text.observe(lambda change: self._typed(change["new"]), "value")
-        if self.slider:
-            self.slider.observe(lambda change: self._slid(change["new"]), "value")
-
-    def wrong(self) -> str:
-        """What is wrong with the value; empty if nothing is."""
-        allowed = f"allowed is {self.low:g} to {self.high:.10g}"
-        if isinstance(self.value, str):
-            given = f"{self.value[:30]!r} is no number" if self.value.strip() else "it is empty"
-            return f"{self.description}: {given}; {allowed}."
-        if self.whole and self.value != int(self.value):
-            return f"{self.description}: {self.value:.12g} is not whole; {allowed}."
-        if not self.low <= self.value <= self.high:
-            return f"{self.description}: {self.value:.12g} is out of range; {allowed}."
-        return ""
-
-    def _typed(self, text: str) -> None:
-        number = parse_number(text)
-        if number is not None and number == int(number) and self.whole:
-            number = int(number)
-        self.value = text if number is None else number
-
-    def _slid(self, value: float) -> None:
-        least = 0.5 if self.whole and not self.powers else 0.0051  # less: the page rounded it
-        if abs(self._place(value) - self._place(self._inside())) > least:
-            value = float(f"{value:.3g}") if self.powers else round(value, 2)
-            self.value = round(value) if self.whole else min(max(value, self.low), self.high)
-
-    def _place(self, value: float) -> float:
-        return math.log10(value) if self.powers else value
-
-    def _inside(self) -> float:
-        number = self.low if isinstance(self.value, str) else self.value
-        return min(max(number, self.low), self.high)
-
-    def _show(self) -> None:
-        text = self.value if isinstance(self.value, str) else f"{self.value:.10g}"
-        if isinstance(self.value, str) or parse_number(self.text.value) != self.value:
-            self.text.value = text
-        if self.slider and not isinstance(self.value, str):
-            self.slider.value = self._inside()
-
-    def _disable(self, change: dict[str, Any]) -> None:
-        for control in self.children:
-            control.disabled = change["new"]
-
-
-def labelled(control: w.Widget, help: str, width: str = "112px") -> w.Widget:
-    """The control with its help, its label so wide that those below each other end in one line."""
-    if not isinstance(control, w.Checkbox):
-        control.style.description_width = width
-    tip(control, help)
-    control.add_class("vq-control")
-    return control
+TYPED = (*PROMPTS, "regions", "attributes", "palette")  # changed in several moves
+TYPING = 0.7  # seconds without a key until a prompt counts as typed
 
 
 def make_control(name: str, value: Any) -> w.Widget:
     """The widget of the setting `name`."""
     k, kind = KNOBS[name], TYPES[name]
-    options: dict[str, Any] = {"description": label(name)}
     if kind in ("int", "float"):
-        number = Number(
-            label(name),
-            value,
-            k.help,
-            low=k.low,
-            high=k.high,
-            log=k.log,
-            whole=kind == "int",
-            slider=k.log or kind == "float",
-        )
-        for control in number.children:
-            labelled(control, k.help)
-        return number
-    if name == "activation":
-        control: w.Widget = w.SelectionSlider(options=k.choices, value=value, **options)
-    elif k.choices:
-        control = w.Dropdown(options=k.choices, value=value, **options)
-    elif kind == "bool":
-        control = w.Checkbox(value=value, indent=False, **options)
-    elif kind == "list[str]" and name != "include":
-        control = w.Textarea(value="\n".join(value), rows=3, **options)
-    else:
-        control = w.Text(value="".join(value[:1]) if name == "include" else value, **options)
-    return labelled(control, k.help)
+        how = dict(log=k.log, whole=kind == "int", slider=k.log or kind == "float")
+        return Number(label(name), value, k.help, low=k.low, high=k.high, **how)
+    make = partial(labelled, description=label(name), help=k.help)
+    if name == "include":
+        prompt = make(w.Text, width="initial", value=value[0], placeholder="what shall it paint?")
+        return prompt.add_class("vq-prompt")
+    if k.choices:
+        choice = w.SelectionSlider if name == "activation" else w.Dropdown
+        return make(choice, options=k.choices, value=value)
+    if kind == "bool":
+        return make(w.Checkbox, indent=False, value=value)
+    if kind == "list[str]":
+        return make(w.Textarea, rows=3, value="\n".join(value))
+    return make(w.Text, value=value)
 
 
-class Controls(Mapping[str, w.Widget]):
-    """The widgets by the names of their settings; `field(name)` is one with its error below it.
+class Controls(dict[str, w.Widget]):
+    """The widgets by the names of their settings.
 
-    more: further prompts, painted in the same run after the first, one a line. public: strangers
-    use them, so names of picture files are refused.
+    notes: what is wrong with each; fields: each with its note below it. more: further prompts,
+    painted in the same run after the first, one a line. Where the public uses them, names of
+    picture files are refused.
     """
 
-    def __init__(
-        self, pair: Pair, settings: Settings, calls: Callbacks, *, public: bool = False
-    ) -> None:
-        self.pair, self.calls, self.public = pair, calls, public
+    def __init__(self, pair: Pair, settings: Settings, calls: Callbacks) -> None:
+        self.pair, self.calls = pair, calls
         start = settings.for_pair(pair.defaults)
-        self._widgets = {
-            f.name: make_control(f.name, getattr(start, f.name))
-            for f in dataclasses.fields(Settings)
-        }
-        self._notes = {name: w.HTML(layout=w.Layout(display="none")) for name in self._widgets}
-        self._fields: dict[str, w.VBox] = {}
-        for note in self._notes.values():
-            note.add_class("vq-field-error")
-        self["include"].placeholder = "what shall it paint?"
-        self["include"].style.description_width = "initial"
-        self["include"].add_class("vq-prompt")
+        super().__init__({name: make_control(name, getattr(start, name)) for name in KNOBS})
+        self.notes = {name: w.HTML().add_class("vq-field-error") for name in self}
+        self.fields = {n: column(self[n], self.notes[n], css="vq-field") for n in self}
         # What the page's script fills when Enter is pressed: the whole prompt, at once.
-        self.entered = w.Text(continuous_update=False)
-        self.entered.add_class("vq-entered")
-        self.more = labelled(
-            w.Textarea(value="\n".join(start.include[1:]), rows=2, description="more prompts"),
-            "painted after the first in the same run, one a line; a morph joins them",
-        )
-        self.preset = labelled(
-            w.Dropdown(options=list(PRESETS), description="preset"),
-            "set many controls at once; report: the figures of the report",
-        )
-
-    def __getitem__(self, name: str) -> w.Widget:
-        return self._widgets[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._widgets)
-
-    def __len__(self) -> int:
-        return len(self._widgets)
-
-    def note(self, name: str) -> w.HTML:
-        """What is wrong with a control, for those that stand apart from it."""
-        return self._notes[name]
-
-    def field(self, name: str) -> w.VBox:
-        """A control, and what is wrong with it."""
-        if name not in self._fields:
-            self._fields[name] = w.VBox([self[name], self._notes[name]])
-            self._fields[name].add_class("vq-field")
-        return self._fields[name]
+        self.entered = w.Text(continuous_update=False).add_class("vq-entered")
+        help, more = "painted after the first in the same run, one a line", start.include[1:]
+        help += "; a morph joins them"
+        self.more = labelled(w.Textarea, "more prompts", help, value="\n".join(more), rows=2)
+        help = "set many controls at once; report: the figures of the report"
+        self.preset = labelled(w.Dropdown, "preset", help, options=list(PRESETS))
 
     def value(self, name: str) -> Any:
         """What a control says, as the setting's value."""
@@ -242,30 +90,28 @@ class Controls(Mapping[str, w.Widget]):
         """What keeps the controls from being used, by their names."""
         if not self["include"].value.strip():
             return {"include": "Type a prompt: what shall it paint?"}
-        wrong = {}
-        usual = {"include": ["a"]}
-        for name, control in self._widgets.items():
-            try:
-                if isinstance(control, Number):
-                    text = control.wrong()
-                else:
-                    Settings(**usual | {name: self.value(name)})
-                    text = ""
-                    if self.public and without_pictures({name: self.value(name)}):
-                        text = f"{label(name)}: no names of picture files here: upload the picture."
-            except ValueError as e:
-                text = for_people(str(e))
-            if text:
-                wrong[name] = text
-        return wrong
+        found = {name: self._wrong(name) for name in self}
+        return {name: text for name, text in found.items() if text}
 
-    def mark(self, wrong: Mapping[str, str]) -> None:
-        """Say beside each field what is wrong with it."""
-        for name, note in self._notes.items():
+    def _wrong(self, name: str) -> str:
+        if isinstance(self[name], Number):
+            return self[name].wrong()
+        given = {name: self.value(name)}
+        try:
+            Settings(**{"include": ["a"]} | given)
+            if not self.calls.messages.public or not without_pictures(given):
+                return ""
+        except ValueError as e:
+            return for_people(str(e))
+        return f"{label(name)}: no names of picture files here: upload the picture."
+
+    def say(self, wrong: Mapping[str, str]) -> None:
+        """Say beside each control what is wrong with it."""
+        for name, note in self.notes.items():
             text = wrong.get(name, "")
             note.value = f'<div role="alert">{html.escape(text)}</div>' if text else ""
-            note.layout.display = "" if text else "none"
-            (self[name].add_class if text else self[name].remove_class)("vq-wrong")
+            set_shown(note, bool(text))
+            set_class(self[name], "vq-wrong", bool(text))
 
     def set(self, **values: Any) -> None:
         """Put values into controls; None for what the pair uses itself."""
@@ -285,3 +131,117 @@ class Controls(Mapping[str, w.Widget]):
         before, self.pair = self.pair.defaults, pair
         left = [n for n, k in KNOBS.items() if k.empty and before.get(n, k.usual) == self[n].value]
         self.set(**dict.fromkeys(left))
+
+
+class Steering:
+    """Checks what a person changes, says what comes of it, and hands it to the run in time.
+
+    suggest: called with the words that the pair does not know. restart: whether a control was moved
+    that only the next run hears.
+    """
+
+    def __init__(
+        self, controls: Controls, ticker: Ticker, suggest: Callable[[list[str]], None]
+    ) -> None:
+        self.controls, self.messages = controls, controls.calls.messages
+        self.ticker, self.suggest = ticker, suggest
+        self.run: Run | None = None
+        self.restart = False
+        self.touched: dict[str, float] = {}  # controls moved since the last step, and when
+        for name, control in (*controls.items(), ("include", controls.more)):
+            controls.calls.on(control, lambda name=name: self.changed(name))
+
+    def changed(self, name: str) -> None:
+        """A person moved a control."""
+        self.messages.clear("problem", "now")
+        if not self.check() or self.run is None or self.run.done or name == "loosen":
+            return
+        following = "" if self.ticker.playing else ", once you press Continue"
+        if self.run.settings.live(name):
+            self.touched[name] = time.monotonic() if name in TYPED else 0.0
+            self.messages.say("now", f"{label(name)}: changes with the next step{following}.")
+        else:
+            self.restart = self.controls.value(name) != getattr(self.run.settings, name)
+            self.messages.say("now", f"{label(name)}: takes effect with the next run. Press Run.")
+
+    def check(self) -> bool:
+        """Say what is wrong or unusual about the controls; whether they can be used."""
+        wrong, pair, value = self.controls.wrong(), self.controls.pair, self.controls.value
+        words = pair.clip.vocabulary
+        include, exclude, extras = map(value, PROMPTS)
+        regions = [] if wrong else [parse_region(text) for text in value("regions")]
+        asked, others = list[Reading](), list[Reading]()
+        try:
+            asked = [pair.read(text, extras, regions) for text in include]
+            others.append(read_prompt(extras, words))
+            others.append(read_prompt(exclude, words, stand_ins=False))
+            others += [part for reading in asked for _, part in reading.regions]
+        except ValueError as e:
+            wrong.setdefault("include", for_people(str(e)))
+        self.controls.say(wrong)
+        names = ", ".join(map(label, wrong))
+        self.messages.say("controls", names and f"To be changed first: {names}.", "error")
+        start, prior, picture = map(value, ("start", "prior", "init_image"))
+        drawn = not picture and (start == "library" or (start == "noise" and prior))
+        told = describe_substitutions([*asked, *others], from_drawing=drawn)
+        self.messages.say("words", told, "warning")
+        self.suggest(
+            [
+                word
+                for reading in asked
+                for word, thing in reading.substitutions.items()
+                if thing is None and not (drawn and word in reading.in_drawing)
+            ]
+        )
+        own = pair.facts.default_background
+        added = own and any(reading.known and reading.ending == f" {own}" for reading in asked)
+        self.messages.say("ground", f"Painted {own}, unless you name another." if added else "")
+        return not wrong
+
+    def put(self, **values: Any) -> bool:
+        """Put values into the controls; whether they can be used."""
+        self.controls.set(**values)
+        return self.check()
+
+    def take(self, **values: Any) -> None:
+        """Values that count as if a person had set them: the run follows at once."""
+        self.put(**values)
+        if self.run is not None and not self.run.done:
+            self.touched |= dict.fromkeys(values, 0.0)
+
+    def steer(self, wait: float = TYPING) -> None:
+        """Hand the run what was changed; prompts `wait` seconds after the last key."""
+        if not self.touched or time.monotonic() - max(self.touched.values()) < wait:
+            return
+        touched, self.touched = self.touched, {}
+        if self.controls.wrong():
+            return
+        values = {n: self.controls.value(n) for n in touched if self.run.settings.live(n)}
+        if not values:
+            return
+        changes = dict(values)
+        if values.keys() & set(TYPED) and (amount := self.controls.value("loosen")):
+            changes["loosen"] = amount  # all of them may undo what is painted
+        try:
+            self.run.change(**changes)
+        except ValueError as e:
+            return self.messages.say("problem", for_people(str(e)), "error")
+        self._say_from_now("; ".join(value_in_words(n, v) for n, v in values.items()))
+
+    def loosen(self) -> None:
+        """Let the prompt of now undo what is painted, as far as the control says."""
+        amount = self.controls.value("loosen")
+        self.steer(wait=0)
+        self.run.change(loosen=amount)
+        self._say_from_now(f"loosened by {amount:.0%}")
+
+    def _say_from_now(self, text: str) -> None:
+        self.messages.say("now", f"from step {len(self.run.history) + 1} on: {text}")
+
+
+def value_in_words(name: str, value: Any, most: int = 120) -> str:
+    """A setting with its value, of at most so many letters: "learning rate 0.1"."""
+    text = f"{value:.4g}" if isinstance(value, float) else f"{value}"
+    if isinstance(value, list):
+        text = (", then " if name == "include" else ", ").join(value)
+    return f"{label(name)} {readable(text)[:most] or 'nothing'}"

@@ -1,29 +1,42 @@
-"""PNG, GIF and MP4 from the picture that is looked at, with a way to download them."""
+"""Files of pictures: a PNG, GIF or MP4 to download, and the gallery of all sessions, where each
+finished or exported picture is a PNG with its recipe inside."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
+import logging
 import mimetypes
-import sys
-from collections.abc import Sequence
+import re
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ipywidgets as w
 from PIL import Image
 
 from ..export import file_name, morph, save_gif, save_mp4, save_png
-from ..files import free_path
+from ..files import free_path, is_regular
 from ..frames import Frame
-from ..run import Run
-from .callbacks import Callbacks
-from .controls import Number, labelled
-from .tiles import jpeg
+from ..images import open_image
+from ..reading import readable
+from ..recipe import read_recipe
+from .callbacks import Callbacks, in_colab
+from .widgets import Number, Tile, column, jpeg, labelled, row, set_shown
 
-SIDES = (16, 4096)  # pixels of an exported picture's longer side
-RATES = (0.1, 50)  # frames a second
+if TYPE_CHECKING:
+    from ..run import Run
+
+log = logging.getLogger(__name__)
+MAX_RATE = 50  # frames a second
 LONGEST = 6  # seconds that a GIF or MP4 plays, the last frame's rest not counted
 SMALL = 160  # pixels of the still that stands for an MP4 beside its link
+SHOWN = 12  # pictures on a page of the gallery
+# A number that grows from picture to picture and begins as the time, then a hash of the pixels.
+NAME = re.compile(r"(\d{8}-?\d{6,})-[0-9a-f]{12}\.png")
 
 
 def resized(image: Image.Image, side: int) -> Image.Image:
@@ -36,41 +49,32 @@ def resized(image: Image.Image, side: int) -> Image.Image:
 class Exporter:
     """What to write, the button that writes it, and its progress and result beside it."""
 
-    def __init__(self, calls: Callbacks, folder: Path, *, public: bool = False) -> None:
-        self.folder, self._written, self.public = folder, folder, public
-        self.kind = w.Dropdown(options=("GIF", "PNG", "MP4"), description="file")
-        self.motion = w.Dropdown(options=("as it formed", "morph"), description="motion")
-        self.side = Number("pixels", 512, low=SIDES[0], high=SIDES[1], whole=True)
-        self.fps = Number("frames/s", 10, low=RATES[0], high=RATES[1])
-        self.boomerang = w.Checkbox(description="boomerang", indent=False)
-        for control, help in (
-            (self.kind, "which kind of file to write"),
-            (self.motion, "morph: through the last pictures of all prompts, or of ticked tries"),
-            (self.side.text, "longer side of the file's picture"),
-            (
-                self.fps.text,
-                "frames a second; more where it would play over 6 seconds",
-            ),
-            (self.boomerang, "play it forwards, then backwards"),
-        ):
-            labelled(control, help, "88px")
-        self.bar = w.IntProgress(description="writing", layout=w.Layout(display="none"))
-        self.bar.add_class("vq-bar")
-        self.link = w.HTML()  # a download link; Colab needs a button that calls its own
-        self.link.add_class("vq-link")
-        self.preview = w.Image(layout=w.Layout(display="none"))
-        self.preview.add_class("vq-exported")
+    def __init__(self, calls: Callbacks, folder: Path) -> None:
+        self.calls, self.folder, self._written = calls, folder, folder
+        help = "which kind of file to write"
+        self.kind = labelled(w.Dropdown, "file", help, "88px", options=("GIF", "PNG", "MP4"))
+        help = "morph: through the last pictures of all prompts, or of ticked tries"
+        kinds = ("as it formed", "morph")
+        self.motion = labelled(w.Dropdown, "motion", help, "88px", options=kinds)
+        help, how = "longer side of the file's picture", dict(width="88px", low=16, high=4096)
+        self.side = Number("pixels", 512, help, whole=True, **how)
+        help = "frames a second; more where it would play over 6 seconds"
+        self.fps = Number("frames/s", 10, help, width="88px", low=0.1, high=MAX_RATE)
+        help = "play it forwards, then backwards"
+        self.boomerang = labelled(w.Checkbox, "boomerang", help, indent=False)
+        self.bar = w.IntProgress(description="writing").add_class("vq-bar")
+        self.link = w.HTML().add_class("vq-link")  # for download; Colab needs a button of its own
+        self.preview = w.Image().add_class("vq-exported")
         self.download = calls.button("Download", "to your computer", self._download)
-        self.download.layout.display = "none"
-        calls.on(self.kind, self._fit)
+        set_shown(self.bar, False)
+        self.clear()
         for control in (self.kind, self.side, self.fps):
-            calls.on(control, lambda: calls.messages.say("export", self.wrong(), "error"))
+            calls.on(control, self._check)
 
-    def _fit(self) -> None:
-        """A PNG does not move."""
-        still = self.kind.value == "PNG"
+    def _check(self) -> None:
         for control in (self.motion, self.fps, self.boomerang):
-            control.disabled = still
+            control.disabled = self.kind.value == "PNG"  # which does not move
+        self.calls.messages.say("export", self.wrong(), "error")
 
     def wrong(self) -> str:
         """What keeps a file from being written; empty if nothing does."""
@@ -80,7 +84,7 @@ class Exporter:
         """Take back the last file's link, which is of another picture now."""
         self.link.value = ""
         for part in (self.preview, self.download):
-            part.layout.display = "none"
+            set_shown(part, False)
 
     def write(self, run: Run, frame: Frame, ticked: Sequence[Run]) -> Path:
         """Write the chosen kind of file and offer it; ValueError for a size or rate out of
@@ -93,53 +97,158 @@ class Exporter:
         if kind == "PNG":
             save_png(resized(frame.image, side), path, run.recipe(frame))
         else:
-            runs = list(ticked) or [run]
             moving = self.motion.value == "morph"
-            images = list(morph(runs)) if moving else [f.image for f in run.frames]
+            images = list(morph(list(ticked) or [run])) if moving else [f.image for f in run.frames]
             shown = len(images) * (2 if self.boomerang.value else 1)
-            fps = min(max(fps, shown / LONGEST), RATES[1])
+            fps = min(max(fps, shown / LONGEST), MAX_RATE)
             most = int(fps * LONGEST * len(images) / shown)  # what is over is left out evenly
             if len(images) > most:
                 images = [images[round(i * (len(images) - 1) / (most - 1))] for i in range(most)]
+            images = [resized(image, side) for image in images]
+            how = dict(fps=fps, boomerang=self.boomerang.value, progress=self._count)
             try:
-                (save_gif if kind == "GIF" else save_mp4)(
-                    [resized(image, side) for image in images],
-                    path,
-                    run.recipe(),
-                    fps=fps,
-                    boomerang=self.boomerang.value,
-                    progress=self._count,
-                )
+                (save_gif if kind == "GIF" else save_mp4)(images, path, run.recipe(), **how)
             finally:
-                self.bar.layout.display = "none"
+                set_shown(self.bar, False)
         self._offer(path, resized(frame.image, SMALL))
         return path
 
     def _count(self, done: int, of: int) -> None:
         self.bar.max, self.bar.value = of, done
-        self.bar.layout.display = ""
+        set_shown(self.bar)
 
     def _offer(self, path: Path, still: Image.Image) -> None:
-        self._written, kilobytes = path, path.stat().st_size / 1000
+        self._written, content = path, path.read_bytes()
+        kilobytes, film = len(content) / 1000, path.suffix == ".mp4"
         size = f"{kilobytes / 1000:.1f} MB" if kilobytes >= 1000 else f"{kilobytes:.0f} kB"
-        name = html.escape(path.name)
-        content = path.read_bytes()
-        film = path.suffix == ".mp4"
         self.preview.format = "jpeg" if film else path.suffix[1:]
-        self.preview.value, self.preview.layout.display = jpeg(still) if film else content, ""
-        where = "" if self.public else f", in {html.escape(str(path.resolve().parent))}"
-        if "google.colab" in sys.modules:
-            self.link.value = f"{name}, {size}{where}"
-            self.download.layout.display = ""
-            return
-        kind = mimetypes.guess_type(path.name)[0]
-        data = base64.b64encode(content).decode()
-        self.link.value = (
-            f'<a class="vq-download" download="{name}" href="data:{kind};base64,{data}">'
-            f"Download {name}</a>, {size}{where}"
-        )
+        self.preview.value = jpeg(still) if film else content
+        set_shown(self.preview)
+        set_shown(self.download, in_colab())
+        name = link = html.escape(path.name)
+        if not in_colab():
+            kind, data = mimetypes.guess_type(name)[0], base64.b64encode(content).decode()
+            link = f'<a class="vq-download" download="{name}" href="data:{kind};base64,{data}">'
+            link += f"Download {name}</a>"
+        where = f", in {html.escape(str(path.resolve().parent))}"
+        self.link.value = f"{link}, {size}{'' if self.calls.messages.public else where}"
 
     def _download(self) -> None:
         from google.colab import files
 
         files.download(str(self._written))
+
+
+class Gallery:
+    """A folder of pictures, its newest as tiles; a click on one calls `restore` with its path.
+
+    keep: how many pictures stay, None for all. Only files that have both a name and a recipe of
+    ours are ever removed, the first added first.
+    """
+
+    def __init__(
+        self,
+        calls: Callbacks,
+        folder: Path,
+        restore: Callable[[Path], None],
+        keep: int | None = None,
+    ) -> None:
+        if keep is not None and (isinstance(keep, bool) or not isinstance(keep, int) or keep < 1):
+            raise ValueError(f"keep={keep!r}: give a number of pictures from 1, or None for all")
+        self.folder, self.keep, self.messages = folder, keep, calls.messages
+        self.paths = list[Path]()
+        self.tiles = [Tile(calls, lambda i=i: restore(self.paths[i])) for i in range(SHOWN)]
+        self._first = 0
+        self.newer = calls.button("Newer", "newer pictures", partial(self._turn, -SHOWN))
+        self.older = calls.button("Older", "older pictures", partial(self._turn, SHOWN))
+        self.note = w.HTML()
+        self.pages = row(self.newer, self.older, css="vq-buttons")
+        tiles = row(*self.tiles, css="vq-tiles")
+        self.box = column(self.note, tiles, self.pages, css="vq-gallery")
+        self.show()
+
+    def add(self, run: Run, frame: Frame) -> None:
+        """Add a picture of `run`, unless it is here already; say what is removed, or why not."""
+        data, removed = hashlib.sha256(frame.image.tobytes()).hexdigest()[:12], 0
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            files = numbered(self.folder, NAME)
+            if not any(path.name.endswith(f"-{data}.png") for path in files):
+                number = int(time.strftime("%Y%m%d%H%M%S"))
+                if files:  # whatever the clock says, the new picture is the newest
+                    number = max(number, number_of(files[0], NAME) + 1)
+                save_png(frame.image, self.folder / f"{number}-{data}.png", run.recipe(frame))
+                for old in files[self.keep - 1 :] if self.keep else []:
+                    if _is_ours(old):
+                        old.unlink(missing_ok=True)
+                        removed += 1
+        except OSError as e:
+            text = f"The picture is not in the gallery: {self.messages.words(e)}"
+            return self.messages.say("session", text, "warning")
+        if removed:
+            many = f"{removed} oldest pictures were" if removed > 1 else "oldest picture was"
+            text = f"The gallery keeps {self.keep} pictures: the {many} removed."
+            self.messages.say("tidied", text)
+        self._first = 0
+        self.show()
+
+    def add_all(self, run: Run) -> None:
+        """Add the last picture of each prompt."""
+        for frame in {f.index: f for f in run.frames}.values():
+            self.add(run, frame)
+
+    def show(self) -> None:
+        """The tiles of this page; a file that is no picture of ours is passed over."""
+        every, found = numbered(self.folder, NAME), []
+        self._first = max(0, min(self._first, len(every) - 1))
+        for path in every[self._first : self._first + SHOWN]:
+            try:
+                found.append((path, _prompt(path), open_image(path, ("PNG",))))
+            except (OSError, ValueError, LookupError, TypeError, ArithmeticError) as e:
+                log.info("not shown: %s", e)
+        self.paths = [path for path, _, _ in found]
+        for i, tile in enumerate(self.tiles):
+            set_shown(tile, i < len(found))
+        for tile, (_, prompt, picture) in zip(self.tiles, found, strict=False):
+            tile.set(picture, prompt[:80], f"{prompt}: use its settings again")
+        self.newer.disabled = self._first == 0
+        self.older.disabled = self._first + SHOWN >= len(every)
+        set_shown(self.pages, len(every) > SHOWN)
+        self.note.value = "" if every else "Finished pictures are kept here."
+
+    def _turn(self, by: int) -> None:
+        self._first += by
+        self.show()
+
+
+def numbered(folder: Path, name: re.Pattern[str]) -> list[Path]:
+    """Files of a folder with names of ours, the highest number first: no links, no pipes."""
+    try:
+        files = [p for p in folder.iterdir() if name.fullmatch(p.name) and is_regular(p)]
+    except OSError:
+        return []
+    return sorted(files, key=lambda path: (number_of(path, name), path.name), reverse=True)
+
+
+def number_of(path: Path, name: re.Pattern[str]) -> int:
+    """The number in a name of ours; 0 without one."""
+    found = name.fullmatch(path.name)
+    return int((found[1] or "0").replace("-", "")) if found else 0
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return bool(read_recipe(path))
+    except (OSError, ValueError):
+        return False
+
+
+def _prompt(path: Path) -> str:
+    """The prompt that a picture ended with."""
+    recipe = read_recipe(path)
+    settings, changes = recipe["settings"], recipe.get("changes", ())
+    prompts = [settings["include"], *(c["include"] for _, c in changes if "include" in c)][-1]
+    if isinstance(prompts, list):
+        each = settings.get("total_iter") or recipe["steps"]
+        prompts = prompts[min((recipe["steps"] - 1) // each, len(prompts) - 1)]
+    return readable(str(prompts))

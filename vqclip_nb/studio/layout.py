@@ -3,124 +3,100 @@
 from __future__ import annotations
 
 import html
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ipywidgets as w
 
 from ..settings import KNOBS, label
-from .controls import CARD, PROMPTS, labelled
+from .controls import CARD, PROMPTS
+from .widgets import HERE, column, labelled, row, script, set_shown
 
 if TYPE_CHECKING:
     from .studio import Studio
 
-# The drawers; what is in none of them stands under "More".
-DRAWERS = {
-    "Guidance": ("w1", "w2", "alpha", "beta", "distance", "crop_method", "weight_decay", "prior"),
-    "Picture": ("height", "width", "quantize", "ema_decay", "activation_at", "tries"),
-    "Performance": ("crops", "precision", "random", "show_step", "show_from"),
-}
+# What stands in no drawer by itself: in a row of others, above the drawers, or set by a picture.
 ELSEWHERE = (*PROMPTS, *CARD, "seed", "loosen", "init_image", "style_image", "attributes")
-LOOKS = ("palette", "palette_weight", "style_image_weight")
-REGIONS = ("regions", "region_weight")
 FOUND = 8  # controls that a search shows at most
-STARTS = ("start", "drawing", "start_strength", "keep_edges", "keep_colours")
 
 
 def lay_out(p: Studio) -> list[w.Widget]:
     """The Studio's children."""
-    c, b = p.controls, p.buttons
+    c, b, preview, said = p.controls, p.buttons, p.preview, p.messages.at
+    steps = row(b["Pause"], b["Step"], b["Stop"], css="vq-buttons")
+    more = (b[n] for n in ("Drafts", "More like this", "Continue from here"))
+    stage = column(
+        row(preview.bar, preview.status, css="vq-progress"),
+        preview.picture,
+        p.drafts.box,
+        row(*more, preview.full, css="vq-buttons"),
+        preview.back,
+        said["back"],
+        p.pairs.box,
+        preview.curves,
+        css="vq-stage",
+    )
+    now = row(said["now"], b["Run again"], css="vq-now")
+    side = column(*(c.fields[n] for n in CARD), now, _drawers(p), _search(p), css="vq-side")
     return [
         style_sheet(),
-        p.resume_buttons.box,
-        _line(
-            c["include"],
-            b["Run"],
-            _line(b["Pause"], b["Step"], b["Stop"], name="vq-buttons"),
-            c.entered,
-            name="vq-ask",
-        ),
-        _line(c.note("include"), p.messages.box, p.near_words.box, name="vq-notices"),
-        _line(_stage(p), _side(p), name="vq-columns"),
+        p.resume_buttons,
+        row(c["include"], b["Run"], steps, c.entered, css="vq-ask"),
+        row(c.notes["include"], p.messages.box, p.chips.near, css="vq-notices"),
+        row(stage, side, css="vq-columns"),
         p.history.box,
         p.history.compared,
     ]
 
 
-def _stage(p: Studio) -> w.VBox:
-    preview, b = p.preview, p.buttons
-    buttons = (b[n] for n in ("Drafts", "More like this", "Continue from here"))
-    return _column(
-        _line(preview.bar, preview.status, name="vq-progress"),
-        preview.picture,
-        p.drafts.box,
-        _line(*buttons, preview.full, name="vq-buttons"),
-        preview.back,
-        p.messages.at["back"],
-        p.download.box,
-        preview.curves.box,
-        name="vq-stage",
-    )
-
-
-def _side(p: Studio) -> w.VBox:
-    return _column(
-        *(p.controls.field(n) for n in CARD),
-        _line(p.messages.at["now"], p.buttons["Run again"], name="vq-now"),
-        _drawers(p),
-        _search(p),
-        name="vq-side",
-    )
-
-
 def _drawers(p: Studio) -> w.Accordion:
-    c, b, e = p.controls, p.buttons, p.exporter
-    placed = {*ELSEWHERE, *LOOKS, *REGIONS, *STARTS, *(n for ns in DRAWERS.values() for n in ns)}
-    looks = [
-        *(row.box for row in p.looks.rows),
-        c.note("attributes"),
-        c.field("palette"),
-        p.looks.palette,
-        c.field("palette_weight"),
-        p.looks.style.box,
-        c.note("style_image"),
-        c.field("style_image_weight"),
-    ]
-    helpers = [
-        _line(*p.examples, name="vq-chips"),
-        p.chips.box,
-        c.field("exclude"),
-        c.field("extras"),
-        c.field("loosen"),
-        _line(b["Loosen now"], name="vq-buttons"),
-    ]
-    save = [
-        _line(e.kind, b["Export"], name="vq-row"),
-        _line(e.motion, e.side, e.fps, e.boomerang, name="vq-pairs"),
-        p.messages.at["export"],
-        e.bar,
-        _line(e.preview, e.link, e.download, name="vq-buttons"),
-    ]
-    fields = {title: [c.field(n) for n in names] for title, names in DRAWERS.items()}
-    fields["Picture"][:0] = [p.shape, _line(c.field("seed"), b["Dice"], name="vq-row")]
-    queue = [p.queue.text, _line(b["Add to the queue"], name="vq-buttons"), p.queue.row.box]
-    more = [p.pairs.control, c.preset, c.more, _line(p.upload, name="vq-buttons")]
-    drawers = {
-        "Prompt helpers": helpers,
-        "Look": looks,
-        "Save": save,
-        "Start": [p.start_picker.box, c.note("init_image"), *(c.field(n) for n in STARTS)],
-        "Regions": [c.field(n) for n in REGIONS],
-        **fields,
-        "Queue": queue,
+    """Widgets, and settings by their names; what is in no other drawer stands under "More"."""
+    c, b, e, looks = p.controls, p.buttons, p.exporter, p.looks
+    helps = (f"<dt>{label(n)}</dt><dd>{html.escape(k.help)}</dd>" for n, k in KNOBS.items())
+    drawers: dict[str, list[str | w.Widget]] = {
+        "Prompt helpers": [
+            p.chips.examples,
+            p.chips.box,
+            *("exclude", "extras", "loosen"),
+            row(b["Loosen now"], css="vq-buttons"),
+        ],
+        "Look": [
+            *looks.rows,
+            c.notes["attributes"],
+            *("palette", looks.palette, "palette_weight"),
+            *(looks.style.box, c.notes["style_image"], "style_image_weight"),
+        ],
+        "Save": [
+            row(e.kind, b["Export"], css="vq-row"),
+            row(e.motion, e.side, e.fps, e.boomerang, css="vq-pairs"),
+            p.messages.at["export"],
+            e.bar,
+            row(e.preview, e.link, e.download, css="vq-buttons"),
+        ],
+        "Start": [
+            *(p.start_picker.box, c.notes["init_image"]),
+            *("start", "drawing", "start_strength", "keep_edges", "keep_colours"),
+        ],
+        "Regions": ["regions", "region_weight"],
+        "Guidance": [
+            *("w1", "w2", "alpha", "beta", "distance", "crop_method", "weight_decay", "prior")
+        ],
+        "Picture": [
+            *(p.shape, row(c.fields["seed"], b["Dice"], css="vq-row")),
+            *("height", "width", "quantize", "ema_decay", "activation_at", "tries"),
+        ],
+        "Performance": ["crops", "precision", "random", "show_step", "show_from"],
+        "Queue": [p.queue.text, row(b["Add to the queue"], css="vq-buttons"), p.queue.row],
         "Gallery": [p.gallery.box],
-        "More": [*more, *(c.field(n) for n in c if n not in placed)],
-        "What each control does": [w.HTML(_help())],
+        "More": [p.pairs.control, c.preset, c.more, row(p.upload, css="vq-buttons")],
+        "What each control does": [w.HTML(f"<dl class='vq-help'>{''.join(helps)}</dl>")],
     }
-    accordion = w.Accordion(
-        children=[_column(*parts, name="vq-drawer") for parts in drawers.values()],
-        selected_index=None,
+    placed = {*ELSEWHERE, *(n for part in drawers.values() for n in part if isinstance(n, str))}
+    drawers["More"] += [n for n in c if n not in placed]
+    fields = (
+        [c.fields[part] if isinstance(part, str) else part for part in parts]
+        for parts in drawers.values()
     )
+    accordion = w.Accordion([column(*one, css="vq-drawer") for one in fields], selected_index=None)
     for i, name in enumerate(drawers):
         accordion.set_title(i, name)
     return accordion
@@ -128,45 +104,24 @@ def _drawers(p: Studio) -> w.Accordion:
 
 def _search(p: Studio) -> w.VBox:
     """A text that brings the controls whose name or help has it, from whichever drawer."""
-    c, found = p.controls, _column(name="vq-drawer")
-    text = labelled(w.Text(description="find a control"), "a part of its name or of its help")
+    c, found = p.controls, column(css="vq-drawer")
+    text = labelled(w.Text, "find a control", "a part of its name or of its help")
     names = [n for n in c if n not in ("include", "init_image", "style_image", "attributes")]
 
     def show() -> None:
         wanted = text.value.strip().lower()
         fits = [n for n in names if wanted and wanted in f"{label(n)} {KNOBS[n].help}".lower()]
         fits.sort(key=lambda n: wanted not in label(n).lower())  # by name first
-        found.children = [c.field(n) for n in fits[:FOUND]]
+        found.children = [c.fields[n] for n in fits[:FOUND]]
 
     p.calls.on(text, show)
-    return _column(text, found, name="vq-search")
-
-
-def _help() -> str:
-    rows = (
-        f"<dt>{html.escape(label(name))}</dt><dd>{html.escape(k.help)}</dd>"
-        for name, k in KNOBS.items()
-    )
-    return f"<dl class='vq-help'>{''.join(rows)}</dl>"
+    return column(text, found, css="vq-search")
 
 
 def style_sheet() -> w.HTML:
     """The style, and the script that does what ipywidgets leaves out: Enter with the whole prompt,
     drawers by the keyboard, names for screen readers, the picture of a new Studio in sight."""
-    here = Path(__file__).parent
-    css, script = ((here / f"studio.{kind}").read_text("utf8") for kind in ("css", "js"))
-    sheet = w.HTML(f'<style>{css}</style><img alt="" src="data:," onerror="{html.escape(script)}">')
-    sheet.layout.display = "none"
+    css = (HERE / "studio.css").read_text("utf8")
+    sheet = w.HTML(f"<style>{css}</style>{script('studio')}")
+    set_shown(sheet, False)
     return sheet
-
-
-def _line(*widgets: w.Widget, name: str) -> w.HBox:
-    box = w.HBox(widgets)
-    box.add_class(name)
-    return box
-
-
-def _column(*widgets: w.Widget, name: str) -> w.VBox:
-    box = w.VBox(widgets)
-    box.add_class(name)
-    return box

@@ -3,22 +3,24 @@ that the pair knows, or a picture of one's own."""
 
 from __future__ import annotations
 
+import contextlib
 import html
 from collections.abc import Callable
+from functools import partial
 
 import ipywidgets as w
+from PIL import Image, ImageOps
 
 from ..attributes import ATTRIBUTES, Attribute, parse_attributes
-from ..images import to_data_url, to_pil
-from ..models.pair import Pair, Start
-from ..palettes import COLOURS, parse_colour
+from ..images import open_image, to_data_url, to_pil, to_tensor
+from ..models.pair import Start
+from ..palettes import COLOURS, Colour, parse_colour
 from ..prompts import knows_attribute
-from ..regions import parse_region
-from ..settings import KNOBS
-from .callbacks import Callbacks
-from .chips import in_words, swatches
-from .controls import Controls, Number, labelled
-from .tiles import PictureUpload, Tile
+from ..settings import KNOBS, label
+from .chips import in_words, mark_chosen, swatches
+from .controls import Controls
+from .tries import asked
+from .widgets import SIDE, Number, Tile, jpeg, labelled, row, set_options, set_shown, tip
 
 NONE = "as it is"
 # Each colour once, by the first of its names.
@@ -29,62 +31,105 @@ WORDS = {
     "size": ("", "size"),
     "style": ("drawn as", "amount"),
 }
+# Of the pictures among the settings: what the button for a file reads, and what it is for.
+PICTURES = {
+    "init_image": ("start from a picture", "start from"),
+    "style_image": ("style picture", "paint in the style of"),
+}
+MOST = 1024  # longer side of a picture from a file, in pixels
+OTHERS = 6  # drawings to choose from
+# The drawing depends on these.
+ON = ("start", "init_image", "include", "extras", "regions", "attributes", "drawing")
 
 
-class AttributeRow:
+class PictureUpload:
+    """The setting `name`, a picture file, as a button and a tile.
+
+    changed: called with `name`. image: the picture, a start cropped to the shape of the next run's.
+    """
+
+    def __init__(self, name: str, controls: Controls, changed: Callable[[str], None]) -> None:
+        self.name, self.controls, self.changed = name, controls, changed
+        self.image: Image.Image | None = None
+        self.calls = calls = controls.calls
+        words, self.use = PICTURES[name]
+        help = f"a picture file to {self.use}"
+        self.upload = calls.upload(words, help, "image/*", f"vq-{name}", self._take)
+        self.tile = Tile(calls, lambda: self.set(""), f"✕ remove {label(name)}")
+        tip(self.tile.button, f"do not {self.use} this picture")
+        self.box = w.VBox([self.upload, self.tile])
+        set_shown(controls[name], False)  # a picture as text says nothing to people
+        for other in (name, *(("height", "width") if name == "init_image" else ())):
+            calls.watch(controls[other], self.show)
+        calls.guard(self.show)
+
+    def show(self) -> None:
+        """The picture, if there is one."""
+        source = self.controls[self.name].value
+        if self.calls.messages.public and not source.startswith("data:"):
+            source = ""  # refused where the controls are checked, and never opened
+        set_shown(self.tile, bool(source))
+        self.image = open_image(source) if source else None
+        if self.image and self.name == "init_image":
+            sides = [self.controls[name] for name in ("width", "height")]
+            if not any(side.wrong() for side in sides):
+                self.image = ImageOps.fit(self.image, [side.value for side in sides])
+        if self.image:
+            self.tile.picture.value = jpeg(self.image, SIDE)
+
+    def set(self, source: str) -> None:
+        """Another picture, as a data URL, or none."""
+        self.controls.set(**{self.name: source})
+        self.changed(self.name)
+
+    def _take(self, name: str, content: bytes) -> None:
+        try:
+            image = open_image(content)
+        except ValueError as e:
+            raise ValueError(f"{name}: {e}") from e
+        image.thumbnail((MOST, MOST))
+        self.set(to_data_url(to_tensor(image)))
+        if self.name == "init_image" or not self.calls.messages.lines.get("now"):
+            self.calls.messages.say("now", f"Press Run to {self.use} {name}.")
+
+
+class AttributeRow(w.VBox):
     """A choice of one word of a kind, and how strongly the prompt takes it on.
 
     Where the kind is size there is no choice: below 0 is small.
     """
 
-    def __init__(self, kind: str, changed: Callable[[], None], calls: Callbacks) -> None:
+    def __init__(self, kind: str, controls: Controls, changed: Callable[[], None]) -> None:
         self.kind, self.sized = kind, kind == "size"
         choice, amount = WORDS[kind]
-        self.word = labelled(
-            w.Dropdown(options=[NONE], description=choice), f"a {kind} that the prompt takes on"
-        )
-        help = "from -1 to 1; 0 is nothing, below 0 pushes away"
-        help = "from -1, small, to 1, big" if self.sized else help
-        self.strength = Number(
-            amount,
-            0.0 if self.sized else 1.0,
-            help,
-            low=-1,
-            slider=True,
-        )
+        taken = f"a {kind} that the prompt takes on"
+        self.word = labelled(w.Dropdown, choice, taken, options=[NONE])
+        help, self.usual = "from -1 to 1; 0 is nothing, below 0 pushes away", 1.0
+        if self.sized:
+            help, self.usual = "from -1, small, to 1, big", 0.0
+        self.strength = Number(amount, self.usual, help, low=-1, high=1, slider=True)
         for control in (self.word, self.strength):
-            calls.on(control, changed)
-        for control in self.strength.children:
-            labelled(control, help)
-        self.box = self.strength if self.sized else w.VBox([self.word, self.strength])
-
-    def offer(self, pair: Pair) -> None:
-        """The words that `pair` knows."""
-        words = SWATCHES if self.kind == "colour" else ATTRIBUTES[self.kind]
-        known = [word for word in words if knows_attribute(pair.clip, Attribute(word))]
-        chosen = self.word.value
-        self.word.options = tuple(dict.fromkeys([NONE, *known, chosen]))
-        self.word.value = chosen
+            controls.calls.on(control, changed)
+        super().__init__([self.strength] if self.sized else [self.word, self.strength])
 
     @property
-    def value(self) -> list[str]:
+    def setting(self) -> list[str]:
         """The attribute as in `Settings.attributes`; empty for none."""
-        strength = self.strength.value
+        word, strength = self.word.value, self.strength.value
         if isinstance(strength, str):  # refused where the setting is checked
-            return [f"{self.word.value if not self.sized else 'big'}: {strength or 'nothing'}"]
+            return [f"{'big' if self.sized else word}: {strength or 'nothing'}"]
         if self.sized:
-            word = "big" if strength > 0 else "small"
-            return [f"{word}: {abs(strength):g}"] if strength else []
-        return [] if self.word.value == NONE else [f"{self.word.value}: {strength:g}"]
+            word, strength = ("big" if strength > 0 else "small"), abs(strength)
+        nothing = not strength if self.sized else word == NONE
+        return [] if nothing else [f"{word}: {strength:g}"]
 
-    def show(self, texts: list[str]) -> None:
-        """The attribute of this kind among those of the settings."""
+    def set(self, texts: list[str]) -> None:
+        """Show the attribute of this kind among those of the settings."""
         own = [a for a in parse_attributes(texts) if a.kind == self.kind]
+        word, strength = (own[0].word, own[0].strength) if own else (NONE, self.usual)
         if self.sized:
-            signed = [a.strength * (1 if a.word == "big" else -1) for a in own]
-            self.strength.value = signed[0] if signed else 0.0
+            self.strength.value = -strength if word == "small" else strength
             return
-        word, strength = (own[0].word, own[0].strength) if own else (NONE, 1.0)
         if word not in self.word.options:
             self.word.options = (*self.word.options, word)
         self.word.value, self.strength.value = word, strength
@@ -93,148 +138,117 @@ class AttributeRow:
 class Looks:
     """Sliders for attributes, swatches for the palette, and the style picture."""
 
-    def __init__(self, pair: Pair, controls: Controls, changed: Callable[[str], None]) -> None:
+    def __init__(self, controls: Controls, changed: Callable[[str], None]) -> None:
         self.controls, self.changed = controls, changed
         self.calls = calls = controls.calls
-        self.rows = [AttributeRow(kind, self._attribute, calls) for kind in ATTRIBUTES]
+        self.rows = [AttributeRow(kind, controls, self._attribute) for kind in ATTRIBUTES]
         self.swatches = swatches(SWATCHES, calls, "{} in the palette", self._swatch)
-        self.palette = w.HBox(list(self.swatches.values()))
-        self.palette.add_class("vq-chips")
-        self.style = PictureUpload(
-            "style_image", "style picture", "paint in the style of", controls, changed
-        )
-        controls["attributes"].layout.display = "none"  # the rows say the same
+        self.palette = row(*self.swatches.values(), css="vq-chips")
+        self.style = PictureUpload("style_image", controls, changed)
+        set_shown(controls["attributes"], False)  # the rows say the same
         for name in ("attributes", "palette", "style_image"):
-            controls[name].observe(lambda _: calls.guard(self.show), "value")
-        self.follow(pair)
+            calls.watch(controls[name], self.show)
+        self.follow()
 
-    def follow(self, pair: Pair) -> None:
-        """Offer what `pair` knows."""
+    def follow(self) -> None:
+        """Offer what the pair knows."""
+        clip = self.controls.pair.clip
         with self.calls.quietly():
-            for row in self.rows:
-                row.offer(pair)
+            for one in self.rows:
+                words = SWATCHES if one.kind == "colour" else ATTRIBUTES[one.kind]
+                known = [word for word in words if knows_attribute(clip, Attribute(word))]
+                set_options(one.word, [NONE, *known])
         self.calls.guard(self.show)
 
     def show(self) -> None:
         """What the settings say; weights are of use only with what they weigh."""
-        try:
-            with self.calls.quietly():
-                for row in self.rows:
-                    row.show(self.controls.value("attributes"))
-        except ValueError:  # said where the controls are checked
-            pass
-        palette = self.controls.value("palette")
-        for colour, swatch in self.swatches.items():
-            chosen = any(_same(colour, other) for other in palette)
-            (swatch.add_class if chosen else swatch.remove_class)("vq-chosen")
+        value = self.controls.value
+        with contextlib.suppress(ValueError), self.calls.quietly():  # said where it is checked
+            for one in self.rows:
+                one.set(value("attributes"))
+        palette = {_meant(text) for text in value("palette")}
+        mark_chosen(self.swatches, [c for c in self.swatches if _meant(c) in palette])
         self.controls["palette_weight"].disabled = not palette
-        self.controls["style_image_weight"].disabled = not self.controls["style_image"].value
+        self.controls["style_image_weight"].disabled = not value("style_image")
 
     def _attribute(self) -> None:
-        self._set(attributes=[text for row in self.rows for text in row.value])
+        self.controls.set(attributes=[text for one in self.rows for text in one.setting])
+        self.changed("attributes")
 
     def _swatch(self, colour: str) -> None:
         palette = self.controls.value("palette")
-        others = [other for other in palette if not _same(colour, other)]
-        self._set(palette=others if others != palette else [*palette, colour])
-
-    def _set(self, **values: list[str]) -> None:
-        self.controls.set(**values)
-        for name in values:
-            self.changed(name)
+        others = [other for other in palette if _meant(other) != _meant(colour)]
+        self.controls.set(palette=others if others != palette else [*palette, colour])
+        self.changed("palette")
 
 
-def _same(colour: str, other: str) -> bool:
-    """Whether a text of the palette means a colour; one that is half typed means none."""
+def _meant(text: str) -> Colour | None:
+    """The colour that a text of the palette means; None for one that is half typed."""
     try:
-        return parse_colour(colour) == parse_colour(other)
+        return parse_colour(text)
     except ValueError:
-        return False
-
-
-OTHERS = 6  # drawings to choose from
-# The drawing depends on these.
-ON = ("start", "init_image", "include", "extras", "regions", "attributes", "drawing")
+        return None
 
 
 class StartPicker:
     """A picture from a file as the start; or, where the pair has a library, which of its drawings
     a prompt starts from, with others to choose."""
 
-    def __init__(self, pair: Pair, controls: Controls, changed: Callable[[str], None]) -> None:
-        self.controls = controls
+    def __init__(self, controls: Controls, changed: Callable[[str], None]) -> None:
+        self.controls, self.found = controls, None
         self.calls = calls = controls.calls
-        self.own = PictureUpload(
-            "init_image", "start from a picture", "start from", controls, changed
-        )
+        self.own = PictureUpload("init_image", controls, changed)
         self.note = w.HTML()
         self.ask = calls.button("Other drawings", "what else it can start from", self._show_others)
-        self.tiles = [Tile(calls, lambda i=i: self._choose(i)) for i in range(OTHERS)]
+        self.tiles = [Tile(calls, partial(self._choose, i)) for i in range(OTHERS)]
         self.others: list[str] = []
-        self.drawings = w.HBox([tile.box for tile in self.tiles])
-        self.drawings.add_class("vq-tiles")
+        self.drawings = row(*self.tiles, css="vq-tiles")
         self.box = w.VBox([self.note, self.ask, self.drawings, self.own.box])
-        for name, call in (
-            ("init_image", self.show),
-            ("start", self.show),
-            *((name, self.show_drawing) for name in ON),
-        ):
-            controls[name].observe(lambda _, call=call: calls.guard(call), "value")
-        self.follow(pair)
-        calls.guard(self.show)
+        for name in ON:
+            calls.watch(controls[name], self.show)
+        self.follow()
 
-    def follow(self, pair: Pair) -> None:
-        """Offer the starts that `pair` has."""
-        self.pair, self.found, start = pair, None, self.controls["start"]
-        has = [
-            s for s in KNOBS["start"].choices if s == "noise" or getattr(pair, s, None) is not None
-        ]
+    def follow(self) -> None:
+        """Offer the starts that the pair has."""
+        pair, start = self.controls.pair, self.controls["start"]
+        starts = KNOBS["start"].choices
+        has = [s for s in starts if s == "noise" or getattr(pair, s, None) is not None]
         with self.calls.quietly():
-            chosen = start.value
-            start.options = tuple(dict.fromkeys([*has, chosen]))
-            start.value = chosen
-        start.layout.display = "" if len(start.options) > 1 else "none"
-        self.calls.guard(self.show_drawing)
+            set_options(start, has)
+        set_shown(start, len(start.options) > 1)
+        self.calls.guard(self.show)
 
     def show(self) -> None:
-        """Strength and lines are of use only with a picture at the start."""
-        source = self.controls["init_image"].value
-        blank = not source and self.controls["start"].value == "noise"
+        """Say which drawing of the pair's library the prompt would start from. Strength and lines
+        are of use only with a picture at the start."""
+        controls = self.controls
+        picture, start = (controls[name].value for name in ("init_image", "start"))
         for name in ("start_strength", "keep_edges"):
-            self.controls[name].disabled = blank
-
-    def show_drawing(self) -> None:
-        """Say which drawing of the pair's library the prompt would start from."""
-        library = getattr(self.pair, "library", None)
-        chosen = library is not None and self.controls["start"].value == "library"
-        chosen = chosen and not self.controls.wrong() and not self.controls["init_image"].value
+            controls[name].disabled = not picture and start == "noise"
+        chosen = start == "library" and not picture and controls.pair.library is not None
+        chosen = chosen and not controls.wrong()
         self.found = self._find() if chosen else None
         said = "no drawing for this prompt: it starts from noise"
         if self.found is not None:
             said = f"starts from: {html.escape(in_words(self.found.description))}"
         self.note.value = f"<span class='vq-title'>{said}</span>" if chosen else ""
-        one = self.found is not None and not self.controls.value("regions")
-        self.ask.layout.display = "" if one else "none"
-        self.drawings.layout.display = "none"
+        set_shown(self.ask, self.found is not None and not controls.value("regions"))
+        set_shown(self.drawings, False)
 
     def _find(self) -> Start | None:
         try:
-            s = self.controls.settings
-            regions = [parse_region(text) for text in s.regions]
-            reading = self.pair.read(s.include[0], s.extras, regions)
-            return self.pair.start(reading, s, (self.pair.facts.size,) * 2, s.seed)
+            return self.controls.pair.start(*asked(self.controls.pair, self.controls.settings))
         except ValueError:  # a prompt without a weight: said when it is used
             return None
 
     def _show_others(self) -> None:
-        others = self.pair.library.alternatives(self.found)[: len(self.tiles)]
-        self.drawings.layout.display = ""
+        others = self.controls.pair.library.alternatives(self.found)[:OTHERS]
+        set_shown(self.drawings)
         for i, tile in enumerate(self.tiles):
-            tile.box.layout.display = "" if i < len(others) else "none"
+            set_shown(tile, i < len(others))
         for tile, other in zip(self.tiles, others, strict=False):
-            tile.show(
-                to_pil(other.picture[0]), in_words(other.description), "start from this drawing"
-            )
+            picture, words = to_pil(other.picture[0]), in_words(other.description)
+            tile.set(picture, words, "start from this drawing")
         self.others = [to_data_url(other.picture) for other in others]
 
     def _choose(self, i: int) -> None:

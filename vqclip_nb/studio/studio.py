@@ -6,6 +6,7 @@ import dataclasses
 import os
 import secrets
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import ipywidgets as w
@@ -17,21 +18,16 @@ from ..recipe import open_recipe, read_recipe
 from ..run import Run
 from ..settings import Settings
 from ..show import Figure, Live
-from .autosave import Autosave, ResumeButtons, Sessions, kept_folder
-from .callbacks import Callbacks, Messages, on_enter, tip, uploaded
-from .chips import EXAMPLES, FIRST, Chips, NearWords, PairChoice, shape_chooser, size_of
-from .controller import Buttons, Controller
+from .autosave import Autosave, ResumeButtons, kept_folder
+from .callbacks import Callbacks
+from .chips import FIRST, Chips, Pairs, shape_chooser
+from .controller import HELP, Controller, enable
 from .controls import PROMPTS, Controls
-from .download import Download
-from .exporter import Exporter
-from .gallery import Gallery
+from .exporter import Exporter, Gallery
 from .layout import lay_out
 from .looks import Looks, StartPicker
-from .preview import Preview
-from .steering import Steering
-from .ticker import Ticker
-from .tries import Drafts, History, Queue
 from .visit import Visit
+from .widgets import on_enter, set_class
 
 PUBLIC_KEEP = 100  # pictures in a visitor's gallery, on a server of somebody else's
 
@@ -60,83 +56,64 @@ class Studio(w.VBox):
         wanted = ""
         if isinstance(pair, str):
             pair, wanted = (load_pair(pair), "") if public else pair_at_once(pair)
-        self.messages = Messages(public=public)
-        self.calls = calls = Callbacks(self.messages)
-        first = settings or Settings(include=FIRST)
-        self.controls = Controls(pair, first, calls, public=public)
-        self.steering = steering = Steering(self.controls, calls, self.messages)
-        self.ticker, self.preview, self.queue = Ticker(calls), Preview(calls), Queue(calls)
-        self.history = History(calls, lambda item: self.controller.reopen(item))
-        self.drafts = Drafts(
-            calls, lambda run: self.controller.pick(run), lambda: self.controller.leave_drafts()
-        )
+        self.calls = calls = Callbacks(public=public)
+        self.messages = calls.messages
+        self.controls = controls = Controls(pair, settings or Settings(include=FIRST), calls)
         if public:
             self.visit = Visit(self)
             kept = folder = self.visit.folder
             keep = PUBLIC_KEEP if keep is None else keep
         else:
             kept = kept_folder(self.messages)
-        self.exporter = Exporter(calls, Path(folder), public=public)
+        self.exporter = Exporter(calls, Path(folder))
         self.gallery = Gallery(calls, kept / "gallery", self._open_kept, keep)
-        self.autosave = Autosave(Sessions(kept / "sessions"), self.gallery, self.messages)
-        self.controller = Controller(
-            pair,
-            self.controls,
-            steering,
-            self.ticker,
-            self.preview,
-            self.history,
-            self.drafts,
-            self.queue,
-            self.autosave,
-            self.exporter,
-            self.messages,
-        )
-        self.chips = Chips(pair, calls, self.controls["include"], self.take_prompt)
-        self.near_words = NearWords(calls, self.controls["include"], self.take_prompt)
-        steering.suggest = self._suggest
-        self.start_picker = StartPicker(pair, self.controls, self._start_from)
-        self.looks = Looks(pair, self.controls, steering.changed)
-        self.resume_buttons = ResumeButtons(
-            calls,
-            lambda: self.autosave.sessions.others(self.controller.pair),
-            self.controller.resume,
-        )
-        self.examples = [
-            calls.button(name, text, lambda text=text: self.take_prompt(text))
-            for name, text in EXAMPLES.items()
-        ]
-        for example in self.examples:
-            example.add_class("vq-chip")
-        self.pairs = PairChoice(pair, calls, public=public)
-        self.download = Download(calls, self._change_over)
-        self.shape = shape_chooser(calls, self._set_shape)
-        self.upload = w.FileUpload(accept=".png,.gif,.mp4", description="restore from a file")
-        for name in ("vq-button", "vq-upload", "vq-restore"):
-            self.upload.add_class(name)
-        tip(self.upload, "set the controls as they were for an exported picture")
+        self.autosave = Autosave(kept / "sessions", self.gallery, self.messages)
+        self.chips = Chips(controls, self.take_prompt)
+        self.controller = c = Controller(controls, self.autosave, self.exporter, self.chips.offer)
+        self.ticker, self.preview, self.queue = c.ticker, c.preview, c.queue
+        self.steering, self.history, self.drafts = c.steering, c.history, c.drafts
+        self.start_picker = StartPicker(controls, self._start_from)
+        self.looks = Looks(controls, self.steering.changed)
+        self.resume_buttons = ResumeButtons(controls, self.autosave, c.resume)
+        self.pairs = Pairs(controls, self._start)
+        self.shape = shape_chooser(controls, self._start_from)
+        help = "set the controls as they were for an exported picture"
+        how = ("restore from a file", help, ".png,.gif,.mp4", "vq-restore")
+        self.upload = calls.upload(*how, self._restore_upload)
         self.begun: Run | None = None  # by the notebook itself
-        own = {"Run": self._start, "Run again": self._start, "Dice": self._roll}
-        own |= {"Export": self._export, "Add to the queue": self._enqueue}
-        self.buttons = Buttons(calls, self.controller, own)
-        calls.failed, calls.after = self.controller.end, self.buttons.enable
-        calls.on(self.upload, self._restore_upload)
+        acts = {
+            "Run": self._start,
+            "Run again": self._start,
+            "Pause": c.pause,
+            "Step": c.step,
+            "Stop": c.stop,
+            "Drafts": c.draft,
+            "More like this": partial(c.draft, like=True),
+            "Continue from here": c.branch,
+            "Loosen now": c.steering.loosen,
+            "Dice": self._roll,
+            "Add to the queue": self._enqueue,
+            "Export": self._export,
+        }
+        self.buttons = {name: calls.button(name, HELP[name], act) for name, act in acts.items()}
+        self.buttons["Run"].add_class("vq-run").button_style = "primary"
+        calls.failed, calls.after = c.end, partial(enable, self.buttons, c)
         back = self.preview.back
-        calls.on(back, self._look_back)
         back.observe(lambda _: self.messages.say("back", back.wrong(), "error"), "value")
-        calls.on(self.preview.full, self._fill)
-        calls.on(self.controls.preset, self._set_preset)
-        calls.on(self.controls.entered, self._enter)
-        on_enter(self.controls["include"], lambda: calls.act(self._start))
-        hidden = [self.ticker.timer.box] if self.ticker.timer else []
-        hidden += [self.visit.box] if public else []
-        super().__init__([*lay_out(self), *hidden])
+        calls.on(back, self._look_back)
+        full = self.preview.full
+        calls.on(full, lambda: set_class(self, "vq-full", full.value))
+        calls.on(controls.preset, self._set_preset)
+        calls.on(controls.entered, self._enter)
+        on_enter(controls["include"], lambda: calls.act(self._start))
+        unseen = [self.ticker.clock.box, *([self.visit.box] if public else [])]
+        super().__init__([*lay_out(self), *unseen])
         self.add_class("vq-studio")
         self.resume_buttons.look()
-        steering.check()
-        self.buttons.enable()
+        self.steering.check()
+        self.calls.after()
         if wanted:
-            self.download.begin(wanted)
+            self.pairs.download(wanted)
 
     # -- what notebooks use
 
@@ -145,20 +122,21 @@ class Studio(w.VBox):
 
         Pause, Stop or an interrupt end it early and keep everything made so far; errors are raised.
         """
-        with self.ticker.blocking():
-            try:
-                with self.calls.lock, self.calls.listening():
-                    self.start()
-                    self.messages.say("now", "Painting; the controls answer when it is finished.")
-                self.ticker.to_the_end()
-            except KeyboardInterrupt:
-                self.controller.stop()
-            except Exception as e:
-                self.calls.fail(e)
-                raise
-            finally:
-                self.buttons.enable()
-        return self.controller.run
+
+        def begin() -> None:
+            self.start()
+            self.messages.say("now", "Painting; the controls answer when it is finished.")
+
+        try:
+            self.ticker.to_the_end(begin)
+        except KeyboardInterrupt:
+            self.controller.stop()
+        except Exception as e:
+            self.calls.fail(e)
+            raise
+        finally:
+            self.calls.after()
+        return self.run
 
     def start(self) -> None:
         """Start a new picture with the controls as they are, as the Run button does."""
@@ -186,38 +164,25 @@ class Studio(w.VBox):
     # -- what the controls and buttons call
 
     def _start(self) -> None:
-        if self.download.running and self.pairs.control.value == self.download.name:
-            self.pairs.choose(self.pairs.pair.name)  # to load it would wait for it
         pair = self.pairs.load()
         if pair is None:
             return
-        if pair is not self.controller.pair:
-            self.controller.pair = pair
-            for part in (self.controls, self.chips, self.start_picker, self.looks):
-                part.follow(pair)
+        if pair is not self.controls.pair:
+            self.controls.follow(pair)
+            for part in (self.chips, self.start_picker, self.looks):
+                part.follow()
             self.steering.check()
         self.controller.start()
 
     def take_prompt(self, prompt: str) -> None:
         """Another prompt, as if it had been typed: a run that is going on follows."""
-        self.controls.set(include=[prompt, *self.controls.value("include")[1:]])
-        self.steering.take(("include",))
-
-    def _change_over(self, name: str) -> None:
-        """To the pair that was downloaded, with a new picture."""
-        self.pairs.choose(name)
-        self._start()
-
-    def _suggest(self, unknown: list[str]) -> None:
-        library = self.controls.pair.library
-        self.near_words.offer(unknown, {c["label"] for c in library.concepts} if library else ())
+        self.steering.take(include=[prompt, *self.controls.value("include")[1:]])
 
     def _enter(self) -> None:
         """Enter in the prompt: its text comes with the key, behind a number that makes it new."""
         self.messages.clear("problem", "warning", "now")
         prompt = self.controls.entered.value.partition(" ")[2]
-        self.controls.set(include=[prompt, *self.controls.value("include")[1:]])
-        if self.steering.check():
+        if self.steering.put(include=[prompt, *self.controls.value("include")[1:]]):
             self._start()
 
     def _roll(self) -> None:
@@ -239,18 +204,11 @@ class Studio(w.VBox):
             self.controller.leave_drafts()
             self.preview.show_other(image, "the next picture starts from this")
 
-    def _set_shape(self, shape: str) -> None:
-        pair = self.controller.pair
-        height, width = size_of(shape, pair.defaults["height"], pair.vqgan.downsample_factor)
-        self.controls.set(height=height, width=width)
-        self._start_from("height")
-
     def _set_preset(self) -> None:
         name = self.controls.preset.value
         keep = (*PROMPTS, "seed", "init_image", "style_image", "palette", "attributes")
         preset = Settings.preset(name, **{n: self.controls.value(n) for n in keep})
-        self.controls.set(**dataclasses.asdict(preset))
-        self.steering.check()
+        self.steering.put(**dataclasses.asdict(preset))
         self.messages.say("now", f"Preset “{name}”: press Run.")
 
     def _look_back(self) -> None:
@@ -260,23 +218,19 @@ class Studio(w.VBox):
             self.controller.leave_drafts()
             self.preview.look_back()
 
-    def _fill(self) -> None:
-        (self.add_class if self.preview.full.value else self.remove_class)("vq-full")
-
     def _export(self) -> None:
         """Write the chosen kind of file and offer it for download."""
         if self.run is None or self.run.image is None:
             raise ValueError("Nothing to export yet: press Run first.")
         frame = self.preview.frame
         self.exporter.write(self.run, frame, [item.run for item in self.history.ticked])
-        self.autosave.keep(self.run, frame)
+        self.gallery.add(self.run, frame)
 
     def _restore(self, path: Path) -> None:
         """Set every control as the recipe in a file of ours says."""
         settings, pair = open_recipe(path), read_recipe(path).get("pair")
         known = self.pairs.choose(pair)
-        self.controls.set(**dataclasses.asdict(settings))
-        self.steering.check()
+        self.steering.put(**dataclasses.asdict(settings))
         missing = "" if known else f" It was painted with a pair that is not here: {pair}."
         self.messages.say("now", f"The controls are as they were. Press Run.{missing}")
 
@@ -288,11 +242,7 @@ class Studio(w.VBox):
         self.controller.leave_drafts()
         self.preview.show_other(open_image(path), "from the gallery")
 
-    def _restore_upload(self) -> None:
-        file = uploaded(self.upload.value)
-        if file is None:  # the front-end emptied it
-            return
-        name, content = file
+    def _restore_upload(self, name: str, content: bytes) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             path.write_bytes(content)

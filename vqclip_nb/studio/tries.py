@@ -5,23 +5,22 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import ipywidgets as w
 from PIL import Image
 
 from ..images import to_data_url, to_tensor
+from ..models.pair import Pair
 from ..reading import Reading, readable
 from ..regions import parse_region
-from ..settings import PRESETS, Settings, label
+from ..run import Run
+from ..settings import PRESETS, Settings
 from ..show import contact_sheet
-from .callbacks import Callbacks, tip
-from .controls import labelled
-from .tiles import BLANK, SIDE, ButtonRow, Tile, jpeg
-
-if TYPE_CHECKING:
-    from ..models.pair import Pair
-    from ..run import Run
+from .callbacks import Callbacks
+from .controls import value_in_words
+from .widgets import BLANK, SIDE, ButtonRow, Tile, column, jpeg, labelled, row, set_shown, tip
 
 DRAFTS, FORMED = 6, 3  # and those of them that form from noise, where a thing can
 LIKE = 0.15  # start strength of "more like this"
@@ -32,16 +31,11 @@ LONGEST = 50  # prompts that may wait
 
 def differences(settings: Settings, first: Settings) -> str:
     """The settings in which one differs from another, in words."""
-    now, then = dataclasses.asdict(settings), dataclasses.asdict(first)
-    changed = [name for name in now if now[name] != then[name]]
-    return ", ".join(f"{label(n)} {readable(_text(now[n]))[:60]}" for n in changed)
+    then, now = dataclasses.asdict(first), dataclasses.asdict(settings)
+    return ", ".join(value_in_words(n, now[n], 60) for n in now if now[n] != then[n])
 
 
-def _text(value: object) -> str:
-    return ", ".join(value) if isinstance(value, list) else f"{value}"
-
-
-class HistoryItem:
+class HistoryItem(w.VBox):
     """A run with its small picture, its name, and a box to tick for comparing."""
 
     def __init__(
@@ -54,8 +48,8 @@ class HistoryItem:
         self.compare = w.Checkbox(description="compare", indent=False)
         tip(self.name, "name of this try")
         tip(self.compare, "tick two or more to see them side by side, or to morph through them")
-        self.box = w.VBox([self.tile.box, self.name, self.compare])
-        self.box.add_class("vq-try")
+        super().__init__([self.tile, self.name, self.compare])
+        self.add_class("vq-try")
 
 
 class History:
@@ -64,18 +58,16 @@ class History:
     def __init__(self, calls: Callbacks, open_item: Callable[[HistoryItem], None]) -> None:
         self.calls, self._open = calls, open_item
         self.items: list[HistoryItem] = []
-        self.box = w.HBox()
-        self.box.add_class("vq-tiles")
-        self.compared = w.Image(format="png", layout=w.Layout(display="none"))
-        self.compared.add_class("vq-compared")
+        self.box = row(css="vq-tiles")
+        self.compared = w.Image(format="png").add_class("vq-compared")
+        set_shown(self.compared, False)
 
-    def add(self, run: Run, name: str = "") -> None:
+    def add(self, run: Run) -> None:
         """Take a run in, unless it is here."""
         if all(item.run is not run for item in self.items):
-            name = name or f"try {len(self.items) + 1}"
-            item = HistoryItem(run, name, self.calls, self._open)
-            self.calls.on(item.compare, self.show_compared)
-            self.calls.on(item.name, self.show_compared)
+            item = HistoryItem(run, f"try {len(self.items) + 1}", self.calls, self._open)
+            for control in (item.compare, item.name):
+                self.calls.on(control, self.show_compared)
             self.items.append(item)
         self.show()
 
@@ -85,7 +77,7 @@ class History:
         for item in seen:
             item.tile.picture.value = jpeg(item.run.image, SIDE)
             tip(item.tile.button, f"{readable(item.run.settings.include[-1])}: look at it again")
-        self.box.children = [item.box for item in seen]
+        self.box.children = seen
 
     @property
     def ticked(self) -> list[HistoryItem]:
@@ -94,8 +86,8 @@ class History:
     def show_compared(self) -> None:
         """The ticked runs side by side, each with its name and what was set differently."""
         ticked = self.ticked
+        set_shown(self.compared, len(ticked) > 1)
         if len(ticked) < 2:
-            self.compared.layout.display = "none"
             return
         first = ticked[0].run.settings
         titles = [
@@ -106,7 +98,6 @@ class History:
         sheet = contact_sheet([t.run.image for t in ticked], titles, columns=len(ticked), inches=3)
         self.compared.value = sheet._repr_png_()
         self.compared.layout.max_width = f"{260 * len(ticked)}px"
-        self.compared.layout.display = ""
 
 
 def draft_settings(
@@ -124,25 +115,25 @@ def draft_settings(
         settings.replace(include=settings.include[:1], seed=(first + i) % 2**32, **cheap)
         for i in range(DRAFTS)
     ]
-    at_once = dict(start="prior", total_iter=1, start_strength=1.0)  # what it draws can be seen
+    changes: list[dict[str, Any]] = [{}] * DRAFTS
     if like is not None:
-        start = dict(init_image=to_data_url(to_tensor(like)), start_strength=LIKE)
-        plain = [one.replace(**start) for one in plain]
-    elif settings.start == "prior":
-        plain = [one.replace(**at_once) for one in plain]
+        changes = [dict(init_image=to_data_url(to_tensor(like)), start_strength=LIKE)] * DRAFTS
+    elif settings.start == "prior":  # what it draws can be seen
+        changes = [dict(start="prior", total_iter=1, start_strength=1.0)] * DRAFTS
     elif settings.drawn:
         formed = _styles_formed(pair, plain[:FORMED])
-        begun = min(FORMED, len(formed)) or settings.start == "noise"
-        others: list[dict[str, Any]] = [{}] * begun
+        begun = min(FORMED, len(formed)) or int(settings.start == "noise")
+        changes = changes[:begun]
         drawn = dict(start="library", seed=plain[0].seed)  # the seed would choose another drawing
-        others += [drawn | {"drawing": n} for n in _apart(pair, plain[0], formed)]
-        others += [dict(start="noise", prior=0.0, start_strength=1.0)] * DRAFTS
-        plain = [one.replace(**other) for one, other in zip(plain, others, strict=False)]
-        return {
-            f"drawing {one.drawing}" if one.start == "library" else f"seed {one.seed}": one
-            for one in plain
-        }
-    return {f"seed {one.seed}": one for one in plain}
+        changes += [drawn | {"drawing": n} for n in _apart(pair, plain[0], formed)]
+        changes += [dict(start="noise", prior=0.0, start_strength=1.0)] * DRAFTS
+    drafts = [one.replace(**change) for one, change in zip(plain, changes, strict=False)]
+    return {
+        f"drawing {one.drawing}"
+        if one.start == "library" and not one.init_image
+        else f"seed {one.seed}": one
+        for one in drafts
+    }
 
 
 def _styles_formed(pair: Pair, drafts: Sequence[Settings]) -> set[str]:
@@ -150,7 +141,7 @@ def _styles_formed(pair: Pair, drafts: Sequence[Settings]) -> set[str]:
     shapes = []
     for draft in drafts:
         if draft.start == "noise" and draft.prior:
-            forming = pair.forming(*_asked(pair, draft))
+            forming = pair.forming(*asked(pair, draft))
             shapes += forming.things if forming else []
     return {shape.style for shape in shapes}
 
@@ -160,8 +151,7 @@ def _apart(pair: Pair, settings: Settings, formed: set[str]) -> list[int]:
     without those in styles of what forms."""
     numbers, pictures = list[int](), []
     for n in range(settings.drawing, settings.drawing + LOOKED_AT):
-        drawn = settings.replace(start="library", drawing=n)
-        found = pair.start(*_asked(pair, drawn))
+        found = pair.start(*asked(pair, settings.replace(start="library", drawing=n)))
         if not found or {d.style for d in getattr(found, "drawings", ())[:1]} & formed:
             continue
         if all((found.picture - other).abs().mean() > APART for other in pictures):
@@ -170,16 +160,11 @@ def _apart(pair: Pair, settings: Settings, formed: set[str]) -> list[int]:
     return numbers
 
 
-def _asked(pair: Pair, settings: Settings) -> tuple[Reading, Settings, tuple[int, int], int]:
+def asked(pair: Pair, settings: Settings) -> tuple[Reading, Settings, tuple[int, int], int]:
+    """What a pair's `start` and `forming` take, for the first prompt at the pair's own size."""
     regions = [parse_region(text) for text in settings.regions]
     reading = pair.read(settings.include[0], settings.extras, regions)
     return reading, settings, (pair.facts.size,) * 2, settings.seed
-
-
-def finished(draft: Run, settings: Settings) -> Run:
-    """A run that goes on from a draft's last picture, with the steps and views of `settings`."""
-    steps = dict(total_iter=settings.total_iter, crops=settings.crops)
-    return draft.branch(draft.frames[-1], include=settings.include, **steps)
 
 
 class Drafts:
@@ -191,35 +176,29 @@ class Drafts:
     ) -> None:
         self.runs: list[Run] = []
         self.tiles = [Tile(calls, lambda i=i: pick(self.runs[i])) for i in range(DRAFTS)]
-        for tile in self.tiles:
-            tile.button.disabled = True
         self.back = calls.button("Back to the picture", "leave the drafts", leave)
-        sheet = w.HBox([tile.box for tile in self.tiles])
-        sheet.add_class("vq-sheet")
-        self.box = w.VBox([sheet, self.back])
-        self.box.add_class("vq-drafts")
+        self.box = column(row(*self.tiles, css="vq-sheet"), self.back, css="vq-drafts")
         self.hide()
 
     def hide(self) -> None:
-        self.box.layout.display = "none"
+        set_shown(self.box, False)
 
     @property
     def shown(self) -> bool:
         return self.box.layout.display != "none"
 
     def paint(
-        self, runs: Mapping[str, Callable[[], Run]], say: Callable[[int, str], None]
+        self, pair: Pair, drafts: Mapping[str, Settings], progress: Callable[[int, int, str], None]
     ) -> Iterator[None]:
-        """Paint the drafts one after the other, a step at a time."""
+        """Paint drafts, by their captions, one after the other, a step at a time."""
         self.runs = []
         for tile in self.tiles:
             tile.button.disabled = True
-            tile.show(BLANK, "…", "not painted yet")
-        self.box.layout.display = ""
-        for i, (tile, caption) in enumerate(zip(self.tiles, runs, strict=True), 1):
-            say(i - 1, f"draft {i} of {DRAFTS} …")
-            run = runs[caption]()
-            due = time.monotonic()
+            tile.set(BLANK, "…", "not painted yet")
+        set_shown(self.box)
+        for i, (tile, caption) in enumerate(zip(self.tiles, drafts, strict=True)):
+            progress(i, DRAFTS, f"draft {i + 1} of {DRAFTS} …")
+            run, due = Run(pair, drafts[caption]), time.monotonic()
             while not run.done:
                 run.step()
                 if time.monotonic() > due:
@@ -227,9 +206,9 @@ class Drafts:
                     due = time.monotonic() + SHOW_EVERY
                 yield
             self.runs.append(run)
-            tile.show(run.image, caption, "paint this one in full")
+            tile.set(run.image, caption, "paint this one in full")
             tile.button.disabled = False
-        say(DRAFTS, "Click the draft that you like: it is painted in full.")
+        progress(DRAFTS, DRAFTS, "Click the draft that you like: it is painted in full.")
 
 
 class Queue:
@@ -238,12 +217,11 @@ class Queue:
     def __init__(self, calls: Callbacks) -> None:
         self.calls = calls
         self.prompts: list[str] = []
-        self.text = labelled(
-            w.Textarea(rows=2, description="next prompts", placeholder="one a line"),
-            "prompts to paint one after the other, each as a picture of its own",
-        )
+        help = "prompts to paint one after the other, each as a picture of its own"
+        how = dict(rows=2, placeholder="one a line")
+        self.text = labelled(w.Textarea, "next prompts", help, **how)
         calls.on(self.text, lambda: None)  # the button beside it looks whether there is something
-        self.row = ButtonRow(calls, LONGEST, "take this prompt out of the queue", self.cancel)
+        self.row = ButtonRow(calls, LONGEST, "take this prompt out of the queue")
 
     def add(self) -> None:
         """Let the prompts of the text wait; ValueError if there are none, or too many."""
@@ -268,4 +246,5 @@ class Queue:
         return prompt
 
     def _show(self) -> None:
-        self.row.show([f"✕ {prompt[:60]}" for prompt in self.prompts])
+        texts = (f"✕ {prompt[:60]}" for prompt in self.prompts)
+        self.row.offer([(text, partial(self.cancel, i)) for i, text in enumerate(texts)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import hashlib
-import html
 import logging
 import os
 import re
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING
 import ipywidgets as w
 
 from ..recipe import read_recipe
+from ..show import total_steps
+from .widgets import row, script
 
 try:
     import fcntl
@@ -34,24 +35,6 @@ NAME = re.compile(r"visit-[0-9a-f]{64}")
 KEPT = 24 * 3600  # seconds that a visit stays after it was last written to
 PATIENCE = 5.0  # seconds that the kernel of the page before has to save its run
 SAVE_EVERY = 5.0  # seconds; the page can be loaded again at any time
-# sessionStorage belongs to one tab and one server, and outlives a reload.
-SCRIPT = """
-(function wait(image, tries) {
-  var box = image.closest('.vq-visit'), field = box && box.querySelector('input');
-  if (!field) { if (tries) setTimeout(wait, 100, image, tries - 1); return; }
-  try {
-    var key = sessionStorage.getItem('vqclip-visit');
-    if (!key) {
-      key = Array.from(crypto.getRandomValues(new Uint8Array(32)), function (byte) {
-        return (byte + 256).toString(16).slice(1);
-      }).join('');
-      sessionStorage.setItem('vqclip-visit', key);
-    }
-    field.value = key;
-    field.dispatchEvent(new Event('change', {bubbles: true}));
-  } catch (e) {} // a browser that keeps nothing: neither do we
-})(this, 100)
-"""
 
 
 class Visit:
@@ -67,53 +50,50 @@ class Visit:
         self._own = tempfile.TemporaryDirectory(prefix="vqclip-")  # removed with the kernel
         self.folder = Path(self._own.name)
         self.key = w.Text(continuous_update=False)
-        script = w.HTML(f'<img alt="" src="data:," onerror="{html.escape(SCRIPT)}">')
-        self.box = w.HBox([self.key, script], layout=w.Layout(display="none"))
-        self.box.add_class("vq-visit")
+        self.box = row(self.key, w.HTML(script("visit")), css="vq-visit")
         studio.calls.on(self.key, self._take)
 
     def _take(self) -> None:
         """The page sent a key; only the first one counts."""
         key, self.key.value = self.key.value, ""
-        if KEY.fullmatch(key) and self.folder == Path(self._own.name):
-            try:
-                self.folder = hold(key)
-            except OSError as e:
-                log.info("a page that is loaded again is a new visit: %s", e)
-            else:
-                self._move()
+        if not KEY.fullmatch(key) or self.folder != Path(self._own.name):
+            return
+        try:
+            self.folder = hold(key)
+        except OSError as e:
+            return log.info("a page that is loaded again is a new visit: %s", e)
+        self._move()
 
     def _move(self) -> None:
         """Keep all in the folder from now on, and show what was on its way in it."""
         s = self.studio
-        sessions, gallery = s.autosave.sessions, s.gallery
-        sessions.folder, gallery.folder = self.folder / "sessions", self.folder / "gallery"
-        s.exporter.folder, s.autosave.every = self.folder, SAVE_EVERY
+        autosave, gallery = s.autosave, s.gallery
+        autosave.folder, gallery.folder = self.folder / "sessions", self.folder / "gallery"
+        s.exporter.folder, autosave.every = self.folder, SAVE_EVERY
         if s.run:
-            s.autosave.begin(s.run)
+            autosave.begin(s.run)
         gallery.show()
         until = time.monotonic() + PATIENCE
-        while sessions.ask() and time.monotonic() < until:
+        while autosave.ask() and time.monotonic() < until:
             time.sleep(0.1)
-        found = sessions.others(s.controller.pair)
+        found = autosave.others(s.controls.pair)
         done = (path for path in gallery.paths if read_recipe(path).get("done"))  # others: exported
         finished = max((path.stat().st_mtime for path in done), default=0.0)
         tries = [item for item in s.history.items if item.run.done]
         for item in tries:
-            s.autosave.keep_all(item.run)
+            gallery.add_all(item.run)
         self._own.cleanup()
         atexit.register(self._leave)
         untouched = s.run is s.begun and not s.drafts.shown  # what the notebook began by itself
         if untouched and found and found[0].when > finished:
             s.history.items = tries
             s.controller.resume(found[0], paint=False)
-            total = s.run.settings.total_iter * len(s.run.settings.include)
-            text = f"Paused at step {len(s.run.history)} of {total}: press Continue."
-            s.messages.say("warning", text)
+            steps = f"{len(s.run.history)} of {total_steps(s.run)}"
+            s.messages.say("warning", f"Paused at step {steps}: press Continue.")
         elif s.run and not s.run.done:
-            sessions.hold()  # its steps so far are not in this folder yet
+            autosave.hold()  # its steps so far are not in this folder yet
             if not s.ticker.playing or s.drafts.shown:
-                s.autosave.rest(s.run)
+                autosave.rest(s.run)
         s.resume_buttons.look()
 
     def _leave(self) -> None:
