@@ -403,8 +403,7 @@ _ = axes.legend()
 # work grows with the square of the cells. *Sparse*: only to those nearby, or to those of its row and column.
 
 # %%
-from vqclip_nb.emoji.prior import caption_tokens
-from vqclip_nb.emoji.transformer import ATTENTION, attention_mask
+from vqclip_nb.emoji.prior import ATTENTION, attention_mask, caption_tokens
 
 prior = pair.prior
 side = prior.side // prior.patch  # 2×2 cells share a token

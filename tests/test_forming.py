@@ -9,8 +9,7 @@ import vqclip_nb as vq
 from training.classifier import load_shape_judge
 from vqclip_nb.emoji import forming
 from vqclip_nb.emoji.compose import CENTRED, moved
-from vqclip_nb.emoji.cutout import cut_out, fitted
-from vqclip_nb.emoji.tint import tinted
+from vqclip_nb.emoji.layers import cut_out, fitted, tinted
 
 FORMED = dict(start="noise", height=128, width=128, crops=4)
 

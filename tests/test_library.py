@@ -17,11 +17,10 @@ from training.sets import TRAINED, people_and_signs, silhouettes
 from vqclip_nb.attributes import parse_attribute
 from vqclip_nb.emoji.caption_grammar import parse
 from vqclip_nb.emoji.compose import ground
-from vqclip_nb.emoji.drawings import MASK, unpack_bits, unpack_masks
+from vqclip_nb.emoji.drawings import MASK, Scene, Thing, unpack_bits, unpack_masks
+from vqclip_nb.emoji.layers import nearest_colour, tinted
 from vqclip_nb.emoji.library import MEANT, Library
 from vqclip_nb.emoji.placing import PLACINGS, arrange, boxes, content, covered, spread
-from vqclip_nb.emoji.scene import Scene, Thing
-from vqclip_nb.emoji.tint import nearest_colour, tinted
 from vqclip_nb.emoji.vocabulary import Vocabulary
 from vqclip_nb.emoji.wing import taken_on
 from vqclip_nb.palettes import COLOURS

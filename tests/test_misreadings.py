@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import vqclip_nb
 from vqclip_nb.emoji.library import Library
-from vqclip_nb.emoji.spelling import Spelling, distance
+from vqclip_nb.emoji.vocabulary import Spelling, distance
 from vqclip_nb.reading import describe_substitutions, parse_prompt
 from vqclip_nb.regions import parse_region
 

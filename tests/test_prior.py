@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from training.train_prior import masked, masked_loss
-from vqclip_nb.emoji.prior import Prior, caption_tokens
-from vqclip_nb.emoji.transformer import ATTENTION, attention_mask
+from vqclip_nb.emoji.prior import ATTENTION, Prior, attention_mask, caption_tokens
 
 SMALL = dict(side=4, width=64, layers=2, heads=2, text_width=8, encoding=8, head_width=16)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vqclip_nb.emoji.grammar_words import COUNTS, RELATIONS, SIZES
+from vqclip_nb.emoji.caption_words import COUNTS, RELATIONS, SIZES
 from vqclip_nb.emoji.library import Library
 from vqclip_nb.emoji.vocabulary import NOTHING, SMALL_WORDS, Vocabulary, singulars
 from vqclip_nb.files import write_atomically

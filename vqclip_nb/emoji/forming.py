@@ -25,14 +25,11 @@ from ..reading import Reading, read_prompt, told_background
 from ..regions import Area
 from ..settings import Settings
 from .caption_words import article
-from .compose import CENTRED, Pose, compose, ground
-from .cutout import cut_out, fitted, posed
-from .drawings import Sample
+from .compose import CENTRED, Pose, compose, ground, weathered
+from .drawings import Sample, Scene, Thing
+from .layers import BLACK, cut_out, fitted, posed, usual_colour
 from .placing import PLACINGS
 from .prior import Prior, conditions
-from .scene import Scene, Thing
-from .tint import BLACK, usual_colour
-from .weather import weathered
 
 NAMED = "named"
 SHARE = 0.9  # of a picture's steps in which its shapes form

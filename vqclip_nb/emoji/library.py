@@ -16,28 +16,25 @@ import torch.nn.functional as F
 from ..models.vqgan import VQGAN
 from ..weights import read_checked
 from .caption_grammar import parse, split_style
-from .compose import compose
-from .drawings import Drawing, Start, unpack_bits, unpack_masks
-from .grammar_words import (
+from .caption_words import (
     BODY,
-    HUMAN,
-    MEANT,
     NOT_DRAWN,
-    ONE,
-    PAIRS,
     PART,
     READ,
     RELATIONS,
     SKIPPED,
-    TWO_COLOURED,
+    SMALL_WORDS,
+    TABLES,
     TWO_TONE,
     TWO_TONE_WORDS,
     TWO_TONES,
+    WORDS,
 )
-from .phrasing import SMALL_WORDS, singulars
-from .scene import Scene, Thing
+from .compose import compose
+from .drawings import Drawing, Scene, Start, Thing, unpack_bits, unpack_masks
+from .layers import BLACK, SILHOUETTE, usual_colour
+from .phrasing import singulars
 from .signs import TOKEN
-from .tint import BLACK, SILHOUETTE, usual_colour
 from .vocabulary import Vocabulary
 
 SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
@@ -126,7 +123,7 @@ class Library:
         plural = f"{phrase.lower()}s"  # "a ballet shoe"
         for word in (*sorted(forms, key=lambda form: form not in self._called), plural):
             if word in self._named and (word != plural or word in self._labels):
-                meant = self._named.get(MEANT.get(word, word), [])[:1]
+                meant = self._named.get(TABLES["meant"].get(word, word), [])[:1]
                 return [*dict.fromkeys([*meant, *self._named[word]])]
         return []
 
@@ -150,7 +147,7 @@ class Library:
             return thing
 
         def several(phrase: str) -> bool:
-            if phrase in self._labels or phrase in ONE:
+            if phrase in self._labels or phrase in WORDS["plurals of one"]:
                 return False
             known = (self._named, self.vocabulary.nearest)
             return any(one in words for one in singulars(phrase) for words in known)
@@ -167,15 +164,15 @@ class Library:
             for word, told in scene.left_out.items()
             if told != NOT_DRAWN or (word not in SMALL_WORDS and word not in names)
         }
-        pairs = {*PAIRS, *re.findall(r"\bpair of (\w+s)\b", text.lower())} & self._labels
+        pairs = {*WORDS["pairs"], *re.findall(r"\bpair of (\w+s)\b", text.lower())} & self._labels
         things = tuple(
             replace(thing, count=1) if thing.count == 2 and concept["label"] in pairs else thing
             for thing, concept in zip(scene.things, drawn, strict=True)
         )
-        if TWO_COLOURED & {*names.split()}:
+        if WORDS["two-coloured"] & {*names.split()}:
             left_out = {w: told for w, told in left_out.items() if w not in TWO_TONE_WORDS}
         if look == TWO_TONE and TWO_TONES.search(asked):  # of a thing, not of the whole picture
-            by_itself = bool(TWO_COLOURED & {*names.split()})
+            by_itself = bool(WORDS["two-coloured"] & {*names.split()})
             others = len(things) > 1 or scene.background or any(t.colour for t in things)
             if by_itself or others:
                 look = ""
@@ -193,7 +190,7 @@ class Library:
             return joined
         if whole:
             known = any(concept["label"].lower() == owner for concept in self.concepts)
-            return "face" if owner in HUMAN else owner if known else found[0]
+            return "face" if owner in WORDS["human"] else owner if known else found[0]
         return f"{owner} with {part}" if part in BODY and self.named(owner) else found[0]
 
     def _shown_in(self, whole: str, part: str) -> bool:

@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING
 
 from ..palettes import COLOURS
 from ..reading import GROUND, SCENERY
-from .grammar_words import BODY, COUNTS, MORE, RELATIONS, SIZES, WITHOUT
+from .caption_words import (
+    BODY,
+    COUNTS,
+    MORE,
+    RELATIONS,
+    SIZES,
+    SMALL_WORDS,
+    TABLES,
+    WITHOUT,
+    WORDS,
+)
 from .signs import TOKEN
 
 if TYPE_CHECKING:
     from .vocabulary import Vocabulary
 
-# Words that carry no picture: never reported as unknown.
-SMALL_WORDS = frozenset(
-    "a an the of in on at to and or with by for from is are it its this that some i me my we us "
-    "our you your he him his she her they them their these those there as be been was were am do "
-    "does did will would could should what which who among".split()
-)
 WORD = re.compile(r"\w[\w'’-]*")
 _COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
 JOINTS = frozenset(word for phrase in (*RELATIONS, *WITHOUT) for word in phrase.split())
@@ -72,9 +76,7 @@ WEATHER = re.compile(
     rf"(?:{_COLOUR}) (?:and (?:{_COLOUR}) )?background)(\w+)",
     re.IGNORECASE,
 )
-TIMES = {"winter": "in winter", "night": "at night", "nighttime": "at night", "evening": "at dusk"}
-TIMES |= {"sunset": "at sunset", "dawn": "at dawn", "dusk": "at dusk", "morning": "in the morning"}
-TIMES |= {"autumn": "in autumn", "fog": "in the fog", "mist": "in the fog", "rain": "in the rain"}
+TIMES = TABLES["times"]
 TIME = re.compile(rf",\s*({'|'.join(TIMES)})\s*(?=,|$)", re.IGNORECASE)  # "a village, evening"
 PLACE = re.compile(
     r"\b(in|on|through|down|by|at) (?:an?|the) (?!dark )(\w+) "
@@ -90,7 +92,7 @@ PEOPLED = re.compile(
 ALONE = re.compile(
     r"^\s*(forest|street|jungle)(?=\s*(?:,|$|(?:at|in|on an?|under)\b))", re.IGNORECASE
 )
-SPORTS = frozenset("football soccer baseball hockey cricket rugby golf playing".split())
+SPORTS = WORDS["sports"]
 FIELD = re.compile(
     r"\b(?:(?:over|above|across|in|on|through|near|by)\s+)?(?:an?\s+|the\s+)?"
     rf"(?!(?:corn|wheat|rice|of|open|{'|'.join(SPORTS)})\b)"
@@ -113,7 +115,7 @@ COLOURED_BEHIND = re.compile(
 COLOURED_EACH = re.compile(
     rf"\b(an? (?:{_COLOUR})(?:(?:,| and|, and) an? (?:{_COLOUR}))+) (\w+)\b", re.IGNORECASE
 )
-WHOLE = frozenset("shoes boots socks gloves glasses sneakers stripes spots flowers".split())
+WHOLE = BODY | WORDS["never each"]  # "red and blue shoes" are of two colours
 OF_A_KIND = {*SIZES, *MORE, *" ".join(COUNTS).split()}  # what says something of all of them
 # "my dog Rex".
 NAME = re.compile(r"\b((?:my|our|your|his|her|their) (?:\w+ )?([a-z]+)) ([A-Z][a-z]+)\b")
@@ -198,7 +200,7 @@ def _each(found: re.Match, count: str | None, row: str, things: str, words: Voca
     before = found.string[: found.start()].lower().split()[-1:]
     each = re.search(r"\b(?:one|an?)\b", row)  # else they are a zebra's or a bee's
     pattern = {"black", "white"} & {*colours} and not each
-    whole = things.lower() in WHOLE | BODY or {*before} & OF_A_KIND
+    whole = things.lower() in WHOLE or {*before} & OF_A_KIND
     if one is None or pattern or whole or not fits:
         return found[0]
     return " and ".join(f"{'an' if c[0] in 'aeiou' else 'a'} {c} {one}" for c in colours)
@@ -252,18 +254,6 @@ def _instead(found: re.Match, words: Vocabulary, said: dict[str, str | None]) ->
     return new
 
 
-IRREGULAR = {
-    "men": "man",
-    "children": "child",
-    "people": "person",
-    "feet": "foot",
-    "teeth": "tooth",
-    "cacti": "cactus",
-    "mice": "mouse",
-    "geese": "goose",
-}
-
-
 @functools.lru_cache(4096)
 def singulars(word: str) -> tuple[str, ...]:
     """What a word or phrase may be the plural of, likeliest first."""
@@ -271,7 +261,7 @@ def singulars(word: str) -> tuple[str, ...]:
 
 
 def _singulars(word: str) -> Iterator[str]:
-    for end, instead in IRREGULAR.items():
+    for end, instead in TABLES["plurals"].items():
         if word.endswith(end):
             yield word.removesuffix(end) + instead
     for end, instead in (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("s", ""), ("es", "")):

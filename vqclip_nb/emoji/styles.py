@@ -7,49 +7,33 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..palettes import COLOURS
-from .caption_words import STYLE_WORDS
-from .grammar_words import ARTICLES, COUNTS, MORE, OF, RELATIONS, SIZES, SKIPPED, WITHOUT
+from .caption_words import (
+    ARTICLES,
+    COUNTS,
+    MORE,
+    OF,
+    RELATIONS,
+    SIZES,
+    SKIPPED,
+    STYLE_WORDS,
+    WITHOUT,
+    WORDS,
+)
 from .signs import TOKEN
 
-FILLERS = frozenset(
-    "a an the in of with and at by very highly ultra super extremely so much style styled as like "
-    "made using shot taken drawn painted on & no".split()
-)
-# What a picture is: a style with an article too.
-MEDIA = frozenset(
-    "photo photograph painting watercolor watercolour sketch picture image render illustration "
-    "drawing cartoon comic sticker silhouette portrait poster masterpiece artwork".split()
-)
-# Multi-word styles that end so may be things.
-THINGS = frozenset(
-    "book books page pencil pencils camera palette figure model knife glass lights poster cover "
-    "novel pen cut cutout carving sculpture card & novel pattern background art's".split()
-)
+FILLERS = WORDS["fillers"]
+MEDIA = WORDS["media"]  # what a picture is: a style with an article too
+THINGS = WORDS["things"]  # multi-word styles that end so may be things
 # What ends the name of a look, of a technique, or of how a picture was taken.
-LOOKS = MEDIA | frozenset(
-    "aesthetic angle art atmosphere backdrop background border camera colors colours composition "
-    "contest contrast cover design detail details effect effects engine era exposure film filter "
-    "flash focus footage format gradient gradients graphics grain imagery imaging ink lens light "
-    "lighting lights lines look mood movement palette perspective photography plan pose print "
-    "prints quality rays render rendering resolution scene scheme school screen screenshot shading "
-    "shadows sheet shot sources strokes studio studios style technique texture textures theme tip "
-    "tone tones vibe vibes view wallpaper wash winner world zoom".split()
-)
-LIT = frozenset("glow light lighting tones".split())  # those of them that may have a colour
+LOOKS = MEDIA | WORDS["looks"]
+LIT = WORDS["lit"]  # those of them that may have a colour
 # Those of them that end one without a comma too: "a fox screen print".
-BEHIND = MEDIA | frozenset("angle art lens lighting photography print shot style texture".split())
+BEHIND = MEDIA | WORDS["behind"]
 # What ends one where neither an article, a count, nor a colour is in front: "bronze sculpture".
-BARE = frozenset(
-    "brush canvas card carving chalk collage contact crayon energy figurine glass metal miniature "
-    "paper patch pen pin poster school sculpture sign statue tiles wood wool yarn".split()
-)
-# Of the thing in front: "a fox, piercing eyes".
-FEATURES = frozenset("claws ears eye eyes face faces hair hands lips nose skin smile teeth".split())
-# What begins to say how it was done: "carved from jade".
-DONE = frozenset(
-    "built captured carved crafted created designed directed done drawn filmed illustrated "
-    "inspired knitted made painted photographed printed rendered sculpted shot taken".split()
-)
+BARE = WORDS["bare"]
+FEATURES = WORDS["features"]  # of the thing in front: "a fox, piercing eyes"
+DONE = WORDS["done"]  # what begins to say how it was done: "carved from jade"
+ALONE = WORDS["alone"]  # what says how a thing looks, wherever it stands: "neon guitar"
 BREAKS = {w for table in (RELATIONS, OF, WITHOUT) for phrase in table for w in phrase.split()}
 BREAKS = BREAKS.union("at also then from to under through & + /".split()) - {*ARTICLES, "full"}
 DETERMINERS = {*ARTICLES, *SKIPPED, *SIZES, *MORE, *" ".join(COUNTS).split()}
@@ -59,9 +43,6 @@ ADJECTIVE = re.compile(
     r"|cute|wild|calm|quiet|ancient|modern|giant|lush|dense|warm|cold|hot|cool|soft|fresh|round"
     r"|bright|dark|light|open|broken|strong|fat|thin|sweet|rich|poor|clear|distant|red-hot"
 )
-# What says how a thing looks, wherever it stands: "neon guitar".
-ALONE = frozenset("neon pixelated monochrome greyscale grayscale lowpoly".split())
-ALONE |= {"stained glass", "linocut", "woodcut", "papercut", "paper cut", "paper cutout"}
 SEPARATORS = re.compile(r"([,;\n]|(?<=\w\w)[.!?]+(?=\s|$))")
 LENGTH = 4  # words of the longest phrase, about
 WORD = re.compile(r"[\w'’&.-]*[\w&]")

@@ -21,13 +21,11 @@ from ..regions import Area, Region
 from ..settings import Settings
 from ..weights import read_checked
 from .caption_words import MEDIA_WORDS, article
-from .compose import CENTRED, ground
-from .drawings import Collage, Sample, Start
+from .compose import CENTRED, ground, weathered
+from .drawings import Collage, Sample, Scene, Start, Thing
 from .forming import NAMED, Forming, Part, Shape, draw
 from .library import Library
 from .prior import Prior, build_prior
-from .scene import Scene, Thing
-from .weather import weathered
 
 USUAL = ("noto", "3d", "sticker", "flat")  # styles of what forms, where a prompt names none
 # Words of labels whose drawings hold letters or figures, or turn one way: not to be mirrored.
