@@ -113,7 +113,7 @@ def test_a_library_is_built_and_read(sprites, pair, tmp_path):
     facts = build_library.facts(scenes, sprites)
     path = tmp_path / "library.safetensors"
     write_state(path, state, build_library.metadata(pair, scenes, facts))
-    made = Library.read(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
+    made = Library(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
     assert len(made) == len(scenes.pairs) == 60
     layer = made.layer(made.find("an owl").drawings[0])
     wanted = build_library.shrunk(scenes.sprites[:1, 1].float() / 255, 0.85)[0]
@@ -132,7 +132,7 @@ def test_a_library_is_built_and_read(sprites, pair, tmp_path):
     assert moved[0].tolist() == [1, 11 - int(state["drawings"][0, 1])]
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(WeightsError, match="corrupt"):
-        Library.read(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
+        Library(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
 
 
 def test_a_plain_prompt_starts_from_the_stored_codes(pair, library):

@@ -70,10 +70,10 @@ class Region:
             return Area.of(inside)
         left, top, right, bottom = _shares(self.place)
         x, y = math.floor(left * size[1]), math.floor(top * size[0])
-        box = (x, y, max(x + 1, round(right * size[1])), max(y + 1, round(bottom * size[0])))
         inside = torch.zeros(1, 1, *size, dtype=torch.bool)
-        inside[..., box[1] : box[3], box[0] : box[2]] = True
-        return Area(box, inside)
+        down, across = max(y + 1, round(bottom * size[0])), max(x + 1, round(right * size[1]))
+        inside[..., y:down, x:across] = True
+        return Area.of(inside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +100,20 @@ class Area:
     def to(self, device: torch.device) -> Area:
         return replace(self, inside=self.inside.to(device))
 
+    def in_box(self, x: torch.Tensor) -> torch.Tensor:
+        """What of (..., h, w) is in the box, as a view."""
+        left, top, right, bottom = self.box
+        return x[..., top:bottom, left:right]
+
+    def paste(self, whole: torch.Tensor, own: torch.Tensor) -> None:
+        """Put a picture (1, 3, *size) into a whole one, in place, where the area is."""
+        box = self.in_box(whole)
+        box.copy_(torch.where(self.in_box(self.inside.to(box.device)), own, box))
+
     def cut(self, picture: torch.Tensor) -> torch.Tensor:
         """The box of a picture (1, 3, h, w) as a square, to which its border is carried on; what
         is not in the area takes no gradient."""
-        left, top, right, bottom = self.box
-        own = torch.where(self.inside, picture, picture.detach())
-        part = own[..., top:bottom, left:right]
+        part = self.in_box(torch.where(self.inside, picture, picture.detach()))
         height, width = self.size
         across, down = max(0, height - width), max(0, width - height)
         pad = (across // 2, across - across // 2, down // 2, down - down // 2)

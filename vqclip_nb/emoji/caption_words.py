@@ -8,45 +8,6 @@ from pathlib import Path
 
 from .. import palettes
 
-STYLE_WORDS = {  # style: what a caption begins with
-    "noto": ("a cartoon of", "a drawing of"),
-    "3d": ("a 3d render of", "a 3d model of"),
-    "flat": ("a flat icon of", "clip art of"),
-    "line": ("a line drawing of", "a black and white drawing of"),
-    "sticker": ("a sticker of", "an emoji of"),
-    "simple": ("a simple picture of", "a simple drawing of"),
-    "colourful": ("an illustration of", "a colourful picture of"),
-    "comic": ("a comic of", "a comic drawing of"),
-    "silhouette": ("a silhouette of", "a shadow of"),
-}
-MEDIA_WORDS = {  # medium of `media.MEDIA`: how a prompt asks for it
-    "oil painting": ("an oil painting of",),
-    "watercolour": ("a watercolour of",),
-    "pencil drawing": ("a pencil drawing of",),
-    "pixel art": ("pixel art of",),
-    "stained glass": ("stained glass of",),
-    "neon": ("a neon sign of",),
-    "low poly": ("low poly art of",),
-    "black and white": ("a black and white photo of",),
-    "crayon drawing": ("a crayon drawing of",),
-    "linocut": ("a linocut of",),
-    "paper cut-out": ("a paper cut-out of",),
-}
-_BACKGROUNDS = (
-    "white, black, gray, red, orange, yellow, green, blue, purple, pink, brown, turquoise, "
-    "light blue, dark blue, light green, dark green, light gray, beige"
-)
-COLOURS = {name: palettes.COLOURS[name] for name in _BACKGROUNDS.split(", ")}  # of backgrounds
-
-
-def article(noun: str) -> str:
-    """`noun` with a or an, or bare where it is a plural."""
-    last = noun.split(" with ")[0].split(" in ")[0]
-    if last.endswith("s") and not last.endswith(("ss", "us", "is")):
-        return noun
-    vowel = noun[0].lower() in "aeiou" and not noun.startswith(("uni", "one"))
-    return ("an " if vowel else "a ") + noun
-
 
 def _read_tables() -> dict[str, dict[str, str]]:
     """Each table of grammar.txt, of lines "table: word, word" and "table = meaning: word, word":
@@ -62,6 +23,17 @@ def _read_tables() -> dict[str, dict[str, str]]:
 
 TABLES = _read_tables()
 WORDS = {table: frozenset(words) for table, words in TABLES.items()}
+
+
+def _phrases(table: str) -> dict[str, tuple[str, ...]]:
+    """What a table's words mean, each with all words for it."""
+    meanings = TABLES[table]
+    return {m: tuple(w for w in meanings if meanings[w] == m) for m in meanings.values()}
+
+
+STYLE_WORDS = _phrases("styles")  # of a style: what a caption begins with
+MEDIA_WORDS = _phrases("media of a layer")  # of a medium of `media.MEDIA`: how a prompt asks for it
+COLOURS = {name: palettes.COLOURS[name] for name in TABLES["backgrounds"]}
 SIZES, MATERIALS = TABLES["sizes"], TABLES["materials"]
 COUNTS = {word: int(count) for word, count in TABLES["counts"].items()}
 MORE = WORDS["more"] | {str(i) for i in range(7, 101)}  # numbers of which six are drawn: it is said
@@ -98,3 +70,12 @@ TWO_TONES = re.compile(
 )
 # Words that carry no picture: never reported as unknown.
 SMALL_WORDS = WORDS["small words"]
+
+
+def article(noun: str) -> str:
+    """`noun` with a or an, or bare where it is a plural."""
+    last = noun.split(" with ")[0].split(" in ")[0]
+    if last.endswith("s") and not last.endswith(("ss", "us", "is")):
+        return noun
+    vowel = noun[0].lower() in "aeiou" and not noun.startswith(("uni", "one"))
+    return ("an " if vowel else "a ") + noun

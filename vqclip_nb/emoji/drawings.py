@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lzma
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -52,6 +52,11 @@ class Scene:
     style: str = ""
     background: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is of one thing as it is drawn, in whatever style."""
+        return replace(self, style="") == Scene((Thing(self.things[0].name),))
 
 
 @dataclass(frozen=True)

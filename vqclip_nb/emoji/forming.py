@@ -9,7 +9,6 @@ prompt names, and the guide goes on with the whole prompt.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,10 +25,10 @@ from ..regions import Area
 from ..settings import Settings
 from .caption_words import article
 from .compose import CENTRED, Pose, compose, ground, weathered
-from .drawings import Sample, Scene, Thing
+from .drawings import Sample, Scene
 from .layers import BLACK, cut_out, fitted, posed, usual_colour
 from .placing import PLACINGS
-from .prior import Prior, conditions
+from .prior import Prior, conditions, gumbel
 
 NAMED = "named"
 SHARE = 0.9  # of a picture's steps in which its shapes form
@@ -160,11 +159,8 @@ class Forming:
             own = make(part, [next(fields) for _ in part.shapes], size)
             if part.area is None:
                 whole = own
-                continue
-            left, top, right, bottom = part.area.box
-            inside = part.area.inside[..., top:bottom, left:right].cpu()
-            box = whole[..., top:bottom, left:right]
-            whole[..., top:bottom, left:right] = torch.where(inside, own, box)
+            else:
+                part.area.paste(whole, own)
         if self.parts[0].area is not None and make is dressed:
             whole = weathered(whole[0], self.background)[None]
         return whole.to(device)
@@ -181,20 +177,20 @@ class Forming:
         news, anews = [], []
         for thing, (part, known) in enumerate(zip(*map(self.fields, (z, drawn)), strict=True)):
             index = self.pair.vqgan.codebook_indices(part)
-            grow = t < GROWN
-            if not grow:
+            if t >= GROWN:
                 count = round(strength * math.cos(math.pi / 2 * min(1.0, t)) * cells)
                 sure = self.likelihood(index, thing, generator).masked_fill(~known.flatten(1), -1e9)
-                known = marked(self.blurred(sure, 1 - t, generator), cells - count).view_as(known)
+                known = surest(sure, cells - count, 1 - t, generator).view_as(known)
             hidden = torch.where(known[:, 0], index, self.priors[thing].codes)
-            best, codes = self._best(hidden, thing, generator)
-            if grow:
+            vectors, _, alike = self.candidates(thing, CANDIDATES, STEPS, generator, hidden)
+            best = vectors[alike.argmax()][None]
+            accepted = ~known
+            if t < GROWN:
                 count = round(strength * math.sin(math.pi / 2 * t / GROWN) * cells)
+                codes = self.pair.vqgan.codebook_indices(best)
                 sure = self.likelihood(codes, thing, generator).masked_fill(known.flatten(1), 1e9)
-                accepted = marked(self.blurred(sure, 1 - t, generator), count).view_as(known)
-                anews.append(accepted & ~known)
-            else:
-                anews.append(~known)
+                accepted &= surest(sure, count, 1 - t, generator).view_as(known)
+            anews.append(accepted)
             news.append(best)
         anew, new = torch.cat(anews, 3), torch.cat(news, 3)
         drawn |= anew
@@ -204,12 +200,6 @@ class Forming:
         for key in ("exp_avg", "momentum_buffer"):
             if key in (held := loop.optimizer.state.get(z, {})):
                 held[key].masked_fill_(anew, 0)
-
-    @staticmethod
-    def blurred(sure: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
-        """Log-probabilities with Gumbel noise, so that it is not always the same cells."""
-        even = torch.rand(sure.shape, generator=generator).clamp(1e-9, 1 - 1e-7).to(sure)
-        return sure - CHOICE * share * (-even.log()).log()
 
     def likelihood(
         self, index: torch.Tensor, thing: int, generator: torch.Generator
@@ -222,16 +212,6 @@ class Forming:
         codes = index.flatten(1)[..., None].expand(2, -1, -1)
         each = logits.log_softmax(-1).gather(2, codes)[..., 0]
         return torch.where(half.flatten(1), each[:1], each[1:])
-
-    def _best(
-        self, hidden: torch.Tensor, thing: int, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Codebook vectors (1, c, side, side) and codes (1, side, side) of that redraw which the
-        guide finds most similar."""
-        vectors, _, alike = self.candidates(thing, CANDIDATES, STEPS, generator, hidden)
-        best = int(alike.argmax())
-        vector = vectors[best : best + 1]
-        return vector, self.pair.vqgan.codebook_indices(vector)
 
     @torch.no_grad()
     def candidates(
@@ -278,8 +258,7 @@ def dressed(part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int])
     """The same, as the scene says; a bare thing stays as it is."""
     scene, fill = part.scene, part.area is not None
     usual = [usual_colour(shape.label, shape.style, scene.style) for shape in part.shapes]
-    bare = not fill and not any(usual)
-    if bare and dataclasses.replace(scene, style="") == Scene((Thing(scene.things[0].name),)):
+    if scene.plain and not fill and not any(usual):
         return side_by_side(part, pictures, size)
     layers = [cut_out(picture) for picture in pictures]
     pose = part.shapes[0].pose
@@ -287,10 +266,14 @@ def dressed(part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int])
     return compose(layers, scene, size, lines=lines, usual=usual, fill=fill, pose=pose)
 
 
-def marked(values: torch.Tensor, count: int) -> torch.Tensor:
-    """Which of (1, n) are the `count` largest."""
-    largest = values.argsort(1, descending=True)[:, :count]
-    return torch.zeros_like(values, dtype=torch.bool).scatter(1, largest, True)
+def surest(
+    sure: torch.Tensor, count: int, noise: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Which of log-probabilities (1, n) are the `count` largest; with Gumbel noise, in shares of
+    `CHOICE`, so that they are not always the same cells."""
+    noisy = sure + CHOICE * noise * gumbel(tuple(sure.shape), generator).to(sure)
+    largest = noisy.argsort(1, descending=True)[:, :count]
+    return torch.zeros_like(sure, dtype=torch.bool).scatter(1, largest, True)
 
 
 @torch.no_grad()

@@ -21,7 +21,7 @@ SILHOUETTE = "silhouette"
 BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
 BLACKEST = 0.2  # mean light of a drawing that is a silhouette
 MAIN = 0.5  # share of a drawing from which on a hue is its main one
-NEAR = 0.8  # angle in radians between two hues that are not the same
+OTHER_HUE = 0.8  # angle in radians between two hues that are not the same
 
 
 def usual_colour(label: str, style: str, asked: str) -> str:
@@ -73,7 +73,7 @@ def main_hue(picture: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
     hue = torch.atan2(y, x)
     turns = torch.arange(36) * (torch.pi / 18)
     apart = (hue - turns[:, None, None] + torch.pi).remainder(2 * torch.pi).sub(torch.pi).abs()
-    near = coloured * ((NEAR - apart) / (NEAR / 2)).clamp(0, 1)  # (36, h, w)
+    near = coloured * ((OTHER_HUE - apart) / (OTHER_HUE / 2)).clamp(0, 1)  # (36, h, w)
     return near[(near * alpha).sum((1, 2)).argmax()][None]
 
 

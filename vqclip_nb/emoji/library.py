@@ -31,7 +31,7 @@ from .caption_words import (
     WORDS,
 )
 from .compose import compose
-from .drawings import Drawing, Scene, Start, Thing, unpack_bits, unpack_masks
+from .drawings import Drawing, Scene, Start, unpack_bits, unpack_masks
 from .layers import BLACK, SILHOUETTE, usual_colour
 from .phrasing import singulars
 from .signs import TOKEN
@@ -51,21 +51,16 @@ KEYS = ("name", "label")  # of a concept: what it is called
 class Library:
     """The drawings of a pair, found by the words of a prompt.
 
-    `vqgan` turns their code numbers into pictures; it must be the one they were encoded with.
-    digest: SHA-256 of the file. drawings: all of them, by their numbers; codes (n, side, side):
-    theirs.
+    `vqgan` turns their code numbers into pictures; it must be the one they were encoded with, of
+    `vqgan_hash`. digest: SHA-256 of the file. drawings: all of them, by their numbers; codes (n,
+    side, side): theirs.
     """
 
-    def __init__(
-        self,
-        vqgan: VQGAN,
-        state: dict[str, torch.Tensor],
-        metadata: dict[str, str],
-        vocabulary: Vocabulary,
-        digest: str = "",
-    ) -> None:
+    def __init__(self, path: Path, vqgan: VQGAN, vocabulary: Vocabulary) -> None:
+        """Of a file by `training.build_library`; WeightsError if it is corrupt."""
+        state, metadata, self.digest = read_checked(path)
         facts = json.loads(metadata["facts"])
-        self.vqgan, self.vocabulary, self.digest = vqgan, vocabulary, digest
+        self.vqgan, self.vocabulary, self.vqgan_hash = vqgan, vocabulary, metadata["vqgan"]
         self.styles: dict[str, list[str]] = facts["styles"]
         self._side, self._n_embed = int(metadata["side"]), int(metadata["n_embed"])
         self._packed, self._packed_masks = state["codes"], state["masks"]
@@ -74,31 +69,23 @@ class Library:
         self.drawings: list[Drawing] = []
         self._drawings: dict[int, dict[str, Drawing]] = {}  # concept: style: drawing
         for index, (style, concept) in enumerate(state["drawings"].tolist()):
-            label = self.concepts[concept]["label"]
-            drawing = Drawing(label, styles[style], index)
-            self._drawings.setdefault(concept, {})[styles[style]] = drawing
+            drawing = Drawing(self.concepts[concept]["label"], styles[style], index)
+            self._drawings.setdefault(concept, {})[drawing.style] = drawing
             self.drawings.append(drawing)
-        self._named: dict[str, list[int]] = {}  # what concepts are called, labels before tags
+        # What concepts are called, in lower case, labels before tags; of each the concepts.
+        self._named: dict[str, dict[int, None]] = {}
         for key in (*KEYS, "also", "tags"):
             for i in self._drawings:
                 called = self.concepts[i][key]
                 for word in [called] if isinstance(called, str) else called:
                     # The table knows better than a tag: "table" is one of ping pong.
-                    if key == "tags" and (word in SKIPPED or word in vocabulary.nearest):
-                        continue
-                    known = self._named.setdefault(word.lower(), [])
-                    if i not in known:
-                        known.append(i)
-        called = (self.concepts[i]["also"] for i in self._drawings)
-        self._labels = {self.concepts[i][key].lower() for i in self._drawings for key in KEYS}
-        self._called = self._labels.union(word.lower() for also in called for word in also)
+                    if key != "tags" or not (word in SKIPPED or word in vocabulary.nearest):
+                        self._named.setdefault(word.lower(), {})[i] = None
+            if key == "label":
+                self._labels = {*self._named}
+            elif key == "also":
+                self._called = {*self._named}
         self._longest = max(len(word.split()) for word in (*self._named, *vocabulary.nearest))
-
-    @classmethod
-    def read(cls, path: Path, vqgan: VQGAN, vocabulary: Vocabulary) -> Library:
-        """The library that `training.build_library` wrote; WeightsError if the file is corrupt."""
-        state, metadata, digest = read_checked(path)
-        return cls(vqgan, state, metadata, vocabulary, digest)
 
     def __len__(self) -> int:
         return len(self.drawings)
@@ -123,8 +110,8 @@ class Library:
         plural = f"{phrase.lower()}s"  # "a ballet shoe"
         for word in (*sorted(forms, key=lambda form: form not in self._called), plural):
             if word in self._named and (word != plural or word in self._labels):
-                meant = self._named.get(TABLES["meant"].get(word, word), [])[:1]
-                return [*dict.fromkeys([*meant, *self._named[word]])]
+                meant = self._named.get(TABLES["meant"].get(word, word), ())
+                return [*dict.fromkeys([*[*meant][:1], *self._named[word]])]
         return []
 
     def parse(self, text: str) -> tuple[Scene | None, dict[str, str]]:
@@ -282,12 +269,11 @@ class Library:
     ) -> Start:
         """A start from chosen drawings, one for each thing of the scene; where that asks for
         silhouettes, drawings of other styles are blackened."""
-        plain = replace(scene, style="") == Scene((Thing(scene.things[0].name),))
         side = self._side * self.vqgan.downsample_factor
         asked = scene.style == SILHOUETTE
         blackened = [asked and drawing.style != SILHOUETTE for drawing in drawings]
         usual = [usual_colour(drawing.label, drawing.style, scene.style) for drawing in drawings]
-        plain &= not any(blackened) and not any(usual)
+        plain = scene.plain and not any(blackened) and not any(usual)
         if plain and (height, width) == (side, side):  # stored as it is
             codes = self.codes_of(drawings[0])
             return Start(self._decoded(codes), scene, tuple(drawings), said or {}, codes)

@@ -40,6 +40,11 @@ def edges(x: torch.Tensor) -> torch.Tensor:
     return (down.square() + right.square()).sum(1, keepdim=True).clamp(min=1e-8).sqrt()
 
 
+def outlines(x: torch.Tensor, strength: float) -> torch.Tensor:
+    """Edges as lines of three pixels, 0 to 1, (1, 1, h, w)."""
+    return F.max_pool2d((strength * edges(x)).clamp(0, 1), 3, 1, 1)
+
+
 def patches(x: torch.Tensor, radius: int) -> torch.Tensor:
     """Each pixel as the mean of that square of four around it which varies least: the filter of
     Kuwahara et al. (1976)."""

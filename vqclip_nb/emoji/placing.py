@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from .drawings import Scene
+from .drawings import Scene, Thing
 
 Box = tuple[float, float, float, float]  # centre x, centre y, width, height in pixels
 # Side of a thing's box, as a share of the picture's shorter side.
@@ -63,6 +62,8 @@ PLACINGS = {
     "on the feet": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="feet"),
 }
 GROUPED = 1.8  # of two things together, beside a third
+# Relations of which the first keeps its size though it is several things.
+TOUCHING = frozenset("in, on, served on, among, held in, heaped in, standing in".split(", "))
 MASK = 64  # pixels along the longer side of what they cover
 FRAME = 0.98  # of the picture's sides
 UNEQUAL = (1.0, 1.12, 1 / 1.12, 1.25, 1 / 1.25)  # ratios tried where the caption names none
@@ -83,76 +84,63 @@ def boxes(
     layers: Sequence[torch.Tensor], scene: Scene, size: tuple[int, int], *, fill: bool = False
 ) -> list[tuple[Box, int]]:
     """Where each thing goes, and how many of it stand side by side there."""
-    height, width = size
-    side: float = min(size)
-    shapes = []  # width, height of each drawing's content, the longer one 1
-    for layer in layers:
-        left, top, right, bottom = content(layer)
-        longer = max(right - left, bottom - top)
-        shapes.append(((right - left) / longer, (bottom - top) / longer))
-    if len(layers) == 1:
-        thing, (w, h) = scene.things[0], shapes[0]
-        if thing.count > 1:
-            return [((width / 2, height / 2, width * 0.94, height * 0.8), thing.count)]
-        if fill and thing.size != "small":
-            return [((width / 2, height / 2, width * 0.94, height * 0.94), 1)]
-        zoom, share = thing.zoom
-        s = side * (SIDES[thing.size] * (1 - share) + SIDES[zoom] * share)
-        return [((width / 2, height / 2, w * s, h * s), 1)]
-    singles, counts = [], [thing.count for thing in scene.things]
+    singles = []
     for layer in layers:
         left, top, right, bottom = content(layer)
         singles.append((layer[3, top:bottom, left:right] > 0.3).float())
+    if len(layers) == 1:
+        return [alone(scene.things[0], singles[0], size, fill)]
+    counts = [thing.count for thing in scene.things]
     masks = [grouped(mask, count) for mask, count in zip(singles, counts, strict=True)]
     first, *others = scene.things
     zoom, share = first.zoom
     ratio = SECOND[first.size] ** (1 - share) * SECOND[zoom] ** share
+    ratio *= rows_of(first.count)[0] ** 0.5
     group, frame, placed = masks[0], (0.0, 0.0, 0.0, 0.0), list[Box]()
-    ratio *= columns(first.count) ** 0.5
+    row = PLACINGS[scene.relations[0]].axis == 0
     wearer = 0
-    for i, (relation, thing, mask) in enumerate(
-        zip(scene.relations, others, masks[1:], strict=True), 1
-    ):
-        own = SECOND[thing.size] * columns(thing.count) ** 0.5
-        if PLACINGS[relation].worn:
+    for i, (relation, thing) in enumerate(zip(scene.relations, others, strict=True), 1):
+        placing, mask = PLACINGS[relation], masks[i]
+        own = SECOND[thing.size] * rows_of(thing.count)[0] ** 0.5
+        if placing.worn:
             placed = placed or [(0.0, 0.0, float(masks[0].shape[1]), float(masks[0].shape[0]))]
             body, box, many = masks[wearer], placed[wearer], counts[wearer]
-            if 1 < many == columns(many):  # each of two cats has its own hat
+            if 1 < many == rows_of(many)[0]:  # each of two cats has its own hat
                 body, mask, own = singles[wearer], singles[i], SECOND[thing.size]
                 counts[i], masks[i] = many, grouped(mask, many)
             else:
                 many = 1
             one = spread(box, many)[0]
-            placing = PLACINGS[relation]
             there = worn(body, one, mask, placing.worn, own / placing.ratio)
             if many > 1:
                 there = box[0] + there[0] - one[0], there[1], box[2], there[3]
-            placed.append(there)
-            placed = in_frame(placed, size)
-            (group, frame), ratio = together(masks, placed), 1.0
-            continue
-        wearer = i
-        several = any(not PLACINGS[r].worn for r in scene.relations[: max(0, len(placed) - 1)])
-        alike = relation in (
-            "in",
-            "on",
-            "served on",
-            "among",
-            "held in",
-            "heaped in",
-            "standing in",
-        )
-        grouped_by = GROUPED / PLACINGS[relation].ratio if several and not alike else 1.0
-        how: dict[str, Any] = dict(size=size, ratio=ratio * max(1.0, grouped_by) / own)
-        two = arrange((group, mask), relation, **how)
-        row = PLACINGS[scene.relations[0]].axis == 0
-        if relation == "beside" and placed and row:  # the third stands where it can be larger
-            under = arrange((group, mask), "above", **how)
-            two = max(two, under, key=lambda boxes: boxes[1][2] * boxes[1][3])
-        placed = [moved_with(box, frame, two[0]) for box in placed] or two[:1]
-        placed.append(two[1])
+            placed = in_frame([*placed, there], size)
+        else:
+            wearer = i
+            several = any(not PLACINGS[r].worn for r in scene.relations[: max(0, len(placed) - 1)])
+            grouped_by = GROUPED / placing.ratio if several and relation not in TOUCHING else 1.0
+            ratio = ratio * max(1.0, grouped_by) / own
+            two = arrange((group, mask), relation, size, ratio=ratio)
+            if relation == "beside" and placed and row:  # the third stands where it can be larger
+                under = arrange((group, mask), "above", size, ratio=ratio)
+                two = max(two, under, key=lambda boxes: boxes[1][2] * boxes[1][3])
+            placed = [moved_with(box, frame, two[0]) for box in placed] or two[:1]
+            placed.append(two[1])
         (group, frame), ratio = together(masks, placed), 1.0
     return list(zip(placed, counts, strict=True))
+
+
+def alone(thing: Thing, mask: torch.Tensor, size: tuple[int, int], fill: bool) -> tuple[Box, int]:
+    """The same for the only thing of a scene, of a mask (h, w)."""
+    height, width = size
+    if thing.count > 1:
+        return (width / 2, height / 2, width * 0.94, height * 0.8), thing.count
+    if fill and thing.size != "small":
+        return (width / 2, height / 2, width * 0.94, height * 0.94), 1
+    zoom, share = thing.zoom
+    side = min(size) * (SIDES[thing.size] * (1 - share) + SIDES[zoom] * share)
+    high, wide = (own / max(mask.shape) * side for own in mask.shape)
+    return (width / 2, height / 2, wide, high), 1
 
 
 def in_frame(placed: Sequence[Box], size: tuple[int, int]) -> list[Box]:
@@ -195,52 +183,39 @@ def moved_with(box: Box, frame: Box, target: Box) -> Box:
     return x, y, box[2] * scale, box[3] * scale
 
 
-def columns(count: int) -> int:
-    """How many things stand side by side at most, of so many: more than three in two rows."""
-    return count if count <= 3 else count - count // 2
+def rows_of(count: int) -> list[int]:
+    """How many things stand side by side, of so many: more than three in two rows."""
+    return [count] if count <= 3 else [count - count // 2, count // 2]
 
 
 def grouped(mask: torch.Tensor, count: int) -> torch.Tensor:
     """What `count` of a thing cover side by side, as `spread` puts them."""
-    if count == 1:
-        return mask
-    rows = [columns(count), count - columns(count)][: 1 + (count > 3)]
+    rows = rows_of(count)
     height, width = mask.shape
     group = mask.new_zeros(len(rows) * height, rows[0] * width)
     for row, of_row in enumerate(rows):
         left = (rows[0] - of_row) * width // 2
-        group[row * height : (row + 1) * height, left : left + of_row * width] = mask.repeat(
-            1, of_row
-        )
+        part = group[row * height : (row + 1) * height, left : left + of_row * width]
+        part.copy_(mask.repeat(1, of_row))
     return group
 
 
 def spread(box: Box, count: int) -> list[Box]:
     """`count` equal boxes in one, side by side; more than three in two rows."""
-    x, y, width, height = box
     if count == 1:
         return [box]
-    rows = [columns(count), count - columns(count)][: 1 + (count > 3)]
-    each = width / rows[0]
-    high, middle = height / len(rows), (len(rows) - 1) / 2
+    x, y, width, height = box
+    rows = rows_of(count)
+    each, high, middle = width / rows[0], height / len(rows), (len(rows) - 1) / 2
     return [
-        (
-            x + (i - (of_row - 1) / 2) * each,
-            y + (row - middle) * high,
-            each * 0.96,
-            high,
-        )
+        (x + (i - (of_row - 1) / 2) * each, y + (row - middle) * high, each * 0.96, high)
         for row, of_row in enumerate(rows)
         for i in range(of_row)
     ]
 
 
 def arrange(
-    masks: Sequence[torch.Tensor],
-    relation: str,
-    size: tuple[int, int],
-    *,
-    ratio: float = 1.0,
+    masks: Sequence[torch.Tensor], relation: str, size: tuple[int, int], *, ratio: float = 1.0
 ) -> list[Box]:
     """Boxes of two things, of all tried those whose smaller one is largest.
 

@@ -163,15 +163,6 @@ class Prior(nn.Module):
 
     forward = logits
 
-    def _guided(self, index: torch.Tensor, caption: tuple, guidance: float) -> torch.Tensor:
-        """Logits moved away from those without caption (Ho and Salimans 2022)."""
-        tokens, keep, encoding = caption
-        with_caption = self.logits(index, tokens, keep, encoding)
-        if not guidance:
-            return with_caption
-        without = self.logits(index, tokens, torch.zeros_like(keep), encoding)
-        return with_caption + guidance * (with_caption - without)
-
     @torch.no_grad()
     def sample(
         self,
@@ -180,7 +171,6 @@ class Prior(nn.Module):
         encoding: torch.Tensor,
         *,
         steps: int = 8,
-        guidance: float = 0.0,
         temperature: float = 0.7,
         choice: float = 3.0,
         generator: torch.Generator,
@@ -199,17 +189,17 @@ class Prior(nn.Module):
         index = index.flatten(1).clone()
         todo = (index == self.codes).sum(1)
         for i in range(steps):
-            logits = self._guided(index.view(b, self.side, -1), (tokens, keep, encoding), guidance)
+            grid = index.view(b, self.side, -1)
+            logits = self.logits(grid, tokens, keep, encoding)
             if push is not None:
-                logits = logits + push(index.view(b, self.side, -1), logits)
+                logits = logits + push(grid, logits)
             p = (logits / temperature).softmax(-1)
             level = torch.rand(b, cells, 1, generator=generator).to(p)
             drawn = (p.cumsum(-1) < level).sum(-1).clamp(max=self.codes - 1)
             masked = index == self.codes
-            even = torch.rand(b, cells, generator=generator).clamp(1e-9, 1 - 1e-7)
-            gumbel = -(-even.log()).log().to(p.device)
+            noise = gumbel((b, cells), generator).to(p)
             sure = p.gather(2, drawn[..., None])[..., 0].clamp(min=1e-9).log()
-            sure = sure + choice * (1 - (i + 1) / steps) * gumbel
+            sure = sure + choice * (1 - (i + 1) / steps) * noise
             place = sure.masked_fill(~masked, -math.inf).argsort(1, descending=True).argsort(1)
             left = (todo * math.cos(math.pi / 2 * (i + 1) / steps)).floor().long()
             if i == steps - 1:
@@ -247,9 +237,12 @@ class Prior(nn.Module):
         return total / cells
 
 
-def caption_tokens(
-    clip: Any, captions: list[str]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def gumbel(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    """Gumbel noise; added to log-probabilities, the largest sum is a sample."""
+    return -(-torch.rand(shape, generator=generator).clamp(1e-9, 1 - 1e-7).log()).log()
+
+
+def caption_tokens(clip: Any, captions: list[str]) -> Caption:
     """What a `Prior` takes of captions: hidden states of a CLIP's text side (b, t, width), which of
     them count (b, t), and unit encodings (b, d)."""
     with torch.no_grad():

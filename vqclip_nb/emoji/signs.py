@@ -21,23 +21,18 @@ EMOJI = re.compile(
 
 class Emoji:
     """labels: what the library calls each, by its code points without variation selectors and skin
-    tones. names: what CLIP calls it, in the same order."""
+    tones. names: what CLIP calls it."""
 
-    def __init__(self, labels: dict[str, str], names: dict[str, str]) -> None:
-        self.labels, self.names = labels, names
-        self.numbers = {signs: i for i, signs in enumerate(labels)}
-        self.by_number = list(labels.values())
-        self.known = {*self.by_number, *names.values()}
-
-    @classmethod
-    def read(cls, table: Path) -> Emoji:
-        """With lines "emoji label" or "emoji label = what CLIP calls it"."""
-        labels, names = {}, {}
+    def __init__(self, table: Path) -> None:
+        """Of lines "emoji label" or "emoji label = what CLIP calls it"."""
+        self.labels, self.names = dict[str, str](), dict[str, str]()
         for line in table.read_text(encoding="utf8").splitlines():
             signs, _, rest = line.partition(" ")
             label, _, name = rest.partition(" = ")
-            labels[plain(signs)], names[plain(signs)] = label, name or label
-        return cls(labels, names)
+            self.labels[plain(signs)], self.names[plain(signs)] = label, name or label
+        self.numbers = {signs: number for number, signs in enumerate(self.labels)}
+        self.by_number = list(self.labels.values())
+        self.known = {*self.by_number, *self.names.values()}
 
     def find(self, signs: str) -> str | None:
         """The emoji of the table that a sequence is, or is a variant of."""

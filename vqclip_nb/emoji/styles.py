@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..palettes import COLOURS
@@ -55,30 +55,33 @@ BY_SOMEONE = re.compile(
 
 class Styles:
     """phrases: each with the style of the library that is nearest, or the medium; empty for
-    neither."""
+    neither. own: the same for the words of captions."""
 
     def __init__(
-        self,
-        phrases: dict[str, str],
-        artists: list[str],
-        places: list[str],
-        known: Callable[[str], bool],
-        learned: Callable[[str], bool],
+        self, table: Path, known: Callable[[str], bool], learned: Callable[[str], bool]
     ) -> None:
+        """table: lines "style: phrase, phrase"; "-" for those that no style is near to. known:
+        which phrases mean a thing or are read otherwise. learned: which words are the pair's."""
         own = ((re.sub(r"^an? | of$", "", w), s) for s, words in STYLE_WORDS.items() for w in words)
-        self.own = dict(own)
-        phrases = {p: style for p, style in phrases.items() if p not in self.own}
-        self.phrases, self.known, self.learned = phrases, known, learned
-        names = "|".join(re.escape(a) for a in sorted(artists, key=len, reverse=True))
+        self.own, self.known, self.learned = dict(own), known, learned
+        rows = (line.split(": ") for line in table.read_text(encoding="utf8").splitlines())
+        listed = [(style, rest.split(", ")) for style, rest in rows]
+        names = {style: words for style, words in listed if style in ("artists", "places")}
+        phrases: dict[str, str] = {}
+        for style, words in listed:
+            for phrase in words if style not in names else ():
+                if phrase not in self.own:
+                    phrases.setdefault(phrase, "" if style == "-" else style)
+        self.phrases, every = phrases, _longest_first(phrases)
+        artists, places = _longest_first(names["artists"]), "|".join(names["places"])
         self.artist = re.compile(
-            rf"\s*\b(?:(?:art |painted |drawn )?by |(?:in the )?style of )?(?:{names})\b(?:['’]s)?"
-            r"(?:\s(?:van|von|de|der|da|di)\s[\w'’-]+)?(?: (?:and|style)\b(?! an? ))?",
+            rf"\s*\b(?:(?:art |painted |drawn )?by |(?:in the )?style of )?(?:{artists})\b"
+            r"(?:['’]s)?(?:\s(?:van|von|de|der|da|di)\s[\w'’-]+)?(?: (?:and|style)\b(?! an? ))?",
             re.IGNORECASE,
         )
-        names = "|".join(places)
         self.place = re.compile(
-            rf"\s*\b(?:in|from|near|at) (?:{names})\b(?! tower)"
-            rf"|,\s*(?!turkey|china)(?:{names})(?=\s*(?:,|$))",
+            rf"\s*\b(?:in|from|near|at) (?:{places})\b(?! tower)"
+            rf"|,\s*(?!turkey|china)(?:{places})(?=\s*(?:,|$))",
             re.IGNORECASE,
         )
         anywhere = [
@@ -86,33 +89,14 @@ class Styles:
             for p in phrases
             if p in ALONE or (" " in p and p.split()[-1] not in THINGS and not known(p))
         ]
-        longest = "|".join(re.escape(p) for p in sorted(anywhere, key=len, reverse=True))
         self.anywhere = re.compile(
-            rf"\s*\b(?:in |as |with |made in )?(?:{longest})(?: style)?(?![\w-])"
+            rf"\s*\b(?:in |as |with |made in )?(?:{_longest_first(anywhere)})(?: style)?(?![\w-])"
             rf"(?! (?:background|backdrop|drawing of|{'|'.join(COLOURS)}))",
             re.IGNORECASE,
         )
         self.first_words = {p.split()[0] for p in anywhere}
-        every = "|".join(re.escape(p) for p in sorted(phrases, key=len, reverse=True))
         self.ending = re.compile(rf"\s+\b(?:in|as) ({every})(?: style)?\s*$", re.IGNORECASE)
         self.opening = re.compile(rf"^\s*(?:an? |the )?({every}) of\s+(?=\w)", re.IGNORECASE)
-
-    @classmethod
-    def read(
-        cls, table: Path, known: Callable[[str], bool], learned: Callable[[str], bool]
-    ) -> Styles:
-        """With lines "style: phrase, phrase"; "-" for those that no style is near to. known: which
-        phrases mean a thing or are read otherwise. learned: which words are the pair's own."""
-        phrases: dict[str, str] = {}
-        names: dict[str, list[str]] = {"artists": [], "places": []}
-        for line in table.read_text(encoding="utf8").splitlines():
-            style, _, rest = line.partition(": ")
-            if style in names:
-                names[style] = rest.split(", ")
-            else:
-                found = dict.fromkeys(rest.split(", "), "" if style == "-" else style)
-                phrases |= {p: s for p, s in found.items() if p not in phrases}
-        return cls(phrases, names["artists"], names["places"], known, learned)
 
     def split(self, text: str, *, alone: bool = True) -> tuple[str, str, dict[str, str | None]]:
         """A text without such words, the style that they ask for, and what was left out or is
@@ -131,10 +115,8 @@ class Styles:
             return note(found[0], self.phrases.get(bare, ""))
 
         whole = text
-        text = OF_STYLE.sub(lambda m: note(m[0]), text)
-        text = self.artist.sub(lambda m: note(m[0]), text)
-        text = BY_SOMEONE.sub(lambda m: note(m[0]), text)
-        text = self.place.sub(lambda m: note(m[0]), text)
+        for name in (OF_STYLE, self.artist, BY_SOMEONE, self.place):
+            text = name.sub(lambda m: note(m[0]), text)
         kept = []
         behind = False
         for segment in SEPARATORS.split(text):
@@ -275,3 +257,8 @@ def _chunks(segment: str) -> Iterator[tuple[list[str], list[str]]]:
         elif word.strip(".!?"):
             words.append(word)
     yield joint, words
+
+
+def _longest_first(phrases: Iterable[str]) -> str:
+    """The pattern of any of some phrases."""
+    return "|".join(re.escape(phrase) for phrase in sorted(phrases, key=len, reverse=True))

@@ -125,7 +125,7 @@ class Vocabulary:
 
     @cached_property
     def emoji(self) -> Emoji:
-        return Emoji.read(FOLDER / "emoji.txt")
+        return Emoji(FOLDER / "emoji.txt")
 
     @cached_property
     def styles(self) -> Styles:
@@ -141,7 +141,7 @@ class Vocabulary:
             forms = (phrase, *singulars(phrase))
             return phrase in self.phrases or any(self.nearest.get(w) or w in tails for w in forms)
 
-        return Styles.read(FOLDER / "styles.txt", known, self.knows)
+        return Styles(FOLDER / "styles.txt", known, self.knows)
 
     @cached_property
     def _spelling(self) -> Spelling:
