@@ -16,10 +16,11 @@ from training.scenes import Scenes
 from training.sets import TRAINED, people_and_signs, silhouettes
 from vqclip_nb.attributes import parse_attribute
 from vqclip_nb.emoji.caption_grammar import parse
+from vqclip_nb.emoji.caption_words import TABLES
 from vqclip_nb.emoji.compose import ground
 from vqclip_nb.emoji.drawings import MASK, Scene, Thing, unpack_bits, unpack_masks
 from vqclip_nb.emoji.layers import nearest_colour, tinted
-from vqclip_nb.emoji.library import MEANT, Library
+from vqclip_nb.emoji.library import Library
 from vqclip_nb.emoji.placing import PLACINGS, arrange, boxes, content, covered, spread
 from vqclip_nb.emoji.vocabulary import Vocabulary
 from vqclip_nb.emoji.wing import taken_on
@@ -163,7 +164,7 @@ def test_background_size_and_style(library):
     assert start.picture.max() > 0.8  # black lines turn white there
 
     def drawn(text):
-        return (library.find(text, height=96, width=160).picture.amin(1) < 0.8).float().mean()
+        return (library.find(text, size=(96, 160)).picture.amin(1) < 0.8).float().mean()
 
     assert drawn("a small fox") < drawn("a fox") < drawn("a big fox")
 
@@ -210,7 +211,7 @@ def test_two_things_are_as_large_as_the_frame_takes(relation, size):
 def test_what_is_worn_stands_where_it_is_worn(library):
     def centres(text):
         """Rows and columns of the middles of what is worn and of who wears it, of 256."""
-        start = library.find(text, height=256, width=256)
+        start = library.find(text, size=(256, 256))
         layers = [library.layer(drawing) for drawing in start.drawings]
         found = boxes(layers, start.scene, (256, 256))
         for (x, y, width, height), _ in found:
@@ -235,14 +236,14 @@ def test_a_sky_is_above_the_ground(library):
         ("a boat on a lake at night", "dark blue", "blue"),
         ("a boat on the sea at sunset", "purple", "blue"),
     ):
-        picture = library.find(text, height=96, width=128).picture[0]
+        picture = library.find(text, size=(96, 128)).picture[0]
         for corner, colour in ((picture[:, 0, 0], above), (picture[:, -1, 0], below)):
             assert nearest_colour(corner) == colour
 
 
 def test_weather_is_seen(library):
     def picture(text):
-        return library.find(text, height=128, width=128).picture[0]
+        return library.find(text, size=(128, 128)).picture[0]
 
     day, night = (
         picture("a fox on a light blue background"),
@@ -263,20 +264,20 @@ def test_weather_is_seen(library):
 def test_what_is_held_stands_in_what_holds_it(library):
     for text, hidden in (("a cat in a box", 0.3), ("tulips in a vase", 0.0)):
         scene, _ = library.parse(text)
-        start = library.start(scene, height=256, width=256)
+        start = library.start(scene, size=(256, 256))
         layers = [library.layer(drawing) for drawing in start.drawings]
         (above, _), (below, _) = boxes(layers, scene, (256, 256))
         sunk = above[1] + above[3] / 2 - (below[1] - below[3] / 2)
         assert hidden <= sunk / above[3] < 0.8, text
     scene, _ = library.parse("a lamp on a table")
-    layers = [library.layer(d) for d in library.start(scene, height=256, width=256).drawings]
+    layers = [library.layer(d) for d in library.start(scene, size=(256, 256)).drawings]
     (lamp, _), (table, _) = boxes(layers, scene, (256, 256))
     assert lamp[1] + lamp[3] / 2 < table[1]  # its foot is on the table
 
 
 def test_each_wears_its_own(library):
     def placed(text):
-        start = library.find(text, height=256, width=256)
+        start = library.find(text, size=(256, 256))
         layers = [library.layer(drawing) for drawing in start.drawings]
         return boxes(layers, start.scene, (256, 256))
 
@@ -300,7 +301,7 @@ def test_three_things_stand_in_the_picture_and_apart(library):
             "a house, a tree and a sun",
             "two dogs and a cat in front of a house",
         ):
-            start = library.find(text, height=size[0], width=size[1])
+            start = library.find(text, size=size)
             layers = [library.layer(drawing) for drawing in start.drawings]
             sides = []
             for (x, y, width, height), _ in boxes(layers, start.scene, size):
@@ -313,7 +314,7 @@ def test_three_things_stand_in_the_picture_and_apart(library):
 
 
 def shown(library, text):
-    start = library.find(text, height=256, width=256)
+    start = library.find(text, size=(256, 256))
     return [library.layer(drawing) for drawing in start.drawings], start.scene, (256, 256)
 
 
@@ -326,7 +327,7 @@ def test_two_things_have_drawings_that_stay_plain_when_small(library):
 @pytest.mark.parametrize("size", [(128, 128), (96, 256), (256, 96), (48, 48), (16, 400)])
 def test_any_size_holds_the_whole_scene(library, size):
     for text in ("a fox", "a fox next to a tree", "a fish in a bowl", "three dogs", "a big fox"):
-        start = library.find(text, height=size[0], width=size[1])
+        start = library.find(text, size=size)
         assert start.picture.shape == (1, 3, *size)
         assert 0 <= start.picture.min() and start.picture.max() <= 1
         edge = start.picture[0].amin(0)
@@ -393,7 +394,7 @@ def test_what_no_emoji_shows_is_drawn_as_a_silhouette(library):
 def test_every_silhouette_is_found_by_its_name_and_has_a_word_for_clip(pair, library):
     for name in silhouettes():
         start = library.find(f"a {name}")
-        assert start.drawings[0].label == MEANT.get(name, name) and not start.said, name
+        assert start.drawings[0].label == TABLES["meant"].get(name, name) and not start.said, name
         assert pair.read(f"a {name}").known, name
 
 

@@ -13,7 +13,7 @@ from vqclip_nb.studio.chips import with_style
 
 @pytest.fixture(scope="module")
 def picture(pair):
-    return pair.library.find("a fox on a light blue background", height=128, width=96).picture
+    return pair.library.find("a fox on a light blue background", size=(128, 96)).picture
 
 
 @pytest.mark.parametrize("name", sorted(MEDIA))

@@ -155,7 +155,7 @@ def test_a_sky_stands_above_its_ground(pair):
 def test_counts_are_drawn_and_described(pair):
     assert things(pair, "two cats and three dogs") == [(2, "", "cat"), (3, "", "dog")]
     one, two = (
-        pair.library.find(text, height=64, width=128).picture
+        pair.library.find(text, size=(64, 128)).picture
         for text in ("a cat and a dog", "a cat and two dogs")
     )
     assert (one - two).abs().mean() > 0.01

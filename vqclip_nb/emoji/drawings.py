@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import lzma
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -75,68 +75,39 @@ class Drawing:
 class Start:
     """A picture to start from, and what it was made of.
 
-    picture (1, 3, height, width) in [0, 1]. codes (1, h, w): the same as code numbers, where they
-    are known without encoding. said: words that were taken for a thing of another name.
+    picture (1, 3, height, width) in [0, 1]. description: what it shows. said: words that were taken
+    for a thing of another name. codes (1, h, w): the same as code numbers, where they are known
+    without encoding. similarity: the guide's, in [-1, 1], of what the prior drew.
     """
 
     picture: torch.Tensor = field(repr=False)
-    scene: Scene
-    drawings: tuple[Drawing, ...]
+    description: str
+    scene: Scene | None = None
+    drawings: tuple[Drawing, ...] = ()
     said: dict[str, str] = field(default_factory=dict)
     codes: torch.Tensor | None = field(default=None, repr=False)
+    similarity: float | None = None
 
-    @property
-    def description(self) -> str:
-        """As in "fox, noto, next to tree, noto; on pink"."""
-        parts = []
-        for thing, drawing in zip(self.scene.things, self.drawings, strict=True):
-            number = f"{thing.count} × " if thing.count > 1 else ""
-            words = (thing.size, thing.colour, f"{number}{drawing}")
-            parts.append(" ".join(word for word in words if word))
-        text = parts[0]
-        for relation, part in zip(self.scene.relations, parts[1:], strict=True):
-            text += f", {TOLD.get(relation, relation)} {part}"
-        ground = told_background(self.scene.background)
-        return f"{text}; on {ground}" if ground else text
-
+    @torch.no_grad()
     def latent(self, vqgan: VQGAN) -> torch.Tensor:
         """Latent (1, channels, h, w) of the picture under the VQGAN that the library was made
         with."""
         if self.codes is not None:
             return vqgan.codebook_vectors(self.codes.to(vqgan.codebook.weight.device))
-        with torch.no_grad():
-            return vqgan.encode(self.picture.to(vqgan.codebook.weight))
+        return vqgan.encode(self.picture.to(vqgan.codebook.weight))
 
 
-@dataclass(frozen=True, eq=False)
-class Collage(Start):
-    """A start of several: `parts` are the places and what was found for each."""
-
-    parts: tuple[tuple[str, Start], ...] = ()
-
-    @property
-    def description(self) -> str:
-        """As in "left: cat, sticker; on white; right: house, noto"."""
-        return "; ".join(f"{place}: {start.description}" for place, start in self.parts)
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """A picture (1, 3, height, width) in [0, 1] that the prior drew for `caption`, and the guide's
-    similarity, in [-1, 1]."""
-
-    caption: str
-    picture: torch.Tensor = field(repr=False)
-    similarity: float
-
-    @property
-    def description(self) -> str:
-        return f"the prior's drawing of {self.caption}"
-
-    def latent(self, vqgan: VQGAN) -> torch.Tensor:
-        """Latent (1, channels, h, w) of the picture."""
-        with torch.no_grad():
-            return vqgan.encode(self.picture)
+def describe(scene: Scene, drawings: Sequence[Drawing]) -> str:
+    """As in "fox, noto, next to tree, noto; on pink"."""
+    text = ""
+    for relation, thing, drawing in zip(
+        ("", *scene.relations), scene.things, drawings, strict=True
+    ):
+        number = f"{thing.count} × " if thing.count > 1 else ""
+        text += f", {TOLD.get(relation, relation)} " if relation else ""
+        text += " ".join(filter(None, (thing.size, thing.colour, f"{number}{drawing}")))
+    ground = told_background(scene.background)
+    return f"{text}; on {ground}" if ground else text
 
 
 def unpack_bits(

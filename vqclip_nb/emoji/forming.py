@@ -25,10 +25,10 @@ from ..regions import Area
 from ..settings import Settings
 from .caption_words import article
 from .compose import CENTRED, Pose, compose, ground, weathered
-from .drawings import Sample, Scene
+from .drawings import Scene, Start
 from .layers import BLACK, cut_out, fitted, posed, usual_colour
 from .placing import PLACINGS
-from .prior import Prior, conditions, gumbel
+from .prior import Caption, Prior, conditions, gumbel
 
 NAMED = "named"
 SHARE = 0.9  # of a picture's steps in which its shapes form
@@ -208,7 +208,7 @@ class Forming:
         prior = self.priors[thing]
         half = (torch.rand(index.shape, generator=generator) < 0.5).to(index.device)
         hidden = torch.where(torch.cat([half, ~half]), prior.codes, index.expand(2, -1, -1))
-        logits = prior.logits(hidden, *(x.expand(2, *x.shape[1:]) for x in self._given[thing]))
+        logits = prior.logits(hidden, repeated(self._given[thing], 2))
         codes = index.flatten(1)[..., None].expand(2, -1, -1)
         each = logits.log_softmax(-1).gather(2, codes)[..., 0]
         return torch.where(half.flatten(1), each[:1], each[1:])
@@ -225,9 +225,9 @@ class Forming:
         """Drawings of a thing: codebook vectors (count, c, side, side), pictures (count, 3, h, w)
         and the guide's similarities (count,). hidden (1, side, side): what is there already."""
         pair = self.pair
-        caption = (x.expand(count, *x.shape[1:]) for x in self._given[thing])
+        caption = repeated(self._given[thing], count)
         index = None if hidden is None else hidden.expand(count, -1, -1)
-        codes = self.priors[thing].sample(*caption, steps=steps, generator=generator, index=index)
+        codes = self.priors[thing].sample(caption, steps=steps, generator=generator, index=index)
         vectors = pair.vqgan.codebook_vectors(codes)
         pictures = pair.vqgan.synthesize(vectors, quantize=False)
         side = pair.clip.resolution
@@ -266,6 +266,12 @@ def dressed(part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int])
     return compose(layers, scene, size, lines=lines, usual=usual, fill=fill, pose=pose)
 
 
+def repeated(caption: Caption, count: int) -> Caption:
+    """A caption (1, ...) as that of `count` drawings."""
+    tokens, keep, encoding = (x.expand(count, *x.shape[1:]) for x in caption)
+    return tokens, keep, encoding
+
+
 def surest(
     sure: torch.Tensor, count: int, noise: float, generator: torch.Generator
 ) -> torch.Tensor:
@@ -277,7 +283,7 @@ def surest(
 
 
 @torch.no_grad()
-def draw(forming: Forming, count: int = DRAWN, *, generator: torch.Generator) -> list[Sample]:
+def draw(forming: Forming, count: int = DRAWN, *, generator: torch.Generator) -> list[Start]:
     """`count` pictures of a scene that the prior draws at once, those that the guide finds most
     similar first."""
     things = range(len(forming.things))
@@ -288,5 +294,6 @@ def draw(forming: Forming, count: int = DRAWN, *, generator: torch.Generator) ->
         both = zip(drawn, forming.things, strict=True)
         parts = [(p.flip(3) if shape.mirrored else p)[i : i + 1] for (_, p, _), shape in both]
         picture = torch.cat(parts, 3)
-        samples.append(Sample(forming.description, forming.dress(picture), float(alike[i])))
+        told, made = f"the prior's drawing of {forming.description}", forming.dress(picture)
+        samples.append(Start(made, told, similarity=float(alike[i])))
     return samples

@@ -31,7 +31,7 @@ from .caption_words import (
     WORDS,
 )
 from .compose import compose
-from .drawings import Drawing, Scene, Start, unpack_bits, unpack_masks
+from .drawings import Drawing, Scene, Start, describe, unpack_bits, unpack_masks
 from .layers import BLACK, SILHOUETTE, usual_colour
 from .phrasing import singulars
 from .signs import TOKEN
@@ -204,27 +204,19 @@ class Library:
         return None if scene is None else self.start(scene, said, **how)
 
     def start(
-        self,
-        scene: Scene,
-        said: dict[str, str] | None = None,
-        *,
-        height: int = 128,
-        width: int = 128,
-        variant: int = 0,
-        fill: bool = False,
+        self, scene: Scene, said: dict[str, str] | None = None, *, variant: int = 0, **how: Any
     ) -> Start:
         """The start that fits a scene best.
 
         `variant` 1, 2, ... choose other drawings of the first thing, in the order of `choices`.
-        `fill`: one thing is as large as the picture takes. said: see `Start`.
+        said: see `Start`. how: `size` and `fill` of `compose`.
         """
         choice = list(self.choices(scene))
         first = choice[variant % len(choice)]
         # A thing beside a silhouette is one only if it has no other drawing.
         style = "" if first.style == "silhouette" else first.style
         others = [next(self.choices(scene, i, style)) for i in range(1, len(scene.things))]
-        asked: dict[str, Any] = dict(height=height, width=width, said=said, fill=fill)
-        return self.compose(scene, (first, *others), **asked)
+        return self.compose(scene, (first, *others), said, **how)
 
     @property
     def names(self) -> list[str]:
@@ -248,43 +240,42 @@ class Library:
 
     def alternatives(self, start: Start, *, thing: int = 0) -> list[Start]:
         """The same scene with each other drawing that its thing's name fits."""
-        height, width = start.picture.shape[2:]
-        found, asked = [], dict[str, Any](height=height, width=width, said=start.said)
+        found, (height, width) = [], start.picture.shape[2:]
         for drawing in self.choices(start.scene, thing):
             drawings = [*start.drawings]
             drawings[thing] = drawing
             if drawing != start.drawings[thing]:
-                found.append(self.compose(start.scene, drawings, **asked))
+                found.append(self.compose(start.scene, drawings, start.said, size=(height, width)))
         return found
 
     def compose(
         self,
         scene: Scene,
         drawings: Sequence[Drawing],
-        *,
-        height: int,
-        width: int,
         said: dict[str, str] | None = None,
+        *,
+        size: tuple[int, int] = (128, 128),
         fill: bool = False,
     ) -> Start:
-        """A start from chosen drawings, one for each thing of the scene; where that asks for
-        silhouettes, drawings of other styles are blackened."""
-        side = self._side * self.vqgan.downsample_factor
+        """A start of `size` (height, width) from chosen drawings, one for each thing of the scene;
+        where that asks for silhouettes, drawings of other styles are blackened. fill: one thing is
+        as large as the picture takes."""
+        side, told = self._side * self.vqgan.downsample_factor, describe(scene, drawings)
         asked = scene.style == SILHOUETTE
         blackened = [asked and drawing.style != SILHOUETTE for drawing in drawings]
         usual = [usual_colour(drawing.label, drawing.style, scene.style) for drawing in drawings]
         plain = scene.plain and not any(blackened) and not any(usual)
-        if plain and (height, width) == (side, side):  # stored as it is
+        if plain and size == (side, side):  # stored as it is
             codes = self.codes_of(drawings[0])
-            return Start(self._decoded(codes), scene, tuple(drawings), said or {}, codes)
+            return Start(self._decoded(codes), told, scene, tuple(drawings), said or {}, codes)
         layers = [self.layer(drawing) for drawing in drawings]
         layers = [
             torch.cat([INK * layer[3:].expand(3, -1, -1), layer[3:]]) if black else layer
             for layer, black in zip(layers, blackened, strict=True)
         ]
         lines = [asked or drawing.style in BLACK for drawing in drawings]
-        picture = compose(layers, scene, (height, width), lines=lines, usual=usual, fill=fill)
-        return Start(picture, scene, tuple(drawings), said or {})
+        picture = compose(layers, scene, size, lines=lines, usual=usual, fill=fill)
+        return Start(picture, told, scene, tuple(drawings), said or {})
 
     @torch.no_grad()
     def _decoded(self, codes: torch.Tensor) -> torch.Tensor:

@@ -19,6 +19,8 @@ from ..models.clip import tokenize
 
 Caption = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # as `caption_tokens` gives it
 ATTENTION = ("full", "local", "strided")
+TEMPERATURE = 0.7  # of samples
+CHOICE = 3.0  # Gumbel noise on how sure a cell is, in the first step; it falls to 0
 STYLE = 8.0  # size of a style's token, about that of a word's
 
 
@@ -130,14 +132,12 @@ class Prior(nn.Module):
         keep = torch.ones(len(numbers), 1, dtype=torch.bool, device=vector.device)
         return vector[:, None, :width], keep, F.normalize(vector[:, width:], dim=-1)
 
-    def features(
-        self, index: torch.Tensor, tokens: torch.Tensor, keep: torch.Tensor, encoding: torch.Tensor
-    ) -> torch.Tensor:
+    def features(self, index: torch.Tensor, given: Caption) -> torch.Tensor:
         """Codes (b, side, side) to what is compared with each code: (b, side², head_width)."""
-        b, p, n = len(index), self.patch, self.side // self.patch
+        (tokens, keep, encoding), b = given, len(index)
+        p, n = self.patch, self.side // self.patch
         x = self.embedding(index).view(b, n, p, n, p, -1).transpose(2, 3)
-        given = keep.any(1)[:, None]
-        encoding = encoding * encoding.shape[1] ** 0.5 * given  # spread 1
+        encoding = encoding * encoding.shape[1] ** 0.5 * keep.any(1)[:, None]  # spread 1
         caption = self.caption(encoding).unflatten(1, (4, -1))
         x = self.enter(x.flatten(3).flatten(1, 2)) + self.position_embedding
         x = torch.cat([x, self.empty_embedding.expand(b, 1, -1), self.text(tokens)], 1)
@@ -154,52 +154,46 @@ class Prior(nn.Module):
         """Features (..., head_width) to logits over the codes."""
         return features @ self.embedding.weight[: self.codes].T.to(features.dtype) + self.bias
 
-    def logits(
-        self, index: torch.Tensor, tokens: torch.Tensor, keep: torch.Tensor, encoding: torch.Tensor
-    ) -> torch.Tensor:
+    def logits(self, index: torch.Tensor, caption: Caption) -> torch.Tensor:
         """Logits (b, side², codes) of every cell given those of `index` (b, side, side) that are
         not masked."""
-        return self.score(self.features(index, tokens, keep, encoding)).float()
+        return self.score(self.features(index, caption)).float()
 
     forward = logits
 
     @torch.no_grad()
     def sample(
         self,
-        tokens: torch.Tensor,
-        keep: torch.Tensor,
-        encoding: torch.Tensor,
+        caption: Caption,
         *,
         steps: int = 8,
-        temperature: float = 0.7,
-        choice: float = 3.0,
         generator: torch.Generator,
         index: torch.Tensor | None = None,
         push: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
     ) -> torch.Tensor:
         """Codes (b, side, side) for captions, drawn in `steps` steps, the surest cells first.
 
-        choice: strength of the Gumbel noise on that confidence; it falls to 0. index: codes to keep
-        and cells to draw (value `codes`); None: draw all. push(index, logits): what to add to the
-        logits (b, side², codes) in each step, such as a guide's gradient in code space.
+        index: codes to keep and cells to draw (value `codes`); None: draw all. push(index, logits):
+        what to add to the logits (b, side², codes) in each step, such as a guide's gradient in code
+        space.
         """
-        b, cells = len(tokens), self.side**2
+        b, cells = len(caption[0]), self.side**2
         if index is None:
-            index = torch.full((b, self.side, self.side), self.codes, device=tokens.device)
+            index = torch.full((b, self.side, self.side), self.codes, device=caption[0].device)
         index = index.flatten(1).clone()
         todo = (index == self.codes).sum(1)
         for i in range(steps):
             grid = index.view(b, self.side, -1)
-            logits = self.logits(grid, tokens, keep, encoding)
+            logits = self.logits(grid, caption)
             if push is not None:
                 logits = logits + push(grid, logits)
-            p = (logits / temperature).softmax(-1)
+            p = (logits / TEMPERATURE).softmax(-1)
             level = torch.rand(b, cells, 1, generator=generator).to(p)
             drawn = (p.cumsum(-1) < level).sum(-1).clamp(max=self.codes - 1)
             masked = index == self.codes
             noise = gumbel((b, cells), generator).to(p)
             sure = p.gather(2, drawn[..., None])[..., 0].clamp(min=1e-9).log()
-            sure = sure + choice * (1 - (i + 1) / steps) * noise
+            sure = sure + CHOICE * (1 - (i + 1) / steps) * noise
             place = sure.masked_fill(~masked, -math.inf).argsort(1, descending=True).argsort(1)
             left = (todo * math.cos(math.pi / 2 * (i + 1) / steps)).floor().long()
             if i == steps - 1:
@@ -210,14 +204,7 @@ class Prior(nn.Module):
 
     @torch.no_grad()
     def log_likelihood(
-        self,
-        index: torch.Tensor,
-        tokens: torch.Tensor,
-        keep: torch.Tensor,
-        encoding: torch.Tensor,
-        *,
-        steps: int = 8,
-        generator: torch.Generator,
+        self, index: torch.Tensor, caption: Caption, *, steps: int = 8, generator: torch.Generator
     ) -> torch.Tensor:
         """Log-probability (b,) of codes in nats per cell, under a random order of drawing.
 
@@ -231,7 +218,7 @@ class Prior(nn.Module):
         total = torch.zeros(b, device=index.device)
         for i in range(steps):
             shown = torch.where(group < i, flat, torch.full_like(flat, self.codes))
-            logits = self.logits(shown.view_as(index), tokens, keep, encoding)
+            logits = self.logits(shown.view_as(index), caption)
             own = logits.log_softmax(-1).gather(2, flat[..., None])[..., 0]
             total = total + (own * (group == i)).sum(1)
         return total / cells

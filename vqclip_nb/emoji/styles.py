@@ -150,12 +150,8 @@ class Styles:
         words = segment.lower().split()
         if not words:
             return segment
-        done = words[0] in DONE and words[1:2] != ["of"]
-        if behind and (
-            done
-            or words[:2] == ["made", "of"]
-            or (words[-1] == "style" and words[0] not in ARTICLES)
-        ):
+        done = words[0] in DONE and (words[0] == "made" or words[1:2] != ["of"])
+        if behind and (done or (words[-1] == "style" and words[0] not in ARTICLES)):
             return note(segment)
         of = ""  # follows a look that is left out
         for number, (joint, words) in enumerate(_chunks(segment)):
@@ -215,10 +211,8 @@ class Styles:
 
     def _reads(self, opening: str) -> bool:
         """Whether "a line drawing of" is read as it stands."""
-        return " ".join(opening.lower().split()).removesuffix(" of") in {
-            *self.own,
-            *(f"{a} {o}" for o in self.own for a in ARTICLES),
-        } or self.known(" ".join(opening.lower().split()))
+        said = " ".join(opening.lower().split())
+        return re.sub(r"^(?:an?|the) | of$", "", said) in self.own or self.known(said)
 
     def _style_of(self, segment: str) -> str | None:
         """The style of a segment that says nothing else, "" where none is near; else None."""

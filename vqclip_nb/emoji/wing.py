@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from ..settings import Settings
 from ..weights import read_checked
 from .caption_words import MEDIA_WORDS, article
 from .compose import CENTRED, ground, weathered
-from .drawings import Collage, Sample, Scene, Start, Thing
+from .drawings import Scene, Start, Thing
 from .forming import NAMED, Forming, Part, Shape, draw
 from .library import Library
 from .prior import Prior, build_prior
@@ -123,7 +122,7 @@ class EmojiWing:
 
     def start(
         self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
-    ) -> Start | Sample | None:
+    ) -> Start | None:
         """A drawing of the library, one for each region, or what the prior draws; which of those
         that fit says `seed`."""
         if settings.start == "prior":
@@ -232,8 +231,7 @@ class EmojiWing:
         0 the best. fill: one thing as large as fits."""
         if scene is None:
             return None
-        shape: dict[str, Any] = dict(height=size[0], width=size[1], variant=variant, fill=fill)
-        return self.library.start(scene, dict(said), **shape)
+        return self.library.start(scene, dict(said), variant=variant, size=size, fill=fill)
 
     def _collage(self, reading: Reading, variant: int, size: tuple[int, int]) -> Start | None:
         """A drawing for each region as large as its box, on the background that it or the prompt
@@ -255,7 +253,8 @@ class EmojiWing:
         picture = weathered(picture[0], reading.background)[None]
         drawings = tuple(d for _, start in parts for d in start.drawings)
         drawn_as = {word: thing for _, start in parts for word, thing in start.said.items()}
-        return Collage(picture, parts[0][1].scene, drawings, drawn_as, parts=tuple(parts))
+        told = "; ".join(f"{place}: {start.description}" for place, start in parts)
+        return Start(picture, told, parts[0][1].scene, drawings, drawn_as)
 
 
 def taken_on(attribute: Attribute, scene: Scene, styles: Mapping[str, Sequence[str]]) -> Scene:
