@@ -80,38 +80,26 @@ def test_media_are_of_any_size_and_of_what_is_plain(name, size):
     assert torch.autograd.grad(made.square().sum(), x)[0].isfinite().all()
 
 
+PROMPTS = {  # of a fox, by medium
+    "watercolour": "a watercolor painting of a fox",
+    "oil painting": "an oil painting of a fox|a fox, oil on canvas",
+    "pencil drawing": "a pencil sketch of a fox|charcoal drawing of a fox",
+    "pixel art": "a pixel art fox|a fox, 8-bit",
+    "stained glass": "stained glass window of a fox",
+    "neon": "a neon fox",
+    "low poly": "low poly fox",
+    "black and white": "a black and white photo of a fox",
+    "crayon drawing": "crayon drawing of a fox|kids crayon drawing of a fox|a fox in crayon"
+    "|a fox drawn with crayons|a fox, wax crayon|a fox, crayon style",
+    "linocut": "linocut fox|a fox, linocut print style|lino print of a fox|a woodcut of a fox"
+    "|a fox block print",
+    "paper cut-out": "a fox, paper cut-out style|paper cut of a fox|a paper cutout fox"
+    "|a fox, papercut|cut paper art of a fox|a fox, paper collage",
+}
+
+
 @pytest.mark.parametrize(
-    ("prompt", "name"),
-    [
-        ("a watercolor painting of a fox", "watercolour"),
-        ("an oil painting of a fox", "oil painting"),
-        ("a fox, oil on canvas", "oil painting"),
-        ("a pencil sketch of a fox", "pencil drawing"),
-        ("charcoal drawing of a fox", "pencil drawing"),
-        ("a pixel art fox", "pixel art"),
-        ("a fox, 8-bit", "pixel art"),
-        ("stained glass window of a fox", "stained glass"),
-        ("a neon fox", "neon"),
-        ("low poly fox", "low poly"),
-        ("a black and white photo of a fox", "black and white"),
-        ("crayon drawing of a fox", "crayon drawing"),
-        ("kids crayon drawing of a fox", "crayon drawing"),
-        ("a fox in crayon", "crayon drawing"),
-        ("a fox drawn with crayons", "crayon drawing"),
-        ("a fox, wax crayon", "crayon drawing"),
-        ("a fox, crayon style", "crayon drawing"),
-        ("linocut fox", "linocut"),
-        ("a fox, linocut print style", "linocut"),
-        ("lino print of a fox", "linocut"),
-        ("a woodcut of a fox", "linocut"),
-        ("a fox block print", "linocut"),
-        ("a fox, paper cut-out style", "paper cut-out"),
-        ("paper cut of a fox", "paper cut-out"),
-        ("a paper cutout fox", "paper cut-out"),
-        ("a fox, papercut", "paper cut-out"),
-        ("cut paper art of a fox", "paper cut-out"),
-        ("a fox, paper collage", "paper cut-out"),
-    ],
+    "prompt, name", [(prompt, name) for name, row in PROMPTS.items() for prompt in row.split("|")]
 )
 def test_prompts_as_people_write_them_name_a_medium(pair, prompt, name):
     reading = pair.read(prompt)

@@ -76,8 +76,8 @@ def content(layer: torch.Tensor) -> tuple[int, int, int, int]:
     inside = layer[3] > 0.3
     if not inside.any():
         return 0, 0, layer.shape[2], layer.shape[1]
-    rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    down, across = inside.any(1).nonzero(), inside.any(0).nonzero()
+    return int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1
 
 
 def boxes(
