@@ -20,8 +20,8 @@ def test_weights_and_parts():
 
 FOREIGN = {  # forms of other tools, by what is said instead
     "height and width": "a 16:9 fox;16:9, a fox in snow;2:1;a fox 3:2.;a fox 16:9;a fox --ar 16:9",
-    "a fox:2": "fox:50%;a fox: 50 %;a fox:50%, snow;fox:2:;a fox:1:-0.5;a dog:3:10;a fox::2 snow::1;"
-    "a (red:1.4) fox;a fox:2, snow;a fox:1.5, an owl:0.5;fox:3 owl:1;🦊:2 🌲:1",
+    "a fox:2": "fox:50%;a fox: 50 %;a fox:50%, snow;fox:2:;a fox:1:-0.5;a dog:3:10;"
+    "a fox::2 snow::1;a (red:1.4) fox;a fox:2, snow;a fox:1.5, an owl:0.5;fox:3 owl:1;🦊:2 🌲:1",
     "write out one of the words": "[cat:dog:0.5];a [cat:dog:10] in snow;a {red|blue} bird;"
     "[a cat|a dog] in a house",
 }

@@ -40,24 +40,31 @@ FOREIGN = (
 CHOICE = re.compile(r"[{\[][^{}\[\]]*\|[^{}\[\]]*[}\]]")  # "a {red|blue} bird"
 GROUND = " ground"  # ends the colour of what is below a sky
 WEATHERS = ("starry", "rainy", "snowy", "foggy")  # in front of a background's colours
-_COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
+
+
+def any_of(phrases: Iterable[str]) -> str:
+    """The pattern of any of some phrases, the longest first."""
+    return "|".join(re.escape(phrase) for phrase in sorted(phrases, key=len, reverse=True))
+
+
+COLOUR = any_of(COLOURS)
 BACKGROUND = re.compile(
     r"\b(?:(?:on|with|against|in front of|over)\s+)?(?:an?\s+|the\s+)?"
     r"(?:(?:plain|solid|simple|clean|flat|bright|deep|pale|soft|vivid|pastel|neon)\s+)?"
     rf"(?:({'|'.join(WEATHERS)})\s+)?"
-    rf"({_COLOUR})(?:\s+and\s+({_COLOUR}))?\s+(?:background|backdrop)\b"
-    rf"(?:\s+above\s+({_COLOUR})(?:{GROUND}\b|(?=\s*(?:$|,|(?:with|and|next|in|on|at)\b))))?"
+    rf"({COLOUR})(?:\s+and\s+({COLOUR}))?\s+(?:background|backdrop)\b"
+    rf"(?:\s+above\s+({COLOUR})(?:{GROUND}\b|(?=\s*(?:$|,|(?:with|and|next|in|on|at)\b))))?"
 )
 # "on green grass under a blue sky".
 SCENERY = re.compile(
-    rf"\bon\s+(?:the\s+)?({_COLOUR})\s+(?:ground|grass|sand|snow|water)"
-    rf"\s+(?:under|below)\s+(?:an?|the)\s+({_COLOUR})\s+sky\b",
+    rf"\bon\s+(?:the\s+)?({COLOUR})\s+(?:ground|grass|sand|snow|water)"
+    rf"\s+(?:under|below)\s+(?:an?|the)\s+({COLOUR})\s+sky\b",
     re.IGNORECASE,
 )
 # What a background has that CLIP knows no word for.
-UNREAD = re.compile(rf"\b(?:{'|'.join(WEATHERS)}) (?=(?:{_COLOUR})\b.* background)")
-WALL = re.compile(rf"\b(?:against|in front of)\s+(?:an?|the)\s+({_COLOUR})\s+wall\b")
-LAST_COLOUR = re.compile(rf"\b(?:on|against)\s+(?!lavender)({_COLOUR})$")  # a bee on lavender
+UNREAD = re.compile(rf"\b(?:{'|'.join(WEATHERS)}) (?=(?:{COLOUR})\b.* background)")
+WALL = re.compile(rf"\b(?:against|in front of)\s+(?:an?|the)\s+({COLOUR})\s+wall\b")
+LAST_COLOUR = re.compile(rf"\b(?:on|against)\s+(?!lavender)({COLOUR})$")  # a bee on lavender
 
 
 @dataclass(frozen=True)

@@ -87,9 +87,7 @@ class Area:
     @classmethod
     def of(cls, inside: torch.Tensor) -> Area:
         """The area of a mask (1, 1, height, width) that is true somewhere."""
-        down, across = inside[0, 0].any(1).nonzero(), inside[0, 0].any(0).nonzero()
-        box = (int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1)
-        return cls(box, inside)
+        return cls(bounding_box(inside[0, 0]), inside)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -118,6 +116,12 @@ class Area:
         across, down = max(0, height - width), max(0, width - height)
         pad = (across // 2, across - across // 2, down // 2, down - down // 2)
         return F.pad(part, pad, mode="replicate") if any(pad) else part
+
+
+def bounding_box(inside: torch.Tensor) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of where a mask (h, w) is true, which it is somewhere."""
+    down, across = inside.any(1).nonzero(), inside.any(0).nonzero()
+    return int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1
 
 
 def outside(picture: torch.Tensor, areas: Sequence[Area]) -> torch.Tensor:

@@ -48,8 +48,8 @@ def parse(
     styles: Mapping[str, Sequence[str]],
     name_of: Callable[[str], str | None],
     longest: int,
-    several: Callable[[str], bool] = lambda phrase: False,
-    shows: Callable[[str, str], bool] = lambda whole, part: False,
+    several: Callable[[str], bool],
+    shows: Callable[[str, str], bool],
 ) -> Scene | None:
     """Read a caption; None if it names nothing that the library can draw.
 

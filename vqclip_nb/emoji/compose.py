@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from ..palettes import COLOURS
 from ..reading import GROUND, WEATHERS
 from .drawings import Scene
-from .layers import tinted
+from .layers import BLACK, tinted, usual_colour
 from .placing import FRAME, PLACINGS, Box, boxes, content, spread
 
 Pose = tuple[float, float, float]  # size as a factor; right and down, as shares of the sides
@@ -27,32 +27,28 @@ def compose(
     layers: Sequence[torch.Tensor],
     scene: Scene,
     size: tuple[int, int],
+    drawn: Sequence[tuple[str, str]],
     *,
-    lines: Sequence[bool] = (),
-    usual: Sequence[str] = (),
     fill: bool = False,
     pose: Pose = CENTRED,
 ) -> torch.Tensor:
     """Picture (1, 3, height, width) in [0, 1] of a scene.
 
-    layers: for each thing its drawing (4, s, s), colour premultiplied by alpha. lines: which of
-    them are black lines, drawn in white where the background is dark. usual: colours of those for
-    which the scene names none. size: height, width. fill: one thing is as large as fits. pose:
-    where a thing that is alone stands.
+    layers: for each thing its drawing (4, s, s), colour premultiplied by alpha. size: height,
+    width. drawn: label and style of each; black lines are drawn in white where the background is
+    dark, and silhouettes in the thing's usual colour where the scene names none. fill: one thing is
+    as large as fits. pose: where a thing that is alone stands.
     """
-    canvas = ground(scene.background or ("white",), size)
+    canvas = ground(scene.background, size)
     dark = canvas.mean() < 0.3
     placed = []
-    for layer, thing, line, own, (box, count) in zip(
-        layers,
-        scene.things,
-        lines or [False] * len(layers),
-        usual or [""] * len(layers),
-        boxes(layers, scene, size, fill=fill),
-        strict=True,
+    stand = boxes(layers, scene, size, fill=fill)
+    for layer, thing, (label, style), (box, count) in zip(
+        layers, scene.things, drawn, stand, strict=True
     ):
-        wanted = thing.colour or ("" if _hidden(own, canvas) else own)
-        if line and dark and not wanted:
+        usual = usual_colour(label, style, scene.style)
+        wanted = thing.colour or ("" if _hidden(usual, canvas) else usual)
+        if style in BLACK and dark and not wanted:
             layer = torch.cat([layer[3:] - layer[:3], layer[3:]])
         colour, share = thing.tint
         plain = layer
@@ -97,8 +93,9 @@ def moved(box: Box, pose: Pose, size: tuple[int, int]) -> Box:
 
 
 def ground(colours: Sequence[str], size: tuple[int, int]) -> torch.Tensor:
-    """Background (3, height, width): one colour, two from left above to right below, or, where the
-    last is that of the ground, a sky above it."""
+    """Background (3, height, width): white, one colour, two from left above to right below, or,
+    where the last is that of the ground, a sky above it."""
+    colours = colours or ("white",)
     if colours[0] in WEATHERS:
         plain = ground(colours[1:], size)
         if colours[0] != "starry":

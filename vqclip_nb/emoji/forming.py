@@ -26,7 +26,7 @@ from ..settings import Settings
 from .caption_words import article
 from .compose import CENTRED, Pose, compose, ground, weathered
 from .drawings import Scene, Start
-from .layers import BLACK, cut_out, fitted, posed, usual_colour
+from .layers import cut_out, fitted, posed, usual_colour
 from .placing import PLACINGS
 from .prior import Caption, Prior, conditions, gumbel
 
@@ -153,7 +153,7 @@ class Forming:
     ) -> torch.Tensor:
         device, picture = picture.device, picture.cpu()  # MPS lacks some ways to resize
         fields = iter(self.fields(picture))
-        whole = ground(self.background or ("white",), self.size)[None]
+        whole = ground(self.background, self.size)[None]
         for part in self.parts:
             size = part.area.size if part.area else self.size
             own = make(part, [next(fields) for _ in part.shapes], size)
@@ -257,13 +257,11 @@ def side_by_side(
 def dressed(part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
     """The same, as the scene says; a bare thing stays as it is."""
     scene, fill = part.scene, part.area is not None
-    usual = [usual_colour(shape.label, shape.style, scene.style) for shape in part.shapes]
-    if scene.plain and not fill and not any(usual):
+    drawn = [(shape.label, shape.style) for shape in part.shapes]
+    if scene.plain and not fill and not usual_colour(*drawn[0], scene.style):
         return side_by_side(part, pictures, size)
     layers = [cut_out(picture) for picture in pictures]
-    pose = part.shapes[0].pose
-    lines = [shape.style in BLACK for shape in part.shapes]
-    return compose(layers, scene, size, lines=lines, usual=usual, fill=fill, pose=pose)
+    return compose(layers, scene, size, drawn, fill=fill, pose=part.shapes[0].pose)
 
 
 def repeated(caption: Caption, count: int) -> Caption:

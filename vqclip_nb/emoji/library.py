@@ -32,7 +32,7 @@ from .caption_words import (
 )
 from .compose import compose
 from .drawings import Drawing, Scene, Start, describe, unpack_bits, unpack_masks
-from .layers import BLACK, SILHOUETTE, usual_colour
+from .layers import SILHOUETTE, usual_colour
 from .phrasing import singulars
 from .signs import TOKEN
 from .vocabulary import Vocabulary
@@ -261,20 +261,21 @@ class Library:
         where that asks for silhouettes, drawings of other styles are blackened. fill: one thing is
         as large as the picture takes."""
         side, told = self._side * self.vqgan.downsample_factor, describe(scene, drawings)
-        asked = scene.style == SILHOUETTE
-        blackened = [asked and drawing.style != SILHOUETTE for drawing in drawings]
-        usual = [usual_colour(drawing.label, drawing.style, scene.style) for drawing in drawings]
-        plain = scene.plain and not any(blackened) and not any(usual)
+        drawn = [(drawing.label, drawing.style) for drawing in drawings]
+        if scene.style == SILHOUETTE:
+            drawn = [(label, SILHOUETTE) for label, _ in drawn]
+        plain = scene.plain and drawings[0].style == drawn[0][1]
+        plain = plain and not usual_colour(*drawn[0], scene.style)
         if plain and size == (side, side):  # stored as it is
             codes = self.codes_of(drawings[0])
             return Start(self._decoded(codes), told, scene, tuple(drawings), said or {}, codes)
-        layers = [self.layer(drawing) for drawing in drawings]
-        layers = [
-            torch.cat([INK * layer[3:].expand(3, -1, -1), layer[3:]]) if black else layer
-            for layer, black in zip(layers, blackened, strict=True)
-        ]
-        lines = [asked or drawing.style in BLACK for drawing in drawings]
-        picture = compose(layers, scene, size, lines=lines, usual=usual, fill=fill)
+        layers = []
+        for drawing, (_, style) in zip(drawings, drawn, strict=True):
+            layer = self.layer(drawing)
+            if drawing.style != style:
+                layer = torch.cat([INK * layer[3:].expand(3, -1, -1), layer[3:]])
+            layers.append(layer)
+        picture = compose(layers, scene, size, drawn, fill=fill)
         return Start(picture, told, scene, tuple(drawings), said or {})
 
     @torch.no_grad()

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ..palettes import COLOURS
-from ..reading import GROUND, SCENERY
+from ..reading import COLOUR, GROUND, SCENERY
 from .caption_words import (
     BODY,
     COUNTS,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .vocabulary import Vocabulary
 
 WORD = re.compile(r"\w[\w'’-]*")
-_COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
 JOINTS = frozenset(word for phrase in (*RELATIONS, *WITHOUT) for word in phrase.split())
 JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/–]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
 SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)|<3\b")  # ":)" and the like
@@ -41,7 +40,7 @@ SHORT = (
     ),
     (r"(?<=[^\s\d])\s*/\s*(?=(?:an?|the|one|two|three|four|five|six|\d)\s)", " and "),
     (r"\bblack-and-white\b", "black and white"),
-    (rf"\bthe sky is ({_COLOUR})\b", r"under a \1 sky"),
+    (rf"\bthe sky is ({COLOUR})\b", r"under a \1 sky"),
     (
         r"\bfor (?:my|our) (?:daughter|son|mum|mom|mother|father|dad|wife|husband|friends?|sister"
         r"|brother|grandma|grandpa|kids?|children|class|boss|girlfriend|boyfriend|teacher|room)\b",
@@ -72,7 +71,7 @@ NEGATED = (
 WEATHER = re.compile(
     r"\b(snowy|rainy|sunny|cloudy|stormy|foggy|misty) "
     r"(?!day|night|morning|evening|weather|side|sk(?:y|ies)|"
-    rf"(?:{_COLOUR}) (?:and (?:{_COLOUR}) )?background)(\w+)",
+    rf"(?:{COLOUR}) (?:and (?:{COLOUR}) )?background)(\w+)",
     re.IGNORECASE,
 )
 TIMES = TABLES["times"]
@@ -100,10 +99,10 @@ FIELD = re.compile(
 )
 SKY = re.compile(
     r"(?:\b(?:under|below|beneath|against|in|on|with|and)\s+|(?<=,)\s*|^\s*)(?:(?:an?|the)\s+)?"
-    rf"(?:(?:bright|clear|deep)\s+)?({_COLOUR})\s+sk(?:y|ies)\b",
+    rf"(?:(?:bright|clear|deep)\s+)?({COLOUR})\s+sk(?:y|ies)\b",
     re.IGNORECASE,
 )
-_ROW = rf"(?:{_COLOUR})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+)(?:one\s+)?(?:{_COLOUR}))+"
+_ROW = rf"(?:{COLOUR})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+)(?:one\s+)?(?:{COLOUR}))+"
 # "red and blue balloons"; "two balloons, red and blue".
 _COUNT, _THINGS = r"(?P<count>two|three|2|3)\s+", r"(?P<things>[a-z]+s)"
 COLOURED = re.compile(rf"(?<!of )\b(?:{_COUNT})?(?P<row>{_ROW})\s+{_THINGS}\b", re.IGNORECASE)
@@ -113,7 +112,7 @@ COLOURED_BEHIND = re.compile(
 )
 # "a red, a blue and a green balloon".
 COLOURED_EACH = re.compile(
-    rf"\b(?P<row>an? (?:{_COLOUR})(?:(?:,| and|, and) an? (?:{_COLOUR}))+) (?P<thing>\w+)\b",
+    rf"\b(?P<row>an? (?:{COLOUR})(?:(?:,| and|, and) an? (?:{COLOUR}))+) (?P<thing>\w+)\b",
     re.IGNORECASE,
 )
 WHOLE = BODY | WORDS["never each"]  # "red and blue shoes" are of two colours
@@ -205,7 +204,7 @@ class _Rules:
         """ "a red balloon and a blue balloon" of "red and blue balloons"."""
         groups = found.groupdict()
         count, things = groups.get("count"), groups.get("things") or f"{groups['thing']}s"
-        colours = re.findall(rf"\b(?:{_COLOUR})\b", groups["row"].lower())
+        colours = re.findall(rf"\b(?:{COLOUR})\b", groups["row"].lower())
         one = next((w for w in singulars(things.lower()) if self.thing(w)), None)
         fits = count in (None, str(len(colours)), {2: "two", 3: "three"}.get(len(colours)))
         before = found.string[: found.start()].lower().split()[-1:]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from ..regions import bounding_box
 from .drawings import Scene, Thing
 
 Box = tuple[float, float, float, float]  # centre x, centre y, width, height in pixels
@@ -26,7 +27,7 @@ class Placing:
     they may be moved across the axis, of their distance along it. covered: how much of the smaller
     one's area may lie under or over the other. ratio: size of the first over the second's.
     in_front: the second, not the first. worn: where the second has its middle on the first, a key
-    of `worn_at`; axis, sunk and slant then say nothing.
+    of `places` in `worn`; axis, sunk and slant then say nothing.
     """
 
     axis: int
@@ -74,10 +75,7 @@ GRID = 40  # cells on a side where covered areas are counted
 def content(layer: torch.Tensor) -> tuple[int, int, int, int]:
     """Left, top, right, bottom in pixels of what is drawn; the whole layer if nothing is."""
     inside = layer[3] > 0.3
-    if not inside.any():
-        return 0, 0, layer.shape[2], layer.shape[1]
-    down, across = inside.any(1).nonzero(), inside.any(0).nonzero()
-    return int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1
+    return bounding_box(inside) if inside.any() else (0, 0, layer.shape[2], layer.shape[1])
 
 
 def boxes(
@@ -284,40 +282,34 @@ def covered(
 
 
 def worn(body: torch.Tensor, box: Box, mask: torch.Tensor, where: str, size: float) -> Box:
-    """Where something of a mask (h, w) is worn by a body, given as a mask and its box. where: a key
-    of `worn_at`. size: its longer side, as a share of the body's."""
-    x, y, whole = worn_at(body)[where]
-    longer = size * max(box[2:]) / (1.0 if whole else 1.3)
-    height, width = (longer * side / max(mask.shape) for side in mask.shape)
-    up = 0.2 * height if where == "head" else 0.0
-    return box[0] + (x - 0.5) * box[2], box[1] + (y - 0.5) * box[3] - up, width, height
+    """Where something of a mask (h, w) is worn by a body, given as a mask and its box. where: as
+    `Placing.worn`. size: its longer side, as a share of the body's.
 
-
-def worn_at(mask: torch.Tensor) -> dict[str, tuple[float, float, bool]]:
-    """Where a body (h, w) has what things are worn on, as shares of its sides from the left and
-    from above, and whether it is a head alone.
-
-    The head is where most of its upper part is; what is alike on both sides and wide above is a
-    head alone.
+    The head is where most of the body's upper part is; what is alike on both sides and wide above
+    is a head alone.
     """
-    height, width = mask.shape
-    upper = mask[: math.ceil(0.35 * height)].sum(0).cumsum(0)
+    rows, columns = body.shape
+    upper = body[: math.ceil(0.35 * rows)].sum(0).cumsum(0)
     x = int((upper < upper[-1] / 2).sum())
-    near = mask[:, max(0, x - width // 20) : x + width // 20 + 1].amax(1)
-    top = int(near.argmax()) / height
-    alike = float((mask * mask.flip(1)).sum() / mask.maximum(mask.flip(1)).sum().clamp(min=1))
-    rows, upright = mask.sum(1), alike > 0.7
-    broad = bool(rows[height // 6 : height // 3].mean() > 0.62 * rows.max())
-    whole = alike > 0.9 and width > 0.82 * height and broad
-    across = (x + 0.5) / width
+    near = body[:, max(0, x - columns // 20) : x + columns // 20 + 1].amax(1)
+    top, across = int(near.argmax()) / rows, (x + 0.5) / columns
+    alike = float((body * body.flip(1)).sum() / body.maximum(body.flip(1)).sum().clamp(min=1))
+    wide, upright = body.sum(1), alike > 0.7
+    broad = bool(wide[rows // 6 : rows // 3].mean() > 0.62 * wide.max())
+    whole = alike > 0.9 and columns > 0.82 * rows and broad
     eyes, neck = (top + 0.2, top + 0.4) if upright else (top + 0.15, top + 0.35)
     if whole:
         eyes, neck = 0.48, 0.92
-    return {
-        "head": (across, top, whole),
-        "eyes": (across, eyes, whole),
-        "neck": (across, neck, whole),
-        "body": (0.5, 0.7, True),
-        "feet": (0.5, 0.95, whole),
-        "hand": (0.92, 0.65, True),
+    places = {  # shares of the body's sides, from the left and from above
+        "head": (across, top),
+        "eyes": (across, eyes),
+        "neck": (across, neck),
+        "body": (0.5, 0.7),
+        "feet": (0.5, 0.95),
+        "hand": (0.92, 0.65),
     }
+    right, down = places[where]
+    longer = size * max(box[2:]) / (1.0 if whole or where in ("body", "hand") else 1.3)
+    height, width = (longer * side / max(mask.shape) for side in mask.shape)
+    up = 0.2 * height if where == "head" else 0.0
+    return box[0] + (right - 0.5) * box[2], box[1] + (down - 0.5) * box[3] - up, width, height

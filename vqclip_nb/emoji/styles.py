@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..palettes import COLOURS
+from ..reading import any_of
 from .caption_words import (
     ARTICLES,
     COUNTS,
@@ -72,8 +73,8 @@ class Styles:
             for phrase in words if style not in names else ():
                 if phrase not in self.own:
                     phrases.setdefault(phrase, "" if style == "-" else style)
-        self.phrases, every = phrases, _longest_first(phrases)
-        artists, places = _longest_first(names["artists"]), "|".join(names["places"])
+        self.phrases, every = phrases, any_of(phrases)
+        artists, places = any_of(names["artists"]), "|".join(names["places"])
         self.artist = re.compile(
             rf"\s*\b(?:(?:art |painted |drawn )?by |(?:in the )?style of )?(?:{artists})\b"
             r"(?:['’]s)?(?:\s(?:van|von|de|der|da|di)\s[\w'’-]+)?(?: (?:and|style)\b(?! an? ))?",
@@ -90,7 +91,7 @@ class Styles:
             if p in ALONE or (" " in p and p.split()[-1] not in THINGS and not known(p))
         ]
         self.anywhere = re.compile(
-            rf"\s*\b(?:in |as |with |made in )?(?:{_longest_first(anywhere)})(?: style)?(?![\w-])"
+            rf"\s*\b(?:in |as |with |made in )?(?:{any_of(anywhere)})(?: style)?(?![\w-])"
             rf"(?! (?:background|backdrop|drawing of|{'|'.join(COLOURS)}))",
             re.IGNORECASE,
         )
@@ -251,8 +252,3 @@ def _chunks(segment: str) -> Iterator[tuple[list[str], list[str]]]:
         elif word.strip(".!?"):
             words.append(word)
     yield joint, words
-
-
-def _longest_first(phrases: Iterable[str]) -> str:
-    """The pattern of any of some phrases."""
-    return "|".join(re.escape(phrase) for phrase in sorted(phrases, key=len, reverse=True))

@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 
-from ..reading import GROUND, UNREAD
+from ..reading import GROUND, UNREAD, any_of
 from .caption_words import BODY, SMALL_WORDS, STYLE_WORDS, WITHOUT, WORDS
 from .phrasing import NEGATED, WORD, rephrased, shortened, singulars
 from .signs import Emoji
@@ -91,10 +91,8 @@ class Vocabulary:
 
         def mended(found: re.Match) -> str:
             word = found[0].lower()
-            if len(word) < SHORTEST or word in self._spelt or self.reads(word):
-                return found[0]
-            near = self._spelling.meant(word)
-            if near is None:
+            right = len(word) < SHORTEST or word in self._spelt or self.reads(word)
+            if right or (near := self._spelling.meant(word)) is None:
                 return found[0]
             said[word] = near
             return near
@@ -156,8 +154,7 @@ class Vocabulary:
 
     @cached_property
     def any_phrase(self) -> re.Pattern | None:
-        longest_first = sorted(self.phrases, key=len, reverse=True)
-        found = "|".join(re.escape(phrase) for phrase in longest_first)
+        found = any_of(self.phrases)
         return re.compile(rf"\b(?:{found})\b", re.IGNORECASE) if found else None
 
     def substitute(self, text: str, *, alone: bool = True) -> tuple[str, dict[str, str | None]]:

@@ -241,11 +241,13 @@ class EmojiWing:
         found = None
         if not torch.stack([area.inside for area in areas]).any(0).all():
             found = self._drawing(reading.scene, reading.drawn_as, variant, size)
-        picture = _ground(reading, size) if found is None else found.picture.clone()
+        picture = ground(reading.background, size)[None] if found is None else found.picture.clone()
         parts: list[tuple[str, Start]] = [] if found is None else [("around", found)]
         for (region, own), area in zip(reading.regions, areas, strict=True):
             start = self._drawing(*self._asked(own), variant, area.size, fill=True)
-            area.paste(picture, _ground(own, area.size) if start is None else start.picture)
+            area.paste(
+                picture, ground(own.background, area.size) if start is None else start.picture
+            )
             if start is not None:
                 parts.append((region.name, start))
         if not parts:
@@ -271,7 +273,3 @@ def taken_on(attribute: Attribute, scene: Scene, styles: Mapping[str, Sequence[s
     first, *others = scene.things
     changed = {"tint" if attribute.kind == "colour" else "zoom": (word, strength)}
     return dataclasses.replace(scene, things=(dataclasses.replace(first, **changed), *others))
-
-
-def _ground(reading: Reading, size: tuple[int, int]) -> torch.Tensor:
-    return ground(reading.background or ("white",), size)[None]
