@@ -38,10 +38,10 @@ def taught():
 
 
 def test_attention_patterns_on_a_grid_of_four():
-    full, local, strided = (attention_mask(4, p, reach=1) for p in ATTENTION)
+    full, local, strided = (attention_mask(4, p) for p in ATTENTION)
     assert full.all() and full.shape == (16, 16)
-    assert local[5].nonzero()[:, 0].tolist() == [0, 1, 2, 4, 5, 6, 8, 9, 10]
-    assert local[0].nonzero()[:, 0].tolist() == [0, 1, 4, 5]
+    assert local[0].nonzero()[:, 0].tolist() == [0, 1, 2, 4, 5, 6, 8, 9, 10]
+    assert local[5].nonzero()[:, 0].tolist() == [*range(16)]
     assert strided[5].nonzero()[:, 0].tolist() == [1, 4, 5, 6, 7, 9, 13]
     with pytest.raises(ValueError, match="'wide' is not known: choose of full, local, strided"):
         attention_mask(4, "wide")

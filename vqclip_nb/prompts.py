@@ -31,9 +31,9 @@ class Encodings:
     readings: list[Reading] = field(default_factory=list)
 
 
-def encode_prompt(clip: Clip, prompt: str, *, ending: str = "") -> torch.Tensor:
-    """`encode_reading` of a prompt, each of its texts with `ending`."""
-    return encode_reading(clip, read_prompt(prompt, clip.vocabulary, ending=ending))
+def encode_prompt(clip: Clip, prompt: str) -> torch.Tensor:
+    """`encode_reading` of a prompt."""
+    return encode_reading(clip, read_prompt(prompt, clip.vocabulary))
 
 
 def encode_reading(

@@ -94,11 +94,10 @@ class Reading:
     CLIP does not know, each with what it is given in their place; None where they are left out.
     background: colours that the prompt names for it. regions: those of the picture.
 
-    What a start is made from, where the pair has drawings: text, all that pull; caption, the
-    strongest in words that a prior knows; scene, what the text names, None for nothing;
-    drawn_as: words that were taken for a thing of another name; in_drawing: those of
-    `substitutions` that the scene shows; not_drawn: words that it does not, as they stand, each
-    with what is said of it.
+    What a start is made from, where the pair has drawings: text, all texts with a weight above 0;
+    scene, what they name, None for nothing; drawn_as: words that were taken for a thing of another
+    name; in_drawing: those of `substitutions` that the scene shows; not_drawn: words that it does
+    not, as they stand, each with what is said of it.
     """
 
     prompt: str
@@ -107,7 +106,6 @@ class Reading:
     substitutions: Mapping[str, str | None] = field(default_factory=dict)
     background: tuple[str, ...] = ()
     text: str = ""
-    caption: str = ""
     scene: Any = None
     drawn_as: Mapping[str, str] = field(default_factory=dict)
     in_drawing: frozenset[str] = frozenset()
@@ -191,16 +189,6 @@ def _refuse(form: str, text: str, instead: str) -> None:
 def readable(prompt: str) -> str:
     """A prompt for people: pictures inside it are named, not spelled out."""
     return re.sub(r"data:image/[^|:]*", "picture", prompt)
-
-
-def strongest_text(parts: Sequence[Part], extras: str = "") -> str:
-    """The text with the highest weight, with `extras` behind it; empty where no text has a weight
-    above 0."""
-    texts = [part for part in parts if not part.is_picture]
-    if not texts or max(part.weight for part in texts) <= 0:
-        return ""
-    text = max(texts, key=lambda part: part.weight).text
-    return f"{text}, {extras}" if extras and not is_picture(extras) else text
 
 
 def every_text(parts: Sequence[Part], extras: str = "") -> str:

@@ -15,31 +15,30 @@ from ..palettes import COLOURS
 from ..reading import split_background
 from .caption_words import (
     ARTICLES,
-    AS_SIX,
     BODY,
-    CLOCK,
-    CLOCK_TIME,
     COUNTS,
-    FLOWER_POT,
-    HOLDERS,
     MATERIALS,
     MORE,
-    MOST,
     NOT_DRAWN,
     OF,
-    OTHER_WAY,
     PART,
     RELATIONS,
     SIZES,
     SKIPPED,
-    TOO_MANY,
+    TABLES,
     WORDS,
-    WORN,
 )
 from .drawings import Scene, Thing
 from .signs import TOKEN
 
 SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
+WORN = TABLES["worn"]  # where on who wears it
+HOLDERS = WORDS["holders"]  # of what they hold more than one: "a bowl of apples"
+FLOWER_POT = "bucket"  # the drawing that is most like one
+OTHER_WAY = {"on": "below", "above": "below", "below": "on", "served on": "below"}
+TOO_MANY, AS_SIX = "not drawn, a picture holds three", "drawn as six"
+CLOCK, CLOCK_TIME = frozenset(("clock", "watch")), re.compile(r"\d{1,2}:\d\d")
+MOST = 3  # things in a picture
 AHEAD = 8  # words behind a phrase that say how it is read
 
 

@@ -37,24 +37,18 @@ COLOURS = {name: palettes.COLOURS[name] for name in TABLES["backgrounds"]}
 SIZES, MATERIALS = TABLES["sizes"], TABLES["materials"]
 COUNTS = {word: int(count) for word, count in TABLES["counts"].items()}
 MORE = WORDS["more"] | {str(i) for i in range(7, 101)}  # numbers of which six are drawn: it is said
+OF_A_KIND = {*SIZES, *MORE, *" ".join(COUNTS).split()}  # what says something of all of them
 RELATIONS = TABLES["relations"]  # between two things: how the first then stands to the second
-WORN = TABLES["worn"]  # where on who wears it
 BODY = WORDS["body"]  # what a drawing shows or does not: "a cat with yellow eyes"
-HOLDERS = WORDS["holders"]  # of what they hold more than one: "a bowl of apples"
-FLOWER_POT = "bucket"  # the drawing that is most like one
 WITHOUT = ("without", "no", "not")  # what follows is not asked for
-OTHER_WAY = {"on": "below", "above": "below", "below": "on", "served on": "below"}
 READ = frozenset(
     word
     for table in (RELATIONS, COUNTS, SIZES, MATERIALS, palettes.COLOURS)
     for phrase in table
     for word in phrase.split()
 )
-NOT_DRAWN, TOO_MANY = "not drawn", "not drawn, a picture holds three"
-AS_SIX = "drawn as six"
-CLOCK, CLOCK_TIME = frozenset(("clock", "watch")), re.compile(r"\d{1,2}:\d\d")
+NOT_DRAWN = "not drawn"
 ARTICLES = ("a", "an", "the")
-MOST = 3  # things in a picture
 # Of whom something is a part: "on a pirate's shoulder".
 PART = re.compile(
     r"(\b(?:on|in|over|by) (?:(?:an?|the|his|her|my) )?(?:[\w-]+ )?[\w-]+)['’]s? "
@@ -62,12 +56,6 @@ PART = re.compile(
 )
 OF = ("of", "of a", "of an", "of the")
 SKIPPED = WORDS["skipped"]
-TWO_TONE = "black and white"
-TWO_TONE_WORDS = (TWO_TONE, "white and black")
-# Of a thing, not of the whole picture.
-TWO_TONES = re.compile(
-    rf"\b{TWO_TONE} (?!photo|picture|image|drawing|painting|film|art|style|sketch)\w", re.IGNORECASE
-)
 # Words that carry no picture: never reported as unknown.
 SMALL_WORDS = WORDS["small words"]
 

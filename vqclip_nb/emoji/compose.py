@@ -77,19 +77,15 @@ def _hidden(colour: str, canvas: torch.Tensor) -> bool:
 
 def moved(box: Box, pose: Pose, size: tuple[int, int]) -> Box:
     """A box in another pose, inside the picture (height, width)."""
-    scale, right, down = pose
-    scale = min(scale, max(1.0, FRAME * size[1] / box[2]), max(1.0, FRAME * size[0] / box[3]))
-    width, height = box[2] * scale, box[3] * scale
-    (x, room), (y, high) = (
-        (at + move * side, max(0.0, FRAME * side - own) / 2)
-        for at, move, side, own in (
-            (box[0], right, size[1], width),
-            (box[1], down, size[0], height),
-        )
-    )
-    middle, centre = size[1] / 2, size[0] / 2
-    x, y = min(max(x, middle - room), middle + room), min(max(y, centre - high), centre + high)
-    return x, y, width, height
+    scale, *moves = pose
+    sides, placed = size[::-1], []
+    for side, own in zip(sides, box[2:], strict=True):
+        scale = min(scale, max(1.0, FRAME * side / own))
+    for at, own, move, side in zip(box[:2], box[2:], moves, sides, strict=True):
+        room = max(0.0, FRAME * side - own * scale) / 2
+        placed.append(min(max(at + move * side, side / 2 - room), side / 2 + room))
+    x, y = placed
+    return x, y, box[2] * scale, box[3] * scale
 
 
 def ground(colours: Sequence[str], size: tuple[int, int]) -> torch.Tensor:
@@ -131,10 +127,7 @@ def place(layer: torch.Tensor, box: Box, size: tuple[int, int]) -> torch.Tensor:
     cx, cy = (left + right) / columns - 1, (top + bottom) / rows - 1
     ax, ay = size[1] / columns / zoom, size[0] / rows / zoom
     theta = torch.tensor(
-        [
-            [ax, 0, cx - ax * (2 * x / size[1] - 1)],
-            [0, ay, cy - ay * (2 * y / size[0] - 1)],
-        ]
+        [[ax, 0, cx - ax * (2 * x / size[1] - 1)], [0, ay, cy - ay * (2 * y / size[0] - 1)]]
     )[None]
     grid = F.affine_grid(theta, [1, 4, *size], align_corners=False)
     if zoom < 0.75:  # a plain look-up would skip lines of a drawing that becomes much smaller

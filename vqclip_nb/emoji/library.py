@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,6 @@ from .caption_words import (
     SKIPPED,
     SMALL_WORDS,
     TABLES,
-    TWO_TONE,
-    TWO_TONE_WORDS,
-    TWO_TONES,
     WORDS,
 )
 from .compose import compose
@@ -44,6 +41,12 @@ SMALL = ("flat", "3d", "sticker", "noto", *RARER)  # the same, where things have
 INK = 0.05  # grey of a silhouette
 EASIER = {"cat": "sticker"}  # things that another style makes easier to name, alone
 BESIDE = {"pineapple": "noto"}  # and beside another thing
+TWO_TONE = "black and white"
+TWO_TONE_WORDS = (TWO_TONE, "white and black")
+# Of a thing, not of the whole picture.
+TWO_TONES = re.compile(
+    rf"\b{TWO_TONE} (?!photo|picture|image|drawing|painting|film|art|style|sketch)\w", re.IGNORECASE
+)
 OWNED = re.compile(r"\b(\w+)['’]s (\w+)")
 KEYS = ("name", "label")  # of a concept: what it is called
 
@@ -86,9 +89,6 @@ class Library:
             elif key == "also":
                 self._called = {*self._named}
         self._longest = max(len(word.split()) for word in (*self._named, *vocabulary.nearest))
-
-    def __len__(self) -> int:
-        return len(self.drawings)
 
     @functools.cached_property
     def codes(self) -> torch.Tensor:
@@ -156,10 +156,10 @@ class Library:
             replace(thing, count=1) if thing.count == 2 and concept["label"] in pairs else thing
             for thing, concept in zip(scene.things, drawn, strict=True)
         )
-        if WORDS["two-coloured"] & {*names.split()}:
+        by_itself = bool(WORDS["two-coloured"] & {*names.split()})  # black and white as it is
+        if by_itself:
             left_out = {w: told for w, told in left_out.items() if w not in TWO_TONE_WORDS}
         if look == TWO_TONE and TWO_TONES.search(asked):  # of a thing, not of the whole picture
-            by_itself = bool(WORDS["two-coloured"] & {*names.split()})
             others = len(things) > 1 or scene.background or any(t.colour for t in things)
             if by_itself or others:
                 look = ""
@@ -200,17 +200,23 @@ class Library:
 
     def find(self, text: str, **how: Any) -> Start | None:
         """The `start` for what a text names, or None if nothing in it can be drawn."""
-        scene, said = self.parse(text)
-        return None if scene is None else self.start(scene, said, **how)
+        return self.start(*self.parse(text), **how)
 
     def start(
-        self, scene: Scene, said: dict[str, str] | None = None, *, variant: int = 0, **how: Any
-    ) -> Start:
-        """The start that fits a scene best.
+        self,
+        scene: Scene | None,
+        said: Mapping[str, str] | None = None,
+        *,
+        variant: int = 0,
+        **how: Any,
+    ) -> Start | None:
+        """The start that fits a scene best; None for none.
 
         `variant` 1, 2, ... choose other drawings of the first thing, in the order of `choices`.
         said: see `Start`. how: `size` and `fill` of `compose`.
         """
+        if scene is None:
+            return None
         choice = list(self.choices(scene))
         first = choice[variant % len(choice)]
         # A thing beside a silhouette is one only if it has no other drawing.
@@ -238,21 +244,21 @@ class Library:
             order = dict.fromkeys([scene.style or style, first, *usual, *self.styles])
             yield from (drawings[s] for s in order if s in drawings)
 
-    def alternatives(self, start: Start, *, thing: int = 0) -> list[Start]:
-        """The same scene with each other drawing that its thing's name fits."""
+    def alternatives(self, start: Start) -> list[Start]:
+        """The same scene with each other drawing that its first thing's name fits."""
+        first, *others = start.drawings
         found, (height, width) = [], start.picture.shape[2:]
-        for drawing in self.choices(start.scene, thing):
-            drawings = [*start.drawings]
-            drawings[thing] = drawing
-            if drawing != start.drawings[thing]:
-                found.append(self.compose(start.scene, drawings, start.said, size=(height, width)))
+        for drawing in self.choices(start.scene):
+            if drawing != first:
+                drawings, size = (drawing, *others), (height, width)
+                found.append(self.compose(start.scene, drawings, start.said, size=size))
         return found
 
     def compose(
         self,
         scene: Scene,
         drawings: Sequence[Drawing],
-        said: dict[str, str] | None = None,
+        said: Mapping[str, str] | None = None,
         *,
         size: tuple[int, int] = (128, 128),
         fill: bool = False,
@@ -260,7 +266,8 @@ class Library:
         """A start of `size` (height, width) from chosen drawings, one for each thing of the scene;
         where that asks for silhouettes, drawings of other styles are blackened. fill: one thing is
         as large as the picture takes."""
-        side, told = self._side * self.vqgan.downsample_factor, describe(scene, drawings)
+        side = self._side * self.vqgan.downsample_factor
+        made = describe(scene, drawings), scene, tuple(drawings), dict(said or {})
         drawn = [(drawing.label, drawing.style) for drawing in drawings]
         if scene.style == SILHOUETTE:
             drawn = [(label, SILHOUETTE) for label, _ in drawn]
@@ -268,15 +275,14 @@ class Library:
         plain = plain and not usual_colour(*drawn[0], scene.style)
         if plain and size == (side, side):  # stored as it is
             codes = self.codes_of(drawings[0])
-            return Start(self._decoded(codes), told, scene, tuple(drawings), said or {}, codes)
+            return Start(self._decoded(codes), *made, codes)
         layers = []
         for drawing, (_, style) in zip(drawings, drawn, strict=True):
             layer = self.layer(drawing)
             if drawing.style != style:
                 layer = torch.cat([INK * layer[3:].expand(3, -1, -1), layer[3:]])
             layers.append(layer)
-        picture = compose(layers, scene, size, drawn, fill=fill)
-        return Start(picture, told, scene, tuple(drawings), said or {})
+        return Start(compose(layers, scene, size, drawn, fill=fill), *made)
 
     @torch.no_grad()
     def _decoded(self, codes: torch.Tensor) -> torch.Tensor:

@@ -9,17 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..palettes import COLOURS
 from ..reading import COLOUR, GROUND, SCENERY
-from .caption_words import (
-    BODY,
-    COUNTS,
-    MORE,
-    RELATIONS,
-    SIZES,
-    SMALL_WORDS,
-    TABLES,
-    WITHOUT,
-    WORDS,
-)
+from .caption_words import BODY, OF_A_KIND, RELATIONS, SIZES, SMALL_WORDS, TABLES, WITHOUT, WORDS
 from .signs import TOKEN
 
 if TYPE_CHECKING:
@@ -116,7 +106,6 @@ COLOURED_EACH = re.compile(
     re.IGNORECASE,
 )
 WHOLE = BODY | WORDS["never each"]  # "red and blue shoes" are of two colours
-OF_A_KIND = {*SIZES, *MORE, *" ".join(COUNTS).split()}  # what says something of all of them
 # "my dog Rex".
 NAME = re.compile(r"\b((?:my|our|your|his|her|their) (?:\w+ )?([a-z]+)) ([A-Z][a-z]+)\b")
 PLACED = re.compile(r"\b(?:at|in|by|on)\s+(?:(?:an?|the)\s+)?\w+", re.IGNORECASE)

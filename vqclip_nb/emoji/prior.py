@@ -19,15 +19,16 @@ from ..models.clip import tokenize
 
 Caption = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # as `caption_tokens` gives it
 ATTENTION = ("full", "local", "strided")
+REACH = 2  # tokens, of local attention
 TEMPERATURE = 0.7  # of samples
 CHOICE = 3.0  # Gumbel noise on how sure a cell is, in the first step; it falls to 0
 STYLE = 8.0  # size of a style's token, about that of a word's
 
 
-def attention_mask(side: int, pattern: str = "full", reach: int = 2) -> torch.Tensor:
+def attention_mask(side: int, pattern: str = "full") -> torch.Tensor:
     """Which token of a grid (side × side) sees which: (side², side²) booleans.
 
-    full: all. local: those at most `reach` away along both axes. strided: those of the same row or
+    full: all. local: those at most `REACH` away along both axes. strided: those of the same row or
     column. ValueError for another pattern.
     """
     if pattern not in ATTENTION:
@@ -37,7 +38,7 @@ def attention_mask(side: int, pattern: str = "full", reach: int = 2) -> torch.Te
     apart = torch.stack([row[:, None] - row, column[:, None] - column]).abs()
     if pattern == "full":
         return torch.ones(side * side, side * side, dtype=torch.bool)
-    return apart.amax(0) <= reach if pattern == "local" else apart.amin(0) == 0
+    return apart.amax(0) <= REACH if pattern == "local" else apart.amin(0) == 0
 
 
 class Block(nn.Module):

@@ -8,18 +8,7 @@ from pathlib import Path
 
 from ..palettes import COLOURS
 from ..reading import any_of
-from .caption_words import (
-    ARTICLES,
-    COUNTS,
-    MORE,
-    OF,
-    RELATIONS,
-    SIZES,
-    SKIPPED,
-    STYLE_WORDS,
-    WITHOUT,
-    WORDS,
-)
+from .caption_words import ARTICLES, OF, OF_A_KIND, RELATIONS, SKIPPED, STYLE_WORDS, WITHOUT, WORDS
 from .signs import TOKEN
 
 FILLERS = WORDS["fillers"]
@@ -37,8 +26,7 @@ DONE = WORDS["done"]  # what begins to say how it was done: "carved from jade"
 ALONE = WORDS["alone"]  # what says how a thing looks, wherever it stands: "neon guitar"
 BREAKS = {w for table in (RELATIONS, OF, WITHOUT) for phrase in table for w in phrase.split()}
 BREAKS = BREAKS.union("at also then from to under through & + /".split()) - {*ARTICLES, "full"}
-DETERMINERS = {*ARTICLES, *SKIPPED, *SIZES, *MORE, *" ".join(COUNTS).split()}
-DETERMINERS |= {*COLOURS} - BREAKS
+DETERMINERS = {*ARTICLES, *SKIPPED, *OF_A_KIND} | {*COLOURS} - BREAKS
 ADJECTIVE = re.compile(
     r"\w{2,}(?:y|ing|ed|en|ful|ous|ish)|old|new|young|tall|long|short|wide|high|low|deep|full|half"
     r"|cute|wild|calm|quiet|ancient|modern|giant|lush|dense|warm|cold|hot|cool|soft|fresh|round"

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from ..attributes import Attribute, parse_attributes
 from ..images import is_picture
 from ..models.pair import EMOJI, Pair
-from ..reading import UNREAD, Reading, background_ending, every_text, read_prompt, strongest_text
+from ..reading import Reading, every_text, read_prompt
 from ..regions import Area
 from ..settings import Settings
 from ..weights import read_checked
@@ -84,18 +84,13 @@ class EmojiWing:
         return next(iter(self.priors.values()), None)
 
     def read(self, reading: Reading, extras: str) -> Reading:
-        """A reading with caption and scene, and those of its regions."""
-        text, words = strongest_text(reading.parts, extras), self.pair.clip.vocabulary
-        caption = words.substitute(text.replace(",", ""))[0] if words and text else ""
-        caption = UNREAD.sub("", caption)
-        if caption:
-            caption += background_ending(self.pair.facts.default_background, text, caption)
+        """A reading with its scene, and those of its regions."""
         regions = []
         for region, own in reading.regions:
             asked = f"{'' if is_picture(extras) else extras}{own.ending}"
             regions.append((region, self._scene(own, every_text(own.parts, asked))))
         found = self._scene(reading, every_text(reading.parts, extras))
-        return dataclasses.replace(found, caption=caption, regions=tuple(regions))
+        return dataclasses.replace(found, regions=tuple(regions))
 
     def _scene(self, reading: Reading, text: str) -> Reading:
         if self.library is None:
@@ -131,11 +126,13 @@ class EmojiWing:
                 return None
             drawn = draw(forming, generator=torch.Generator().manual_seed(seed))  # best first
             return drawn[settings.drawing % len(drawn)]
-        drawing = settings.drawing + seed
+        if self.library is None:
+            return None
+        drawing = settings.drawing + seed  # 0 is the best of those that fit
         if reading.regions:
-            return self._collage(reading, drawing, size)
-        scene, said = self._asked(reading, parse_attributes(settings.attributes))
-        return self._drawing(scene, said, drawing, size)
+            return self._collage(self.library, reading, drawing, size)
+        asked = self._asked(reading, parse_attributes(settings.attributes))
+        return self.library.start(*asked, variant=drawing, size=size)
 
     def medium(self, reading: Reading) -> Callable[[torch.Tensor], torch.Tensor] | None:
         """That of the prompt, or of the first region that names one."""
@@ -219,37 +216,23 @@ class EmojiWing:
             scene = taken_on(attribute, scene, self.library.styles)
         return scene, said
 
-    def _drawing(
-        self,
-        scene: Scene | None,
-        said: Mapping[str, str],
-        variant: int,
-        size: tuple[int, int],
-        fill: bool = False,
+    def _collage(
+        self, library: Library, reading: Reading, variant: int, size: tuple[int, int]
     ) -> Start | None:
-        """The library's start for a scene; None for none. variant: which of the drawings that fit,
-        0 the best. fill: one thing as large as fits."""
-        if scene is None:
-            return None
-        return self.library.start(scene, dict(said), variant=variant, size=size, fill=fill)
-
-    def _collage(self, reading: Reading, variant: int, size: tuple[int, int]) -> Start | None:
         """A drawing for each region as large as its box, on the background that it or the prompt
         names; None if the library knows nothing of any of them. A prompt that names nothing but a
         background gives that."""
         areas = [region.area(size) for region, _ in reading.regions]
         found = None
         if not torch.stack([area.inside for area in areas]).any(0).all():
-            found = self._drawing(reading.scene, reading.drawn_as, variant, size)
-        picture = ground(reading.background, size)[None] if found is None else found.picture.clone()
-        parts: list[tuple[str, Start]] = [] if found is None else [("around", found)]
+            found = library.start(reading.scene, reading.drawn_as, variant=variant, size=size)
+        parts: list[tuple[str, Start]] = [("around", found)] if found else []
+        picture = found.picture.clone() if found else ground(reading.background, size)[None]
         for (region, own), area in zip(reading.regions, areas, strict=True):
-            start = self._drawing(*self._asked(own), variant, area.size, fill=True)
-            area.paste(
-                picture, ground(own.background, area.size) if start is None else start.picture
-            )
-            if start is not None:
-                parts.append((region.name, start))
+            asked = self._asked(own)
+            start = library.start(*asked, variant=variant, size=area.size, fill=True)
+            area.paste(picture, start.picture if start else ground(own.background, area.size))
+            parts += [(region.name, start)] if start else []
         if not parts:
             return None
         picture = weathered(picture[0], reading.background)[None]
