@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -67,27 +68,26 @@ class Region:
             inside = load_image(self.place, size).mean(1, keepdim=True) > 0.5
             if not inside.any():
                 raise ValueError(f"the mask {self.name!r} has no white: white is where it is meant")
-            return Area.of(inside)
+            return Area(inside)
         left, top, right, bottom = _shares(self.place)
         x, y = math.floor(left * size[1]), math.floor(top * size[0])
+        rows = slice(y, max(y + 1, round(bottom * size[0])))
+        columns = slice(x, max(x + 1, round(right * size[1])))
         inside = torch.zeros(1, 1, *size, dtype=torch.bool)
-        down, across = max(y + 1, round(bottom * size[0])), max(x + 1, round(right * size[1]))
-        inside[..., y:down, x:across] = True
-        return Area.of(inside)
+        inside[..., rows, columns] = True
+        return Area(inside)
 
 
 @dataclass(frozen=True, eq=False)
 class Area:
-    """box: left, top, right, bottom in pixels. inside: (1, 1, height, width), true in the area,
-    which is the box or less."""
+    """inside: (1, 1, height, width), true in the area, which it is somewhere."""
 
-    box: tuple[int, int, int, int]
     inside: torch.Tensor = field(repr=False)
 
-    @classmethod
-    def of(cls, inside: torch.Tensor) -> Area:
-        """The area of a mask (1, 1, height, width) that is true somewhere."""
-        return cls(bounding_box(inside[0, 0]), inside)
+    @cached_property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom around it, in pixels."""
+        return bounding_box(self.inside[0, 0])
 
     @property
     def size(self) -> tuple[int, int]:
@@ -96,7 +96,7 @@ class Area:
         return bottom - top, right - left
 
     def to(self, device: torch.device) -> Area:
-        return replace(self, inside=self.inside.to(device))
+        return Area(self.inside.to(device))
 
     def in_box(self, x: torch.Tensor) -> torch.Tensor:
         """What of (..., h, w) is in the box, as a view."""

@@ -56,11 +56,7 @@ class Vocabulary:
 
     def knows(self, word: str) -> bool:
         """Whether the pair learned a word, or that of which it is the plural."""
-        return word in self.words or self._singular(word) is not None
-
-    def _singular(self, word: str) -> str | None:
-        """The learned word of which this is the plural, if it is one."""
-        return next((one for one in singulars(word) if one in self.words), None)
+        return not self.words.isdisjoint((word, *singulars(word)))
 
     def nearest_known(self, phrase: str) -> str | None:
         """The known thing nearest to another word or phrase; None if none is near."""
@@ -180,8 +176,8 @@ class Vocabulary:
             else:
                 length, word = 1, words[0].lower().strip('.,;!?"')
                 # CLIP never saw most plurals, which are signs of their own to it.
-                singular = None if word in self.words else self._singular(word)
-                painted.append(singular or words[0])
+                singular = [one for one in singulars(word) if one in self.words]
+                painted.append(words[0] if word in self.words else [*singular, words[0]][0])
             words = words[length:]
         known = " ".join(painted)
         return known, said | dict.fromkeys(

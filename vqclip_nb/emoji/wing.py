@@ -164,7 +164,7 @@ class EmojiWing:
             areas = [region.area(size) for region, _ in reading.regions]
             free = ~torch.stack([area.inside for area in areas]).any(0)
             around = reading.scene is not None and bool(free.any())  # else at most a background
-            wanted = [(reading, Area.of(free))] if around else []
+            wanted = [(reading, Area(free))] if around else []
             wanted += [(own, area) for (_, own), area in zip(reading.regions, areas, strict=True)]
         rng, parts = np.random.default_rng(seed), []
         for own, area in wanted:
