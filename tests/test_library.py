@@ -36,11 +36,11 @@ def library(pair) -> Library:
 def test_a_name_of_several_words_is_one_thing(library):
     for text in ("heart on fire", "bridge at night"):
         start = library.find(f"a {text}")
-        assert start.drawings[0].label == text and not start.said, text
-    scene, _ = library.parse("a heart on fire and a cat")
+        assert start.drawings[0].label == text and not start.scene.drawn_as, text
+    scene = library.parse("a heart on fire and a cat")
     assert [thing.name for thing in scene.things] == ["heart on fire", "cat"]
     for name in {d.label for d in library.drawings if " " in d.label}:
-        scene, _ = library.parse(name)
+        scene = library.parse(name)
         assert len(scene.things) == 1, name
 
 
@@ -293,17 +293,17 @@ def test_other_drawings_are_offered(library):
 
 def test_words_it_does_not_know_are_taken_for_near_ones_and_said(pair, library):
     start = library.find("a skyscraper")
-    assert start.said == {"skyscraper": start.drawings[0].label}
-    assert library.find("an apple on a kitchen").said == {"kitchen": "cooking"}
+    assert start.scene.drawn_as == {"skyscraper": start.drawings[0].label}
+    assert library.parse("an apple on a kitchen").drawn_as == {"kitchen": "cooking"}
     assert library.find("quux") is None
-    assert pair.wing.guess("quux") == (None, {})
-    scene, said = pair.wing.guess("celebratory")
-    assert scene is None or said == {"celebratory": scene.things[0].name}
+    assert pair.wing.guess("quux") is None
+    scene = pair.wing.guess("celebratory")
+    assert scene is None or scene.drawn_as == {"celebratory": scene.things[0].name}
 
 
 def test_what_no_emoji_shows_is_drawn_as_a_silhouette(library):
     start = library.find("a fedora")
-    assert start.description == "fedora, silhouette" and not start.said
+    assert start.description == "fedora, silhouette" and not start.scene.drawn_as
     assert start.picture.mean() > 0.5 and start.picture.std() > 0.2  # black on white
     dark = library.find("a fedora on a dark blue background").picture
     assert dark.amax(1).quantile(0.95) > 0.9  # white on dark
@@ -329,7 +329,8 @@ def test_what_no_emoji_shows_is_drawn_as_a_silhouette(library):
 def test_every_silhouette_is_found_by_its_name_and_has_a_word_for_clip(pair, library):
     for name in silhouettes():
         start = library.find(f"a {name}")
-        assert start.drawings[0].label == TABLES["meant"].get(name, name) and not start.said, name
+        assert start.drawings[0].label == TABLES["meant"].get(name, name), name
+        assert not start.scene.drawn_as, name
         assert pair.read(f"a {name}").known, name
 
 
@@ -338,7 +339,7 @@ def test_people_and_signs_are_found_by_every_word_for_them(pair, library):
     for name, emoji in people_and_signs().items():
         for word in (name, *emoji.also):
             start = library.find(f"a {word}")
-            assert [d.label for d in start.drawings] == [name] and not start.said, word
+            assert [d.label for d in start.drawings] == [name] and not start.scene.drawn_as, word
             assert pair.read(f"a {word}").known, word
     two = library.find("a wizard next to a witch")
     assert [d.label for d in two.drawings] == ["wizard", "witch"]
@@ -356,7 +357,7 @@ def test_more_drawings_leave_those_that_were_there_as_they_were(library):
 
 def test_an_attribute_may_be_a_style_that_only_the_library_has(library):
     for word, style in {"a silhouette": "silhouette", "a comic": "comic"}.items():
-        scene, _ = library.parse("a castle")
+        scene = library.parse("a castle")
         start = library.start(taken_on(parse_attribute(word), scene, library.styles))
         assert start.drawings[0].style == style
 
@@ -384,7 +385,7 @@ def test_words_of_a_style_choose_a_drawing_of_it(library):
             ):
                 start = library.find(prompt)
                 assert start.drawings[0].style == style and start.scene.style == style
-    scene, _ = library.parse("a comic of two lighthouses")
+    scene = library.parse("a comic of two lighthouses")
     assert library.shows(scene, "a comic of") and library.shows(scene, "lighthouses")
     assert not library.shows(scene, "quux") and not library.shows(scene, "cathedral")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import vqclip_nb
 from vqclip_nb.emoji.drawings import describe
 from vqclip_nb.emoji.library import Library
-from vqclip_nb.emoji.vocabulary import Spelling, distance
+from vqclip_nb.emoji.vocabulary import Spelling
 from vqclip_nb.reading import describe_substitutions
 from vqclip_nb.regions import parse_region
 
@@ -28,7 +28,7 @@ EMOJI = Path(vqclip_nb.__file__).parent / "emoji"
 READINGS = [line.split(" => ") for line in read_lines("readings.txt")]
 
 
-def only_chosen(library, scene, drawings, *said, **how):
+def only_chosen(library, scene, drawings, **how):
     """In place of `Library.compose`: which drawings, without drawing them."""
     return SimpleNamespace(drawings=drawings)
 
@@ -189,12 +189,6 @@ def test_two_thousand_characters_are_read_at_once(pair):
         began = time.process_time()
         pair.read(text[:2000])
         assert time.process_time() - began < 0.5  # 0.2 on a quiet machine
-
-
-def test_distance_counts_swapped_neighbours_once():
-    assert [distance("abc", w) for w in ("abc", "acb", "ab", "abcd", "xbc", "cab")] == [
-        0, 1, 1, 1, 1, 2,
-    ]  # fmt: skip
 
 
 NAMES = ["fox", "owl", "cat", "dog", "pineapple", "rocket", "lighthouse", "🦊", "🍕", "🚀"]

@@ -13,7 +13,7 @@ from .images import is_picture, load_image, to_data_url
 from .models.clip import ClipEnsemble, ClipModel
 from .models.pair import Pair
 from .reading import Reading, describe_substitutions, parse_prompt, read_prompt, readable
-from .regions import Region, parse_region
+from .regions import Region, Size, parse_region
 from .settings import KNOBS, Settings
 
 Clip = ClipModel | ClipEnsemble
@@ -120,7 +120,7 @@ def unknown_words(pair: Pair, prompt: str) -> dict[str, str | None]:
 
 
 def embed_pictures(
-    pair: Pair, settings: Settings, size: tuple[int, int], names: Collection[str] = tuple(KNOBS)
+    pair: Pair, settings: Settings, size: Size, names: Collection[str] = tuple(KNOBS)
 ) -> Settings:
     """`settings` with every picture file read once and held inside, pixel by pixel as it is used,
     so that a run, its recipe and its saved state need no file.
@@ -142,7 +142,7 @@ def embed_pictures(
         mask = sized(region.place) if region.is_mask else region.place
         return f"{Region(mask, embedded(region.prompt))}"
 
-    def sized(path: str, size: tuple[int, int] = size) -> str:
+    def sized(path: str, size: Size = size) -> str:
         return to_data_url(load_image(path, size))
 
     how: dict[str, Callable[[str], str]] = dict(include=embedded, exclude=embedded, extras=embedded)

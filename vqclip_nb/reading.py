@@ -95,9 +95,8 @@ class Reading:
     background: colours that the prompt names for it. regions: those of the picture.
 
     What a start is made from, where the pair has drawings: text, all texts with a weight above 0;
-    scene, what they name, None for nothing; drawn_as: words that were taken for a thing of another
-    name; in_drawing: those of `substitutions` that the scene shows; not_drawn: words that it does
-    not, as they stand, each with what is said of it.
+    scene, what they name, None for nothing; in_drawing: those of `substitutions` that the scene
+    shows; not_drawn: words that it does not, as they stand, each with what is said of it.
     """
 
     prompt: str
@@ -107,7 +106,6 @@ class Reading:
     background: tuple[str, ...] = ()
     text: str = ""
     scene: Any = None
-    drawn_as: Mapping[str, str] = field(default_factory=dict)
     in_drawing: frozenset[str] = frozenset()
     not_drawn: Mapping[str, str] = field(default_factory=dict)
     regions: tuple[tuple[Region, Reading], ...] = ()

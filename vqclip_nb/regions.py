@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from .images import ENDINGS, is_picture, load_image
 from .knobs import shown, text_of
 
+Size = tuple[int, int]  # height, width in pixels
 PLACES: dict[str, tuple[float, float, float, float]] = {  # left, top, right, bottom, of 1
     "left": (0, 0, 0.5, 1),
     "right": (0.5, 0, 1, 1),
@@ -59,7 +60,7 @@ class Region:
     def __str__(self) -> str:
         return f"{self.place}: {self.prompt}"
 
-    def area(self, size: tuple[int, int]) -> Area:
+    def area(self, size: Size) -> Area:
         """The region's pixels in a picture of `size` = (height, width).
 
         FileNotFoundError and ValueError as in `load_image`; ValueError for a mask without white.
@@ -90,7 +91,7 @@ class Area:
         return bounding_box(self.inside[0, 0])
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """Height and width of the box."""
         left, top, right, bottom = self.box
         return bottom - top, right - left

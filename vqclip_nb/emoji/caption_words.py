@@ -9,19 +9,18 @@ from pathlib import Path
 from .. import palettes
 
 
-def _read_tables() -> dict[str, dict[str, str]]:
-    """Each table of grammar.txt, of lines "table: word, word" and "table = meaning: word, word":
-    its words with what they mean."""
-    tables: dict[str, dict[str, str]] = defaultdict(dict)
-    text = Path(__file__).with_name("grammar.txt").read_text(encoding="utf8")
-    for line in text.splitlines():
-        head, _, words = line.partition(": ")
-        table, _, meaning = head.partition(" = ")
-        tables[table] |= dict.fromkeys(words.split(", "), meaning)
-    return tables
+def read_rows(table: str) -> list[tuple[str, list[str]]]:
+    """The lines "head: word, word" of a file of this folder."""
+    text = Path(__file__).with_name(table).read_text(encoding="utf8")
+    rows = (line.partition(": ") for line in text.splitlines())
+    return [(head, words.split(", ")) for head, _, words in rows]
 
 
-TABLES = _read_tables()
+# Of grammar.txt, with heads "table" or "table = meaning", each table's words with what they mean.
+TABLES: dict[str, dict[str, str]] = defaultdict(dict)
+for _head, _words in read_rows("grammar.txt"):
+    _table, _, _meaning = _head.partition(" = ")
+    TABLES[_table] |= dict.fromkeys(_words, _meaning)
 WORDS = {table: frozenset(words) for table, words in TABLES.items()}
 
 

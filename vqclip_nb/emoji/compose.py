@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from ..palettes import COLOURS
+from ..palettes import COLOURS, Colour
 from ..reading import GROUND, WEATHERS
+from ..regions import Size
 from .drawings import Scene
 from .layers import BLACK, tinted, usual_colour
 from .placing import FRAME, PLACINGS, Box, boxes, content, spread
@@ -26,7 +27,7 @@ HORIZON, HILL = 0.68, 0.03  # from above, and how far it rises and falls; shares
 def compose(
     layers: Sequence[torch.Tensor],
     scene: Scene,
-    size: tuple[int, int],
+    size: Size,
     drawn: Sequence[tuple[str, str]],
     *,
     fill: bool = False,
@@ -75,7 +76,7 @@ def _hidden(colour: str, canvas: torch.Tensor) -> bool:
     return bool(((canvas - rgb).norm(dim=0) < ALIKE).float().mean() > 0.25)
 
 
-def moved(box: Box, pose: Pose, size: tuple[int, int]) -> Box:
+def moved(box: Box, pose: Pose, size: Size) -> Box:
     """A box in another pose, inside the picture (height, width)."""
     scale, *moves = pose
     sides, placed = size[::-1], []
@@ -88,7 +89,7 @@ def moved(box: Box, pose: Pose, size: tuple[int, int]) -> Box:
     return x, y, box[2] * scale, box[3] * scale
 
 
-def ground(colours: Sequence[str], size: tuple[int, int]) -> torch.Tensor:
+def ground(colours: Sequence[str], size: Size) -> torch.Tensor:
     """Background (3, height, width): white, one colour, two from left above to right below, or,
     where the last is that of the ground, a sky above it."""
     colours = colours or ("white",)
@@ -105,7 +106,7 @@ def ground(colours: Sequence[str], size: tuple[int, int]) -> torch.Tensor:
     return ends[0, :, None, None] * (1 - mix) + ends[1, :, None, None] * mix
 
 
-def _scenery(sky: Sequence[str], below: str, size: tuple[int, int]) -> torch.Tensor:
+def _scenery(sky: Sequence[str], below: str, size: Size) -> torch.Tensor:
     """A sky, lighter towards the horizon, above a hill."""
     high, low = (torch.tensor(COLOURS[c])[:, None, None] / 255 for c in (sky[-1], sky[0]))
     near = torch.tensor(COLOURS[below])[:, None, None] / 255
@@ -117,7 +118,7 @@ def _scenery(sky: Sequence[str], below: str, size: tuple[int, int]) -> torch.Ten
     return torch.where(y > horizon, under.clamp(max=1), above)
 
 
-def place(layer: torch.Tensor, box: Box, size: tuple[int, int]) -> torch.Tensor:
+def place(layer: torch.Tensor, box: Box, size: Size) -> torch.Tensor:
     """A drawing on an empty canvas (4, height, width), its content as large as fits the box."""
     x, y, width, height = box
     left, top, right, bottom = content(layer)
@@ -171,10 +172,7 @@ def _spread(how: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _dots(
-    canvas: torch.Tensor,
-    places: torch.Tensor,
-    radii: torch.Tensor,
-    colour: tuple[float, float, float],
+    canvas: torch.Tensor, places: torch.Tensor, radii: torch.Tensor, colour: Colour
 ) -> torch.Tensor:
     """Discs, their radii in shares of the shorter side."""
     height, width = canvas.shape[1:]

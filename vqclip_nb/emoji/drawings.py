@@ -44,7 +44,8 @@ class Scene:
     relations: of each thing but the first, how those before it stand to it; keys of
     `placing.PLACINGS`. background: as `reading.split_background` has it: weather, one colour or two
     for a gradient, that of the ground; empty where none was named. left_out: words that are not
-    drawn as they stand, each with what is said of it.
+    drawn as they stand, each with what is said of it. drawn_as: words that were taken for a thing
+    of another name; "" for those that were left out.
     """
 
     things: tuple[Thing, ...]
@@ -52,6 +53,7 @@ class Scene:
     style: str = ""
     background: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict, compare=False)
+    drawn_as: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def plain(self) -> bool:
@@ -75,16 +77,15 @@ class Drawing:
 class Start:
     """A picture to start from, and what it was made of.
 
-    picture (1, 3, height, width) in [0, 1]. description: what it shows. said: words that were taken
-    for a thing of another name. codes (1, h, w): the same as code numbers, where they are known
-    without encoding. similarity: the guide's, in [-1, 1], of what the prior drew.
+    picture (1, 3, height, width) in [0, 1]. description: what it shows. codes (1, h, w): the same
+    as code numbers, where they are known without encoding. similarity: the guide's, in [-1, 1], of
+    what the prior drew.
     """
 
     picture: torch.Tensor = field(repr=False)
     description: str
     scene: Scene | None = None
     drawings: tuple[Drawing, ...] = ()
-    said: dict[str, str] = field(default_factory=dict)
     codes: torch.Tensor | None = field(default=None, repr=False)
     similarity: float | None = None
 

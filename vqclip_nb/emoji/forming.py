@@ -21,7 +21,7 @@ from ..loop import Optimization
 from ..models.pair import Pair
 from ..prompts import encode_reading
 from ..reading import Reading, read_prompt, told_background
-from ..regions import Area
+from ..regions import Area, Size
 from ..settings import Settings
 from .caption_words import article
 from .compose import CENTRED, Pose, compose, ground, weathered
@@ -36,7 +36,7 @@ SHARE_BEFORE_STYLE = 0.6  # where style or what to avoid then act on the whole p
 REDRAWS = 10
 DRAWN = 4  # drawings of the prior alone
 CANDIDATES = 4  # drawings of which the guide chooses in a redraw
-STEPS = 4  # of the prior in a redraw
+STEPS = 4  # of the prior in a redraw; twice as many in a whole drawing
 GROWN = 0.5  # share of that time in which more and more cells are drawn
 CHOICE = 1.5  # Gumbel noise on how likely cells are
 
@@ -85,7 +85,7 @@ class Forming:
         priors: Mapping[str, Prior],
         parts: Sequence[Part],
         background: Sequence[str],
-        size: tuple[int, int],
+        size: Size,
     ) -> None:
         self.pair, self.parts, self.background, self.size = pair, parts, background, size
         self.things = [shape for part in parts for shape in part.shapes]
@@ -182,7 +182,7 @@ class Forming:
                 sure = self.likelihood(index, thing, generator).masked_fill(~known.flatten(1), -1e9)
                 known = surest(sure, cells - count, 1 - t, generator).view_as(known)
             hidden = torch.where(known[:, 0], index, self.priors[thing].codes)
-            vectors, _, alike = self.candidates(thing, CANDIDATES, STEPS, generator, hidden)
+            vectors, _, alike = self.candidates(thing, CANDIDATES, generator, hidden)
             best = vectors[alike.argmax()][None]
             accepted = ~known
             if t < GROWN:
@@ -215,18 +215,14 @@ class Forming:
 
     @torch.no_grad()
     def candidates(
-        self,
-        thing: int,
-        count: int,
-        steps: int,
-        generator: torch.Generator,
-        hidden: torch.Tensor | None = None,
+        self, thing: int, count: int, generator: torch.Generator, hidden: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Drawings of a thing: codebook vectors (count, c, side, side), pictures (count, 3, h, w)
         and the guide's similarities (count,). hidden (1, side, side): what is there already."""
         pair = self.pair
         caption = repeated(self._given[thing], count)
         index = None if hidden is None else hidden.expand(count, -1, -1)
+        steps = 2 * STEPS if hidden is None else STEPS
         codes = self.priors[thing].sample(caption, steps=steps, generator=generator, index=index)
         vectors = pair.vqgan.codebook_vectors(codes)
         pictures = pair.vqgan.synthesize(vectors, quantize=False)
@@ -237,9 +233,7 @@ class Forming:
         return vectors, pictures, alike
 
 
-def side_by_side(
-    part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int]
-) -> torch.Tensor:
+def side_by_side(part: Part, pictures: Sequence[torch.Tensor], size: Size) -> torch.Tensor:
     """The pictures (1, 3, h, w) of a part's things as one (1, 3, height, width)."""
     if len(pictures) == 1:
         return posed(fitted(pictures[0], size), part.shapes[0].pose)
@@ -254,7 +248,7 @@ def side_by_side(
     return fitted(whole, size)
 
 
-def dressed(part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
+def dressed(part: Part, pictures: Sequence[torch.Tensor], size: Size) -> torch.Tensor:
     """The same, as the scene says; a bare thing stays as it is."""
     scene, fill = part.scene, part.area is not None
     drawn = [(shape.label, shape.style) for shape in part.shapes]
@@ -285,7 +279,7 @@ def draw(forming: Forming, count: int = DRAWN, *, generator: torch.Generator) ->
     """`count` pictures of a scene that the prior draws at once, those that the guide finds most
     similar first."""
     things = range(len(forming.things))
-    drawn = [forming.candidates(thing, count, 2 * STEPS, generator) for thing in things]
+    drawn = [forming.candidates(thing, count, generator) for thing in things]
     alike = torch.stack([similar for _, _, similar in drawn]).mean(0)
     samples = []
     for i in alike.argsort(descending=True).tolist():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
 from ..palettes import COLOURS
+from ..regions import Size
+from .caption_words import read_rows
 
 # How far colours may be from the ground's, of 1: of the ground, and of what shows it in a gap.
 GROUND, GAP = 0.05, 0.03
@@ -32,9 +33,8 @@ def usual_colour(label: str, style: str, asked: str) -> str:
 
 @functools.cache
 def _usual_colours() -> dict[str, str]:
-    table = Path(__file__).with_name("usual_colours.txt").read_text(encoding="utf8")
-    rows = (line.split(": ") for line in table.splitlines())
-    return {label: colour for colour, labels in rows for label in labels.split(", ")}
+    rows = read_rows("usual_colours.txt")
+    return {label: colour for colour, labels in rows for label in labels}
 
 
 def tinted(layer: torch.Tensor, colour: str) -> torch.Tensor:
@@ -128,7 +128,7 @@ def _spread(seed: torch.Tensor, within: torch.Tensor) -> torch.Tensor:
         reached = wider
 
 
-def fitted(picture: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+def fitted(picture: torch.Tensor, size: Size) -> torch.Tensor:
     """A picture scaled to fit into `size` (height, width), in the middle of its border's colour."""
     scale = min(size[0] / picture.shape[2], size[1] / picture.shape[3])
     own = [max(1, round(side * scale)) for side in picture.shape[2:]]

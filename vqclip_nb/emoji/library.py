@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from ..models.vqgan import VQGAN
+from ..regions import Size
 from ..weights import read_checked
 from .caption_grammar import parse, split_style
 from .caption_words import (
@@ -114,8 +115,8 @@ class Library:
                 return [*dict.fromkeys([*[*meant][:1], *self._named[word]])]
         return []
 
-    def parse(self, text: str) -> tuple[Scene | None, dict[str, str]]:
-        """What a text asks for, and which of its words were taken for things of other names."""
+    def parse(self, text: str) -> Scene | None:
+        """What a text asks for; None if nothing in it can be drawn."""
         style, text = split_style(text, self.styles)  # before others' words are put in its place
         asked = text
         text, look, replaced = self.vocabulary.rewrite(text, tokens=True)
@@ -141,7 +142,7 @@ class Library:
 
         scene = parse(text, self.styles, name_of, self._longest, several, self._shown_in)
         if scene is None:
-            return None, {}
+            return None
         said = {word: thing for word, thing in replaced.items() if thing is not None}
         said |= {t.said: taken[t.said] for t in scene.things if t.said in taken}
         drawn = [self.concepts[self.named(thing.name)[0]] for thing in scene.things]
@@ -166,7 +167,7 @@ class Library:
                 del said[TWO_TONE]
                 left_out |= {} if by_itself else {TWO_TONE: NOT_DRAWN}
         style = style or scene.style or look
-        return replace(scene, things=things, style=style, left_out=left_out), said
+        return replace(scene, things=things, style=style, left_out=left_out, drawn_as=said)
 
     def _owned(self, found: re.Match) -> str:
         """ "horse face" of "horse's head", "fox with tail" of "fox's tail"."""
@@ -200,20 +201,13 @@ class Library:
 
     def find(self, text: str, **how: Any) -> Start | None:
         """The `start` for what a text names, or None if nothing in it can be drawn."""
-        return self.start(*self.parse(text), **how)
+        return self.start(self.parse(text), **how)
 
-    def start(
-        self,
-        scene: Scene | None,
-        said: Mapping[str, str] | None = None,
-        *,
-        variant: int = 0,
-        **how: Any,
-    ) -> Start | None:
+    def start(self, scene: Scene | None, variant: int = 0, **how: Any) -> Start | None:
         """The start that fits a scene best; None for none.
 
         `variant` 1, 2, ... choose other drawings of the first thing, in the order of `choices`.
-        said: see `Start`. how: `size` and `fill` of `compose`.
+        how: `size` and `fill` of `compose`.
         """
         if scene is None:
             return None
@@ -222,7 +216,7 @@ class Library:
         # A thing beside a silhouette is one only if it has no other drawing.
         style = "" if first.style == "silhouette" else first.style
         others = [next(self.choices(scene, i, style)) for i in range(1, len(scene.things))]
-        return self.compose(scene, (first, *others), said, **how)
+        return self.compose(scene, (first, *others), **how)
 
     @property
     def names(self) -> list[str]:
@@ -251,23 +245,17 @@ class Library:
         for drawing in self.choices(start.scene):
             if drawing != first:
                 drawings, size = (drawing, *others), (height, width)
-                found.append(self.compose(start.scene, drawings, start.said, size=size))
+                found.append(self.compose(start.scene, drawings, size=size))
         return found
 
     def compose(
-        self,
-        scene: Scene,
-        drawings: Sequence[Drawing],
-        said: Mapping[str, str] | None = None,
-        *,
-        size: tuple[int, int] = (128, 128),
-        fill: bool = False,
+        self, scene: Scene, drawings: Sequence[Drawing], size: Size = (128, 128), fill: bool = False
     ) -> Start:
         """A start of `size` (height, width) from chosen drawings, one for each thing of the scene;
         where that asks for silhouettes, drawings of other styles are blackened. fill: one thing is
         as large as the picture takes."""
         side = self._side * self.vqgan.downsample_factor
-        made = describe(scene, drawings), scene, tuple(drawings), dict(said or {})
+        made = describe(scene, drawings), scene, tuple(drawings)
         drawn = [(drawing.label, drawing.style) for drawing in drawings]
         if scene.style == SILHOUETTE:
             drawn = [(label, SILHOUETTE) for label, _ in drawn]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..palettes import COLOURS
 from ..reading import COLOUR, GROUND, SCENERY
 from .caption_words import BODY, OF_A_KIND, RELATIONS, SIZES, SMALL_WORDS, TABLES, WITHOUT, WORDS
-from .signs import TOKEN
+from .signs import TOKEN, Replaced
 
 if TYPE_CHECKING:
     from .vocabulary import Vocabulary
@@ -127,7 +127,7 @@ def shortened(text: str) -> str:
     return REQUEST.sub("", text).strip(" ,") or text
 
 
-def rephrased(text: str, words: Vocabulary, said: dict[str, str | None]) -> str:
+def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     """A text as the grammar reads it, in the phrases that the pair knows. said: takes up what was
     replaced by what, "" for what was left out."""
     rules = _Rules(words, said)
@@ -161,7 +161,7 @@ def rephrased(text: str, words: Vocabulary, said: dict[str, str | None]) -> str:
 class _Rules:
     """What stands for a match of a pattern; the match itself where the pattern does not fit."""
 
-    def __init__(self, words: Vocabulary, said: dict[str, str | None]) -> None:
+    def __init__(self, words: Vocabulary, said: Replaced) -> None:
         self.words, self.said = words, said
 
     def thing(self, word: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from ..regions import bounding_box
+from ..regions import Size, bounding_box
 from .drawings import Scene, Thing
 
 Box = tuple[float, float, float, float]  # centre x, centre y, width, height in pixels
@@ -79,7 +79,7 @@ def content(layer: torch.Tensor) -> tuple[int, int, int, int]:
 
 
 def boxes(
-    layers: Sequence[torch.Tensor], scene: Scene, size: tuple[int, int], *, fill: bool = False
+    layers: Sequence[torch.Tensor], scene: Scene, size: Size, *, fill: bool = False
 ) -> list[tuple[Box, int]]:
     """Where each thing goes, and how many of it stand side by side there."""
     singles = []
@@ -128,7 +128,7 @@ def boxes(
     return list(zip(placed, counts, strict=True))
 
 
-def alone(thing: Thing, mask: torch.Tensor, size: tuple[int, int], fill: bool) -> tuple[Box, int]:
+def alone(thing: Thing, mask: torch.Tensor, size: Size, fill: bool) -> tuple[Box, int]:
     """The same for the only thing of a scene, of a mask (h, w)."""
     height, width = size
     if thing.count > 1:
@@ -141,7 +141,7 @@ def alone(thing: Thing, mask: torch.Tensor, size: tuple[int, int], fill: bool) -
     return (width / 2, height / 2, wide, high), 1
 
 
-def in_frame(placed: Sequence[Box], size: tuple[int, int]) -> list[Box]:
+def in_frame(placed: Sequence[Box], size: Size) -> list[Box]:
     """Boxes moved and scaled together, as large as a picture (height, width) takes."""
     frame = bounds(placed)
     scale = FRAME * min(size[1] / frame[2], size[0] / frame[3])
@@ -213,7 +213,7 @@ def spread(box: Box, count: int) -> list[Box]:
 
 
 def arrange(
-    masks: Sequence[torch.Tensor], relation: str, size: tuple[int, int], *, ratio: float = 1.0
+    masks: Sequence[torch.Tensor], relation: str, size: Size, *, ratio: float = 1.0
 ) -> list[Box]:
     """Boxes of two things, of all tried those whose smaller one is largest.
 
@@ -260,7 +260,7 @@ def arrange(
 
 
 def covered(
-    masks: Sequence[torch.Tensor], lows: torch.Tensor, sides: torch.Tensor, size: tuple[int, int]
+    masks: Sequence[torch.Tensor], lows: torch.Tensor, sides: torch.Tensor, size: Size
 ) -> torch.Tensor:
     """Shares (n,) of the smaller one's area that both things cover, at n places.
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from ..palettes import COLOURS
 from ..reading import any_of
-from .caption_words import ARTICLES, OF, OF_A_KIND, RELATIONS, SKIPPED, STYLE_WORDS, WITHOUT, WORDS
-from .signs import TOKEN
+from .caption_words import (
+    ARTICLES,
+    OF,
+    OF_A_KIND,
+    RELATIONS,
+    SKIPPED,
+    STYLE_WORDS,
+    WITHOUT,
+    WORDS,
+    read_rows,
+)
+from .signs import TOKEN, Replaced
 
 FILLERS = WORDS["fillers"]
 MEDIA = WORDS["media"]  # what a picture is: a style with an article too
@@ -46,15 +55,13 @@ class Styles:
     """phrases: each with the style of the library that is nearest, or the medium; empty for
     neither. own: the same for the words of captions."""
 
-    def __init__(
-        self, table: Path, known: Callable[[str], bool], learned: Callable[[str], bool]
-    ) -> None:
-        """table: lines "style: phrase, phrase"; "-" for those that no style is near to. known:
-        which phrases mean a thing or are read otherwise. learned: which words are the pair's."""
+    def __init__(self, known: Callable[[str], bool], learned: Callable[[str], bool]) -> None:
+        """Of styles.txt: lines "style: phrase, phrase"; "-" for those that no style is near to.
+        known: which phrases mean a thing or are read otherwise. learned: which words are the
+        pair's."""
         own = ((re.sub(r"^an? | of$", "", w), s) for s, words in STYLE_WORDS.items() for w in words)
         self.own, self.known, self.learned = dict(own), known, learned
-        rows = (line.split(": ") for line in table.read_text(encoding="utf8").splitlines())
-        listed = [(style, rest.split(", ")) for style, rest in rows]
+        listed = read_rows("styles.txt")
         names = {style: words for style, words in listed if style in ("artists", "places")}
         phrases: dict[str, str] = {}
         for style, words in listed:
@@ -87,11 +94,11 @@ class Styles:
         self.ending = re.compile(rf"\s+\b(?:in|as) ({every})(?: style)?\s*$", re.IGNORECASE)
         self.opening = re.compile(rf"^\s*(?:an? |the )?({every}) of\s+(?=\w)", re.IGNORECASE)
 
-    def split(self, text: str, *, alone: bool = True) -> tuple[str, str, dict[str, str | None]]:
+    def split(self, text: str, *, alone: bool = True) -> tuple[str, str, Replaced]:
         """A text without such words, the style that they ask for, and what was left out or is
         painted as what. alone: a text of nothing else stays as it is."""
         styles: list[str] = []
-        said: dict[str, str | None] = {}
+        said: Replaced = {}
 
         def note(phrase: str, style: str = "") -> str:
             styles.append(style)

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..reading import GROUND, UNREAD, any_of
 from .caption_words import BODY, SMALL_WORDS, STYLE_WORDS, WITHOUT, WORDS
 from .phrasing import NEGATED, WORD, rephrased, shortened, singulars
-from .signs import Emoji
+from .signs import Emoji, Replaced
 from .styles import Styles
 
 NOTHING = "nothing"  # in the table: words that mean no thing, though the library may have them
@@ -65,12 +65,12 @@ class Vocabulary:
 
     def rewrite(
         self, text: str, *, tokens: bool = False, alone: bool = True
-    ) -> tuple[str, str, dict[str, str | None]]:
+    ) -> tuple[str, str, Replaced]:
         """A text with its emoji as words, its turns of speech replaced, its spelling mended and the
         words that say how it looks left out; the style that these ask for; and what was replaced by
         what, None for what was left out. tokens: see `Emoji.split`. alone: it is the whole of a
         prompt, which stays as it is where nothing else would be left."""
-        unasked: dict[str, str | None] = {}
+        unasked: Replaced = {}
 
         def drop(found: re.Match) -> str:
             if found[1] is None:
@@ -135,7 +135,7 @@ class Vocabulary:
             forms = (phrase, *singulars(phrase))
             return phrase in self.phrases or any(self.nearest.get(w) or w in tails for w in forms)
 
-        return Styles(FOLDER / "styles.txt", known, self.knows)
+        return Styles(known, self.knows)
 
     @cached_property
     def _spelling(self) -> Spelling:
@@ -153,7 +153,7 @@ class Vocabulary:
         found = any_of(self.phrases)
         return re.compile(rf"\b(?:{found})\b", re.IGNORECASE) if found else None
 
-    def substitute(self, text: str, *, alone: bool = True) -> tuple[str, dict[str, str | None]]:
+    def substitute(self, text: str, *, alone: bool = True) -> tuple[str, Replaced]:
         """A text in words that the pair knows where the table has any, and what was replaced by
         what: None for a word that is not known. alone: see `rewrite`."""
         text, style, said = self.rewrite(text, alone=alone)

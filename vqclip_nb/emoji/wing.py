@@ -16,7 +16,7 @@ from ..attributes import Attribute, parse_attributes
 from ..images import is_picture
 from ..models.pair import EMOJI, Pair
 from ..reading import Reading, every_text, read_prompt
-from ..regions import Area
+from ..regions import Area, Size
 from ..settings import Settings
 from ..weights import read_checked
 from .caption_words import MEDIA_WORDS, article
@@ -95,29 +95,29 @@ class EmojiWing:
     def _scene(self, reading: Reading, text: str) -> Reading:
         if self.library is None:
             return reading
-        scene, drawn_as = self.library.parse(text) if text else (None, {})
+        scene = self.library.parse(text) if text else None
         shown = frozenset(w for w in reading.substitutions if self.library.shows(scene, w))
-        not_drawn = dict(scene.left_out) if scene else {}
-        left_out = (word for word, thing in drawn_as.items() if not thing)
-        not_drawn |= {w: "left out" for w in left_out if w not in reading.substitutions}
-        about = dict(scene=scene, drawn_as=drawn_as, in_drawing=shown, not_drawn=not_drawn)
+        not_drawn: dict[str, str] = {}
+        if scene:
+            left_out = (word for word, thing in scene.drawn_as.items() if not thing)
+            not_drawn |= scene.left_out
+            not_drawn |= {w: "left out" for w in left_out if w not in reading.substitutions}
+        about = dict(scene=scene, in_drawing=shown, not_drawn=not_drawn)
         return dataclasses.replace(reading, text=text, **about)
 
-    def guess(self, text: str) -> tuple[Scene | None, dict[str, str]]:
+    def guess(self, text: str) -> Scene | None:
         """The thing whose name CLIP reads most alike to a text that names nothing; None if it knows
         none of its words."""
         clip, library, words = self.pair.clip, self.library, self.pair.clip.vocabulary
         known = words.knows if words else str.isalpha
         if library is None or not any(w.isalpha() and known(w) for w in text.split()):
-            return None, {}
+            return None
         names = [name for name in library.names if all(map(known, name.lower().split()))]
         alike = F.normalize(clip.encode_text([f"a {name}" for name in names]), dim=-1)
         name = names[int((alike @ clip.encode_text([text])[0]).argmax())]
-        return Scene((Thing(name),)), {text: name}
+        return Scene((Thing(name),), drawn_as={text: name})
 
-    def start(
-        self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
-    ) -> Start | None:
+    def start(self, reading: Reading, settings: Settings, size: Size, seed: int) -> Start | None:
         """A drawing of the library, one for each region, or what the prior draws; which of those
         that fit says `seed`."""
         if settings.start == "prior":
@@ -132,7 +132,7 @@ class EmojiWing:
         if reading.regions:
             return self._collage(self.library, reading, drawing, size)
         asked = self._asked(reading, parse_attributes(settings.attributes))
-        return self.library.start(*asked, variant=drawing, size=size)
+        return self.library.start(asked, drawing, size=size)
 
     def medium(self, reading: Reading) -> Callable[[torch.Tensor], torch.Tensor] | None:
         """That of the prompt, or of the first region that names one."""
@@ -145,13 +145,7 @@ class EmojiWing:
         return MEDIA[wanted[0]]
 
     def forming(
-        self,
-        reading: Reading,
-        settings: Settings,
-        size: tuple[int, int],
-        seed: int,
-        *,
-        stand_ins: bool = False,
+        self, reading: Reading, settings: Settings, size: Size, seed: int, stand_ins: bool = False
     ) -> Forming | None:
         """None for what the prior never saw; with `stand_ins` it is drawn as what CLIP reads, in a
         style that the prior knows."""
@@ -168,12 +162,12 @@ class EmojiWing:
             wanted += [(own, area) for (_, own), area in zip(reading.regions, areas, strict=True)]
         rng, parts = np.random.default_rng(seed), []
         for own, area in wanted:
-            scene, _ = self._asked(own, attributes)
+            scene = self._asked(own, attributes)
             if scene is None:
                 return None
             shapes = []
             for thing in scene.things:
-                label, style = self._drawn_as(thing, scene, seed, stand_ins)
+                label, style = self._label_and_style(thing, scene, seed, stand_ins)
                 if not style:
                     return None
                 mirrored = bool(rng.random() < 0.5) and not WRITTEN & set(label.split())
@@ -183,7 +177,9 @@ class EmojiWing:
             parts.append(Part(scene, tuple(shapes), own, area))
         return Forming(self.pair, self.priors, parts, reading.background, size)
 
-    def _drawn_as(self, thing: Thing, scene: Scene, seed: int, stand_ins: bool) -> tuple[str, str]:
+    def _label_and_style(
+        self, thing: Thing, scene: Scene, seed: int, stand_ins: bool
+    ) -> tuple[str, str]:
         """The label and the style by which the prior draws a thing; no style if it never saw any,
         unless there are `stand_ins`."""
         priors, styles = self.priors, self.library.styles
@@ -202,22 +198,18 @@ class EmojiWing:
             fitting = list(priors)[:1]
         return label, fitting[seed % len(fitting)] if fitting else ""  # the next seed: another
 
-    def _asked(
-        self, reading: Reading, attributes: Sequence[Attribute] = ()
-    ) -> tuple[Scene | None, Mapping[str, str]]:
-        """What a reading asks the library for, its first thing with attributes, and the words taken
-        for things of other names; where it names nothing, what CLIP reads most alike."""
+    def _asked(self, reading: Reading, attributes: Sequence[Attribute] = ()) -> Scene | None:
+        """What a reading asks the library for, its first thing with attributes; where it names
+        nothing, what CLIP reads most alike."""
         if self.library is None or not reading.text:
-            return None, {}
-        scene, said = reading.scene, reading.drawn_as
-        if scene is None:
-            scene, said = self.guess(reading.text)
+            return None
+        scene = reading.scene or self.guess(reading.text)
         for attribute in attributes if scene else ():
             scene = taken_on(attribute, scene, self.library.styles)
-        return scene, said
+        return scene
 
     def _collage(
-        self, library: Library, reading: Reading, variant: int, size: tuple[int, int]
+        self, library: Library, reading: Reading, variant: int, size: Size
     ) -> Start | None:
         """A drawing for each region as large as its box, on the background that it or the prompt
         names; None if the library knows nothing of any of them. A prompt that names nothing but a
@@ -225,21 +217,19 @@ class EmojiWing:
         areas = [region.area(size) for region, _ in reading.regions]
         found = None
         if not torch.stack([area.inside for area in areas]).any(0).all():
-            found = library.start(reading.scene, reading.drawn_as, variant=variant, size=size)
+            found = library.start(reading.scene, variant, size=size)
         parts: list[tuple[str, Start]] = [("around", found)] if found else []
         picture = found.picture.clone() if found else ground(reading.background, size)[None]
         for (region, own), area in zip(reading.regions, areas, strict=True):
-            asked = self._asked(own)
-            start = library.start(*asked, variant=variant, size=area.size, fill=True)
+            start = library.start(self._asked(own), variant, size=area.size, fill=True)
             area.paste(picture, start.picture if start else ground(own.background, area.size))
             parts += [(region.name, start)] if start else []
         if not parts:
             return None
         picture = weathered(picture[0], reading.background)[None]
         drawings = tuple(d for _, start in parts for d in start.drawings)
-        drawn_as = {word: thing for _, start in parts for word, thing in start.said.items()}
         told = "; ".join(f"{place}: {start.description}" for place, start in parts)
-        return Start(picture, told, parts[0][1].scene, drawings, drawn_as)
+        return Start(picture, told, parts[0][1].scene, drawings)
 
 
 def taken_on(attribute: Attribute, scene: Scene, styles: Mapping[str, Sequence[str]]) -> Scene:
