@@ -20,18 +20,13 @@ MAX_PARTS = 50
 TIME = re.compile(r"(?:^|\s)(?:[01]?\d|2[0-3]):[0-5]\d\s*$")
 WEIGHTS = "give weights as 'a fox:2 | snow:1', each part with one number"
 SHAPE = "give the shape as the settings height and width"
+RATIOS = "16:9|9:16|21:9|9:21|4:3|3:4|3:2|2:3|5:4|4:5|2:1|1:2|1:1"
 # Forms of other tools, which would be read as words.
 FOREIGN = (
     (re.compile(r"::"), WEIGHTS),
     (re.compile(r"(?<!\S)--\w+.*", re.DOTALL), f"options are settings of their own; {SHAPE}"),
     (re.compile(r"\([^()]*:\s*-?[\d.]+\s*\)|<\w+:[^<>]*>"), WEIGHTS),
-    (
-        re.compile(
-            r"(?<!\S)(?<!\bat )(?:16:9|9:16|21:9|9:21|4:3|3:4|3:2|2:3|5:4|4:5|2:1|1:2|1:1)"
-            r"(?=[\s,;]|[.!?]*$)"  # not "a fox 2:1.0"
-        ),
-        SHAPE,
-    ),
+    (re.compile(rf"(?<!\S)(?<!\bat )(?:{RATIOS})(?=[\s,;]|[.!?]*$)"), SHAPE),  # not "a fox 2:1.0"
     (re.compile(r"\[[^\[\]]*:\s*[\d.]+\s*\]"), "write out one of the words"),  # [cat:dog:0.5]
     (re.compile(r":\s*-?[\d.]+\s*:\s*(?:-?[\d.]+\s*)?$"), WEIGHTS),  # "a fox:2:"
     (re.compile(r":-?[\d.]+%|:\s*-?[\d.]+\s*%\s*$"), WEIGHTS),

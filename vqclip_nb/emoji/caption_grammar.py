@@ -164,13 +164,11 @@ def _things(
             elif name := name_of(phrase) if phrase not in SKIPPED else None:
                 is_emoji, plural = bool(TOKEN.fullmatch(phrase)), several(phrase)
                 if CLOCK_TIME.fullmatch(phrase) and things:  # "a clock at 10:30", "a fox at 5:30"
-                    clocks = [i for i, t in enumerate(things) if CLOCK & {*t.name.split()}]
-                    if clocks:
-                        things[clocks[0]] = replace(things[clocks[0]], name=name)
-                    else:
-                        left_out[phrase] = NOT_DRAWN
-                    joint = ""
-                    at += 1
+                    clocks = [i for i, t in enumerate(things) if CLOCK & {*t.name.split()}][:1]
+                    left_out |= {} if clocks else {phrase: NOT_DRAWN}
+                    for i in clocks:
+                        things[i] = replace(things[i], name=name)
+                    joint, at = "", at + 1
                     break
                 if phrase == "pot" and joint == "in" and any(w in own for w in WORDS["plants"]):
                     name = FLOWER_POT
@@ -284,4 +282,4 @@ def _goes_on(rest: list[str]) -> bool:
     if rest[:1] == [","]:  # "a red, round ball", but not "an orange, a ball"
         return len(rest) > 1 and rest[1] not in SKIPPED and rest[1] not in COUNTS
     stands = any(" ".join(rest[:n]) in RELATIONS for n in (1, 2, 3))
-    return bool(rest) and not stands and rest[0] not in ("on", "in", "of")
+    return bool(rest) and not stands and rest[0] != "of"

@@ -14,10 +14,8 @@ from .caption_words import read_rows
 # How far colours may be from the ground's, of 1: of the ground, and of what shows it in a gap.
 GROUND, GAP = 0.05, 0.03
 NEAR, RIM = 5 / 128, 3 / 128  # of the side: how near the outside gaps are, and how wide edges are
-MIXED = (
-    0.15,
-    0.85,
-)  # share of a thing's colour in an edge, from where it is seen to where it is all
+# Share of a thing's colour in an edge, from where it is seen to where it is all.
+SEEN, ALL = 0.15, 0.85
 SILHOUETTE = "silhouette"
 BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
 BLACKEST = 0.2  # mean light of a drawing that is a silhouette
@@ -105,8 +103,7 @@ def cut_out(picture: torch.Tensor) -> torch.Tensor:
     outside = _spread(outside.maximum(gaps), ground)
     rim = max(1, round(RIM * apart.shape[2]))
     share = apart / _dilated(apart, rim + 1).clamp(min=GROUND)
-    low, high = MIXED
-    edge = ((share - low) / (high - low)).clamp(0, 1)
+    edge = ((share - SEEN) / (ALL - SEEN)).clamp(0, 1)
     alpha = (1 - outside) * torch.where(_dilated(outside, rim) > 0, edge, 1.0)
     alpha = F.avg_pool2d(F.pad(alpha, (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
     return torch.cat([(picture[0] - (1 - alpha) * colour[0]).clamp(min=0).minimum(alpha), alpha])
