@@ -46,8 +46,8 @@ from training.train_prior import PriorOptions
 from training.train_styles import StyleOptions
 from training.train_vqgan import VqganOptions
 from vqclip_nb.emoji.caption_words import COLOURS
+from vqclip_nb.emoji.drawings import Scene, Thing
 from vqclip_nb.emoji.prior import build_prior
-from vqclip_nb.emoji.scene import Scene, Thing
 from vqclip_nb.experiments.scores import concepts
 from vqclip_nb.images import to_pil
 from vqclip_nb.models.clip import build_clip
