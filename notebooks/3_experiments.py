@@ -197,7 +197,7 @@ if NAMED:
 
 # %%
 library = vq.load_pair("emoji").library
-scenes = {text: library.parse(text)[0] for text in PROMPTS}
+scenes = {text: library.parse(text) for text in PROMPTS}
 thing = {text: scene.things[0].name for text, scene in scenes.items() if scene}
 
 

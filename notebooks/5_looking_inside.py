@@ -403,8 +403,7 @@ _ = axes.legend()
 # work grows with the square of the cells. *Sparse*: only to those nearby, or to those of its row and column.
 
 # %%
-from vqclip_nb.emoji.prior import caption_tokens
-from vqclip_nb.emoji.transformer import ATTENTION, attention_mask
+from vqclip_nb.emoji.prior import ATTENTION, attention_mask, caption_tokens
 
 prior = pair.prior
 side = prior.side // prior.patch  # 2×2 cells share a token
@@ -439,7 +438,7 @@ noto = [d for d in pair.library.drawings if d.style == "noto"]
 half = fox.clone()
 half[..., 8:] = prior.codes  # masked
 caption = captioned(["a fox on a white background"])
-asked = torch.no_grad()(lambda: prior.logits(half, *caption))
+asked = torch.no_grad()(lambda: prior.logits(half, caption))
 heard = listen([block.qkv for block in prior.blocks], asked)
 
 
@@ -487,7 +486,7 @@ for i, (at, w) in enumerate(zip(axes[1:], weights)):
 texts = ["a saluting face", "a green heart", "a factory"]
 steps = []
 codes = prior.sample(
-    *captioned([f"{text} on a white background" for text in texts]),
+    captioned([f"{text} on a white background" for text in texts]),
     generator=torch.Generator().manual_seed(3),
     push=lambda index, logits: steps.append(index.clone()) or 0,
 )
@@ -514,7 +513,7 @@ asked = {"true drawings": (true, caption), "under another's caption": (true, oth
 asked["in any order"] = (shuffled, caption)
 generator = torch.Generator().manual_seed(0)
 likely = {
-    name: prior.log_likelihood(c, *said, generator=generator) for name, (c, said) in asked.items()
+    name: prior.log_likelihood(c, said, generator=generator) for name, (c, said) in asked.items()
 }
 
 # %%

@@ -1,4 +1,7 @@
-"""Pictures that form from noise with the prior: shapes first, then colours, places and ground."""
+"""Pictures that form from noise with the prior: shapes first, then colours, places and ground; and
+those that it draws at once."""
+
+import warnings
 
 import numpy as np
 import pytest
@@ -9,8 +12,8 @@ import vqclip_nb as vq
 from training.classifier import load_shape_judge
 from vqclip_nb.emoji import forming
 from vqclip_nb.emoji.compose import CENTRED, moved
-from vqclip_nb.emoji.cutout import cut_out, fitted
-from vqclip_nb.emoji.tint import tinted
+from vqclip_nb.emoji.layers import cut_out, fitted, tinted
+from vqclip_nb.images import to_pil
 
 FORMED = dict(start="noise", height=128, width=128, crops=4)
 
@@ -22,10 +25,22 @@ def few(monkeypatch):
     monkeypatch.setattr(forming, "REDRAWS", 4)
 
 
+@pytest.fixture
+def far():
+    """Distances (128, 128) in pixels from the middle."""
+    side = torch.arange(128) - 64.0
+    return torch.hypot(side[:, None], side)
+
+
 def run_to_end(pair, prompt, **settings):
     run = vq.Run(pair, vq.Settings(include=prompt, **FORMED | settings))
     list(run)
     return run
+
+
+def drawn(pair, prompt, count=1, size=(128, 128), seed=0):
+    how = pair.forming(pair.read(prompt), vq.Settings(include=prompt), size, seed)
+    return forming.draw(how, count, generator=torch.Generator().manual_seed(seed))
 
 
 def pixels(image):
@@ -42,6 +57,54 @@ def test_a_judge_that_never_guides_names_what_has_formed_from_noise(pair):
     names = ("pizza", "sunflower", "carrot", "star")
     ranks = {n: judge.rank(run_to_end(pair, f"a {n}", total_iter=20).image, n) for n in names}
     assert sum(rank <= 5 for rank in ranks.values()) >= 3, ranks
+
+
+def test_what_it_draws_is_named_by_a_judge_that_never_guides(pair):
+    judge = load_shape_judge(device="cpu")
+    names = "key|pizza|sunflower|rooster|telephone|Christmas tree|carrot|star".split("|")
+    ranks = {n: judge.rank(to_pil(drawn(pair, f"a {n}")[0].picture[0]), n) for n in names}
+    assert sum(rank <= 5 for rank in ranks.values()) >= 6, ranks
+
+
+def test_the_best_comes_first_and_a_seed_draws_the_same_again(pair):
+    samples = drawn(pair, "a dragon", 4)
+    alike = [s.similarity for s in samples]
+    assert alike == sorted(alike, reverse=True) and alike[0] > alike[-1]
+    again, other = drawn(pair, "a dragon", 4), drawn(pair, "a dragon", 4, seed=1)
+    assert torch.equal(samples[0].picture, again[0].picture)
+    assert not torch.equal(samples[0].picture, other[0].picture)
+
+
+def test_the_background_follows_the_prompt_and_white_is_the_usual(pair):
+    [blue], [white] = drawn(pair, "a key on a blue background"), drawn(pair, "a key")
+    border = [s.picture[0, :, :6].mean((1, 2)) for s in (blue, white)]
+    assert border[0][2] > border[0][0] + 0.2 and border[1].min() > 0.9
+
+
+def test_other_sizes_get_the_drawing_in_the_middle(pair):
+    [wide] = drawn(pair, "a key", size=(64, 160))
+    assert wide.picture.shape == (1, 3, 64, 160)
+    assert wide.picture[..., :40].min() > 0.6 and wide.picture[..., 48:112].min() < 0.6
+    run = run_to_end(pair, "a key", start="prior", height=64, width=160, total_iter=6)
+    assert run.image.size == (160, 64)
+
+
+def test_a_run_with_the_prior_is_another_picture_and_is_replayed_to_the_same_bytes(pair, tmp_path):
+    run, plain = (run_to_end(pair, "a key", prior=prior, total_iter=6) for prior in (0.8, 0.0))
+    assert run.image.tobytes() != plain.image.tobytes()
+    run.save_png(tmp_path / "a.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = vq.replay(tmp_path / "a.png", pair)
+    assert again.image.tobytes() == run.image.tobytes()
+
+
+def test_the_prior_cannot_be_asked_for_once_a_picture_forms_without(pair):
+    run = vq.Run(pair, vq.Settings(include="a key", prior=0.0, **FORMED))
+    with pytest.raises(ValueError, match="prior cannot change while a picture forms"):
+        run.change(prior=0.5)
+    run.step()  # as before
+    assert not run.settings.prior
 
 
 def test_the_first_frame_is_noise_and_the_shape_comes_before_its_colours(pair):
@@ -151,9 +214,7 @@ def test_what_the_prior_never_saw_begins_with_a_drawing(pair):
     assert vq.Run(pair, vq.Settings(include="a fox", total_iter=2, **FORMED)).start is None
 
 
-def test_a_white_thing_keeps_its_inside_when_it_is_cut_out():
-    rows, columns = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
-    far = ((rows - 64) ** 2 + (columns - 64) ** 2).float().sqrt()
+def test_a_white_thing_keeps_its_inside_when_it_is_cut_out(far):
     outline = ((far > 36) & (far < 44)).float()
     picture = (1 - 0.6 * outline).expand(1, 3, -1, -1)
     layer = cut_out(picture)
@@ -162,19 +223,15 @@ def test_a_white_thing_keeps_its_inside_when_it_is_cut_out():
     assert layer[3][(far > 38) & (far < 42)].min() > 0.9
 
 
-def test_pale_things_gaps_and_edges_are_cut_out_as_they_are():
-    rows, columns = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
-    far = ((rows - 64) ** 2 + (columns - 64) ** 2).float().sqrt()
+def test_pale_things_gaps_and_edges_are_cut_out_as_they_are(far):
+    def painted(mask, colour):
+        return 1 - mask[None, None] * (1 - torch.tensor(colour).view(1, 3, 1, 1))
 
-    def drawn(mask, colour):
-        mask = mask[None, None]
-        return 1 - mask * (1 - torch.tensor(colour).view(1, 3, 1, 1))
-
-    pale = cut_out(drawn((far < 40).float(), [0.92, 0.92, 0.94]))
+    pale = cut_out(painted((far < 40).float(), [0.92, 0.92, 0.94]))
     assert pale[3][far < 38].min() == 1 and pale[3][far > 44].max() == 0
-    ring = cut_out(drawn(((far > 40) & (far < 43)).float(), [0.5, 0.2, 0.1]))  # as of a bicycle
+    ring = cut_out(painted(((far > 40) & (far < 43)).float(), [0.5, 0.2, 0.1]))  # as of a bicycle
     assert ring[3][far < 36].max() == 0 and ring[3][(far > 41) & (far < 42)].min() > 0.6
-    soft = cut_out(drawn((41 - far).clamp(0, 4) / 4, [1.0, 0.1, 0.1]))  # no light rim around it
+    soft = cut_out(painted((41 - far).clamp(0, 4) / 4, [1.0, 0.1, 0.1]))  # no light rim around it
     seen = soft[3] > 0.3
     assert (soft[1][seen] / soft[3][seen]).max() < 0.35
 

@@ -15,22 +15,17 @@ from training.human_eval import numbered, prompts, right, score
 from training.scenes import Scenes
 from training.sets import TRAINED, people_and_signs, silhouettes
 from vqclip_nb.attributes import parse_attribute
-from vqclip_nb.emoji.caption_grammar import parse
+from vqclip_nb.emoji.caption_words import TABLES
 from vqclip_nb.emoji.compose import ground
 from vqclip_nb.emoji.drawings import MASK, unpack_bits, unpack_masks
-from vqclip_nb.emoji.library import MEANT, Library
+from vqclip_nb.emoji.layers import nearest_colour, tinted
+from vqclip_nb.emoji.library import Library
 from vqclip_nb.emoji.placing import PLACINGS, arrange, boxes, content, covered, spread
-from vqclip_nb.emoji.scene import Scene, Thing
-from vqclip_nb.emoji.tint import nearest_colour, tinted
 from vqclip_nb.emoji.vocabulary import Vocabulary
 from vqclip_nb.emoji.wing import taken_on
 from vqclip_nb.palettes import COLOURS
 from vqclip_nb.settings import Settings
 from vqclip_nb.weights import WeightsError, write_state
-
-STYLES = {"noto": ["a cartoon of"], "line": ["a line drawing of"]}
-KNOWN = {"cat", "cats", "house", "orange", "red apple", "bowl", "dog", "chocolate", "cake", "crown"}
-KNOWN |= {"scarf", "sunglasses", "moon", "tree"}
 
 
 @pytest.fixture(scope="module")
@@ -38,61 +33,14 @@ def library(pair) -> Library:
     return pair.library
 
 
-def read(text: str) -> Scene | None:
-    return parse(text, STYLES, lambda p: p if p in KNOWN else None, 2)
-
-
-@pytest.mark.parametrize(
-    "text, scene",
-    {
-        "a cat": Scene((Thing("cat"),)),
-        "A line drawing of a blue cat.": Scene((Thing("cat", "blue"),), style="line"),
-        "a big cat on a dark blue background": Scene(
-            (Thing("cat", size="big"),), background=("dark blue",)
-        ),
-        "a cat on a red and yellow backdrop": Scene((Thing("cat"),), background=("red", "yellow")),
-        "a cat on black": Scene((Thing("cat"),), background=("black",)),
-        "an orange cat": Scene((Thing("cat", "orange"),)),
-        "an orange": Scene((Thing("orange"),)),
-        "a cat and an orange": Scene((Thing("cat"), Thing("orange")), ("beside",)),
-        "a red apple in a bowl": Scene((Thing("red apple"), Thing("bowl")), ("held in",)),
-        "a white cat on top of a small house": Scene(
-            (Thing("cat", "white"), Thing("house", size="small")), ("on",)
-        ),
-        "two cats": Scene((Thing("cats", count=2),)),
-        "a chocolate cake": Scene((Thing("cake", "brown"),)),
-        "an orange and white cat": Scene((Thing("cat", "orange"),)),
-        "a black and white cat": Scene((Thing("cat"),)),
-        "a house with a cat on top": Scene((Thing("house"), Thing("cat")), ("below",)),
-        "a bowl full of chocolate": Scene((Thing("bowl"), Thing("chocolate")), ("full of",)),
-        "my cat but orange and fat": Scene((Thing("cat", "orange"),)),
-        "a cat painted blue": Scene((Thing("cat", "blue"),)),
-        "a cat on a house's shoulder": Scene((Thing("cat"), Thing("house")), ("on",)),
-        "a cat with a long scarf": Scene((Thing("cat"), Thing("scarf")), ("round the neck",)),
-        "a cat in sunglasses": Scene((Thing("cat"), Thing("sunglasses")), ("on the face",)),
-        "a house and a moon": Scene((Thing("house"), Thing("moon")), ("under",)),
-        "a house next to a moon": Scene((Thing("house"), Thing("moon")), ("beside",)),
-        "a cat on a house, a tree and a dog": Scene(
-            (Thing("cat"), Thing("house"), Thing("tree")), ("on", "beside")
-        ),
-        "a dog wearing a crown": Scene((Thing("dog"), Thing("crown")), ("wearing",)),
-        "a fierce cat": Scene((Thing("cat"),)),
-        "nothing of that": None,
-        "": None,
-    }.items(),
-)
-def test_captions_are_read(text, scene):
-    assert read(text) == scene
-
-
 def test_a_name_of_several_words_is_one_thing(library):
     for text in ("heart on fire", "bridge at night"):
         start = library.find(f"a {text}")
-        assert start.drawings[0].label == text and not start.said, text
-    scene, _ = library.parse("a heart on fire and a cat")
+        assert start.drawings[0].label == text and not start.scene.drawn_as, text
+    scene = library.parse("a heart on fire and a cat")
     assert [thing.name for thing in scene.things] == ["heart on fire", "cat"]
     for name in {d.label for d in library.drawings if " " in d.label}:
-        scene, _ = library.parse(name)
+        scene = library.parse(name)
         assert len(scene.things) == 1, name
 
 
@@ -114,8 +62,8 @@ def test_a_library_is_built_and_read(sprites, pair, tmp_path):
     facts = build_library.facts(scenes, sprites)
     path = tmp_path / "library.safetensors"
     write_state(path, state, build_library.metadata(pair, scenes, facts))
-    made = Library.read(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
-    assert len(made) == len(scenes.pairs) == 60
+    made = Library(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
+    assert len(made.drawings) == len(scenes.pairs) == 60
     layer = made.layer(made.find("an owl").drawings[0])
     wanted = build_library.shrunk(scenes.sprites[:1, 1].float() / 255, 0.85)[0]
     assert (layer[3] - wanted[3]).abs().mean() < 0.05
@@ -133,7 +81,7 @@ def test_a_library_is_built_and_read(sprites, pair, tmp_path):
     assert moved[0].tolist() == [1, 11 - int(state["drawings"][0, 1])]
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(WeightsError, match="corrupt"):
-        Library.read(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
+        Library(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
 
 
 def test_a_plain_prompt_starts_from_the_stored_codes(pair, library):
@@ -164,7 +112,7 @@ def test_background_size_and_style(library):
     assert start.picture.max() > 0.8  # black lines turn white there
 
     def drawn(text):
-        return (library.find(text, height=96, width=160).picture.amin(1) < 0.8).float().mean()
+        return (library.find(text, size=(96, 160)).picture.amin(1) < 0.8).float().mean()
 
     assert drawn("a small fox") < drawn("a fox") < drawn("a big fox")
 
@@ -208,25 +156,29 @@ def test_two_things_are_as_large_as_the_frame_takes(relation, size):
         assert torch.tensor(arrange((disc, disc), relation, size, ratio=2.0))[0, 2] > both[0, 2]
 
 
+def placed(library, text, size=(256, 256)):
+    """Boxes and counts of the things of a picture; none reaches out of it."""
+    start = library.find(text, size=size)
+    found = boxes([library.layer(drawing) for drawing in start.drawings], start.scene, size)
+    for (x, y, width, height), _ in found:
+        assert -1 < x - width / 2 and x + width / 2 < size[1] + 1, text
+        assert -1 < y - height / 2 and y + height / 2 < size[0] + 1, text
+    return found
+
+
 def test_what_is_worn_stands_where_it_is_worn(library):
-    def centres(text):
-        """Rows and columns of the middles of what is worn and of who wears it, of 256."""
-        start = library.find(text, height=256, width=256)
-        layers = [library.layer(drawing) for drawing in start.drawings]
-        found = boxes(layers, start.scene, (256, 256))
-        for (x, y, width, height), _ in found:
-            assert -1 < x - width / 2 < x + width / 2 < 257, text
-            assert -1 < y - height / 2 < y + height / 2 < 257, text
-        (own_x, own_y, _, own_height), *worn = (box for box, _ in found)
+    def middles(text):
+        """Of what is worn, right and down from that of who wears it, of their height."""
+        (own_x, own_y, _, own_height), *worn = (box for box, _ in placed(library, text))
         return [((x - own_x) / own_height, (y - own_y) / own_height) for x, y, _, _ in worn]
 
-    [hat, scarf] = centres("a bear wearing a hat and a scarf")
+    [hat, scarf] = middles("a bear wearing a hat and a scarf")
     assert hat[1] < -0.4 and 0.3 < scarf[1] < 0.5 and abs(hat[0]) < 0.1
-    [glasses] = centres("a bear with sunglasses")
+    [glasses] = middles("a bear with sunglasses")
     assert abs(glasses[1]) < 0.1
-    [crown] = centres("a cat wearing a crown")  # looks to the left, and holds its tail up
+    [crown] = middles("a cat wearing a crown")  # looks to the left, and holds its tail up
     assert crown[0] < -0.1 and crown[1] < -0.4
-    [guitar] = centres("a panda playing a guitar")
+    [guitar] = middles("a panda playing a guitar")
     assert guitar[0] > 0.3
 
 
@@ -236,14 +188,14 @@ def test_a_sky_is_above_the_ground(library):
         ("a boat on a lake at night", "dark blue", "blue"),
         ("a boat on the sea at sunset", "purple", "blue"),
     ):
-        picture = library.find(text, height=96, width=128).picture[0]
+        picture = library.find(text, size=(96, 128)).picture[0]
         for corner, colour in ((picture[:, 0, 0], above), (picture[:, -1, 0], below)):
             assert nearest_colour(corner) == colour
 
 
 def test_weather_is_seen(library):
     def picture(text):
-        return library.find(text, height=128, width=128).picture[0]
+        return library.find(text, size=(128, 128)).picture[0]
 
     day, night = (
         picture("a fox on a light blue background"),
@@ -263,59 +215,42 @@ def test_weather_is_seen(library):
 
 def test_what_is_held_stands_in_what_holds_it(library):
     for text, hidden in (("a cat in a box", 0.3), ("tulips in a vase", 0.0)):
-        scene, _ = library.parse(text)
-        start = library.start(scene, height=256, width=256)
-        layers = [library.layer(drawing) for drawing in start.drawings]
-        (above, _), (below, _) = boxes(layers, scene, (256, 256))
+        (above, _), (below, _) = placed(library, text)
         sunk = above[1] + above[3] / 2 - (below[1] - below[3] / 2)
         assert hidden <= sunk / above[3] < 0.8, text
-    scene, _ = library.parse("a lamp on a table")
-    layers = [library.layer(d) for d in library.start(scene, height=256, width=256).drawings]
-    (lamp, _), (table, _) = boxes(layers, scene, (256, 256))
+    (lamp, _), (table, _) = placed(library, "a lamp on a table")
     assert lamp[1] + lamp[3] / 2 < table[1]  # its foot is on the table
 
 
 def test_each_wears_its_own(library):
-    def placed(text):
-        start = library.find(text, height=256, width=256)
-        layers = [library.layer(drawing) for drawing in start.drawings]
-        return boxes(layers, start.scene, (256, 256))
-
-    (cow, _), (farmer, _), (hat, _) = placed("a cow next to a farmer wearing a hat")
+    asked = "a cow next to a farmer wearing a hat"
+    (cow, _), (farmer, _), (hat, _) = placed(library, asked)
     assert abs(hat[0] - farmer[0]) < abs(hat[0] - cow[0]) and hat[1] < farmer[1]
-    (cats, two), (hats, of_each) = placed("two cats wearing a hat")
+    (cats, two), (hats, of_each) = placed(library, "two cats wearing a hat")
     assert two == of_each == 2 and cats[2] == pytest.approx(hats[2])
-    sides = [max(box[2:]) for box, _ in placed("a fox, a cat and an owl")]
+    sides = [max(box[2:]) for box, _ in placed(library, "a fox, a cat and an owl")]
     assert max(sides) < 1.3 * min(sides)
-    (bowl, _), (apples, three) = placed("a bowl of apples")
+    (bowl, _), (apples, three) = placed(library, "a bowl of apples")
     assert three == 3 and apples[1] < bowl[1] and apples[2] < 1.3 * bowl[2]
-    (banana, _), (plate, _) = placed("a banana on a plate")
+    (banana, _), (plate, _) = placed(library, "a banana on a plate")
     assert abs(banana[0] - plate[0]) < 9 and abs(banana[1] - plate[1]) < 9
 
 
-def test_three_things_stand_in_the_picture_and_apart(library):
-    for size in ((256, 256), (96, 256), (256, 96)):
-        for text in (
-            "an apple, a banana and a cherry",
-            "a cat on a table next to a lamp",
-            "a house, a tree and a sun",
-            "two dogs and a cat in front of a house",
-        ):
-            start = library.find(text, height=size[0], width=size[1])
-            layers = [library.layer(drawing) for drawing in start.drawings]
-            sides = []
-            for (x, y, width, height), _ in boxes(layers, start.scene, size):
-                assert -1 < x - width / 2 and x + width / 2 < size[1] + 1, text
-                assert -1 < y - height / 2 and y + height / 2 < size[0] + 1, text
-                sides.append(max(width, height))
-            assert min(sides) > 0.2 * min(size), (text, size)
-    house, _, sun = (box for box, _ in boxes(*shown(library, "a house, a tree and a sun")))
+@pytest.mark.parametrize("size", ((256, 256), (96, 256), (256, 96)))
+def test_three_things_stand_in_the_picture(library, size):
+    for text in (
+        "an apple, a banana and a cherry",
+        "a cat on a table next to a lamp",
+        "a house, a tree and a sun",
+        "two dogs and a cat in front of a house",
+    ):
+        sides = [max(box[2:]) for box, _ in placed(library, text, size)]
+        assert min(sides) > 0.2 * min(size), text
+
+
+def test_the_sun_stands_above_a_house(library):
+    house, _, sun = (box for box, _ in placed(library, "a house, a tree and a sun"))
     assert sun[1] < house[1]
-
-
-def shown(library, text):
-    start = library.find(text, height=256, width=256)
-    return [library.layer(drawing) for drawing in start.drawings], start.scene, (256, 256)
 
 
 def test_two_things_have_drawings_that_stay_plain_when_small(library):
@@ -327,7 +262,7 @@ def test_two_things_have_drawings_that_stay_plain_when_small(library):
 @pytest.mark.parametrize("size", [(128, 128), (96, 256), (256, 96), (48, 48), (16, 400)])
 def test_any_size_holds_the_whole_scene(library, size):
     for text in ("a fox", "a fox next to a tree", "a fish in a bowl", "three dogs", "a big fox"):
-        start = library.find(text, height=size[0], width=size[1])
+        start = library.find(text, size=size)
         assert start.picture.shape == (1, 3, *size)
         assert 0 <= start.picture.min() and start.picture.max() <= 1
         edge = start.picture[0].amin(0)
@@ -352,23 +287,23 @@ def test_other_drawings_are_offered(library):
     assert all(o.picture.shape == start.picture.shape for o in others)
     assert library.find("a fox", variant=1).drawings == others[0].drawings
     two = library.find("a fox next to a tree")
-    for other in library.alternatives(two, thing=1):
-        assert other.drawings[0] == two.drawings[0] != other.drawings[1]
+    for other in library.alternatives(two):
+        assert other.drawings[1] == two.drawings[1] and other.drawings[0] != two.drawings[0]
 
 
 def test_words_it_does_not_know_are_taken_for_near_ones_and_said(pair, library):
     start = library.find("a skyscraper")
-    assert start.said == {"skyscraper": start.drawings[0].label}
-    assert library.find("an apple on a kitchen").said == {"kitchen": "cooking"}
+    assert start.scene.drawn_as == {"skyscraper": start.drawings[0].label}
+    assert library.parse("an apple on a kitchen").drawn_as == {"kitchen": "cooking"}
     assert library.find("quux") is None
-    assert pair.wing.guess("quux") == (None, {})
-    scene, said = pair.wing.guess("celebratory")
-    assert scene is None or said == {"celebratory": scene.things[0].name}
+    assert pair.wing.guess("quux") is None
+    scene = pair.wing.guess("celebratory")
+    assert scene is None or scene.drawn_as == {"celebratory": scene.things[0].name}
 
 
 def test_what_no_emoji_shows_is_drawn_as_a_silhouette(library):
     start = library.find("a fedora")
-    assert start.description == "fedora, silhouette" and not start.said
+    assert start.description == "fedora, silhouette" and not start.scene.drawn_as
     assert start.picture.mean() > 0.5 and start.picture.std() > 0.2  # black on white
     dark = library.find("a fedora on a dark blue background").picture
     assert dark.amax(1).quantile(0.95) > 0.9  # white on dark
@@ -394,7 +329,8 @@ def test_what_no_emoji_shows_is_drawn_as_a_silhouette(library):
 def test_every_silhouette_is_found_by_its_name_and_has_a_word_for_clip(pair, library):
     for name in silhouettes():
         start = library.find(f"a {name}")
-        assert start.drawings[0].label == MEANT.get(name, name) and not start.said, name
+        assert start.drawings[0].label == TABLES["meant"].get(name, name), name
+        assert not start.scene.drawn_as, name
         assert pair.read(f"a {name}").known, name
 
 
@@ -403,7 +339,7 @@ def test_people_and_signs_are_found_by_every_word_for_them(pair, library):
     for name, emoji in people_and_signs().items():
         for word in (name, *emoji.also):
             start = library.find(f"a {word}")
-            assert [d.label for d in start.drawings] == [name] and not start.said, word
+            assert [d.label for d in start.drawings] == [name] and not start.scene.drawn_as, word
             assert pair.read(f"a {word}").known, word
     two = library.find("a wizard next to a witch")
     assert [d.label for d in two.drawings] == ["wizard", "witch"]
@@ -421,7 +357,7 @@ def test_more_drawings_leave_those_that_were_there_as_they_were(library):
 
 def test_an_attribute_may_be_a_style_that_only_the_library_has(library):
     for word, style in {"a silhouette": "silhouette", "a comic": "comic"}.items():
-        scene, _ = library.parse("a castle")
+        scene = library.parse("a castle")
         start = library.start(taken_on(parse_attribute(word), scene, library.styles))
         assert start.drawings[0].style == style
 
@@ -449,7 +385,7 @@ def test_words_of_a_style_choose_a_drawing_of_it(library):
             ):
                 start = library.find(prompt)
                 assert start.drawings[0].style == style and start.scene.style == style
-    scene, _ = library.parse("a comic of two lighthouses")
+    scene = library.parse("a comic of two lighthouses")
     assert library.shows(scene, "a comic of") and library.shows(scene, "lighthouses")
     assert not library.shows(scene, "quux") and not library.shows(scene, "cathedral")
 
@@ -457,39 +393,19 @@ def test_words_of_a_style_choose_a_drawing_of_it(library):
 @pytest.mark.parametrize(
     "prompt",
     "a portrait of a woman|a spaceship|sunset over the ocean|happy birthday|abstract art"
-    "|the Eiffel tower|cyberpunk city at night|mountain lake|a cat|a red car|two dogs"
-    "|pineapple in a bowl|an apple on a table|a happy robot|a dragon breathing fire"
-    "|a green frog in oil painting style|a house in the snow|pizza|owl|a purple elephant".split(
-        "|"
-    ),
+    "|the Eiffel tower|cyberpunk city at night|mountain lake|a dragon breathing fire|pizza|owl"
+    "|a green frog in oil painting style|a house in the snow|a purple elephant".split("|"),
 )
-def test_everyday_prompts_have_a_start(library, prompt):
-    assert library.find(prompt) is not None
+def test_everyday_prompts_have_a_start_and_words_for_clip(pair, prompt):
+    reading = pair.read(prompt)
+    assert reading.scene is not None and reading.known
+    assert None not in reading.substitutions.values()
 
 
-@pytest.mark.parametrize(
-    ("prompt", "drawn"),
-    [
-        ("a cat, a dog", "cat, flat, next to dog, flat"),
-        ("an orange, a cat", "tangerine, flat, next to cat, flat"),
-        ("a blue, round ball", "blue soccer ball, noto"),
-        ("a robot playing the guitar", "robot, flat, holding guitar, flat"),
-        ("a fox on a bright red background", "fox, noto; on red"),
-        ("a pizza without olives", "pizza, noto"),
-        ("a fox but no tree", "fox, noto"),
-        ("a face without mouth", "face without mouth, noto"),
-        ("five stars", "5 × star, noto"),
-        ("a fox, a line drawing", "fox, line"),
-        ("a fox, an oil painting", "fox, noto"),
-        ("a lion in the style of van gogh", "lion, noto"),
-        ("a sticker", "label, noto"),
-        ("two mice", "2 × mouse, noto"),
-        ("two knives", "2 × kitchen knife, noto"),
-        ("an apple cut in half", "red apple, noto"),
-    ],
-)
-def test_a_prompt_starts_from_what_it_says(library, prompt, drawn):
-    assert library.find(prompt).description == drawn
+def test_a_start_is_told_with_its_drawings(library):
+    told = "red 3 × cherries, flat, above big tangerine, flat; on starry dark blue"
+    asked = "three red cherries above a big orange on a starry dark blue background"
+    assert library.find(asked).description == told
 
 
 def test_four_to_six_stand_in_two_rows_and_keep_apart():

@@ -46,8 +46,8 @@ from training.train_prior import PriorOptions
 from training.train_styles import StyleOptions
 from training.train_vqgan import VqganOptions
 from vqclip_nb.emoji.caption_words import COLOURS
+from vqclip_nb.emoji.drawings import Scene, Thing
 from vqclip_nb.emoji.prior import build_prior
-from vqclip_nb.emoji.scene import Scene, Thing
 from vqclip_nb.experiments.scores import concepts
 from vqclip_nb.images import to_pil
 from vqclip_nb.models.clip import build_clip
@@ -373,7 +373,7 @@ def test_the_gpus_prior_knows_styles_and_goes_on(pair, tmp_path, monkeypatch):
     two = [i for i, name in enumerate(drawings.names) if name == "fox"][:2]
     one, other = (drawings.caption(torch.tensor([i])) for i in two)
     hidden = torch.full((1, prior.side, prior.side), prior.codes)
-    assert not torch.equal(prior.logits(hidden, *one), prior.logits(hidden, *other))
+    assert not torch.equal(prior.logits(hidden, one), prior.logits(hidden, other))
     moved = drawings.codes(torch.tensor(two[:1] * 20), torch.Generator().manual_seed(0))
     assert any(torch.equal(codes, pair.library.codes[two[0]]) for codes in moved)
     assert len(moved.unique(dim=0)) > 5
@@ -447,6 +447,6 @@ def test_the_judge_of_styles_that_ships_tells_styles_apart(pair):
     right = []
     for drawing in library.drawings[::193]:
         scene = Scene((Thing(drawing.label),))
-        picture = library.compose(scene, (drawing,), height=128, width=128).picture
+        picture = library.compose(scene, (drawing,)).picture
         right.append(judge.style(to_pil(picture[0])) == drawing.style)
     assert len(right) > 40 and np.mean(right) > 0.55  # by chance 1 of 9

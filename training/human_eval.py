@@ -117,7 +117,7 @@ def write_sheets(
 
 def accepted(library: Library, prompt: str) -> list[list[str]]:
     """For each thing of a prompt the names that count as right."""
-    scene, _ = library.parse(prompt)
+    scene = library.parse(prompt)
     return [synonyms(library, thing.name) for thing in scene.things] if scene else []
 
 

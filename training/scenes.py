@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from vqclip_nb.emoji.tint import overlay
+from vqclip_nb.emoji.layers import overlay
 
 from .captions import CaptionSpec, false_fact, false_style
 from .layouts import COLOUR_NAMES, Layout, choose_background, inverse_affine, relation, rgb

@@ -141,7 +141,7 @@ def masked_loss(
     shown, hidden = masked(index, prior.codes, generator)
     device = prior.bias.device
     with autocast(device):
-        features = prior.features(shown.to(device), *caption)
+        features = prior.features(shown.to(device), caption)
         logits = prior.score(features[hidden.flatten(1).to(device)])
     return F.cross_entropy(logits.float(), index[hidden].to(device), label_smoothing=smoothing)
 
@@ -212,8 +212,8 @@ def samples(
 ) -> list[Image.Image]:
     """A picture for each caption; `how` goes to `Prior.sample`."""
     caption = caption_tokens(pair.clip.model, captions)
-    caption = (x.to(prior.bias.device) for x in caption)
-    codes = prior.sample(*caption, generator=torch.Generator().manual_seed(seed), **how)
+    caption = tuple(x.to(prior.bias.device) for x in caption)
+    codes = prior.sample(caption, generator=torch.Generator().manual_seed(seed), **how)
     z = pair.vqgan.codebook_vectors(codes.to(pair.device))
     return [to_pil(picture) for picture in pair.vqgan.synthesize(z, quantize=False)]
 

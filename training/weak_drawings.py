@@ -52,7 +52,7 @@ def measure(pair: Pair, data: Path, style: str) -> dict[str, tuple[float, float,
         nats = torch.zeros(len(at))
         for share in HIDDEN:
             hidden = torch.rand(codes.shape, generator=generator) < share
-            logits = prior.logits(torch.where(hidden, prior.codes, codes), *caption)
+            logits = prior.logits(torch.where(hidden, prior.codes, codes), caption)
             own = logits.log_softmax(-1).gather(2, codes.flatten(1)[..., None])[..., 0]
             hidden = hidden.flatten(1)
             nats -= (own * hidden).sum(1) / hidden.sum(1) / len(HIDDEN)

@@ -6,55 +6,15 @@ import difflib
 import itertools
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
 from .knobs import shown
 
-COLOURS: dict[str, tuple[int, int, int]] = {  # sRGB, 0 to 255
-    "white": (255, 255, 255),
-    "black": (12, 12, 12),
-    "gray": (128, 128, 128),
-    "grey": (128, 128, 128),
-    "red": (215, 35, 35),
-    "orange": (245, 140, 30),
-    "yellow": (250, 220, 50),
-    "green": (50, 160, 60),
-    "blue": (40, 90, 215),
-    "purple": (130, 55, 175),
-    "pink": (250, 150, 190),
-    "brown": (120, 75, 45),
-    "turquoise": (50, 200, 195),
-    "light blue": (165, 210, 250),
-    "dark blue": (20, 30, 95),
-    "light green": (170, 230, 150),
-    "dark green": (15, 75, 35),
-    "light gray": (205, 205, 205),
-    "light grey": (205, 205, 205),
-    "beige": (240, 225, 190),
-    "dark gray": (70, 70, 70),
-    "dark grey": (70, 70, 70),
-    "dark red": (120, 15, 15),
-    "dark brown": (70, 42, 22),
-    "dark purple": (70, 20, 100),
-    "light pink": (252, 205, 222),
-    "light yellow": (253, 240, 160),
-    "cyan": (60, 210, 235),
-    "teal": (0, 128, 128),
-    "navy": (15, 25, 85),
-    "sky blue": (125, 195, 245),
-    "violet": (140, 70, 215),
-    "lavender": (200, 180, 240),
-    "magenta": (220, 40, 160),
-    "crimson": (190, 15, 50),
-    "scarlet": (225, 35, 20),
-    "maroon": (115, 10, 35),
-    "golden": (225, 175, 45),
-    "gold": (225, 175, 45),
-    "silver": (190, 192, 198),
-    "copper": (190, 110, 60),
-    "cream": (252, 244, 215),
-    "tan": (210, 180, 140),
+_LINES = Path(__file__).with_name("colours.txt").read_text(encoding="utf8").splitlines()
+COLOURS: dict[str, tuple[int, ...]] = {  # sRGB, 0 to 255
+    name: tuple(map(int, rgb.split())) for name, rgb in (line.split(": ") for line in _LINES)
 }
 Colour = tuple[float, float, float]  # RGB in [0, 1]
 ROUNDS = 12  # of k-means, which stands still by then on drawings

@@ -13,7 +13,7 @@ from .images import is_picture, load_image, to_data_url
 from .models.clip import ClipEnsemble, ClipModel
 from .models.pair import Pair
 from .reading import Reading, describe_substitutions, parse_prompt, read_prompt, readable
-from .regions import Region, parse_region
+from .regions import Region, Size, parse_region
 from .settings import KNOBS, Settings
 
 Clip = ClipModel | ClipEnsemble
@@ -31,9 +31,9 @@ class Encodings:
     readings: list[Reading] = field(default_factory=list)
 
 
-def encode_prompt(clip: Clip, prompt: str, *, ending: str = "") -> torch.Tensor:
-    """`encode_reading` of a prompt, each of its texts with `ending`."""
-    return encode_reading(clip, read_prompt(prompt, clip.vocabulary, ending=ending))
+def encode_prompt(clip: Clip, prompt: str) -> torch.Tensor:
+    """`encode_reading` of a prompt."""
+    return encode_reading(clip, read_prompt(prompt, clip.vocabulary))
 
 
 def encode_reading(
@@ -52,17 +52,14 @@ def encode_reading(
     weights = [part.weight for part in parts]
 
     def mean(texts: Sequence[str]) -> torch.Tensor:
-        encodings = []
-        for text in texts:
+        total = torch.zeros((), device=clip.device)
+        for weight, text in zip(weights, texts, strict=True):
             if is_picture(text):
                 picture = load_image(text, (clip.resolution, clip.resolution)).to(clip.device)
                 with torch.no_grad():
-                    encodings.append(clip.encode_image(picture))
+                    total = total + weight * clip.encode_image(picture)
             else:
-                encodings.append(clip.encode_text([text + reading.ending]))
-        total = torch.zeros_like(encodings[0])
-        for weight, encoding in zip(weights, encodings, strict=True):
-            total = total + weight * encoding
+                total = total + weight * clip.encode_text([text + reading.ending])
         if not total.any():
             raise ValueError(f"prompt {readable(reading.prompt)!r}: its parts cancel each other")
         return total / sum(map(abs, weights))
@@ -123,7 +120,7 @@ def unknown_words(pair: Pair, prompt: str) -> dict[str, str | None]:
 
 
 def embed_pictures(
-    pair: Pair, settings: Settings, size: tuple[int, int], names: Collection[str] = tuple(KNOBS)
+    pair: Pair, settings: Settings, size: Size, names: Collection[str] = tuple(KNOBS)
 ) -> Settings:
     """`settings` with every picture file read once and held inside, pixel by pixel as it is used,
     so that a run, its recipe and its saved state need no file.
@@ -134,30 +131,27 @@ def embed_pictures(
     side = pair.clip.resolution
 
     def embedded(prompt: str) -> str:
-        if not any(is_picture(text) for text, _ in parse_prompt(prompt)):
+        parts = parse_prompt(prompt)
+        if not any(is_picture(text) for text, _ in parts):
             return prompt
-        parts = (
-            (to_data_url(load_image(t, (side, side))) if is_picture(t) else t, w)
-            for t, w in parse_prompt(prompt)
-        )
-        return " | ".join(f"{text}:{weight!r}" for text, weight in parts)
+        held = ((sized(t, (side, side)) if is_picture(t) else t, weight) for t, weight in parts)
+        return " | ".join(f"{text}:{weight!r}" for text, weight in held)
 
     def placed(text: str) -> str:
         region = parse_region(text)
-        mask = to_data_url(load_image(region.place, size)) if region.is_mask else region.place
+        mask = sized(region.place) if region.is_mask else region.place
         return f"{Region(mask, embedded(region.prompt))}"
 
-    def sized(path: str) -> str:
+    def sized(path: str, size: Size = size) -> str:
         return to_data_url(load_image(path, size))
 
     how: dict[str, Callable[[str], str]] = dict(include=embedded, exclude=embedded, extras=embedded)
     how |= dict(regions=placed, init_image=sized, style_image=sized)
-
-    def held(value: str | list[str], hold: Callable[[str], str]) -> str | list[str]:
-        if isinstance(value, list):
-            return [hold(text) for text in value]
-        return hold(value) if value else ""
-
-    return settings.replace(
-        **{n: held(getattr(settings, n), hold) for n, hold in how.items() if n in names}
-    )
+    changed: dict[str, str | list[str]] = {}
+    for name, hold in how.items():
+        value = getattr(settings, name)
+        if name in names and isinstance(value, list):
+            changed[name] = [hold(text) for text in value]
+        elif name in names:
+            changed[name] = hold(value) if value else ""
+    return settings.replace(**changed)

@@ -20,18 +20,13 @@ MAX_PARTS = 50
 TIME = re.compile(r"(?:^|\s)(?:[01]?\d|2[0-3]):[0-5]\d\s*$")
 WEIGHTS = "give weights as 'a fox:2 | snow:1', each part with one number"
 SHAPE = "give the shape as the settings height and width"
+RATIOS = "16:9|9:16|21:9|9:21|4:3|3:4|3:2|2:3|5:4|4:5|2:1|1:2|1:1"
 # Forms of other tools, which would be read as words.
 FOREIGN = (
     (re.compile(r"::"), WEIGHTS),
     (re.compile(r"(?<!\S)--\w+.*", re.DOTALL), f"options are settings of their own; {SHAPE}"),
     (re.compile(r"\([^()]*:\s*-?[\d.]+\s*\)|<\w+:[^<>]*>"), WEIGHTS),
-    (
-        re.compile(
-            r"(?<!\S)(?<!\bat )(?:16:9|9:16|21:9|9:21|4:3|3:4|3:2|2:3|5:4|4:5|2:1|1:2|1:1)"
-            r"(?=[\s,;]|[.!?]*$)"  # not "a fox 2:1.0"
-        ),
-        SHAPE,
-    ),
+    (re.compile(rf"(?<!\S)(?<!\bat )(?:{RATIOS})(?=[\s,;]|[.!?]*$)"), SHAPE),  # not "a fox 2:1.0"
     (re.compile(r"\[[^\[\]]*:\s*[\d.]+\s*\]"), "write out one of the words"),  # [cat:dog:0.5]
     (re.compile(r":\s*-?[\d.]+\s*:\s*(?:-?[\d.]+\s*)?$"), WEIGHTS),  # "a fox:2:"
     (re.compile(r":-?[\d.]+%|:\s*-?[\d.]+\s*%\s*$"), WEIGHTS),
@@ -40,24 +35,31 @@ FOREIGN = (
 CHOICE = re.compile(r"[{\[][^{}\[\]]*\|[^{}\[\]]*[}\]]")  # "a {red|blue} bird"
 GROUND = " ground"  # ends the colour of what is below a sky
 WEATHERS = ("starry", "rainy", "snowy", "foggy")  # in front of a background's colours
-_COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
+
+
+def any_of(phrases: Iterable[str]) -> str:
+    """The pattern of any of some phrases, the longest first."""
+    return "|".join(re.escape(phrase) for phrase in sorted(phrases, key=len, reverse=True))
+
+
+COLOUR = any_of(COLOURS)
 BACKGROUND = re.compile(
     r"\b(?:(?:on|with|against|in front of|over)\s+)?(?:an?\s+|the\s+)?"
     r"(?:(?:plain|solid|simple|clean|flat|bright|deep|pale|soft|vivid|pastel|neon)\s+)?"
     rf"(?:({'|'.join(WEATHERS)})\s+)?"
-    rf"({_COLOUR})(?:\s+and\s+({_COLOUR}))?\s+(?:background|backdrop)\b"
-    rf"(?:\s+above\s+({_COLOUR})(?:{GROUND}\b|(?=\s*(?:$|,|(?:with|and|next|in|on|at)\b))))?"
+    rf"({COLOUR})(?:\s+and\s+({COLOUR}))?\s+(?:background|backdrop)\b"
+    rf"(?:\s+above\s+({COLOUR})(?:{GROUND}\b|(?=\s*(?:$|,|(?:with|and|next|in|on|at)\b))))?"
 )
 # "on green grass under a blue sky".
 SCENERY = re.compile(
-    rf"\bon\s+(?:the\s+)?({_COLOUR})\s+(?:ground|grass|sand|snow|water)"
-    rf"\s+(?:under|below)\s+(?:an?|the)\s+({_COLOUR})\s+sky\b",
+    rf"\bon\s+(?:the\s+)?({COLOUR})\s+(?:ground|grass|sand|snow|water)"
+    rf"\s+(?:under|below)\s+(?:an?|the)\s+({COLOUR})\s+sky\b",
     re.IGNORECASE,
 )
 # What a background has that CLIP knows no word for.
-UNREAD = re.compile(rf"\b(?:{'|'.join(WEATHERS)}) (?=(?:{_COLOUR})\b.* background)")
-WALL = re.compile(rf"\b(?:against|in front of)\s+(?:an?|the)\s+({_COLOUR})\s+wall\b")
-LAST_COLOUR = re.compile(rf"\b(?:on|against)\s+(?!lavender)({_COLOUR})$")  # a bee on lavender
+UNREAD = re.compile(rf"\b(?:{'|'.join(WEATHERS)}) (?=(?:{COLOUR})\b.* background)")
+WALL = re.compile(rf"\b(?:against|in front of)\s+(?:an?|the)\s+({COLOUR})\s+wall\b")
+LAST_COLOUR = re.compile(rf"\b(?:on|against)\s+(?!lavender)({COLOUR})$")  # a bee on lavender
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,9 @@ class Reading:
     CLIP does not know, each with what it is given in their place; None where they are left out.
     background: colours that the prompt names for it. regions: those of the picture.
 
-    What a start is made from, where the pair has drawings: text, all that pull; caption, the
-    strongest in words that a prior knows; scene, what the text names, None for nothing;
-    drawn_as: words that were taken for a thing of another name; in_drawing: those of
-    `substitutions` that the scene shows; not_drawn: words that it does not, as they stand, each
-    with what is said of it.
+    What a start is made from, where the pair has drawings: text, all texts with a weight above 0;
+    scene, what they name, None for nothing; in_drawing: those of `substitutions` that the scene
+    shows; not_drawn: words that it does not, as they stand, each with what is said of it.
     """
 
     prompt: str
@@ -100,9 +100,7 @@ class Reading:
     substitutions: Mapping[str, str | None] = field(default_factory=dict)
     background: tuple[str, ...] = ()
     text: str = ""
-    caption: str = ""
     scene: Any = None
-    drawn_as: Mapping[str, str] = field(default_factory=dict)
     in_drawing: frozenset[str] = frozenset()
     not_drawn: Mapping[str, str] = field(default_factory=dict)
     regions: tuple[tuple[Region, Reading], ...] = ()
@@ -184,16 +182,6 @@ def _refuse(form: str, text: str, instead: str) -> None:
 def readable(prompt: str) -> str:
     """A prompt for people: pictures inside it are named, not spelled out."""
     return re.sub(r"data:image/[^|:]*", "picture", prompt)
-
-
-def strongest_text(parts: Sequence[Part], extras: str = "") -> str:
-    """The text with the highest weight, with `extras` behind it; empty where no text has a weight
-    above 0."""
-    texts = [part for part in parts if not part.is_picture]
-    if not texts or max(part.weight for part in texts) <= 0:
-        return ""
-    text = max(texts, key=lambda part: part.weight).text
-    return f"{text}, {extras}" if extras and not is_picture(extras) else text
 
 
 def every_text(parts: Sequence[Part], extras: str = "") -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from .images import ENDINGS, is_picture, load_image
 from .knobs import shown, text_of
 
+Size = tuple[int, int]  # height, width in pixels
 PLACES: dict[str, tuple[float, float, float, float]] = {  # left, top, right, bottom, of 1
     "left": (0, 0, 0.5, 1),
     "right": (0.5, 0, 1, 1),
@@ -58,7 +60,7 @@ class Region:
     def __str__(self) -> str:
         return f"{self.place}: {self.prompt}"
 
-    def area(self, size: tuple[int, int]) -> Area:
+    def area(self, size: Size) -> Area:
         """The region's pixels in a picture of `size` = (height, width).
 
         FileNotFoundError and ValueError as in `load_image`; ValueError for a mask without white.
@@ -67,49 +69,60 @@ class Region:
             inside = load_image(self.place, size).mean(1, keepdim=True) > 0.5
             if not inside.any():
                 raise ValueError(f"the mask {self.name!r} has no white: white is where it is meant")
-            return Area.of(inside)
+            return Area(inside)
         left, top, right, bottom = _shares(self.place)
         x, y = math.floor(left * size[1]), math.floor(top * size[0])
-        box = (x, y, max(x + 1, round(right * size[1])), max(y + 1, round(bottom * size[0])))
+        rows = slice(y, max(y + 1, round(bottom * size[0])))
+        columns = slice(x, max(x + 1, round(right * size[1])))
         inside = torch.zeros(1, 1, *size, dtype=torch.bool)
-        inside[..., box[1] : box[3], box[0] : box[2]] = True
-        return Area(box, inside)
+        inside[..., rows, columns] = True
+        return Area(inside)
 
 
 @dataclass(frozen=True, eq=False)
 class Area:
-    """box: left, top, right, bottom in pixels. inside: (1, 1, height, width), true in the area,
-    which is the box or less."""
+    """inside: (1, 1, height, width), true in the area, which it is somewhere."""
 
-    box: tuple[int, int, int, int]
     inside: torch.Tensor = field(repr=False)
 
-    @classmethod
-    def of(cls, inside: torch.Tensor) -> Area:
-        """The area of a mask (1, 1, height, width) that is true somewhere."""
-        down, across = inside[0, 0].any(1).nonzero(), inside[0, 0].any(0).nonzero()
-        box = (int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1)
-        return cls(box, inside)
+    @cached_property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom around it, in pixels."""
+        return bounding_box(self.inside[0, 0])
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """Height and width of the box."""
         left, top, right, bottom = self.box
         return bottom - top, right - left
 
     def to(self, device: torch.device) -> Area:
-        return replace(self, inside=self.inside.to(device))
+        return Area(self.inside.to(device))
+
+    def in_box(self, x: torch.Tensor) -> torch.Tensor:
+        """What of (..., h, w) is in the box, as a view."""
+        left, top, right, bottom = self.box
+        return x[..., top:bottom, left:right]
+
+    def paste(self, whole: torch.Tensor, own: torch.Tensor) -> None:
+        """Put a picture (1, 3, *size) into a whole one, in place, where the area is."""
+        box = self.in_box(whole)
+        box.copy_(torch.where(self.in_box(self.inside.to(box.device)), own, box))
 
     def cut(self, picture: torch.Tensor) -> torch.Tensor:
         """The box of a picture (1, 3, h, w) as a square, to which its border is carried on; what
         is not in the area takes no gradient."""
-        left, top, right, bottom = self.box
-        own = torch.where(self.inside, picture, picture.detach())
-        part = own[..., top:bottom, left:right]
+        part = self.in_box(torch.where(self.inside, picture, picture.detach()))
         height, width = self.size
         across, down = max(0, height - width), max(0, width - height)
         pad = (across // 2, across - across // 2, down // 2, down - down // 2)
         return F.pad(part, pad, mode="replicate") if any(pad) else part
+
+
+def bounding_box(inside: torch.Tensor) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of where a mask (h, w) is true, which it is somewhere."""
+    down, across = inside.any(1).nonzero(), inside.any(0).nonzero()
+    return int(across[0]), int(down[0]), int(across[-1]) + 1, int(down[-1]) + 1
 
 
 def outside(picture: torch.Tensor, areas: Sequence[Area]) -> torch.Tensor:

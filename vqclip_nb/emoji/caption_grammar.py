@@ -13,42 +13,32 @@ from typing import Any
 
 from ..palettes import COLOURS
 from ..reading import split_background
-from .grammar_words import (
+from .caption_words import (
     ARTICLES,
-    AS_SIX,
-    BACKDROPS,
     BODY,
-    CLOCK,
-    CLOCK_TIME,
     COUNTS,
-    DOING,
-    FLAT,
-    FLOWER_POT,
-    HOLDERS,
     MATERIALS,
     MORE,
-    MOST,
     NOT_DRAWN,
     OF,
-    OTHER_WAY,
     PART,
-    PLACES,
-    PLANTS,
     RELATIONS,
-    SENTENCE_END,
     SIZES,
     SKIPPED,
-    SKY,
     TABLES,
-    TOO_MANY,
-    TOOLS,
-    TURNED,
-    VASES,
-    WORN,
+    WORDS,
 )
-from .scene import Scene, Thing
+from .drawings import Scene, Thing
 from .signs import TOKEN
 
+SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
+WORN = TABLES["worn"]  # where on who wears it
+HOLDERS = WORDS["holders"]  # of what they hold more than one: "a bowl of apples"
+FLOWER_POT = "bucket"  # the drawing that is most like one
+OTHER_WAY = {"on": "below", "above": "below", "below": "on", "served on": "below"}
+TOO_MANY, AS_SIX = "not drawn, a picture holds three", "drawn as six"
+CLOCK, CLOCK_TIME = frozenset(("clock", "watch")), re.compile(r"\d{1,2}:\d\d")
+MOST = 3  # things in a picture
 AHEAD = 8  # words behind a phrase that say how it is read
 
 
@@ -57,8 +47,8 @@ def parse(
     styles: Mapping[str, Sequence[str]],
     name_of: Callable[[str], str | None],
     longest: int,
-    several: Callable[[str], bool] = lambda phrase: False,
-    shows: Callable[[str, str], bool] = lambda whole, part: False,
+    several: Callable[[str], bool],
+    shows: Callable[[str, str], bool],
 ) -> Scene | None:
     """Read a caption; None if it names nothing that the library can draw.
 
@@ -140,7 +130,7 @@ def _things(
                 said.append(phrase)
             elif (
                 things
-                and words[at] in TURNED
+                and words[at] in WORDS["turned"]
                 and phrase.partition(" ")[2] in COLOURS
                 and not (_goes_on(rest) and name_of(rest[0]))  # "there are red flowers"
             ):
@@ -159,38 +149,34 @@ def _things(
                 if strange:
                     _drop(look, said, left_out)
                 strange = False
-            elif touching and (phrase in DOING or _acts(phrase, rest)):
+            elif touching and (phrase in WORDS["doing"] or _acts(phrase, rest)):
                 left_out[phrase], touching = NOT_DRAWN, False
             elif phrase in BODY and touching and things[1:] and things[-1].led == "with":
                 left_out[f"{things.pop().said} {phrase}"] = NOT_DRAWN  # "with a carrot nose"
                 relations.pop()
                 touching, part = False, True
             elif phrase in BODY and _is_part(joint, words[:at], things):
-                said.append(phrase)
-                left_out[" ".join(said)], joint, part = NOT_DRAWN, "", part or joint == "with"
-                look.clear()
-                said.clear()
-                touching = True
+                part, touching = part or joint == "with", True
+                said, joint = [" ".join([*said, phrase])], ""
+                _drop(look, said, left_out)
             elif phrase in COLOURS and words[at - 1 : at] == ["and"] and words[at - 2] in COLOURS:
                 left_out[phrase], joint = NOT_DRAWN, ""  # "blue and violet" is no flower
             elif name := name_of(phrase) if phrase not in SKIPPED else None:
                 is_emoji, plural = bool(TOKEN.fullmatch(phrase)), several(phrase)
                 if CLOCK_TIME.fullmatch(phrase) and things:  # "a clock at 10:30", "a fox at 5:30"
-                    clocks = [i for i, t in enumerate(things) if CLOCK & {*t.name.split()}]
-                    if clocks:
-                        things[clocks[0]] = replace(things[clocks[0]], name=name)
-                    else:
-                        left_out[phrase] = NOT_DRAWN
-                    joint = ""
-                    at += 1
+                    clocks = [i for i, t in enumerate(things) if CLOCK & {*t.name.split()}][:1]
+                    left_out |= {} if clocks else {phrase: NOT_DRAWN}
+                    for i in clocks:
+                        things[i] = replace(things[i], name=name)
+                    joint, at = "", at + 1
                     break
-                if phrase == "pot" and joint == "in" and any(w in own for w in PLANTS):
+                if phrase == "pot" and joint == "in" and any(w in own for w in WORDS["plants"]):
                     name = FLOWER_POT
                     look.setdefault("colour", "brown")
                 whole = bool(things) and shows(things[-1].name, name)  # a bowl with a spoon
                 if own in HOLDERS and (
                     (of and touching and (plural or phrase.endswith("ies")))
-                    or (joint == "with" and not whole and phrase not in TOOLS)
+                    or (joint == "with" and not whole and phrase not in WORDS["tools"])
                 ):
                     joint, touching = "full of", False
                     look |= {"count": look.get("count", 3)} if plural else {}
@@ -221,7 +207,7 @@ def _things(
             break
         else:
             word = words[at]
-            if word == "," or word in ARTICLES:
+            if word in (",", *ARTICLES):
                 if strange or word in ("a", "an"):
                     _drop(look, said, left_out)
                 if strange and words[at - 1] != "of":
@@ -243,20 +229,20 @@ def _stands(joint: str, thing: str, before: Sequence[Thing], relations: Sequence
     how, last = RELATIONS.get(joint, "beside"), thing.split()[-1]
     if how == "in" and last in HOLDERS:
         heap = last == "bowl" and before[-1].count > 1
-        return "standing in" if last in VASES else "heaped in" if heap else "held in"
+        return "standing in" if last in WORDS["vases"] else "heaped in" if heap else "held in"
     worn = joint == "and" and relations[-1:] and relations[-1] in WORN.values()
     if last in WORN and (joint in ("wearing", "with", "in") or worn):
         return WORN[last]
-    if last in BACKDROPS and joint in ("with", "in", "by", "near"):
+    if last in WORDS["backdrops"] and joint in ("with", "in", "by", "near"):
         return "among"
-    if joint == "with" and before[-1].said.split()[-1] in TABLES:
+    if joint == "with" and before[-1].said.split()[-1] in WORDS["tables"]:
         return "below"
-    if how == "on" and last in FLAT:
+    if how == "on" and last in WORDS["flat"]:
         return "served on"
-    if how == "in" and thing in PLACES:
+    if how == "in" and thing in WORDS["places"]:
         return "beside"  # of a forest one tree is drawn, which holds nothing
-    over = last in SKY and joint in ("", "and", "with")
-    return "under" if over and not any({*t.said.split()} & SKY for t in before) else how
+    over = last in WORDS["sky"] and joint in ("", "and", "with")
+    return "under" if over and not any({*t.said.split()} & WORDS["sky"] for t in before) else how
 
 
 def _is_part(joint: str, before: Sequence[str], things: Sequence[Thing]) -> bool:
@@ -296,4 +282,4 @@ def _goes_on(rest: list[str]) -> bool:
     if rest[:1] == [","]:  # "a red, round ball", but not "an orange, a ball"
         return len(rest) > 1 and rest[1] not in SKIPPED and rest[1] not in COUNTS
     stands = any(" ".join(rest[:n]) in RELATIONS for n in (1, 2, 3))
-    return bool(rest) and not stands and rest[0] not in ("on", "in", "of")
+    return bool(rest) and not stands and rest[0] != "of"

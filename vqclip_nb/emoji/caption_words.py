@@ -1,38 +1,62 @@
-"""The words of the captions that the pair learned: styles, background colours, articles."""
+"""The words of captions: those that the pair learned, and those that the grammar reads."""
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from pathlib import Path
+
 from .. import palettes
 
-STYLE_WORDS = {  # style: what a caption begins with
-    "noto": ("a cartoon of", "a drawing of"),
-    "3d": ("a 3d render of", "a 3d model of"),
-    "flat": ("a flat icon of", "clip art of"),
-    "line": ("a line drawing of", "a black and white drawing of"),
-    "sticker": ("a sticker of", "an emoji of"),
-    "simple": ("a simple picture of", "a simple drawing of"),
-    "colourful": ("an illustration of", "a colourful picture of"),
-    "comic": ("a comic of", "a comic drawing of"),
-    "silhouette": ("a silhouette of", "a shadow of"),
-}
-MEDIA_WORDS = {  # medium of `media.MEDIA`: how a prompt asks for it
-    "oil painting": ("an oil painting of",),
-    "watercolour": ("a watercolour of",),
-    "pencil drawing": ("a pencil drawing of",),
-    "pixel art": ("pixel art of",),
-    "stained glass": ("stained glass of",),
-    "neon": ("a neon sign of",),
-    "low poly": ("low poly art of",),
-    "black and white": ("a black and white photo of",),
-    "crayon drawing": ("a crayon drawing of",),
-    "linocut": ("a linocut of",),
-    "paper cut-out": ("a paper cut-out of",),
-}
-_BACKGROUNDS = (
-    "white, black, gray, red, orange, yellow, green, blue, purple, pink, brown, turquoise, "
-    "light blue, dark blue, light green, dark green, light gray, beige"
+
+def read_rows(table: str) -> list[tuple[str, list[str]]]:
+    """The lines "head: word, word" of a file of this folder."""
+    text = Path(__file__).with_name(table).read_text(encoding="utf8")
+    rows = (line.partition(": ") for line in text.splitlines())
+    return [(head, words.split(", ")) for head, _, words in rows]
+
+
+# Of grammar.txt, with heads "table" or "table = meaning", each table's words with what they mean.
+TABLES: dict[str, dict[str, str]] = defaultdict(dict)
+for _head, _words in read_rows("grammar.txt"):
+    _table, _, _meaning = _head.partition(" = ")
+    TABLES[_table] |= dict.fromkeys(_words, _meaning)
+WORDS = {table: frozenset(words) for table, words in TABLES.items()}
+
+
+def _phrases(table: str) -> dict[str, tuple[str, ...]]:
+    """What a table's words mean, each with all words for it."""
+    meanings = TABLES[table]
+    return {m: tuple(w for w in meanings if meanings[w] == m) for m in meanings.values()}
+
+
+STYLE_WORDS = _phrases("styles")  # of a style: what a caption begins with
+MEDIA_WORDS = _phrases("media of a layer")  # of a medium of `media.MEDIA`: how a prompt asks for it
+COLOURS = {name: palettes.COLOURS[name] for name in TABLES["backgrounds"]}
+SIZES, MATERIALS = TABLES["sizes"], TABLES["materials"]
+COUNTS = {word: int(count) for word, count in TABLES["counts"].items()}
+MORE = WORDS["more"] | {str(i) for i in range(7, 101)}  # numbers of which six are drawn: it is said
+OF_A_KIND = {*SIZES, *MORE, *" ".join(COUNTS).split()}  # what says something of all of them
+RELATIONS = TABLES["relations"]  # between two things: how the first then stands to the second
+BODY = WORDS["body"]  # what a drawing shows or does not: "a cat with yellow eyes"
+WITHOUT = ("without", "no", "not")  # what follows is not asked for
+READ = frozenset(
+    word
+    for table in (RELATIONS, COUNTS, SIZES, MATERIALS, palettes.COLOURS)
+    for phrase in table
+    for word in phrase.split()
 )
-COLOURS = {name: palettes.COLOURS[name] for name in _BACKGROUNDS.split(", ")}  # of backgrounds
+NOT_DRAWN = "not drawn"
+ARTICLES = ("a", "an", "the")
+# Of whom something is a part: "on a pirate's shoulder".
+PART = re.compile(
+    r"(\b(?:on|in|over|by) (?:(?:an?|the|his|her|my) )?(?:[\w-]+ )?[\w-]+)['’]s? "
+    r"(?:shoulders?|head|back|lap|hands?|nose|arms?|wrist)\b"
+)
+OF = ("of", "of a", "of an", "of the")
+SKIPPED = WORDS["skipped"]
+# Words that carry no picture: never reported as unknown.
+SMALL_WORDS = WORDS["small words"]
 
 
 def article(noun: str) -> str:

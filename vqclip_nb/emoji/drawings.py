@@ -1,22 +1,64 @@
-"""A picture to start from, and the drawings of a library that it was made of."""
+"""What a caption asks for, and the drawings and the picture to start from that show it."""
 
 from __future__ import annotations
 
 import lzma
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from ..models.vqgan import VQGAN
 from ..reading import told_background
-from .scene import Scene
 
 TOLD = {"beside": "next to", "served on": "on"}
 TOLD |= dict.fromkeys(("on the face", "round the neck", "on the feet", "on the body"), "wearing")
 TOLD |= dict.fromkeys(("held in", "heaped in", "standing in"), "in")
 MASK = 64  # pixels along a mask's side
 LEVELS = 4  # of a mask
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One thing of a scene: its name as the library knows it, tint, size and number.
+
+    tint, zoom: another colour or size, and how far it has gone there from its own, in [0, 1].
+    said: the words of the caption for it. led: those between it and the things before.
+    """
+
+    name: str
+    colour: str = ""  # a key of COLOURS; empty: as drawn
+    size: str = ""  # "big", "small" or empty
+    count: int = 1
+    tint: tuple[str, float] = ("", 0.0)
+    zoom: tuple[str, float] = ("", 0.0)
+    said: str = field(default="", compare=False)
+    led: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a caption asks for.
+
+    relations: of each thing but the first, how those before it stand to it; keys of
+    `placing.PLACINGS`. background: as `reading.split_background` has it: weather, one colour or two
+    for a gradient, that of the ground; empty where none was named. left_out: words that are not
+    drawn as they stand, each with what is said of it. drawn_as: words that were taken for a thing
+    of another name; "" for those that were left out.
+    """
+
+    things: tuple[Thing, ...]
+    relations: tuple[str, ...] = ()
+    style: str = ""
+    background: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict, compare=False)
+    drawn_as: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is of one thing as it is drawn, in whatever style."""
+        return replace(self, style="") == Scene((Thing(self.things[0].name),))
 
 
 @dataclass(frozen=True)
@@ -35,68 +77,38 @@ class Drawing:
 class Start:
     """A picture to start from, and what it was made of.
 
-    picture (1, 3, height, width) in [0, 1]. codes (1, h, w): the same as code numbers, where they
-    are known without encoding. said: words that were taken for a thing of another name.
+    picture (1, 3, height, width) in [0, 1]. description: what it shows. codes (1, h, w): the same
+    as code numbers, where they are known without encoding. similarity: the guide's, in [-1, 1], of
+    what the prior drew.
     """
 
     picture: torch.Tensor = field(repr=False)
-    scene: Scene
-    drawings: tuple[Drawing, ...]
-    said: dict[str, str] = field(default_factory=dict)
+    description: str
+    scene: Scene | None = None
+    drawings: tuple[Drawing, ...] = ()
     codes: torch.Tensor | None = field(default=None, repr=False)
+    similarity: float | None = None
 
-    @property
-    def description(self) -> str:
-        """As in "fox, noto, next to tree, noto; on pink"."""
-        parts = []
-        for thing, drawing in zip(self.scene.things, self.drawings, strict=True):
-            number = f"{thing.count} × " if thing.count > 1 else ""
-            words = (thing.size, thing.colour, f"{number}{drawing}")
-            parts.append(" ".join(word for word in words if word))
-        text = parts[0]
-        for relation, part in zip(self.scene.relations, parts[1:], strict=True):
-            text += f", {TOLD.get(relation, relation)} {part}"
-        ground = told_background(self.scene.background)
-        return f"{text}; on {ground}" if ground else text
-
+    @torch.no_grad()
     def latent(self, vqgan: VQGAN) -> torch.Tensor:
         """Latent (1, channels, h, w) of the picture under the VQGAN that the library was made
         with."""
         if self.codes is not None:
             return vqgan.codebook_vectors(self.codes.to(vqgan.codebook.weight.device))
-        with torch.no_grad():
-            return vqgan.encode(self.picture.to(vqgan.codebook.weight))
+        return vqgan.encode(self.picture.to(vqgan.codebook.weight))
 
 
-@dataclass(frozen=True, eq=False)
-class Collage(Start):
-    """A start of several: `parts` are the places and what was found for each."""
-
-    parts: tuple[tuple[str, Start], ...] = ()
-
-    @property
-    def description(self) -> str:
-        """As in "left: cat, sticker; on white; right: house, noto"."""
-        return "; ".join(f"{place}: {start.description}" for place, start in self.parts)
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """A picture (1, 3, height, width) in [0, 1] that the prior drew for `caption`, and the guide's
-    similarity, in [-1, 1]."""
-
-    caption: str
-    picture: torch.Tensor = field(repr=False)
-    similarity: float
-
-    @property
-    def description(self) -> str:
-        return f"the prior's drawing of {self.caption}"
-
-    def latent(self, vqgan: VQGAN) -> torch.Tensor:
-        """Latent (1, channels, h, w) of the picture."""
-        with torch.no_grad():
-            return vqgan.encode(self.picture)
+def describe(scene: Scene, drawings: Sequence[Drawing]) -> str:
+    """As in "fox, noto, next to tree, noto; on pink"."""
+    text = ""
+    for relation, thing, drawing in zip(
+        ("", *scene.relations), scene.things, drawings, strict=True
+    ):
+        number = f"{thing.count} × " if thing.count > 1 else ""
+        text += f", {TOLD.get(relation, relation)} " if relation else ""
+        text += " ".join(filter(None, (thing.size, thing.colour, f"{number}{drawing}")))
+    ground = told_background(scene.background)
+    return f"{text}; on {ground}" if ground else text
 
 
 def unpack_bits(

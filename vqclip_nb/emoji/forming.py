@@ -9,7 +9,6 @@ prompt names, and the guide goes on with the whole prompt.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,17 +21,14 @@ from ..loop import Optimization
 from ..models.pair import Pair
 from ..prompts import encode_reading
 from ..reading import Reading, read_prompt, told_background
-from ..regions import Area
+from ..regions import Area, Size
 from ..settings import Settings
 from .caption_words import article
-from .compose import CENTRED, Pose, compose, ground
-from .cutout import cut_out, fitted, posed
-from .drawings import Sample
+from .compose import CENTRED, Pose, compose, ground, weathered
+from .drawings import Scene, Start
+from .layers import cut_out, fitted, posed, usual_colour
 from .placing import PLACINGS
-from .prior import Prior, conditions
-from .scene import Scene, Thing
-from .tint import BLACK, usual_colour
-from .weather import weathered
+from .prior import Caption, Prior, conditions, gumbel
 
 NAMED = "named"
 SHARE = 0.9  # of a picture's steps in which its shapes form
@@ -40,7 +36,7 @@ SHARE_BEFORE_STYLE = 0.6  # where style or what to avoid then act on the whole p
 REDRAWS = 10
 DRAWN = 4  # drawings of the prior alone
 CANDIDATES = 4  # drawings of which the guide chooses in a redraw
-STEPS = 4  # of the prior in a redraw
+STEPS = 4  # of the prior in a redraw; twice as many in a whole drawing
 GROWN = 0.5  # share of that time in which more and more cells are drawn
 CHOICE = 1.5  # Gumbel noise on how likely cells are
 
@@ -89,7 +85,7 @@ class Forming:
         priors: Mapping[str, Prior],
         parts: Sequence[Part],
         background: Sequence[str],
-        size: tuple[int, int],
+        size: Size,
     ) -> None:
         self.pair, self.parts, self.background, self.size = pair, parts, background, size
         self.things = [shape for part in parts for shape in part.shapes]
@@ -157,17 +153,14 @@ class Forming:
     ) -> torch.Tensor:
         device, picture = picture.device, picture.cpu()  # MPS lacks some ways to resize
         fields = iter(self.fields(picture))
-        whole = ground(self.background or ("white",), self.size)[None]
+        whole = ground(self.background, self.size)[None]
         for part in self.parts:
             size = part.area.size if part.area else self.size
             own = make(part, [next(fields) for _ in part.shapes], size)
             if part.area is None:
                 whole = own
-                continue
-            left, top, right, bottom = part.area.box
-            inside = part.area.inside[..., top:bottom, left:right].cpu()
-            box = whole[..., top:bottom, left:right]
-            whole[..., top:bottom, left:right] = torch.where(inside, own, box)
+            else:
+                part.area.paste(whole, own)
         if self.parts[0].area is not None and make is dressed:
             whole = weathered(whole[0], self.background)[None]
         return whole.to(device)
@@ -184,20 +177,20 @@ class Forming:
         news, anews = [], []
         for thing, (part, known) in enumerate(zip(*map(self.fields, (z, drawn)), strict=True)):
             index = self.pair.vqgan.codebook_indices(part)
-            grow = t < GROWN
-            if not grow:
+            if t >= GROWN:
                 count = round(strength * math.cos(math.pi / 2 * min(1.0, t)) * cells)
                 sure = self.likelihood(index, thing, generator).masked_fill(~known.flatten(1), -1e9)
-                known = marked(self.blurred(sure, 1 - t, generator), cells - count).view_as(known)
+                known = surest(sure, cells - count, 1 - t, generator).view_as(known)
             hidden = torch.where(known[:, 0], index, self.priors[thing].codes)
-            best, codes = self._best(hidden, thing, generator)
-            if grow:
+            vectors, _, alike = self.candidates(thing, CANDIDATES, generator, hidden)
+            best = vectors[alike.argmax()][None]
+            accepted = ~known
+            if t < GROWN:
                 count = round(strength * math.sin(math.pi / 2 * t / GROWN) * cells)
+                codes = self.pair.vqgan.codebook_indices(best)
                 sure = self.likelihood(codes, thing, generator).masked_fill(known.flatten(1), 1e9)
-                accepted = marked(self.blurred(sure, 1 - t, generator), count).view_as(known)
-                anews.append(accepted & ~known)
-            else:
-                anews.append(~known)
+                accepted &= surest(sure, count, 1 - t, generator).view_as(known)
+            anews.append(accepted)
             news.append(best)
         anew, new = torch.cat(anews, 3), torch.cat(news, 3)
         drawn |= anew
@@ -208,12 +201,6 @@ class Forming:
             if key in (held := loop.optimizer.state.get(z, {})):
                 held[key].masked_fill_(anew, 0)
 
-    @staticmethod
-    def blurred(sure: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
-        """Log-probabilities with Gumbel noise, so that it is not always the same cells."""
-        even = torch.rand(sure.shape, generator=generator).clamp(1e-9, 1 - 1e-7).to(sure)
-        return sure - CHOICE * share * (-even.log()).log()
-
     def likelihood(
         self, index: torch.Tensor, thing: int, generator: torch.Generator
     ) -> torch.Tensor:
@@ -221,36 +208,22 @@ class Forming:
         prior = self.priors[thing]
         half = (torch.rand(index.shape, generator=generator) < 0.5).to(index.device)
         hidden = torch.where(torch.cat([half, ~half]), prior.codes, index.expand(2, -1, -1))
-        logits = prior.logits(hidden, *(x.expand(2, *x.shape[1:]) for x in self._given[thing]))
+        logits = prior.logits(hidden, repeated(self._given[thing], 2))
         codes = index.flatten(1)[..., None].expand(2, -1, -1)
         each = logits.log_softmax(-1).gather(2, codes)[..., 0]
         return torch.where(half.flatten(1), each[:1], each[1:])
 
-    def _best(
-        self, hidden: torch.Tensor, thing: int, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Codebook vectors (1, c, side, side) and codes (1, side, side) of that redraw which the
-        guide finds most similar."""
-        vectors, _, alike = self.candidates(thing, CANDIDATES, STEPS, generator, hidden)
-        best = int(alike.argmax())
-        vector = vectors[best : best + 1]
-        return vector, self.pair.vqgan.codebook_indices(vector)
-
     @torch.no_grad()
     def candidates(
-        self,
-        thing: int,
-        count: int,
-        steps: int,
-        generator: torch.Generator,
-        hidden: torch.Tensor | None = None,
+        self, thing: int, count: int, generator: torch.Generator, hidden: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Drawings of a thing: codebook vectors (count, c, side, side), pictures (count, 3, h, w)
         and the guide's similarities (count,). hidden (1, side, side): what is there already."""
         pair = self.pair
-        caption = (x.expand(count, *x.shape[1:]) for x in self._given[thing])
+        caption = repeated(self._given[thing], count)
         index = None if hidden is None else hidden.expand(count, -1, -1)
-        codes = self.priors[thing].sample(*caption, steps=steps, generator=generator, index=index)
+        steps = 2 * STEPS if hidden is None else STEPS
+        codes = self.priors[thing].sample(caption, steps=steps, generator=generator, index=index)
         vectors = pair.vqgan.codebook_vectors(codes)
         pictures = pair.vqgan.synthesize(vectors, quantize=False)
         side = pair.clip.resolution
@@ -260,9 +233,7 @@ class Forming:
         return vectors, pictures, alike
 
 
-def side_by_side(
-    part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int]
-) -> torch.Tensor:
+def side_by_side(part: Part, pictures: Sequence[torch.Tensor], size: Size) -> torch.Tensor:
     """The pictures (1, 3, h, w) of a part's things as one (1, 3, height, width)."""
     if len(pictures) == 1:
         return posed(fitted(pictures[0], size), part.shapes[0].pose)
@@ -277,36 +248,44 @@ def side_by_side(
     return fitted(whole, size)
 
 
-def dressed(part: Part, pictures: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
+def dressed(part: Part, pictures: Sequence[torch.Tensor], size: Size) -> torch.Tensor:
     """The same, as the scene says; a bare thing stays as it is."""
     scene, fill = part.scene, part.area is not None
-    usual = [usual_colour(shape.label, shape.style, scene.style) for shape in part.shapes]
-    bare = not fill and not any(usual)
-    if bare and dataclasses.replace(scene, style="") == Scene((Thing(scene.things[0].name),)):
+    drawn = [(shape.label, shape.style) for shape in part.shapes]
+    if scene.plain and not fill and not usual_colour(*drawn[0], scene.style):
         return side_by_side(part, pictures, size)
     layers = [cut_out(picture) for picture in pictures]
-    pose = part.shapes[0].pose
-    lines = [shape.style in BLACK for shape in part.shapes]
-    return compose(layers, scene, size, lines=lines, usual=usual, fill=fill, pose=pose)
+    return compose(layers, scene, size, drawn, fill=fill, pose=part.shapes[0].pose)
 
 
-def marked(values: torch.Tensor, count: int) -> torch.Tensor:
-    """Which of (1, n) are the `count` largest."""
-    largest = values.argsort(1, descending=True)[:, :count]
-    return torch.zeros_like(values, dtype=torch.bool).scatter(1, largest, True)
+def repeated(caption: Caption, count: int) -> Caption:
+    """A caption (1, ...) as that of `count` drawings."""
+    tokens, keep, encoding = (x.expand(count, *x.shape[1:]) for x in caption)
+    return tokens, keep, encoding
+
+
+def surest(
+    sure: torch.Tensor, count: int, noise: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Which of log-probabilities (1, n) are the `count` largest; with Gumbel noise, in shares of
+    `CHOICE`, so that they are not always the same cells."""
+    noisy = sure + CHOICE * noise * gumbel(tuple(sure.shape), generator).to(sure)
+    largest = noisy.argsort(1, descending=True)[:, :count]
+    return torch.zeros_like(sure, dtype=torch.bool).scatter(1, largest, True)
 
 
 @torch.no_grad()
-def draw(forming: Forming, count: int = DRAWN, *, generator: torch.Generator) -> list[Sample]:
+def draw(forming: Forming, count: int = DRAWN, *, generator: torch.Generator) -> list[Start]:
     """`count` pictures of a scene that the prior draws at once, those that the guide finds most
     similar first."""
     things = range(len(forming.things))
-    drawn = [forming.candidates(thing, count, 2 * STEPS, generator) for thing in things]
+    drawn = [forming.candidates(thing, count, generator) for thing in things]
     alike = torch.stack([similar for _, _, similar in drawn]).mean(0)
     samples = []
     for i in alike.argsort(descending=True).tolist():
         both = zip(drawn, forming.things, strict=True)
         parts = [(p.flip(3) if shape.mirrored else p)[i : i + 1] for (_, p, _), shape in both]
         picture = torch.cat(parts, 3)
-        samples.append(Sample(forming.description, forming.dress(picture), float(alike[i])))
+        told, made = f"the prior's drawing of {forming.description}", forming.dress(picture)
+        samples.append(Start(made, told, similarity=float(alike[i])))
     return samples

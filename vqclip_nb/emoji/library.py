@@ -14,30 +14,25 @@ import torch
 import torch.nn.functional as F
 
 from ..models.vqgan import VQGAN
+from ..regions import Size
 from ..weights import read_checked
 from .caption_grammar import parse, split_style
-from .compose import compose
-from .drawings import Drawing, Start, unpack_bits, unpack_masks
-from .grammar_words import (
+from .caption_words import (
     BODY,
-    HUMAN,
-    MEANT,
     NOT_DRAWN,
-    ONE,
-    PAIRS,
     PART,
     READ,
     RELATIONS,
     SKIPPED,
-    TWO_COLOURED,
-    TWO_TONE,
-    TWO_TONE_WORDS,
-    TWO_TONES,
+    SMALL_WORDS,
+    TABLES,
+    WORDS,
 )
-from .phrasing import SMALL_WORDS, singulars
-from .scene import Scene, Thing
+from .compose import compose
+from .drawings import Drawing, Scene, Start, describe, unpack_bits, unpack_masks
+from .layers import SILHOUETTE, usual_colour
+from .phrasing import singulars
 from .signs import TOKEN
-from .tint import BLACK, SILHOUETTE, usual_colour
 from .vocabulary import Vocabulary
 
 SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
@@ -47,6 +42,12 @@ SMALL = ("flat", "3d", "sticker", "noto", *RARER)  # the same, where things have
 INK = 0.05  # grey of a silhouette
 EASIER = {"cat": "sticker"}  # things that another style makes easier to name, alone
 BESIDE = {"pineapple": "noto"}  # and beside another thing
+TWO_TONE = "black and white"
+TWO_TONE_WORDS = (TWO_TONE, "white and black")
+# Of a thing, not of the whole picture.
+TWO_TONES = re.compile(
+    rf"\b{TWO_TONE} (?!photo|picture|image|drawing|painting|film|art|style|sketch)\w", re.IGNORECASE
+)
 OWNED = re.compile(r"\b(\w+)['’]s (\w+)")
 KEYS = ("name", "label")  # of a concept: what it is called
 
@@ -54,21 +55,16 @@ KEYS = ("name", "label")  # of a concept: what it is called
 class Library:
     """The drawings of a pair, found by the words of a prompt.
 
-    `vqgan` turns their code numbers into pictures; it must be the one they were encoded with.
-    digest: SHA-256 of the file. drawings: all of them, by their numbers; codes (n, side, side):
-    theirs.
+    `vqgan` turns their code numbers into pictures; it must be the one they were encoded with, of
+    `vqgan_hash`. digest: SHA-256 of the file. drawings: all of them, by their numbers; codes (n,
+    side, side): theirs.
     """
 
-    def __init__(
-        self,
-        vqgan: VQGAN,
-        state: dict[str, torch.Tensor],
-        metadata: dict[str, str],
-        vocabulary: Vocabulary,
-        digest: str = "",
-    ) -> None:
+    def __init__(self, path: Path, vqgan: VQGAN, vocabulary: Vocabulary) -> None:
+        """Of a file by `training.build_library`; WeightsError if it is corrupt."""
+        state, metadata, self.digest = read_checked(path)
         facts = json.loads(metadata["facts"])
-        self.vqgan, self.vocabulary, self.digest = vqgan, vocabulary, digest
+        self.vqgan, self.vocabulary, self.vqgan_hash = vqgan, vocabulary, metadata["vqgan"]
         self.styles: dict[str, list[str]] = facts["styles"]
         self._side, self._n_embed = int(metadata["side"]), int(metadata["n_embed"])
         self._packed, self._packed_masks = state["codes"], state["masks"]
@@ -77,34 +73,23 @@ class Library:
         self.drawings: list[Drawing] = []
         self._drawings: dict[int, dict[str, Drawing]] = {}  # concept: style: drawing
         for index, (style, concept) in enumerate(state["drawings"].tolist()):
-            label = self.concepts[concept]["label"]
-            drawing = Drawing(label, styles[style], index)
-            self._drawings.setdefault(concept, {})[styles[style]] = drawing
+            drawing = Drawing(self.concepts[concept]["label"], styles[style], index)
+            self._drawings.setdefault(concept, {})[drawing.style] = drawing
             self.drawings.append(drawing)
-        self._named: dict[str, list[int]] = {}  # what concepts are called, labels before tags
+        # What concepts are called, in lower case, labels before tags; of each the concepts.
+        self._named: dict[str, dict[int, None]] = {}
         for key in (*KEYS, "also", "tags"):
             for i in self._drawings:
                 called = self.concepts[i][key]
                 for word in [called] if isinstance(called, str) else called:
                     # The table knows better than a tag: "table" is one of ping pong.
-                    if key == "tags" and (word in SKIPPED or word in vocabulary.nearest):
-                        continue
-                    known = self._named.setdefault(word.lower(), [])
-                    if i not in known:
-                        known.append(i)
-        called = (self.concepts[i]["also"] for i in self._drawings)
-        self._labels = {self.concepts[i][key].lower() for i in self._drawings for key in KEYS}
-        self._called = self._labels.union(word.lower() for also in called for word in also)
+                    if key != "tags" or not (word in SKIPPED or word in vocabulary.nearest):
+                        self._named.setdefault(word.lower(), {})[i] = None
+            if key == "label":
+                self._labels = {*self._named}
+            elif key == "also":
+                self._called = {*self._named}
         self._longest = max(len(word.split()) for word in (*self._named, *vocabulary.nearest))
-
-    @classmethod
-    def read(cls, path: Path, vqgan: VQGAN, vocabulary: Vocabulary) -> Library:
-        """The library that `training.build_library` wrote; WeightsError if the file is corrupt."""
-        state, metadata, digest = read_checked(path)
-        return cls(vqgan, state, metadata, vocabulary, digest)
-
-    def __len__(self) -> int:
-        return len(self.drawings)
 
     @functools.cached_property
     def codes(self) -> torch.Tensor:
@@ -126,12 +111,12 @@ class Library:
         plural = f"{phrase.lower()}s"  # "a ballet shoe"
         for word in (*sorted(forms, key=lambda form: form not in self._called), plural):
             if word in self._named and (word != plural or word in self._labels):
-                meant = self._named.get(MEANT.get(word, word), [])[:1]
-                return [*dict.fromkeys([*meant, *self._named[word]])]
+                meant = self._named.get(TABLES["meant"].get(word, word), ())
+                return [*dict.fromkeys([*[*meant][:1], *self._named[word]])]
         return []
 
-    def parse(self, text: str) -> tuple[Scene | None, dict[str, str]]:
-        """What a text asks for, and which of its words were taken for things of other names."""
+    def parse(self, text: str) -> Scene | None:
+        """What a text asks for; None if nothing in it can be drawn."""
         style, text = split_style(text, self.styles)  # before others' words are put in its place
         asked = text
         text, look, replaced = self.vocabulary.rewrite(text, tokens=True)
@@ -150,14 +135,14 @@ class Library:
             return thing
 
         def several(phrase: str) -> bool:
-            if phrase in self._labels or phrase in ONE:
+            if phrase in self._labels or phrase in WORDS["plurals of one"]:
                 return False
             known = (self._named, self.vocabulary.nearest)
             return any(one in words for one in singulars(phrase) for words in known)
 
         scene = parse(text, self.styles, name_of, self._longest, several, self._shown_in)
         if scene is None:
-            return None, {}
+            return None
         said = {word: thing for word, thing in replaced.items() if thing is not None}
         said |= {t.said: taken[t.said] for t in scene.things if t.said in taken}
         drawn = [self.concepts[self.named(thing.name)[0]] for thing in scene.things]
@@ -167,22 +152,22 @@ class Library:
             for word, told in scene.left_out.items()
             if told != NOT_DRAWN or (word not in SMALL_WORDS and word not in names)
         }
-        pairs = {*PAIRS, *re.findall(r"\bpair of (\w+s)\b", text.lower())} & self._labels
+        pairs = {*WORDS["pairs"], *re.findall(r"\bpair of (\w+s)\b", text.lower())} & self._labels
         things = tuple(
             replace(thing, count=1) if thing.count == 2 and concept["label"] in pairs else thing
             for thing, concept in zip(scene.things, drawn, strict=True)
         )
-        if TWO_COLOURED & {*names.split()}:
+        by_itself = bool(WORDS["two-coloured"] & {*names.split()})  # black and white as it is
+        if by_itself:
             left_out = {w: told for w, told in left_out.items() if w not in TWO_TONE_WORDS}
         if look == TWO_TONE and TWO_TONES.search(asked):  # of a thing, not of the whole picture
-            by_itself = bool(TWO_COLOURED & {*names.split()})
             others = len(things) > 1 or scene.background or any(t.colour for t in things)
             if by_itself or others:
                 look = ""
                 del said[TWO_TONE]
                 left_out |= {} if by_itself else {TWO_TONE: NOT_DRAWN}
         style = style or scene.style or look
-        return replace(scene, things=things, style=style, left_out=left_out), said
+        return replace(scene, things=things, style=style, left_out=left_out, drawn_as=said)
 
     def _owned(self, found: re.Match) -> str:
         """ "horse face" of "horse's head", "fox with tail" of "fox's tail"."""
@@ -193,7 +178,7 @@ class Library:
             return joined
         if whole:
             known = any(concept["label"].lower() == owner for concept in self.concepts)
-            return "face" if owner in HUMAN else owner if known else found[0]
+            return "face" if owner in WORDS["human"] else owner if known else found[0]
         return f"{owner} with {part}" if part in BODY and self.named(owner) else found[0]
 
     def _shown_in(self, whole: str, part: str) -> bool:
@@ -216,31 +201,22 @@ class Library:
 
     def find(self, text: str, **how: Any) -> Start | None:
         """The `start` for what a text names, or None if nothing in it can be drawn."""
-        scene, said = self.parse(text)
-        return None if scene is None else self.start(scene, said, **how)
+        return self.start(self.parse(text), **how)
 
-    def start(
-        self,
-        scene: Scene,
-        said: dict[str, str] | None = None,
-        *,
-        height: int = 128,
-        width: int = 128,
-        variant: int = 0,
-        fill: bool = False,
-    ) -> Start:
-        """The start that fits a scene best.
+    def start(self, scene: Scene | None, variant: int = 0, **how: Any) -> Start | None:
+        """The start that fits a scene best; None for none.
 
         `variant` 1, 2, ... choose other drawings of the first thing, in the order of `choices`.
-        `fill`: one thing is as large as the picture takes. said: see `Start`.
+        how: `size` and `fill` of `compose`.
         """
+        if scene is None:
+            return None
         choice = list(self.choices(scene))
         first = choice[variant % len(choice)]
         # A thing beside a silhouette is one only if it has no other drawing.
         style = "" if first.style == "silhouette" else first.style
         others = [next(self.choices(scene, i, style)) for i in range(1, len(scene.things))]
-        asked: dict[str, Any] = dict(height=height, width=width, said=said, fill=fill)
-        return self.compose(scene, (first, *others), **asked)
+        return self.compose(scene, (first, *others), **how)
 
     @property
     def names(self) -> list[str]:
@@ -262,46 +238,39 @@ class Library:
             order = dict.fromkeys([scene.style or style, first, *usual, *self.styles])
             yield from (drawings[s] for s in order if s in drawings)
 
-    def alternatives(self, start: Start, *, thing: int = 0) -> list[Start]:
-        """The same scene with each other drawing that its thing's name fits."""
-        height, width = start.picture.shape[2:]
-        found, asked = [], dict[str, Any](height=height, width=width, said=start.said)
-        for drawing in self.choices(start.scene, thing):
-            drawings = [*start.drawings]
-            drawings[thing] = drawing
-            if drawing != start.drawings[thing]:
-                found.append(self.compose(start.scene, drawings, **asked))
+    def alternatives(self, start: Start) -> list[Start]:
+        """The same scene with each other drawing that its first thing's name fits."""
+        first, *others = start.drawings
+        found, (height, width) = [], start.picture.shape[2:]
+        for drawing in self.choices(start.scene):
+            if drawing != first:
+                drawings, size = (drawing, *others), (height, width)
+                found.append(self.compose(start.scene, drawings, size=size))
         return found
 
     def compose(
-        self,
-        scene: Scene,
-        drawings: Sequence[Drawing],
-        *,
-        height: int,
-        width: int,
-        said: dict[str, str] | None = None,
-        fill: bool = False,
+        self, scene: Scene, drawings: Sequence[Drawing], size: Size = (128, 128), fill: bool = False
     ) -> Start:
-        """A start from chosen drawings, one for each thing of the scene; where that asks for
-        silhouettes, drawings of other styles are blackened."""
-        plain = replace(scene, style="") == Scene((Thing(scene.things[0].name),))
+        """A start of `size` (height, width) from chosen drawings, one for each thing of the scene;
+        where that asks for silhouettes, drawings of other styles are blackened. fill: one thing is
+        as large as the picture takes."""
         side = self._side * self.vqgan.downsample_factor
-        asked = scene.style == SILHOUETTE
-        blackened = [asked and drawing.style != SILHOUETTE for drawing in drawings]
-        usual = [usual_colour(drawing.label, drawing.style, scene.style) for drawing in drawings]
-        plain &= not any(blackened) and not any(usual)
-        if plain and (height, width) == (side, side):  # stored as it is
+        made = describe(scene, drawings), scene, tuple(drawings)
+        drawn = [(drawing.label, drawing.style) for drawing in drawings]
+        if scene.style == SILHOUETTE:
+            drawn = [(label, SILHOUETTE) for label, _ in drawn]
+        plain = scene.plain and drawings[0].style == drawn[0][1]
+        plain = plain and not usual_colour(*drawn[0], scene.style)
+        if plain and size == (side, side):  # stored as it is
             codes = self.codes_of(drawings[0])
-            return Start(self._decoded(codes), scene, tuple(drawings), said or {}, codes)
-        layers = [self.layer(drawing) for drawing in drawings]
-        layers = [
-            torch.cat([INK * layer[3:].expand(3, -1, -1), layer[3:]]) if black else layer
-            for layer, black in zip(layers, blackened, strict=True)
-        ]
-        lines = [asked or drawing.style in BLACK for drawing in drawings]
-        picture = compose(layers, scene, (height, width), lines=lines, usual=usual, fill=fill)
-        return Start(picture, scene, tuple(drawings), said or {})
+            return Start(self._decoded(codes), *made, codes)
+        layers = []
+        for drawing, (_, style) in zip(drawings, drawn, strict=True):
+            layer = self.layer(drawing)
+            if drawing.style != style:
+                layer = torch.cat([INK * layer[3:].expand(3, -1, -1), layer[3:]])
+            layers.append(layer)
+        return Start(compose(layers, scene, size, drawn, fill=fill), *made)
 
     @torch.no_grad()
     def _decoded(self, codes: torch.Tensor) -> torch.Tensor:

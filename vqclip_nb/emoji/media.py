@@ -105,8 +105,7 @@ def crayon(x: torch.Tensor) -> torch.Tensor:
     pressed = 1.6 * (1 - flat.amin(1, keepdim=True))
     cover = torch.sigmoid(5 * (1.9 * pressed.clamp(max=1) - 0.9 + 0.5 * strokes + 0.42 * bumps))
     cover = 0.94 * cover * (4 * pressed).clamp(0, 1)
-    lines = F.max_pool2d((6 * parts.edges(parts.wavy(x, 0.03, 9))).clamp(0, 1), 3, 1, 1)
-    lines = parts.blurred(lines, 1)
+    lines = parts.blurred(parts.outlines(parts.wavy(x, 0.03, 9), 6), 1)
     line = 0.85 * torch.sigmoid(6 * (2.2 * lines - 1.05 + 0.35 * bumps)) * (6 * lines).clamp(0, 1)
     wax = adjust_saturation(flat, 1.5) * (1 + 0.06 * strokes)
     dark = 0.35 * adjust_saturation(parts.blurred(x, 3), 1.6)
@@ -124,8 +123,7 @@ def linocut(x: torch.Tensor) -> torch.Tensor:
     tone = (tone - dark) / (light - dark).clamp(min=0.35)
     lighter = tone - parts.blurred(tone, side // 36)  # than around it
     share = (0.5 + 8 * lighter).clamp(0, 1)
-    edges = F.max_pool2d((7 * parts.edges(flat)).clamp(0, 1), 3, 1, 1)
-    edges = parts.blurred(edges, 1)
+    edges = parts.blurred(parts.outlines(flat, 7), 1)
     around = 2 * (tone - lighter) - 1  # cuts part what is dark, and lines of ink what is light
     part = share * (-around).clamp(min=0) - (1 - share) * around.clamp(min=0)
     light = 1.12 * (tone - 0.47) + 1.2 * lighter + 1.8 * edges * part
@@ -170,7 +168,7 @@ def paper_cut(x: torch.Tensor) -> torch.Tensor:
 def neon(x: torch.Tensor) -> torch.Tensor:
     """Outlines that glow in the colours beside them, in the dark."""
     side = x.shape[2]
-    tubes = F.max_pool2d((4 * parts.edges(parts.patches(x, side // 64))).clamp(0, 1), 3, 1, 1)
+    tubes = parts.outlines(parts.patches(x, side // 64), 4)
     hue = adjust_saturation(parts.blurred(x, side // 40), 3)
     hue = hue / hue.amax(1, keepdim=True).clamp(min=0.3)
     hue = torch.where(hue.amin(1, keepdim=True) > 0.8, parts.colour(x, 0.3, 0.8, 1.0), hue)

@@ -8,6 +8,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+from ..regions import Size
+
 PANES = 80  # of stained glass
 ANGLES = (0.5, -0.5, 0.15, 1.1)  # of hatching and ridges
 
@@ -38,6 +40,11 @@ def edges(x: torch.Tensor) -> torch.Tensor:
     x = F.pad(blurred(x, 1), (0, 1, 0, 1), mode="replicate")
     down, right = x[..., 1:, :-1] - x[..., :-1, :-1], x[..., :-1, 1:] - x[..., :-1, :-1]
     return (down.square() + right.square()).sum(1, keepdim=True).clamp(min=1e-8).sqrt()
+
+
+def outlines(x: torch.Tensor, strength: float) -> torch.Tensor:
+    """Edges as lines of three pixels, 0 to 1, (1, 1, h, w)."""
+    return F.max_pool2d((strength * edges(x)).clamp(0, 1), 3, 1, 1)
 
 
 def patches(x: torch.Tensor, radius: int) -> torch.Tensor:
@@ -121,14 +128,14 @@ def wavy(x: torch.Tensor, amount: float, cells: int) -> torch.Tensor:
 
 
 @functools.lru_cache(maxsize=32)
-def grain(size: tuple[int, int]) -> torch.Tensor:
+def grain(size: Size) -> torch.Tensor:
     """The bumps of paper, (1, 1, h, w), mean 0 and deviation 1."""
     bumps = blurred(torch.randn(1, 1, *size, generator=torch.Generator().manual_seed(1)), 1)
     return bumps / bumps.std()
 
 
 @functools.lru_cache(maxsize=32)
-def strokes(size: tuple[int, int], seed: int) -> torch.Tensor:
+def strokes(size: Size, seed: int) -> torch.Tensor:
     """Noise smeared along a field of directions, (1, 1, h, w), mean 0 and deviation 1."""
     dots = torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(seed))
     angle = noise(dots, 5, 8)[0, 0] * 2 * math.pi
@@ -147,7 +154,7 @@ def strokes(size: tuple[int, int], seed: int) -> torch.Tensor:
 
 
 @functools.lru_cache(maxsize=32)
-def panes(size: tuple[int, int]) -> torch.Tensor:
+def panes(size: Size) -> torch.Tensor:
     """The number of the nearest of about PANES points for each pixel, (h, w)."""
     height, width = size
     rows = max(1, round(math.sqrt(PANES * height / width)))
@@ -162,7 +169,7 @@ def panes(size: tuple[int, int]) -> torch.Tensor:
 
 
 @functools.lru_cache(maxsize=32)
-def hatching(size: tuple[int, int], number: int, wide: int, long: int) -> torch.Tensor:
+def hatching(size: Size, number: int, wide: int, long: int) -> torch.Tensor:
     """Noise in nearly straight strokes (1, 1, h, w), mean 0 and deviation 1: so many strokes lie
     beside one another along a side, and so many behind one another."""
     along, beside = _turned(size, number)
@@ -173,12 +180,12 @@ def hatching(size: tuple[int, int], number: int, wide: int, long: int) -> torch.
 
 
 @functools.lru_cache(maxsize=32)
-def ridges(size: tuple[int, int], number: int, wide: int) -> torch.Tensor:
+def ridges(size: Size, number: int, wide: int) -> torch.Tensor:
     """So many waves along a side, -1 to 1, (1, 1, h, w)."""
     return torch.sin(_turned(size, number)[1] * 2 * math.pi * wide)[None, None]
 
 
-def _turned(size: tuple[int, int], number: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _turned(size: Size, number: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Positions in shares of a side along and across the direction of that number, (h, w)."""
     y, x = positions(torch.zeros(1, 1, *size))
     bend = 0.1 * noise(torch.zeros(1, 1, *size), 4, number)[0, 0]

@@ -5,25 +5,17 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..palettes import COLOURS
-from ..reading import GROUND, SCENERY
-from .grammar_words import BODY, COUNTS, MORE, RELATIONS, SIZES, WITHOUT
-from .signs import TOKEN
+from ..reading import COLOUR, GROUND, SCENERY
+from .caption_words import BODY, OF_A_KIND, RELATIONS, SIZES, SMALL_WORDS, TABLES, WITHOUT, WORDS
+from .signs import TOKEN, Replaced
 
 if TYPE_CHECKING:
     from .vocabulary import Vocabulary
 
-# Words that carry no picture: never reported as unknown.
-SMALL_WORDS = frozenset(
-    "a an the of in on at to and or with by for from is are it its this that some i me my we us "
-    "our you your he him his she her they them their these those there as be been was were am do "
-    "does did will would could should what which who among".split()
-)
 WORD = re.compile(r"\w[\w'’-]*")
-_COLOUR = "|".join(sorted(COLOURS, key=len, reverse=True))
 JOINTS = frozenset(word for phrase in (*RELATIONS, *WITHOUT) for word in phrase.split())
 JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/–]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
 SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)|<3\b")  # ":)" and the like
@@ -38,7 +30,7 @@ SHORT = (
     ),
     (r"(?<=[^\s\d])\s*/\s*(?=(?:an?|the|one|two|three|four|five|six|\d)\s)", " and "),
     (r"\bblack-and-white\b", "black and white"),
-    (rf"\bthe sky is ({_COLOUR})\b", r"under a \1 sky"),
+    (rf"\bthe sky is ({COLOUR})\b", r"under a \1 sky"),
     (
         r"\bfor (?:my|our) (?:daughter|son|mum|mom|mother|father|dad|wife|husband|friends?|sister"
         r"|brother|grandma|grandpa|kids?|children|class|boss|girlfriend|boyfriend|teacher|room)\b",
@@ -69,12 +61,10 @@ NEGATED = (
 WEATHER = re.compile(
     r"\b(snowy|rainy|sunny|cloudy|stormy|foggy|misty) "
     r"(?!day|night|morning|evening|weather|side|sk(?:y|ies)|"
-    rf"(?:{_COLOUR}) (?:and (?:{_COLOUR}) )?background)(\w+)",
+    rf"(?:{COLOUR}) (?:and (?:{COLOUR}) )?background)(\w+)",
     re.IGNORECASE,
 )
-TIMES = {"winter": "in winter", "night": "at night", "nighttime": "at night", "evening": "at dusk"}
-TIMES |= {"sunset": "at sunset", "dawn": "at dawn", "dusk": "at dusk", "morning": "in the morning"}
-TIMES |= {"autumn": "in autumn", "fog": "in the fog", "mist": "in the fog", "rain": "in the rain"}
+TIMES = TABLES["times"]
 TIME = re.compile(rf",\s*({'|'.join(TIMES)})\s*(?=,|$)", re.IGNORECASE)  # "a village, evening"
 PLACE = re.compile(
     r"\b(in|on|through|down|by|at) (?:an?|the) (?!dark )(\w+) "
@@ -90,7 +80,7 @@ PEOPLED = re.compile(
 ALONE = re.compile(
     r"^\s*(forest|street|jungle)(?=\s*(?:,|$|(?:at|in|on an?|under)\b))", re.IGNORECASE
 )
-SPORTS = frozenset("football soccer baseball hockey cricket rugby golf playing".split())
+SPORTS = WORDS["sports"]
 FIELD = re.compile(
     r"\b(?:(?:over|above|across|in|on|through|near|by)\s+)?(?:an?\s+|the\s+)?"
     rf"(?!(?:corn|wheat|rice|of|open|{'|'.join(SPORTS)})\b)"
@@ -99,25 +89,27 @@ FIELD = re.compile(
 )
 SKY = re.compile(
     r"(?:\b(?:under|below|beneath|against|in|on|with|and)\s+|(?<=,)\s*|^\s*)(?:(?:an?|the)\s+)?"
-    rf"(?:(?:bright|clear|deep)\s+)?({_COLOUR})\s+sk(?:y|ies)\b",
+    rf"(?:(?:bright|clear|deep)\s+)?({COLOUR})\s+sk(?:y|ies)\b",
     re.IGNORECASE,
 )
-_ROW = rf"(?:{_COLOUR})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+)(?:one\s+)?(?:{_COLOUR}))+"
+_ROW = rf"(?:{COLOUR})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+)(?:one\s+)?(?:{COLOUR}))+"
 # "red and blue balloons"; "two balloons, red and blue".
-COLOURED = re.compile(rf"(?<!of )\b(?:(two|three|2|3)\s+)?({_ROW})\s+([a-z]+s)\b", re.IGNORECASE)
+_COUNT, _THINGS = r"(?P<count>two|three|2|3)\s+", r"(?P<things>[a-z]+s)"
+COLOURED = re.compile(rf"(?<!of )\b(?:{_COUNT})?(?P<row>{_ROW})\s+{_THINGS}\b", re.IGNORECASE)
 COLOURED_BEHIND = re.compile(
-    rf"\b(two|three|2|3)\s+([a-z]+s)\s*[,:-]\s*(?:one\s+|in\s+)?({_ROW})(?=\s*[.!]?\s*(?:$|,))",
+    rf"\b{_COUNT}{_THINGS}\s*[,:-]\s*(?:one\s+|in\s+)?(?P<row>{_ROW})(?=\s*[.!]?\s*(?:$|,))",
     re.IGNORECASE,
 )
 # "a red, a blue and a green balloon".
 COLOURED_EACH = re.compile(
-    rf"\b(an? (?:{_COLOUR})(?:(?:,| and|, and) an? (?:{_COLOUR}))+) (\w+)\b", re.IGNORECASE
+    rf"\b(?P<row>an? (?:{COLOUR})(?:(?:,| and|, and) an? (?:{COLOUR}))+) (?P<thing>\w+)\b",
+    re.IGNORECASE,
 )
-WHOLE = frozenset("shoes boots socks gloves glasses sneakers stripes spots flowers".split())
-OF_A_KIND = {*SIZES, *MORE, *" ".join(COUNTS).split()}  # what says something of all of them
+WHOLE = BODY | WORDS["never each"]  # "red and blue shoes" are of two colours
 # "my dog Rex".
 NAME = re.compile(r"\b((?:my|our|your|his|her|their) (?:\w+ )?([a-z]+)) ([A-Z][a-z]+)\b")
 PLACED = re.compile(r"\b(?:at|in|by|on)\s+(?:(?:an?|the)\s+)?\w+", re.IGNORECASE)
+IRREGULAR = TABLES["plurals"]
 COUPLE = re.compile(r"\ba couple (\w+s)\b", re.IGNORECASE)  # "a couple cats"
 PRONOUN = re.compile(r"\b(she|he|they|we) ([a-z]+)\b", re.IGNORECASE)
 FLYING = re.compile(r"\b([a-z]+s) (fly|flies)\b", re.IGNORECASE)  # "when pigs fly"
@@ -135,39 +127,16 @@ def shortened(text: str) -> str:
     return REQUEST.sub("", text).strip(" ,") or text
 
 
-def rephrased(text: str, words: Vocabulary, said: dict[str, str | None]) -> str:
+def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     """A text as the grammar reads it, in the phrases that the pair knows. said: takes up what was
     replaced by what, "" for what was left out."""
-
-    def without(word: str, kept: str) -> str:
-        said[word] = ""
-        return kept
-
-    def named(found: re.Match) -> str:
-        whose, thing, name = found.groups()
-        plain = {thing, name.lower()} & {*SMALL_WORDS, *JOINTS, *COLOURS, *SIZES}
-        one = f"{thing} {name}".lower() in {n.lower() for n in words.names}
-        if plain or one or not words.thing(thing) or not words.reads(name.lower()):
-            return found[0]
-        return without(name, whose)
-
-    def acting(found: re.Match) -> str:
-        verb = found[2].lower()
-        rest = found.string[found.end() :]
-        if verb in JOINTS or verb in SMALL_WORDS or not words.thing(verb) or not thing_in(rest):
-            return found[0]
-        return without(verb, found[1])
-
-    def thing_in(text: str) -> bool:
-        return any(map(words.thing, WORD.findall(PLACED.sub(" ", text).lower())))
-
-    text = NAME.sub(named, JOINED.sub(" and ", text))
-    text = PRONOUN.sub(acting, text)
-    text = FLYING.sub(lambda m: without(m[2], m[1]) if words.thing(m[1].lower()) else m[0], text)
-    text = COUPLE.sub(lambda m: f"two {m[1]}" if words.thing(m[1].lower()) else m[0], text)
-    text = COLOURED_EACH.sub(lambda m: _each(m, None, m[1], f"{m[2]}s", words), text)
-    text = COLOURED.sub(lambda m: _each(m, m[1], m[2], m[3], words), text)
-    text = COLOURED_BEHIND.sub(lambda m: _each(m, m[1], m[3], m[2], words), text)
+    rules = _Rules(words, said)
+    text = NAME.sub(rules.named, JOINED.sub(" and ", text))
+    text = PRONOUN.sub(rules.acting, text)
+    text = FLYING.sub(lambda m: rules.drop(m[2], m[1]) if rules.thing(m[1]) else m[0], text)
+    text = COUPLE.sub(lambda m: f"two {m[1]}" if rules.thing(m[1]) else m[0], text)
+    for pattern in (COLOURED_EACH, COLOURED, COLOURED_BEHIND):
+        text = pattern.sub(rules.each_coloured, text)
     text = TIME.sub(lambda found: f", {TIMES[found[1].lower()]}", text)
     for word, behind in WEATHER.findall(text):  # "a rainy street" is one on a rainy day
         whole = f"{word} {behind}".lower()
@@ -177,103 +146,114 @@ def rephrased(text: str, words: Vocabulary, said: dict[str, str | None]) -> str:
             said[word.lower()] = day
     if text.lower().strip() not in words.names:
         text = PEOPLED.sub(lambda m: f"{m[2]} {'on' if m[1] == 'beach' else 'in'} the {m[1]}", text)
-    text = FIELD.sub(lambda m: _field(m, words), ALONE.sub(r"a \1", text))
-    text = PLACE.sub(lambda found: _place(found, words, said), text)
-    text = SCENERY.sub(rf"on a \2 background above \1{GROUND}", text)
-    if thing_in(SKY.sub(" ", text)):
+    text = FIELD.sub(rules.field, ALONE.sub(r"a \1", text))
+    text = SCENERY.sub(rf"on a \2 background above \1{GROUND}", PLACE.sub(rules.place, text))
+    if rules.thing_in(SKY.sub(" ", text)):
         text = SKY.sub(r" on a \1 background", text)
     at = 0
     while words.any_phrase and (found := words.any_phrase.search(text, at)):
-        new = _instead(found, words, said)
+        new = rules.phrase(found)
         at = found.start() + len(found[0].split()[0] if new is None else new)
         text = text if new is None else text[: found.start()] + new + text[found.end() :]
     return text
 
 
-def _each(found: re.Match, count: str | None, row: str, things: str, words: Vocabulary) -> str:
-    """ "a red balloon and a blue balloon" of "red and blue balloons"."""
-    colours = re.findall(rf"\b(?:{_COLOUR})\b", row.lower())
-    one = next((w for w in singulars(things.lower()) if words.thing(w)), None)
-    fits = count in (None, str(len(colours)), {2: "two", 3: "three"}.get(len(colours)))
-    before = found.string[: found.start()].lower().split()[-1:]
-    each = re.search(r"\b(?:one|an?)\b", row)  # else they are a zebra's or a bee's
-    pattern = {"black", "white"} & {*colours} and not each
-    whole = things.lower() in WHOLE | BODY or {*before} & OF_A_KIND
-    if one is None or pattern or whole or not fits:
-        return found[0]
-    return " and ".join(f"{'an' if c[0] in 'aeiou' else 'a'} {c} {one}" for c in colours)
+class _Rules:
+    """What stands for a match of a pattern; the match itself where the pattern does not fit."""
 
+    def __init__(self, words: Vocabulary, said: Replaced) -> None:
+        self.words, self.said = words, said
 
-def _field(found: re.Match, words: Vocabulary) -> str:
-    """ "A field of tulips" of "tulip field"."""
-    grown = found[1].lower()
-    if grown in COLOURS or grown in SIZES or grown in SMALL_WORDS or not words.thing(grown):
-        return found[0]
-    plural = grown if grown.endswith("s") else f"{re.sub('(?<![aeiou])y$', 'ie', grown)}s"
-    inside = found[0].split()[0].lower() not in ("a", "an", "the", grown)
-    return f"{'in ' if inside else ''}a field of {plural}"
+    def thing(self, word: str) -> bool:
+        return self.words.thing(word.lower())
 
+    def thing_in(self, text: str) -> bool:
+        return any(map(self.thing, WORD.findall(PLACED.sub(" ", text))))
 
-def _place(found: re.Match, words: Vocabulary, said: dict[str, str | None]) -> str:
-    """ "In a forest" of "in an enchanted forest", "in a field of sunflowers"."""
-    joint, look, where = found.groups()
-    if {f"{look} {where}", found[0].lower()} & {*words.names, *words.phrases}:
-        return found[0]
-    if look in ("green", "blue"):
+    def drop(self, word: str, kept: str) -> str:
+        self.said[word] = ""
+        return kept
+
+    def named(self, found: re.Match) -> str:
+        whose, thing, name = found.groups()
+        plain = {thing, name.lower()} & {*SMALL_WORDS, *JOINTS, *COLOURS, *SIZES}
+        one = f"{thing} {name}".lower() in {n.lower() for n in self.words.names}
+        if plain or one or not self.thing(thing) or not self.words.reads(name.lower()):
+            return found[0]
+        return self.drop(name, whose)
+
+    def acting(self, found: re.Match) -> str:
+        verb, rest = found[2].lower(), found.string[found.end() :]
+        small = verb in JOINTS or verb in SMALL_WORDS
+        if small or not self.thing(verb) or not self.thing_in(rest):
+            return found[0]
+        return self.drop(verb, found[1])
+
+    def each_coloured(self, found: re.Match) -> str:
+        """ "a red balloon and a blue balloon" of "red and blue balloons"."""
+        groups = found.groupdict()
+        count, things = groups.get("count"), groups.get("things") or f"{groups['thing']}s"
+        colours = re.findall(rf"\b(?:{COLOUR})\b", groups["row"].lower())
+        one = next((w for w in singulars(things.lower()) if self.thing(w)), None)
+        fits = count in (None, str(len(colours)), {2: "two", 3: "three"}.get(len(colours)))
+        before = found.string[: found.start()].lower().split()[-1:]
+        each = re.search(r"\b(?:one|an?)\b", groups["row"])  # else they are a zebra's or a bee's
+        pattern = {"black", "white"} & {*colours} and not each
+        whole = things.lower() in WHOLE or {*before} & OF_A_KIND
+        if one is None or pattern or whole or not fits:
+            return found[0]
+        return " and ".join(f"{'an' if c[0] in 'aeiou' else 'a'} {c} {one}" for c in colours)
+
+    def field(self, found: re.Match) -> str:
+        """ "A field of tulips" of "tulip field"."""
+        grown = found[1].lower()
+        if grown in {*COLOURS, *SIZES, *SMALL_WORDS} or not self.thing(grown):
+            return found[0]
+        plural = grown if grown.endswith("s") else f"{re.sub('(?<![aeiou])y$', 'ie', grown)}s"
+        inside = found[0].split()[0].lower() not in ("a", "an", "the", grown)
+        return f"{'in ' if inside else ''}a field of {plural}"
+
+    def place(self, found: re.Match) -> str:
+        """ "In a forest" of "in an enchanted forest", "in a field of sunflowers"."""
+        joint, look, where = found.groups()
+        if {f"{look} {where}", found[0].lower()} & {*self.words.names, *self.words.phrases}:
+            return found[0]
+        if look not in ("green", "blue"):
+            other = {*COLOURS, *SIZES, *SPORTS, "open"}
+            grown = look.lower() not in other and self.thing(look)
+            if where in ("field", "garden", "meadow") and grown:
+                return f"{joint} a {where} of {look}s"
+            self.said[look] = ""
         return f"{joint} a {where}"
-    grown = look.lower() not in {*COLOURS, *SIZES, *SPORTS, "open"} and words.thing(look.lower())
-    if where in ("field", "garden", "meadow") and grown:
-        return f"{joint} a {where} of {look}s"
-    said[look] = ""
-    return f"{joint} a {where}"
 
-
-def _instead(found: re.Match, words: Vocabulary, said: dict[str, str | None]) -> str | None:
-    """What stands for a phrase; None where it is a part of another name."""
-    phrase = found[0].lower()
-    new, text = words.phrases[phrase], found.string.lower()
-    behind = WORD.match(text[found.end() :].lstrip())
-    longer = f"{phrase.split()[-1]} {behind[0]}" if behind else ""
-    compound = False  # "a forest elf"
-    if behind and " background" in new and not phrase.endswith(" of"):
-        joint = behind[0] in SMALL_WORDS or behind[0] in JOINTS
-        compound = not joint and not behind[0].endswith("ing") and words.reads(behind[0])
-    if compound or {longer, *singulars(longer)} & words.names:
-        return None  # "on ice cream" is not on ice
-    if new == phrase:
-        return found[0]
-    added = ADDED.match(new)
-    if added:  # "a cactus in the desert" is one
-        others = f"{text[: found.start()]} {text[found.end() :]}"
-        others = TOKEN.sub(lambda sign: words.emoji.label(sign[0]), others)
-        if re.search(rf"\b{re.escape(added[1].removesuffix('s'))}s?\b", others):
-            new = new[added.end() :]
-    said[phrase] = new
-    return new
-
-
-IRREGULAR = {
-    "men": "man",
-    "children": "child",
-    "people": "person",
-    "feet": "foot",
-    "teeth": "tooth",
-    "cacti": "cactus",
-    "mice": "mouse",
-    "geese": "goose",
-}
+    def phrase(self, found: re.Match) -> str | None:
+        """What stands for a phrase of the table; None where it is a part of another name."""
+        words, phrase, text = self.words, found[0].lower(), found.string.lower()
+        new = words.phrases[phrase]
+        behind = WORD.match(text[found.end() :].lstrip())
+        longer = f"{phrase.split()[-1]} {behind[0]}" if behind else ""
+        compound = False  # "a forest elf"
+        if behind and " background" in new and not phrase.endswith(" of"):
+            joint = behind[0] in SMALL_WORDS or behind[0] in JOINTS
+            compound = not joint and not behind[0].endswith("ing") and words.reads(behind[0])
+        if compound or {longer, *singulars(longer)} & words.names:
+            return None  # "on ice cream" is not on ice
+        if new == phrase:
+            return found[0]
+        if added := ADDED.match(new):  # "a cactus in the desert" is one
+            others = f"{text[: found.start()]} {text[found.end() :]}"
+            others = TOKEN.sub(lambda sign: words.emoji.label(sign[0]), others)
+            if re.search(rf"\b{re.escape(added[1].removesuffix('s'))}s?\b", others):
+                new = new[added.end() :]
+        self.said[phrase] = new
+        return new
 
 
 @functools.lru_cache(4096)
 def singulars(word: str) -> tuple[str, ...]:
     """What a word or phrase may be the plural of, likeliest first."""
-    return tuple(_singulars(word))
-
-
-def _singulars(word: str) -> Iterator[str]:
-    for end, instead in IRREGULAR.items():
-        if word.endswith(end):
-            yield word.removesuffix(end) + instead
-    for end, instead in (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("s", ""), ("es", "")):
+    found = [word.removesuffix(end) + one for end, one in IRREGULAR.items() if word.endswith(end)]
+    for end, one in (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("s", ""), ("es", "")):
         if word.endswith(end) and len(word) > len(end) + 1 and not word.endswith("ss"):
-            yield word.removesuffix(end) + instead
+            found.append(word.removesuffix(end) + one)
+    return tuple(found)

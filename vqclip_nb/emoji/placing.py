@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from .scene import Scene
-from .wearing import Box, worn
+from ..regions import Size, bounding_box
+from .drawings import Scene, Thing
 
+Box = tuple[float, float, float, float]  # centre x, centre y, width, height in pixels
 # Side of a thing's box, as a share of the picture's shorter side.
 SIDES = {"": 0.8, "big": 0.98, "small": 0.42}
 SECOND = {"big": 1.2, "small": 0.6, "": 1.0}  # by how much the first of two is larger
@@ -26,7 +27,7 @@ class Placing:
     they may be moved across the axis, of their distance along it. covered: how much of the smaller
     one's area may lie under or over the other. ratio: size of the first over the second's.
     in_front: the second, not the first. worn: where the second has its middle on the first, a key
-    of `worn_at`; axis, sunk and slant then say nothing.
+    of `places` in `worn`; axis, sunk and slant then say nothing.
     """
 
     axis: int
@@ -62,6 +63,8 @@ PLACINGS = {
     "on the feet": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="feet"),
 }
 GROUPED = 1.8  # of two things together, beside a third
+# Relations of which the first keeps its size though it is several things.
+TOUCHING = frozenset("in, on, served on, among, held in, heaped in, standing in".split(", "))
 MASK = 64  # pixels along the longer side of what they cover
 FRAME = 0.98  # of the picture's sides
 UNEQUAL = (1.0, 1.12, 1 / 1.12, 1.25, 1 / 1.25)  # ratios tried where the caption names none
@@ -72,89 +75,73 @@ GRID = 40  # cells on a side where covered areas are counted
 def content(layer: torch.Tensor) -> tuple[int, int, int, int]:
     """Left, top, right, bottom in pixels of what is drawn; the whole layer if nothing is."""
     inside = layer[3] > 0.3
-    if not inside.any():
-        return 0, 0, layer.shape[2], layer.shape[1]
-    rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    return bounding_box(inside) if inside.any() else (0, 0, layer.shape[2], layer.shape[1])
 
 
 def boxes(
-    layers: Sequence[torch.Tensor], scene: Scene, size: tuple[int, int], *, fill: bool = False
+    layers: Sequence[torch.Tensor], scene: Scene, size: Size, *, fill: bool = False
 ) -> list[tuple[Box, int]]:
     """Where each thing goes, and how many of it stand side by side there."""
-    height, width = size
-    side: float = min(size)
-    shapes = []  # width, height of each drawing's content, the longer one 1
-    for layer in layers:
-        left, top, right, bottom = content(layer)
-        longer = max(right - left, bottom - top)
-        shapes.append(((right - left) / longer, (bottom - top) / longer))
-    if len(layers) == 1:
-        thing, (w, h) = scene.things[0], shapes[0]
-        if thing.count > 1:
-            return [((width / 2, height / 2, width * 0.94, height * 0.8), thing.count)]
-        if fill and thing.size != "small":
-            return [((width / 2, height / 2, width * 0.94, height * 0.94), 1)]
-        zoom, share = thing.zoom
-        s = side * (SIDES[thing.size] * (1 - share) + SIDES[zoom] * share)
-        return [((width / 2, height / 2, w * s, h * s), 1)]
-    singles, counts = [], [thing.count for thing in scene.things]
+    singles = []
     for layer in layers:
         left, top, right, bottom = content(layer)
         singles.append((layer[3, top:bottom, left:right] > 0.3).float())
+    if len(layers) == 1:
+        return [alone(scene.things[0], singles[0], size, fill)]
+    counts = [thing.count for thing in scene.things]
     masks = [grouped(mask, count) for mask, count in zip(singles, counts, strict=True)]
     first, *others = scene.things
     zoom, share = first.zoom
     ratio = SECOND[first.size] ** (1 - share) * SECOND[zoom] ** share
+    ratio *= rows_of(first.count)[0] ** 0.5
     group, frame, placed = masks[0], (0.0, 0.0, 0.0, 0.0), list[Box]()
-    ratio *= columns(first.count) ** 0.5
+    row = PLACINGS[scene.relations[0]].axis == 0
     wearer = 0
-    for i, (relation, thing, mask) in enumerate(
-        zip(scene.relations, others, masks[1:], strict=True), 1
-    ):
-        own = SECOND[thing.size] * columns(thing.count) ** 0.5
-        if PLACINGS[relation].worn:
+    for i, (relation, thing) in enumerate(zip(scene.relations, others, strict=True), 1):
+        placing, mask = PLACINGS[relation], masks[i]
+        own = SECOND[thing.size] * rows_of(thing.count)[0] ** 0.5
+        if placing.worn:
             placed = placed or [(0.0, 0.0, float(masks[0].shape[1]), float(masks[0].shape[0]))]
             body, box, many = masks[wearer], placed[wearer], counts[wearer]
-            if 1 < many == columns(many):  # each of two cats has its own hat
+            if 1 < many == rows_of(many)[0]:  # each of two cats has its own hat
                 body, mask, own = singles[wearer], singles[i], SECOND[thing.size]
                 counts[i], masks[i] = many, grouped(mask, many)
             else:
                 many = 1
             one = spread(box, many)[0]
-            placing = PLACINGS[relation]
             there = worn(body, one, mask, placing.worn, own / placing.ratio)
             if many > 1:
                 there = box[0] + there[0] - one[0], there[1], box[2], there[3]
-            placed.append(there)
-            placed = in_frame(placed, size)
-            (group, frame), ratio = together(masks, placed), 1.0
-            continue
-        wearer = i
-        several = any(not PLACINGS[r].worn for r in scene.relations[: max(0, len(placed) - 1)])
-        alike = relation in (
-            "in",
-            "on",
-            "served on",
-            "among",
-            "held in",
-            "heaped in",
-            "standing in",
-        )
-        grouped_by = GROUPED / PLACINGS[relation].ratio if several and not alike else 1.0
-        how: dict[str, Any] = dict(size=size, ratio=ratio * max(1.0, grouped_by) / own)
-        two = arrange((group, mask), relation, **how)
-        row = PLACINGS[scene.relations[0]].axis == 0
-        if relation == "beside" and placed and row:  # the third stands where it can be larger
-            under = arrange((group, mask), "above", **how)
-            two = max(two, under, key=lambda boxes: boxes[1][2] * boxes[1][3])
-        placed = [moved_with(box, frame, two[0]) for box in placed] or two[:1]
-        placed.append(two[1])
+            placed = in_frame([*placed, there], size)
+        else:
+            wearer = i
+            several = any(not PLACINGS[r].worn for r in scene.relations[: max(0, len(placed) - 1)])
+            grouped_by = GROUPED / placing.ratio if several and relation not in TOUCHING else 1.0
+            ratio = ratio * max(1.0, grouped_by) / own
+            two = arrange((group, mask), relation, size, ratio=ratio)
+            if relation == "beside" and placed and row:  # the third stands where it can be larger
+                under = arrange((group, mask), "above", size, ratio=ratio)
+                two = max(two, under, key=lambda boxes: boxes[1][2] * boxes[1][3])
+            placed = [moved_with(box, frame, two[0]) for box in placed] or two[:1]
+            placed.append(two[1])
         (group, frame), ratio = together(masks, placed), 1.0
     return list(zip(placed, counts, strict=True))
 
 
-def in_frame(placed: Sequence[Box], size: tuple[int, int]) -> list[Box]:
+def alone(thing: Thing, mask: torch.Tensor, size: Size, fill: bool) -> tuple[Box, int]:
+    """The same for the only thing of a scene, of a mask (h, w)."""
+    height, width = size
+    if thing.count > 1:
+        return (width / 2, height / 2, width * 0.94, height * 0.8), thing.count
+    if fill and thing.size != "small":
+        return (width / 2, height / 2, width * 0.94, height * 0.94), 1
+    zoom, share = thing.zoom
+    side = min(size) * (SIDES[thing.size] * (1 - share) + SIDES[zoom] * share)
+    high, wide = (own / max(mask.shape) * side for own in mask.shape)
+    return (width / 2, height / 2, wide, high), 1
+
+
+def in_frame(placed: Sequence[Box], size: Size) -> list[Box]:
     """Boxes moved and scaled together, as large as a picture (height, width) takes."""
     frame = bounds(placed)
     scale = FRAME * min(size[1] / frame[2], size[0] / frame[3])
@@ -194,52 +181,39 @@ def moved_with(box: Box, frame: Box, target: Box) -> Box:
     return x, y, box[2] * scale, box[3] * scale
 
 
-def columns(count: int) -> int:
-    """How many things stand side by side at most, of so many: more than three in two rows."""
-    return count if count <= 3 else count - count // 2
+def rows_of(count: int) -> list[int]:
+    """How many things stand side by side, of so many: more than three in two rows."""
+    return [count] if count <= 3 else [count - count // 2, count // 2]
 
 
 def grouped(mask: torch.Tensor, count: int) -> torch.Tensor:
     """What `count` of a thing cover side by side, as `spread` puts them."""
-    if count == 1:
-        return mask
-    rows = [columns(count), count - columns(count)][: 1 + (count > 3)]
+    rows = rows_of(count)
     height, width = mask.shape
     group = mask.new_zeros(len(rows) * height, rows[0] * width)
     for row, of_row in enumerate(rows):
         left = (rows[0] - of_row) * width // 2
-        group[row * height : (row + 1) * height, left : left + of_row * width] = mask.repeat(
-            1, of_row
-        )
+        part = group[row * height : (row + 1) * height, left : left + of_row * width]
+        part.copy_(mask.repeat(1, of_row))
     return group
 
 
 def spread(box: Box, count: int) -> list[Box]:
     """`count` equal boxes in one, side by side; more than three in two rows."""
-    x, y, width, height = box
     if count == 1:
         return [box]
-    rows = [columns(count), count - columns(count)][: 1 + (count > 3)]
-    each = width / rows[0]
-    high, middle = height / len(rows), (len(rows) - 1) / 2
+    x, y, width, height = box
+    rows = rows_of(count)
+    each, high, middle = width / rows[0], height / len(rows), (len(rows) - 1) / 2
     return [
-        (
-            x + (i - (of_row - 1) / 2) * each,
-            y + (row - middle) * high,
-            each * 0.96,
-            high,
-        )
+        (x + (i - (of_row - 1) / 2) * each, y + (row - middle) * high, each * 0.96, high)
         for row, of_row in enumerate(rows)
         for i in range(of_row)
     ]
 
 
 def arrange(
-    masks: Sequence[torch.Tensor],
-    relation: str,
-    size: tuple[int, int],
-    *,
-    ratio: float = 1.0,
+    masks: Sequence[torch.Tensor], relation: str, size: Size, *, ratio: float = 1.0
 ) -> list[Box]:
     """Boxes of two things, of all tried those whose smaller one is largest.
 
@@ -286,7 +260,7 @@ def arrange(
 
 
 def covered(
-    masks: Sequence[torch.Tensor], lows: torch.Tensor, sides: torch.Tensor, size: tuple[int, int]
+    masks: Sequence[torch.Tensor], lows: torch.Tensor, sides: torch.Tensor, size: Size
 ) -> torch.Tensor:
     """Shares (n,) of the smaller one's area that both things cover, at n places.
 
@@ -305,3 +279,37 @@ def covered(
         drawn.append(mask[row[:, :, None], column[:, None]] * inside)
     smaller = torch.stack(drawn).sum((2, 3)).amin(0).clamp(min=1)
     return (drawn[0] * drawn[1]).sum((1, 2)) / smaller
+
+
+def worn(body: torch.Tensor, box: Box, mask: torch.Tensor, where: str, size: float) -> Box:
+    """Where something of a mask (h, w) is worn by a body, given as a mask and its box. where: as
+    `Placing.worn`. size: its longer side, as a share of the body's.
+
+    The head is where most of the body's upper part is; what is alike on both sides and wide above
+    is a head alone.
+    """
+    rows, columns = body.shape
+    upper = body[: math.ceil(0.35 * rows)].sum(0).cumsum(0)
+    x = int((upper < upper[-1] / 2).sum())
+    near = body[:, max(0, x - columns // 20) : x + columns // 20 + 1].amax(1)
+    top, across = int(near.argmax()) / rows, (x + 0.5) / columns
+    alike = float((body * body.flip(1)).sum() / body.maximum(body.flip(1)).sum().clamp(min=1))
+    wide, upright = body.sum(1), alike > 0.7
+    broad = bool(wide[rows // 6 : rows // 3].mean() > 0.62 * wide.max())
+    whole = alike > 0.9 and columns > 0.82 * rows and broad
+    eyes, neck = (top + 0.2, top + 0.4) if upright else (top + 0.15, top + 0.35)
+    if whole:
+        eyes, neck = 0.48, 0.92
+    places = {  # shares of the body's sides, from the left and from above
+        "head": (across, top),
+        "eyes": (across, eyes),
+        "neck": (across, neck),
+        "body": (0.5, 0.7),
+        "feet": (0.5, 0.95),
+        "hand": (0.92, 0.65),
+    }
+    right, down = places[where]
+    longer = size * max(box[2:]) / (1.0 if whole or where in ("body", "hand") else 1.3)
+    height, width = (longer * side / max(mask.shape) for side in mask.shape)
+    up = 0.2 * height if where == "head" else 0.0
+    return box[0] + (right - 0.5) * box[2], box[1] + (down - 0.5) * box[3] - up, width, height

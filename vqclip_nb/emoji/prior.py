@@ -16,10 +16,55 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..models.clip import tokenize
-from .transformer import Block, attention_mask
 
 Caption = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # as `caption_tokens` gives it
+ATTENTION = ("full", "local", "strided")
+REACH = 2  # tokens, of local attention
+TEMPERATURE = 0.7  # of samples
+CHOICE = 3.0  # Gumbel noise on how sure a cell is, in the first step; it falls to 0
 STYLE = 8.0  # size of a style's token, about that of a word's
+
+
+def attention_mask(side: int, pattern: str = "full") -> torch.Tensor:
+    """Which token of a grid (side × side) sees which: (side², side²) booleans.
+
+    full: all. local: those at most `REACH` away along both axes. strided: those of the same row or
+    column. ValueError for another pattern.
+    """
+    if pattern not in ATTENTION:
+        raise ValueError(f"attention {pattern!r} is not known: choose of {', '.join(ATTENTION)}")
+    place = torch.arange(side * side)
+    row, column = place // side, place % side
+    apart = torch.stack([row[:, None] - row, column[:, None] - column]).abs()
+    if pattern == "full":
+        return torch.ones(side * side, side * side, dtype=torch.bool)
+    return apart.amax(0) <= REACH if pattern == "local" else apart.amin(0) == 0
+
+
+class Block(nn.Module):
+    """Attention and a feed-forward layer, both scaled and shifted by the caption (adaptive layer
+    norm; Peebles and Xie 2023)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
+        self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
+        self.qkv, self.project = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.widen, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.modulation = nn.Parameter(torch.zeros(4, width))
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor, caption: torch.Tensor) -> torch.Tensor:
+        """x (b, n, width), mask (b, 1, n, n) to be added to the scores, caption (b, 4, width)."""
+        scale1, shift1, scale2, shift2 = (caption + self.modulation)[:, :, None].unbind(1)
+        y = self.norm1(x) * (1 + scale1) + shift1
+        q, k, v = self.qkv(y).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        # Plain products: torch's fused attention with a mask is slow backwards on a CPU.
+        scores = (q @ k.transpose(2, 3)) * q.shape[-1] ** -0.5 + mask.to(q.dtype)
+        y = (scores.softmax(-1).to(v.dtype) @ v).transpose(1, 2).flatten(2)
+        x = x + self.project(y)
+        y = self.norm2(x) * (1 + scale2) + shift2
+        return x + self.narrow(F.gelu(self.widen(y)))
 
 
 class Prior(nn.Module):
@@ -88,14 +133,12 @@ class Prior(nn.Module):
         keep = torch.ones(len(numbers), 1, dtype=torch.bool, device=vector.device)
         return vector[:, None, :width], keep, F.normalize(vector[:, width:], dim=-1)
 
-    def features(
-        self, index: torch.Tensor, tokens: torch.Tensor, keep: torch.Tensor, encoding: torch.Tensor
-    ) -> torch.Tensor:
+    def features(self, index: torch.Tensor, given: Caption) -> torch.Tensor:
         """Codes (b, side, side) to what is compared with each code: (b, side², head_width)."""
-        b, p, n = len(index), self.patch, self.side // self.patch
+        (tokens, keep, encoding), b = given, len(index)
+        p, n = self.patch, self.side // self.patch
         x = self.embedding(index).view(b, n, p, n, p, -1).transpose(2, 3)
-        given = keep.any(1)[:, None]
-        encoding = encoding * encoding.shape[1] ** 0.5 * given  # spread 1
+        encoding = encoding * encoding.shape[1] ** 0.5 * keep.any(1)[:, None]  # spread 1
         caption = self.caption(encoding).unflatten(1, (4, -1))
         x = self.enter(x.flatten(3).flatten(1, 2)) + self.position_embedding
         x = torch.cat([x, self.empty_embedding.expand(b, 1, -1), self.text(tokens)], 1)
@@ -112,62 +155,46 @@ class Prior(nn.Module):
         """Features (..., head_width) to logits over the codes."""
         return features @ self.embedding.weight[: self.codes].T.to(features.dtype) + self.bias
 
-    def logits(
-        self, index: torch.Tensor, tokens: torch.Tensor, keep: torch.Tensor, encoding: torch.Tensor
-    ) -> torch.Tensor:
+    def logits(self, index: torch.Tensor, caption: Caption) -> torch.Tensor:
         """Logits (b, side², codes) of every cell given those of `index` (b, side, side) that are
         not masked."""
-        return self.score(self.features(index, tokens, keep, encoding)).float()
+        return self.score(self.features(index, caption)).float()
 
     forward = logits
-
-    def _guided(self, index: torch.Tensor, caption: tuple, guidance: float) -> torch.Tensor:
-        """Logits moved away from those without caption (Ho and Salimans 2022)."""
-        tokens, keep, encoding = caption
-        with_caption = self.logits(index, tokens, keep, encoding)
-        if not guidance:
-            return with_caption
-        without = self.logits(index, tokens, torch.zeros_like(keep), encoding)
-        return with_caption + guidance * (with_caption - without)
 
     @torch.no_grad()
     def sample(
         self,
-        tokens: torch.Tensor,
-        keep: torch.Tensor,
-        encoding: torch.Tensor,
+        caption: Caption,
         *,
         steps: int = 8,
-        guidance: float = 0.0,
-        temperature: float = 0.7,
-        choice: float = 3.0,
         generator: torch.Generator,
         index: torch.Tensor | None = None,
         push: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
     ) -> torch.Tensor:
         """Codes (b, side, side) for captions, drawn in `steps` steps, the surest cells first.
 
-        choice: strength of the Gumbel noise on that confidence; it falls to 0. index: codes to keep
-        and cells to draw (value `codes`); None: draw all. push(index, logits): what to add to the
-        logits (b, side², codes) in each step, such as a guide's gradient in code space.
+        index: codes to keep and cells to draw (value `codes`); None: draw all. push(index, logits):
+        what to add to the logits (b, side², codes) in each step, such as a guide's gradient in code
+        space.
         """
-        b, cells = len(tokens), self.side**2
+        b, cells = len(caption[0]), self.side**2
         if index is None:
-            index = torch.full((b, self.side, self.side), self.codes, device=tokens.device)
+            index = torch.full((b, self.side, self.side), self.codes, device=caption[0].device)
         index = index.flatten(1).clone()
         todo = (index == self.codes).sum(1)
         for i in range(steps):
-            logits = self._guided(index.view(b, self.side, -1), (tokens, keep, encoding), guidance)
+            grid = index.view(b, self.side, -1)
+            logits = self.logits(grid, caption)
             if push is not None:
-                logits = logits + push(index.view(b, self.side, -1), logits)
-            p = (logits / temperature).softmax(-1)
+                logits = logits + push(grid, logits)
+            p = (logits / TEMPERATURE).softmax(-1)
             level = torch.rand(b, cells, 1, generator=generator).to(p)
             drawn = (p.cumsum(-1) < level).sum(-1).clamp(max=self.codes - 1)
             masked = index == self.codes
-            even = torch.rand(b, cells, generator=generator).clamp(1e-9, 1 - 1e-7)
-            gumbel = -(-even.log()).log().to(p.device)
+            noise = gumbel((b, cells), generator).to(p)
             sure = p.gather(2, drawn[..., None])[..., 0].clamp(min=1e-9).log()
-            sure = sure + choice * (1 - (i + 1) / steps) * gumbel
+            sure = sure + CHOICE * (1 - (i + 1) / steps) * noise
             place = sure.masked_fill(~masked, -math.inf).argsort(1, descending=True).argsort(1)
             left = (todo * math.cos(math.pi / 2 * (i + 1) / steps)).floor().long()
             if i == steps - 1:
@@ -178,14 +205,7 @@ class Prior(nn.Module):
 
     @torch.no_grad()
     def log_likelihood(
-        self,
-        index: torch.Tensor,
-        tokens: torch.Tensor,
-        keep: torch.Tensor,
-        encoding: torch.Tensor,
-        *,
-        steps: int = 8,
-        generator: torch.Generator,
+        self, index: torch.Tensor, caption: Caption, *, steps: int = 8, generator: torch.Generator
     ) -> torch.Tensor:
         """Log-probability (b,) of codes in nats per cell, under a random order of drawing.
 
@@ -199,15 +219,18 @@ class Prior(nn.Module):
         total = torch.zeros(b, device=index.device)
         for i in range(steps):
             shown = torch.where(group < i, flat, torch.full_like(flat, self.codes))
-            logits = self.logits(shown.view_as(index), tokens, keep, encoding)
+            logits = self.logits(shown.view_as(index), caption)
             own = logits.log_softmax(-1).gather(2, flat[..., None])[..., 0]
             total = total + (own * (group == i)).sum(1)
         return total / cells
 
 
-def caption_tokens(
-    clip: Any, captions: list[str]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def gumbel(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    """Gumbel noise; added to log-probabilities, the largest sum is a sample."""
+    return -(-torch.rand(shape, generator=generator).clamp(1e-9, 1 - 1e-7).log()).log()
+
+
+def caption_tokens(clip: Any, captions: list[str]) -> Caption:
     """What a `Prior` takes of captions: hidden states of a CLIP's text side (b, t, width), which of
     them count (b, t), and unit encodings (b, d)."""
     with torch.no_grad():

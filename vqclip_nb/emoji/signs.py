@@ -10,6 +10,8 @@ from pathlib import Path
 VARIATION, TONES = "\ufe0f", "\U0001f3fb-\U0001f3ff"
 JOINER = "\u200d"
 PRIVATE = 0xF0000  # from here on a character stands for an emoji of the table
+# Words of a text, each with what stands for it: "" where it is left out, None if it is not known.
+Replaced = dict[str, str | None]
 TOKEN = re.compile("[\U000f0000-\U000fffff]")
 _SIGN = "[\u00a9\u00ae\u2122\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001fbff]"
 EMOJI = re.compile(
@@ -21,23 +23,18 @@ EMOJI = re.compile(
 
 class Emoji:
     """labels: what the library calls each, by its code points without variation selectors and skin
-    tones. names: what CLIP calls it, in the same order."""
+    tones. names: what CLIP calls it."""
 
-    def __init__(self, labels: dict[str, str], names: dict[str, str]) -> None:
-        self.labels, self.names = labels, names
-        self.numbers = {signs: i for i, signs in enumerate(labels)}
-        self.by_number = list(labels.values())
-        self.known = {*self.by_number, *names.values()}
-
-    @classmethod
-    def read(cls, table: Path) -> Emoji:
-        """With lines "emoji label" or "emoji label = what CLIP calls it"."""
-        labels, names = {}, {}
+    def __init__(self, table: Path) -> None:
+        """Of lines "emoji label" or "emoji label = what CLIP calls it"."""
+        self.labels, self.names = dict[str, str](), dict[str, str]()
         for line in table.read_text(encoding="utf8").splitlines():
             signs, _, rest = line.partition(" ")
             label, _, name = rest.partition(" = ")
-            labels[plain(signs)], names[plain(signs)] = label, name or label
-        return cls(labels, names)
+            self.labels[plain(signs)], self.names[plain(signs)] = label, name or label
+        self.numbers = {signs: number for number, signs in enumerate(self.labels)}
+        self.by_number = list(self.labels.values())
+        self.known = {*self.by_number, *self.names.values()}
 
     def find(self, signs: str) -> str | None:
         """The emoji of the table that a sequence is, or is a variant of."""
@@ -47,10 +44,10 @@ class Emoji:
         """What the library calls the emoji for which a character of `split` stands."""
         return self.by_number[ord(token) - PRIVATE]
 
-    def split(self, text: str, *, tokens: bool) -> tuple[str, dict[str, str | None]]:
+    def split(self, text: str, *, tokens: bool) -> tuple[str, Replaced]:
         """A text with its emoji as words, or with `tokens` as one private character each; and those
         that are not known. Signs that are no emoji go by their Unicode names."""
-        unknown: dict[str, str | None] = {}
+        unknown: Replaced = {}
 
         def instead(found: re.Match) -> str:
             signs = self.find(found[0])

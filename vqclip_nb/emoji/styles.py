@@ -4,64 +4,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from ..palettes import COLOURS
-from .caption_words import STYLE_WORDS
-from .grammar_words import ARTICLES, COUNTS, MORE, OF, RELATIONS, SIZES, SKIPPED, WITHOUT
-from .signs import TOKEN
+from ..reading import any_of
+from .caption_words import (
+    ARTICLES,
+    OF,
+    OF_A_KIND,
+    RELATIONS,
+    SKIPPED,
+    STYLE_WORDS,
+    WITHOUT,
+    WORDS,
+    read_rows,
+)
+from .signs import TOKEN, Replaced
 
-FILLERS = frozenset(
-    "a an the in of with and at by very highly ultra super extremely so much style styled as like "
-    "made using shot taken drawn painted on & no".split()
-)
-# What a picture is: a style with an article too.
-MEDIA = frozenset(
-    "photo photograph painting watercolor watercolour sketch picture image render illustration "
-    "drawing cartoon comic sticker silhouette portrait poster masterpiece artwork".split()
-)
-# Multi-word styles that end so may be things.
-THINGS = frozenset(
-    "book books page pencil pencils camera palette figure model knife glass lights poster cover "
-    "novel pen cut cutout carving sculpture card & novel pattern background art's".split()
-)
+FILLERS = WORDS["fillers"]
+MEDIA = WORDS["media"]  # what a picture is: a style with an article too
+THINGS = WORDS["things"]  # multi-word styles that end so may be things
 # What ends the name of a look, of a technique, or of how a picture was taken.
-LOOKS = MEDIA | frozenset(
-    "aesthetic angle art atmosphere backdrop background border camera colors colours composition "
-    "contest contrast cover design detail details effect effects engine era exposure film filter "
-    "flash focus footage format gradient gradients graphics grain imagery imaging ink lens light "
-    "lighting lights lines look mood movement palette perspective photography plan pose print "
-    "prints quality rays render rendering resolution scene scheme school screen screenshot shading "
-    "shadows sheet shot sources strokes studio studios style technique texture textures theme tip "
-    "tone tones vibe vibes view wallpaper wash winner world zoom".split()
-)
-LIT = frozenset("glow light lighting tones".split())  # those of them that may have a colour
+LOOKS = MEDIA | WORDS["looks"]
+LIT = WORDS["lit"]  # those of them that may have a colour
 # Those of them that end one without a comma too: "a fox screen print".
-BEHIND = MEDIA | frozenset("angle art lens lighting photography print shot style texture".split())
+BEHIND = MEDIA | WORDS["behind"]
 # What ends one where neither an article, a count, nor a colour is in front: "bronze sculpture".
-BARE = frozenset(
-    "brush canvas card carving chalk collage contact crayon energy figurine glass metal miniature "
-    "paper patch pen pin poster school sculpture sign statue tiles wood wool yarn".split()
-)
-# Of the thing in front: "a fox, piercing eyes".
-FEATURES = frozenset("claws ears eye eyes face faces hair hands lips nose skin smile teeth".split())
-# What begins to say how it was done: "carved from jade".
-DONE = frozenset(
-    "built captured carved crafted created designed directed done drawn filmed illustrated "
-    "inspired knitted made painted photographed printed rendered sculpted shot taken".split()
-)
+BARE = WORDS["bare"]
+FEATURES = WORDS["features"]  # of the thing in front: "a fox, piercing eyes"
+DONE = WORDS["done"]  # what begins to say how it was done: "carved from jade"
+ALONE = WORDS["alone"]  # what says how a thing looks, wherever it stands: "neon guitar"
 BREAKS = {w for table in (RELATIONS, OF, WITHOUT) for phrase in table for w in phrase.split()}
 BREAKS = BREAKS.union("at also then from to under through & + /".split()) - {*ARTICLES, "full"}
-DETERMINERS = {*ARTICLES, *SKIPPED, *SIZES, *MORE, *" ".join(COUNTS).split()}
-DETERMINERS |= {*COLOURS} - BREAKS
+DETERMINERS = {*ARTICLES, *SKIPPED, *OF_A_KIND} | {*COLOURS} - BREAKS
 ADJECTIVE = re.compile(
     r"\w{2,}(?:y|ing|ed|en|ful|ous|ish)|old|new|young|tall|long|short|wide|high|low|deep|full|half"
     r"|cute|wild|calm|quiet|ancient|modern|giant|lush|dense|warm|cold|hot|cool|soft|fresh|round"
     r"|bright|dark|light|open|broken|strong|fat|thin|sweet|rich|poor|clear|distant|red-hot"
 )
-# What says how a thing looks, wherever it stands: "neon guitar".
-ALONE = frozenset("neon pixelated monochrome greyscale grayscale lowpoly".split())
-ALONE |= {"stained glass", "linocut", "woodcut", "papercut", "paper cut", "paper cutout"}
 SEPARATORS = re.compile(r"([,;\n]|(?<=\w\w)[.!?]+(?=\s|$))")
 LENGTH = 4  # words of the longest phrase, about
 WORD = re.compile(r"[\w'’&.-]*[\w&]")
@@ -74,30 +53,31 @@ BY_SOMEONE = re.compile(
 
 class Styles:
     """phrases: each with the style of the library that is nearest, or the medium; empty for
-    neither."""
+    neither. own: the same for the words of captions."""
 
-    def __init__(
-        self,
-        phrases: dict[str, str],
-        artists: list[str],
-        places: list[str],
-        known: Callable[[str], bool],
-        learned: Callable[[str], bool],
-    ) -> None:
+    def __init__(self, known: Callable[[str], bool], learned: Callable[[str], bool]) -> None:
+        """Of styles.txt: lines "style: phrase, phrase"; "-" for those that no style is near to.
+        known: which phrases mean a thing or are read otherwise. learned: which words are the
+        pair's."""
         own = ((re.sub(r"^an? | of$", "", w), s) for s, words in STYLE_WORDS.items() for w in words)
-        self.own = dict(own)
-        phrases = {p: style for p, style in phrases.items() if p not in self.own}
-        self.phrases, self.known, self.learned = phrases, known, learned
-        names = "|".join(re.escape(a) for a in sorted(artists, key=len, reverse=True))
+        self.own, self.known, self.learned = dict(own), known, learned
+        listed = read_rows("styles.txt")
+        names = {style: words for style, words in listed if style in ("artists", "places")}
+        phrases: dict[str, str] = {}
+        for style, words in listed:
+            for phrase in words if style not in names else ():
+                if phrase not in self.own:
+                    phrases.setdefault(phrase, "" if style == "-" else style)
+        self.phrases, every = phrases, any_of(phrases)
+        artists, places = any_of(names["artists"]), "|".join(names["places"])
         self.artist = re.compile(
-            rf"\s*\b(?:(?:art |painted |drawn )?by |(?:in the )?style of )?(?:{names})\b(?:['’]s)?"
-            r"(?:\s(?:van|von|de|der|da|di)\s[\w'’-]+)?(?: (?:and|style)\b(?! an? ))?",
+            rf"\s*\b(?:(?:art |painted |drawn )?by |(?:in the )?style of )?(?:{artists})\b"
+            r"(?:['’]s)?(?:\s(?:van|von|de|der|da|di)\s[\w'’-]+)?(?: (?:and|style)\b(?! an? ))?",
             re.IGNORECASE,
         )
-        names = "|".join(places)
         self.place = re.compile(
-            rf"\s*\b(?:in|from|near|at) (?:{names})\b(?! tower)"
-            rf"|,\s*(?!turkey|china)(?:{names})(?=\s*(?:,|$))",
+            rf"\s*\b(?:in|from|near|at) (?:{places})\b(?! tower)"
+            rf"|,\s*(?!turkey|china)(?:{places})(?=\s*(?:,|$))",
             re.IGNORECASE,
         )
         anywhere = [
@@ -105,39 +85,20 @@ class Styles:
             for p in phrases
             if p in ALONE or (" " in p and p.split()[-1] not in THINGS and not known(p))
         ]
-        longest = "|".join(re.escape(p) for p in sorted(anywhere, key=len, reverse=True))
         self.anywhere = re.compile(
-            rf"\s*\b(?:in |as |with |made in )?(?:{longest})(?: style)?(?![\w-])"
+            rf"\s*\b(?:in |as |with |made in )?(?:{any_of(anywhere)})(?: style)?(?![\w-])"
             rf"(?! (?:background|backdrop|drawing of|{'|'.join(COLOURS)}))",
             re.IGNORECASE,
         )
         self.first_words = {p.split()[0] for p in anywhere}
-        every = "|".join(re.escape(p) for p in sorted(phrases, key=len, reverse=True))
         self.ending = re.compile(rf"\s+\b(?:in|as) ({every})(?: style)?\s*$", re.IGNORECASE)
         self.opening = re.compile(rf"^\s*(?:an? |the )?({every}) of\s+(?=\w)", re.IGNORECASE)
 
-    @classmethod
-    def read(
-        cls, table: Path, known: Callable[[str], bool], learned: Callable[[str], bool]
-    ) -> Styles:
-        """With lines "style: phrase, phrase"; "-" for those that no style is near to. known: which
-        phrases mean a thing or are read otherwise. learned: which words are the pair's own."""
-        phrases: dict[str, str] = {}
-        names: dict[str, list[str]] = {"artists": [], "places": []}
-        for line in table.read_text(encoding="utf8").splitlines():
-            style, _, rest = line.partition(": ")
-            if style in names:
-                names[style] = rest.split(", ")
-            else:
-                found = dict.fromkeys(rest.split(", "), "" if style == "-" else style)
-                phrases |= {p: s for p, s in found.items() if p not in phrases}
-        return cls(phrases, names["artists"], names["places"], known, learned)
-
-    def split(self, text: str, *, alone: bool = True) -> tuple[str, str, dict[str, str | None]]:
+    def split(self, text: str, *, alone: bool = True) -> tuple[str, str, Replaced]:
         """A text without such words, the style that they ask for, and what was left out or is
         painted as what. alone: a text of nothing else stays as it is."""
         styles: list[str] = []
-        said: dict[str, str | None] = {}
+        said: Replaced = {}
 
         def note(phrase: str, style: str = "") -> str:
             styles.append(style)
@@ -150,10 +111,8 @@ class Styles:
             return note(found[0], self.phrases.get(bare, ""))
 
         whole = text
-        text = OF_STYLE.sub(lambda m: note(m[0]), text)
-        text = self.artist.sub(lambda m: note(m[0]), text)
-        text = BY_SOMEONE.sub(lambda m: note(m[0]), text)
-        text = self.place.sub(lambda m: note(m[0]), text)
+        for name in (OF_STYLE, self.artist, BY_SOMEONE, self.place):
+            text = name.sub(lambda m: note(m[0]), text)
         kept = []
         behind = False
         for segment in SEPARATORS.split(text):
@@ -187,12 +146,8 @@ class Styles:
         words = segment.lower().split()
         if not words:
             return segment
-        done = words[0] in DONE and words[1:2] != ["of"]
-        if behind and (
-            done
-            or words[:2] == ["made", "of"]
-            or (words[-1] == "style" and words[0] not in ARTICLES)
-        ):
+        done = words[0] in DONE and (words[0] == "made" or words[1:2] != ["of"])
+        if behind and (done or (words[-1] == "style" and words[0] not in ARTICLES)):
             return note(segment)
         of = ""  # follows a look that is left out
         for number, (joint, words) in enumerate(_chunks(segment)):
@@ -252,10 +207,8 @@ class Styles:
 
     def _reads(self, opening: str) -> bool:
         """Whether "a line drawing of" is read as it stands."""
-        return " ".join(opening.lower().split()).removesuffix(" of") in {
-            *self.own,
-            *(f"{a} {o}" for o in self.own for a in ARTICLES),
-        } or self.known(" ".join(opening.lower().split()))
+        said = " ".join(opening.lower().split())
+        return re.sub(r"^(?:an?|the) | of$", "", said) in self.own or self.known(said)
 
     def _style_of(self, segment: str) -> str | None:
         """The style of a segment that says nothing else, "" where none is near; else None."""

@@ -1,24 +1,29 @@
-"""Which words a pair with a closed vocabulary knows, and what it paints for others."""
+"""Which words a pair with a closed vocabulary knows, what it paints for others, and which known
+word a misspelt one was meant to be."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import Path
 
-from ..reading import GROUND, UNREAD
-from .caption_words import STYLE_WORDS
-from .grammar_words import BODY, DOING, WITHOUT
-from .phrasing import NEGATED, SMALL_WORDS, WORD, rephrased, shortened, singulars
-from .signs import Emoji
-from .spelling import SHORTEST, Spelling
+from ..reading import GROUND, UNREAD, any_of
+from .caption_words import BODY, SMALL_WORDS, STYLE_WORDS, WITHOUT, WORDS
+from .phrasing import NEGATED, WORD, rephrased, shortened, singulars
+from .signs import Emoji, Replaced
 from .styles import Styles
 
 NOTHING = "nothing"  # in the table: words that mean no thing, though the library may have them
 LONGEST = 3  # words of a phrase in the table
-TABLES = Path(__file__).parent
+FOLDER = Path(__file__).parent  # of the tables
+SHORTEST = 5  # letters of a word that is mended
+LONG = 8  # letters from which on two slips are mended
+# Letters that sound alike: "elefant" is an elephant, though "elegant" is one letter nearer.
+SOUNDS = (("ph", "f"), ("ck", "k"), ("c", "k"), ("y", "i"), ("z", "s"))
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,7 @@ class Vocabulary:
 
     def knows(self, word: str) -> bool:
         """Whether the pair learned a word, or that of which it is the plural."""
-        return word in self.words or self._singular(word) is not None
-
-    def _singular(self, word: str) -> str | None:
-        """The learned word of which this is the plural, if it is one."""
-        return next((one for one in singulars(word) if one in self.words), None)
+        return not self.words.isdisjoint((word, *singulars(word)))
 
     def nearest_known(self, phrase: str) -> str | None:
         """The known thing nearest to another word or phrase; None if none is near."""
@@ -64,12 +65,12 @@ class Vocabulary:
 
     def rewrite(
         self, text: str, *, tokens: bool = False, alone: bool = True
-    ) -> tuple[str, str, dict[str, str | None]]:
+    ) -> tuple[str, str, Replaced]:
         """A text with its emoji as words, its turns of speech replaced, its spelling mended and the
         words that say how it looks left out; the style that these ask for; and what was replaced by
         what, None for what was left out. tokens: see `Emoji.split`. alone: it is the whole of a
         prompt, which stays as it is where nothing else would be left."""
-        unasked: dict[str, str | None] = {}
+        unasked: Replaced = {}
 
         def drop(found: re.Match) -> str:
             if found[1] is None:
@@ -86,10 +87,8 @@ class Vocabulary:
 
         def mended(found: re.Match) -> str:
             word = found[0].lower()
-            if len(word) < SHORTEST or word in self._spelt or self.reads(word):
-                return found[0]
-            near = self._spelling.meant(word)
-            if near is None:
+            right = len(word) < SHORTEST or word in self._spelt or self.reads(word)
+            if right or (near := self._spelling.meant(word)) is None:
                 return found[0]
             said[word] = near
             return near
@@ -120,7 +119,7 @@ class Vocabulary:
 
     @cached_property
     def emoji(self) -> Emoji:
-        return Emoji.read(TABLES / "emoji.txt")
+        return Emoji(FOLDER / "emoji.txt")
 
     @cached_property
     def styles(self) -> Styles:
@@ -136,13 +135,13 @@ class Vocabulary:
             forms = (phrase, *singulars(phrase))
             return phrase in self.phrases or any(self.nearest.get(w) or w in tails for w in forms)
 
-        return Styles.read(TABLES / "styles.txt", known, self.knows)
+        return Styles(known, self.knows)
 
     @cached_property
     def _spelling(self) -> Spelling:
-        common = (TABLES / "common_words.txt").read_text(encoding="utf8").split()
+        common = (FOLDER / "common_words.txt").read_text(encoding="utf8").split()
         looks = {word for phrase in self.styles.phrases for word in phrase.split()}
-        return Spelling(self.words, frozenset(common) | looks | BODY | DOING)
+        return Spelling(self.words, frozenset(common) | looks | BODY | WORDS["doing"])
 
     @cached_property
     def _spelt(self) -> set[str]:
@@ -151,11 +150,10 @@ class Vocabulary:
 
     @cached_property
     def any_phrase(self) -> re.Pattern | None:
-        longest_first = sorted(self.phrases, key=len, reverse=True)
-        found = "|".join(re.escape(phrase) for phrase in longest_first)
+        found = any_of(self.phrases)
         return re.compile(rf"\b(?:{found})\b", re.IGNORECASE) if found else None
 
-    def substitute(self, text: str, *, alone: bool = True) -> tuple[str, dict[str, str | None]]:
+    def substitute(self, text: str, *, alone: bool = True) -> tuple[str, Replaced]:
         """A text in words that the pair knows where the table has any, and what was replaced by
         what: None for a word that is not known. alone: see `rewrite`."""
         text, style, said = self.rewrite(text, alone=alone)
@@ -178,8 +176,8 @@ class Vocabulary:
             else:
                 length, word = 1, words[0].lower().strip('.,;!?"')
                 # CLIP never saw most plurals, which are signs of their own to it.
-                singular = None if word in self.words else self._singular(word)
-                painted.append(singular or words[0])
+                singular = [one for one in singulars(word) if one in self.words]
+                painted.append(words[0] if word in self.words else [*singular, words[0]][0])
             words = words[length:]
         known = " ".join(painted)
         return known, said | dict.fromkeys(
@@ -193,3 +191,72 @@ class Vocabulary:
 
 def _words(text: str) -> list[str]:
     return [w for w in dict.fromkeys(WORD.findall(text.lower())) if w not in SMALL_WORDS]
+
+
+class Spelling:
+    """words: those that a misspelt one may be meant to be. right: words that are spelt right."""
+
+    def __init__(self, words: Collection[str], right: Collection[str]) -> None:
+        self.right = right
+        self.of_length: dict[int, list[tuple[str, int]]] = defaultdict(list)
+        self.sounding: dict[str, str] = {}
+        for word in sorted(words):
+            if len(word) >= SHORTEST - 1 and word.isalpha():
+                self.of_length[len(word)].append((word, letters(word)))
+                self.sounding.setdefault(sound(word), word)
+
+    def _is_right(self, word: str) -> bool:
+        """Whether a word is spelt right, or the verb that it is a form of: "chopping"."""
+        stem = next((word.removesuffix(end) for end in ("ing", "ed") if word.endswith(end)), word)
+        doubled = stem[:-1] if stem[-1:] == stem[-2:-1] else stem
+        verbs = {stem, f"{stem}e", doubled} if stem != word else set()
+        return not {word, *verbs}.isdisjoint(self.right)
+
+    @cache  # noqa: B019  # one for each vocabulary, which stays
+    def meant(self, word: str) -> str | None:
+        """The word that a misspelt one was meant to be; None if it is right, or none is near."""
+        if len(word) < SHORTEST or not word.isalpha() or self._is_right(word):
+            return None
+        alike = self.sounding.get(sound(word))
+        if alike and alike[0] == word[0]:
+            return alike
+        allowed = 1 if len(word) < LONG else 2
+        lengths = range(len(word) - allowed, len(word) + allowed + 1)
+        own, most = letters(word), 2 * allowed  # a slip changes two letters at most
+        near = [
+            w for n in lengths for w, has in self.of_length[n] if (own ^ has).bit_count() <= most
+        ]
+        # Of those as near the one of the same letters, then that begins and ends alike, then the
+        # longest: letters get lost.
+        found = (
+            (distance(word, w), letters(w) != own, w[0] != word[0], w[-1] != word[-1], -len(w), w)
+            for w in near
+        )
+        best = min((f for f in found if f[0] <= allowed), default=None)
+        return best[-1] if best else None
+
+
+def letters(word: str) -> int:
+    """Which letters a word has, as bits."""
+    return sum({1 << ord(x) % 64 for x in word})
+
+
+def sound(word: str) -> str:
+    """A word as it sounds, about: without double letters too."""
+    for letters, instead in SOUNDS:
+        word = word.replace(letters, instead)
+    return "".join(x for x, y in pairwise([*word, ""]) if x != y)
+
+
+def distance(a: str, b: str) -> int:
+    """Letters to change, leave out, add or swap with their neighbour (optimal string alignment)."""
+    before, row = [0] * (len(b) + 1), list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        older, before = before, row
+        row = [i]
+        for j, y in enumerate(b, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, older[j - 2] + 1)
+            row.append(cost)
+    return row[-1]

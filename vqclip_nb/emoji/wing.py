@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,18 +15,16 @@ import torch.nn.functional as F
 from ..attributes import Attribute, parse_attributes
 from ..images import is_picture
 from ..models.pair import EMOJI, Pair
-from ..reading import UNREAD, Reading, background_ending, every_text, read_prompt, strongest_text
-from ..regions import Area, Region
+from ..reading import Reading, every_text, read_prompt
+from ..regions import Area, Size
 from ..settings import Settings
 from ..weights import read_checked
 from .caption_words import MEDIA_WORDS, article
-from .compose import CENTRED, ground
-from .drawings import Collage, Sample, Start
+from .compose import CENTRED, ground, weathered
+from .drawings import Scene, Start, Thing
 from .forming import NAMED, Forming, Part, Shape, draw
 from .library import Library
 from .prior import Prior, build_prior
-from .scene import Scene, Thing
-from .weather import weathered
 
 USUAL = ("noto", "3d", "sticker", "flat")  # styles of what forms, where a prompt names none
 # Words of labels whose drawings hold letters or figures, or turn one way: not to be mirrored.
@@ -50,10 +47,8 @@ class EmojiWing:
         words = self.pair.clip.vocabulary
         if words is None:
             return None
-        state, metadata, digest = read_checked(EMOJI / "library.safetensors")
-        if metadata["vqgan"] != self.pair.vqgan_hash:
-            return None
-        return Library(self.pair.vqgan, state, metadata, words, digest)
+        library = Library(EMOJI / "library.safetensors", self.pair.vqgan, words)
+        return library if library.vqgan_hash == self.pair.vqgan_hash else None
 
     @cached_property
     def priors(self) -> dict[str, Prior]:
@@ -62,26 +57,25 @@ class EmojiWing:
         if self.pair.clip.vocabulary is None:
             return {}
         state, metadata, digest = read_checked(EMOJI / "prior.safetensors")
-        if json.loads(metadata["hashes"]) != self.pair.hashes:
+        facts = {key: json.loads(value) for key, value in metadata.items()}
+        if facts["hashes"] != self.pair.hashes:
             return {}
-        config = json.loads(metadata["config"])
-        styles = json.loads(metadata.get("styles", '["noto"]'))
+        styles, names = facts.get("styles", ["noto"]), tuple(facts.get("names", ()))
         networks: dict[str, dict[str, torch.Tensor]] = {}
         for key, value in state.items():  # "3d.entry.weight" is of the style 3d alone
             style, _, name = key.partition(".")
             networks.setdefault(style, {})[name] = value
         if not set(styles) <= set(networks):  # one network that is told the style
-            prior = build_prior(config, state, digest).to(self.pair.device)
+            prior = build_prior(facts["config"], state, digest).to(self.pair.device)
             prior.styles = tuple(styles) if len(styles) > 1 else ()
             return dict.fromkeys(styles, prior)
-        names = json.loads(metadata.get("names", "[]"))
         priors = {}
         for style in [*styles, NAMED] if names else styles:  # the seed chooses by their order
-            own = config | {"labels": len(names)} if style == NAMED else config
-            priors[style] = build_prior(own, networks[style], digest).to(self.pair.device)
-            priors[style].weak = frozenset(json.loads(metadata.get("weak", "{}")).get(style, ()))
-        if names:
-            priors[NAMED].names = tuple(names)
+            told = names if style == NAMED else ()
+            config = facts["config"] | {"labels": len(told)}
+            priors[style] = build_prior(config, networks[style], digest).to(self.pair.device)
+            priors[style].names = told
+            priors[style].weak = frozenset(facts.get("weak", {}).get(style, ()))
         return priors
 
     @property
@@ -90,66 +84,55 @@ class EmojiWing:
         return next(iter(self.priors.values()), None)
 
     def read(self, reading: Reading, extras: str) -> Reading:
-        """A reading with caption and scene, and those of its regions."""
-        text, words = strongest_text(reading.parts, extras), self.pair.clip.vocabulary
-        caption = words.substitute(text.replace(",", ""))[0] if words and text else ""
-        caption = UNREAD.sub("", caption)
-        if caption:
-            caption += background_ending(self.pair.facts.default_background, text, caption)
+        """A reading with its scene, and those of its regions."""
         regions = []
         for region, own in reading.regions:
             asked = f"{'' if is_picture(extras) else extras}{own.ending}"
             regions.append((region, self._scene(own, every_text(own.parts, asked))))
         found = self._scene(reading, every_text(reading.parts, extras))
-        return dataclasses.replace(found, caption=caption, regions=tuple(regions))
+        return dataclasses.replace(found, regions=tuple(regions))
 
     def _scene(self, reading: Reading, text: str) -> Reading:
         if self.library is None:
             return reading
-        scene, drawn_as = self.library.parse(text) if text else (None, {})
+        scene = self.library.parse(text) if text else None
         shown = frozenset(w for w in reading.substitutions if self.library.shows(scene, w))
-        not_drawn = dict(scene.left_out) if scene else {}
-        left_out = (word for word, thing in drawn_as.items() if not thing)
-        not_drawn |= {w: "left out" for w in left_out if w not in reading.substitutions}
-        about = dict(
-            text=text, scene=scene, drawn_as=drawn_as, in_drawing=shown, not_drawn=not_drawn
-        )
-        return dataclasses.replace(reading, **about)
+        not_drawn: dict[str, str] = {}
+        if scene:
+            left_out = (word for word, thing in scene.drawn_as.items() if not thing)
+            not_drawn |= scene.left_out
+            not_drawn |= {w: "left out" for w in left_out if w not in reading.substitutions}
+        about = dict(scene=scene, in_drawing=shown, not_drawn=not_drawn)
+        return dataclasses.replace(reading, text=text, **about)
 
-    def guess(self, text: str) -> tuple[Scene | None, dict[str, str]]:
+    def guess(self, text: str) -> Scene | None:
         """The thing whose name CLIP reads most alike to a text that names nothing; None if it knows
         none of its words."""
         clip, library, words = self.pair.clip, self.library, self.pair.clip.vocabulary
         known = words.knows if words else str.isalpha
         if library is None or not any(w.isalpha() and known(w) for w in text.split()):
-            return None, {}
+            return None
         names = [name for name in library.names if all(map(known, name.lower().split()))]
         alike = F.normalize(clip.encode_text([f"a {name}" for name in names]), dim=-1)
         name = names[int((alike @ clip.encode_text([text])[0]).argmax())]
-        return Scene((Thing(name),)), {text: name}
+        return Scene((Thing(name),), drawn_as={text: name})
 
-    def start(
-        self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
-    ) -> Start | Sample | None:
+    def start(self, reading: Reading, settings: Settings, size: Size, seed: int) -> Start | None:
         """A drawing of the library, one for each region, or what the prior draws; which of those
         that fit says `seed`."""
         if settings.start == "prior":
-            generator = torch.Generator().manual_seed(seed)
-            forming = self._forming(reading, settings, size, seed, stand_ins=True)
+            forming = self.forming(reading, settings, size, seed, stand_ins=True)
             if forming is None:
                 return None
-            drawn = draw(forming, generator=generator)  # best first
+            drawn = draw(forming, generator=torch.Generator().manual_seed(seed))  # best first
             return drawn[settings.drawing % len(drawn)]
-        drawing = settings.drawing + seed
+        if self.library is None:
+            return None
+        drawing = settings.drawing + seed  # 0 is the best of those that fit
         if reading.regions:
-            return self._collage(reading, drawing, size)
-        attributes = parse_attributes(settings.attributes)
-        return self._drawing(reading, drawing, size, guess=True, attributes=attributes)
-
-    def forming(
-        self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
-    ) -> Forming | None:
-        return self._forming(reading, settings, size, seed, stand_ins=False)
+            return self._collage(self.library, reading, drawing, size)
+        asked = self._asked(reading, parse_attributes(settings.attributes))
+        return self.library.start(asked, drawing, size=size)
 
     def medium(self, reading: Reading) -> Callable[[torch.Tensor], torch.Tensor] | None:
         """That of the prompt, or of the first region that names one."""
@@ -161,14 +144,8 @@ class EmojiWing:
 
         return MEDIA[wanted[0]]
 
-    def _forming(
-        self,
-        reading: Reading,
-        settings: Settings,
-        size: tuple[int, int],
-        seed: int,
-        *,
-        stand_ins: bool,
+    def forming(
+        self, reading: Reading, settings: Settings, size: Size, seed: int, stand_ins: bool = False
     ) -> Forming | None:
         """None for what the prior never saw; with `stand_ins` it is drawn as what CLIP reads, in a
         style that the prior knows."""
@@ -181,117 +158,78 @@ class EmojiWing:
             areas = [region.area(size) for region, _ in reading.regions]
             free = ~torch.stack([area.inside for area in areas]).any(0)
             around = reading.scene is not None and bool(free.any())  # else at most a background
-            wanted = [(reading, Area.of(free))] if around else []
+            wanted = [(reading, Area(free))] if around else []
             wanted += [(own, area) for (_, own), area in zip(reading.regions, areas, strict=True)]
-        rng = np.random.default_rng(seed)
-        how = seed, rng, stand_ins
-        parts = [self._part(own, attributes, area, *how) for own, area in wanted]
-        known = [part for part in parts if part is not None]
-        if len(known) < len(parts):
-            return None
-        return Forming(self.pair, self.priors, known, reading.background, size)
-
-    def _part(
-        self,
-        reading: Reading,
-        attributes: Sequence[Attribute],
-        area: Area | None,
-        seed: int,
-        rng: np.random.Generator,
-        stand_ins: bool,
-    ) -> Part | None:
-        """What forms of a reading, or None as above."""
-        library, scene = self.library, reading.scene
-        if library is None or not reading.text:
-            return None
-        if scene is None:
-            scene, _ = self.guess(reading.text)
-        if scene is None:
-            return None
-        for attribute in attributes:
-            scene = taken_on(attribute, scene, library.styles)
-        shapes = []
-        for thing in scene.things:
-            label, drawn = library.label_and_styles(thing.name)
-            wanted = (scene.style,) if scene.style in library.styles else USUAL
-            fitting = [s for s in self.priors if s in drawn and s in wanted]
-            fitting = [s for s in fitting if label not in self.priors[s].weak] or fitting
-            read = read_prompt(article(label), self.pair.clip.vocabulary)
-            told = self.priors[NAMED].names if NAMED in self.priors else ()
-            # No prior was shown what that one is told in a style of theirs: a man, a wizard.
-            untaught = any(f"{style}: {label}" in told for style in USUAL)
-            if not fitting or read.substitutions or untaught:
-                styled = wanted if scene.style in library.styles else drawn
-                fitting = [s for s in drawn if s in styled and f"{s}: {label}" in told]
-                fitting = [s for s in fitting if s in USUAL] or fitting
-            if not fitting:
-                if not stand_ins:
+        rng, parts = np.random.default_rng(seed), []
+        for own, area in wanted:
+            scene = self._asked(own, attributes)
+            if scene is None:
+                return None
+            shapes = []
+            for thing in scene.things:
+                label, style = self._label_and_style(thing, scene, seed, stand_ins)
+                if not style:
                     return None
-                label = re.sub(r"^an? ", "", read.parts[0].clip_text) or label
-            choice = fitting or list(self.priors)[:1]
-            style = choice[seed % len(choice)]  # the next seed is another style
-            mirrored = bool(rng.random() < 0.5) and not WRITTEN & set(label.split())
-            pose = float(rng.uniform(*SCALES)), *map(float, rng.uniform(-SHIFT, SHIFT, 2))
-            alone = area is None and len(scene.things) == thing.count == 1
-            shapes.append(Shape(thing.name, label, style, mirrored, pose if alone else CENTRED))
-        return Part(scene, tuple(shapes), reading, area)
+                mirrored = bool(rng.random() < 0.5) and not WRITTEN & set(label.split())
+                pose = float(rng.uniform(*SCALES)), *map(float, rng.uniform(-SHIFT, SHIFT, 2))
+                alone = area is None and len(scene.things) == thing.count == 1
+                shapes.append(Shape(thing.name, label, style, mirrored, pose if alone else CENTRED))
+            parts.append(Part(scene, tuple(shapes), own, area))
+        return Forming(self.pair, self.priors, parts, reading.background, size)
 
-    def _drawing(
-        self,
-        reading: Reading,
-        variant: int,
-        size: tuple[int, int],
-        *,
-        fill: bool = False,
-        guess: bool = False,
-        attributes: Sequence[Attribute] = (),
+    def _label_and_style(
+        self, thing: Thing, scene: Scene, seed: int, stand_ins: bool
+    ) -> tuple[str, str]:
+        """The label and the style by which the prior draws a thing; no style if it never saw any,
+        unless there are `stand_ins`."""
+        priors, styles = self.priors, self.library.styles
+        label, drawn = self.library.label_and_styles(thing.name)
+        wanted = (scene.style,) if scene.style in styles else USUAL
+        fitting = [s for s in priors if s in drawn and s in wanted]
+        fitting = [s for s in fitting if label not in priors[s].weak] or fitting
+        read = read_prompt(article(label), self.pair.clip.vocabulary)
+        told = [s for s in drawn if NAMED in priors and f"{s}: {label}" in priors[NAMED].names]
+        # No prior was shown what that one is told in a style of theirs: a man, a wizard.
+        if not fitting or read.substitutions or {*told} & {*USUAL}:
+            fitting = [s for s in told if s in wanted or scene.style not in styles]
+            fitting = [s for s in fitting if s in USUAL] or fitting
+        if not fitting and stand_ins:
+            label = re.sub(r"^an? ", "", read.parts[0].clip_text) or label
+            fitting = list(priors)[:1]
+        return label, fitting[seed % len(fitting)] if fitting else ""  # the next seed: another
+
+    def _asked(self, reading: Reading, attributes: Sequence[Attribute] = ()) -> Scene | None:
+        """What a reading asks the library for, its first thing with attributes; where it names
+        nothing, what CLIP reads most alike."""
+        if self.library is None or not reading.text:
+            return None
+        scene = reading.scene or self.guess(reading.text)
+        for attribute in attributes if scene else ():
+            scene = taken_on(attribute, scene, self.library.styles)
+        return scene
+
+    def _collage(
+        self, library: Library, reading: Reading, variant: int, size: Size
     ) -> Start | None:
-        """The library's start for a reading; None if it shows nothing of it.
-
-        variant: which of the drawings that fit, 0 the best. fill: one thing as large as fits.
-        guess: where the text names nothing, what CLIP reads most alike. attributes: what the first
-        thing takes on.
-        """
-        library = self.library
-        if library is None or not reading.text:
-            return None
-        scene, drawn_as = reading.scene, dict(reading.drawn_as)
-        if scene is None and guess:
-            scene, drawn_as = self.guess(reading.text)
-        if scene is None:
-            return None
-        for attribute in attributes:
-            scene = taken_on(attribute, scene, library.styles)
-        shape: dict[str, Any] = dict(height=size[0], width=size[1], variant=variant, fill=fill)
-        return library.start(scene, drawn_as, **shape)
-
-    def _collage(self, reading: Reading, variant: int, size: tuple[int, int]) -> Start | None:
         """A drawing for each region as large as its box, on the background that it or the prompt
         names; None if the library knows nothing of any of them. A prompt that names nothing but a
         background gives that."""
         areas = [region.area(size) for region, _ in reading.regions]
-        everywhere = torch.stack([area.inside for area in areas]).any(0)
         found = None
-        if not everywhere.all():
-            found = self._drawing(reading, variant, size)
-        picture = _ground(reading, size) if found is None else found.picture.clone()
-        parts: list[tuple[str, Start]] = [] if found is None else [("around", found)]
-        region: Region
+        if not torch.stack([area.inside for area in areas]).any(0).all():
+            found = library.start(reading.scene, variant, size=size)
+        parts: list[tuple[str, Start]] = [("around", found)] if found else []
+        picture = found.picture.clone() if found else ground(reading.background, size)[None]
         for (region, own), area in zip(reading.regions, areas, strict=True):
-            start = self._drawing(own, variant, area.size, fill=True, guess=True)
-            left, top, right, bottom = area.box
-            shown = _ground(own, area.size) if start is None else start.picture
-            if start is not None:
-                parts.append((region.name, start))
-            box = picture[..., top:bottom, left:right]
-            inside = area.inside[..., top:bottom, left:right]
-            picture[..., top:bottom, left:right] = torch.where(inside, shown, box)
+            start = library.start(self._asked(own), variant, size=area.size, fill=True)
+            area.paste(picture, start.picture if start else ground(own.background, area.size))
+            parts += [(region.name, start)] if start else []
         if not parts:
             return None
         picture = weathered(picture[0], reading.background)[None]
         drawings = tuple(d for _, start in parts for d in start.drawings)
-        drawn_as = {word: thing for _, start in parts for word, thing in start.said.items()}
-        return Collage(picture, parts[0][1].scene, drawings, drawn_as, parts=tuple(parts))
+        told = "; ".join(f"{place}: {start.description}" for place, start in parts)
+        return Start(picture, told, parts[0][1].scene, drawings)
 
 
 def taken_on(attribute: Attribute, scene: Scene, styles: Mapping[str, Sequence[str]]) -> Scene:
@@ -308,7 +246,3 @@ def taken_on(attribute: Attribute, scene: Scene, styles: Mapping[str, Sequence[s
     first, *others = scene.things
     changed = {"tint" if attribute.kind == "colour" else "zoom": (word, strength)}
     return dataclasses.replace(scene, things=(dataclasses.replace(first, **changed), *others))
-
-
-def _ground(reading: Reading, size: tuple[int, int]) -> torch.Tensor:
-    return ground(reading.background or ("white",), size)[None]

@@ -1,0 +1,157 @@
+"""Drawings as layers: cut out of the ground that they were drawn on, and in another colour."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+import torch.nn.functional as F
+
+from ..palettes import COLOURS
+from ..regions import Size
+from .caption_words import read_rows
+
+# How far colours may be from the ground's, of 1: of the ground, and of what shows it in a gap.
+GROUND, GAP = 0.05, 0.03
+NEAR, RIM = 5 / 128, 3 / 128  # of the side: how near the outside gaps are, and how wide edges are
+# Share of a thing's colour in an edge, from where it is seen to where it is all.
+SEEN, ALL = 0.15, 0.85
+SILHOUETTE = "silhouette"
+BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
+BLACKEST = 0.2  # mean light of a drawing that is a silhouette
+MAIN = 0.5  # share of a drawing from which on a hue is its main one
+OTHER_HUE = 0.8  # angle in radians between two hues that are not the same
+
+
+def usual_colour(label: str, style: str, asked: str) -> str:
+    """The colour of a thing that is drawn as a black silhouette though another style, or none, was
+    asked for; empty for others."""
+    return _usual_colours().get(label, "") if style == SILHOUETTE and asked not in BLACK else ""
+
+
+@functools.cache
+def _usual_colours() -> dict[str, str]:
+    rows = read_rows("usual_colours.txt")
+    return {label: colour for colour, labels in rows for label in labels}
+
+
+def tinted(layer: torch.Tensor, colour: str) -> torch.Tensor:
+    """A drawing (4, h, w) in another colour, with its own lights and darks.
+
+    The mean of its main hue becomes that colour, other hues stay; where no hue covers half of the
+    drawing, all of it takes the colour. A drawing that has the colour already stays as it is.
+    """
+    alpha, tint = layer[3:], torch.tensor(COLOURS[colour])[:, None, None] / 255
+    own = (layer[:3] / alpha.clamp(min=1e-3)).clamp(0, 1)
+    taken = main_hue(own, alpha)
+    if (taken * alpha).sum() < MAIN * alpha.sum():
+        taken = torch.ones_like(alpha)
+    else:
+        mean = ((own * taken * alpha).sum((1, 2)) / (taken * alpha).sum())[:, None, None]
+        if nearest_colour(mean) == colour:
+            return layer
+    light, weight = own.mean(0, keepdim=True).clamp(max=0.95), taken * alpha
+    middle = (light * weight).sum() / weight.sum().clamp(min=1)
+    if middle < BLACKEST:  # a silhouette, and what is white in it
+        white = ((light - 0.3) / 0.4).clamp(0, 1)
+        return torch.cat([torch.lerp(tint, torch.ones(1), white) * alpha, alpha])
+    # Dark and pale drawings are brought to middle grey first, else no colour would show on them.
+    light = light ** (torch.tensor(0.5).log() / middle.clamp(0.02, 0.98).log()).clamp(0.4, 5)
+    return torch.cat([torch.lerp(own, overlay(light, tint), taken) * alpha, alpha])
+
+
+def main_hue(picture: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+    """How far each pixel (1, h, w) of a picture (3, h, w) is of the hue that covers most of it, in
+    [0, 1]; greys are of none."""
+    red, green, blue = picture
+    x, y = red - (green + blue) / 2, (green - blue) * 3**0.5 / 2
+    largest = picture.amax(0)
+    saturation = torch.hypot(x, y) / largest.clamp(min=1e-3)
+    coloured = ((saturation - 0.15) / 0.15).clamp(0, 1) * ((largest - 0.1) / 0.1).clamp(0, 1)
+    hue = torch.atan2(y, x)
+    turns = torch.arange(36) * (torch.pi / 18)
+    apart = (hue - turns[:, None, None] + torch.pi).remainder(2 * torch.pi).sub(torch.pi).abs()
+    near = coloured * ((OTHER_HUE - apart) / (OTHER_HUE / 2)).clamp(0, 1)  # (36, h, w)
+    return near[(near * alpha).sum((1, 2)).argmax()][None]
+
+
+def nearest_colour(colour: torch.Tensor) -> str:
+    """Name of the colour that a colour (3, 1, 1) in [0, 1] is nearest to."""
+    named = torch.tensor(list(COLOURS.values())) / 255
+    return list(COLOURS)[int((named - colour.view(3)).square().sum(1).argmin())]
+
+
+def overlay(light: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
+    """`colour` with the lights and darks of `light` in [0, 1]; middle grey gives the colour."""
+    return torch.where(light < 0.5, 2 * light * colour, 1 - (2 - 2 * light) * (1 - colour))
+
+
+def cut_out(picture: torch.Tensor) -> torch.Tensor:
+    """A thing without its ground: (1, 3, h, w) to (4, h, w), colour premultiplied by alpha.
+
+    Ground is what is of the border's colour and hangs together with the border, or with a gap near
+    the outside, as between the rungs of a ladder; so white things keep their inside. An edge is as
+    opaque as its colour has gone from the ground's to the thing's.
+    """
+    colour = border_colour(picture).view(1, 3, 1, 1)
+    apart = (picture - colour).abs().amax(1, keepdim=True)  # (1, 1, h, w)
+    smooth = F.avg_pool2d(apart, 3, 1, 1)
+    ground = (smooth < GROUND).float()
+    frame = F.pad(torch.zeros_like(apart[..., 1:-1, 1:-1]), (1, 1, 1, 1), value=1.0)
+    outside = _spread(frame, ground)
+    gaps = _dilated(outside, round(NEAR * apart.shape[2])) * (smooth < GAP)
+    outside = _spread(outside.maximum(gaps), ground)
+    rim = max(1, round(RIM * apart.shape[2]))
+    share = apart / _dilated(apart, rim + 1).clamp(min=GROUND)
+    edge = ((share - SEEN) / (ALL - SEEN)).clamp(0, 1)
+    alpha = (1 - outside) * torch.where(_dilated(outside, rim) > 0, edge, 1.0)
+    alpha = F.avg_pool2d(F.pad(alpha, (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
+    return torch.cat([(picture[0] - (1 - alpha) * colour[0]).clamp(min=0).minimum(alpha), alpha])
+
+
+def _dilated(x: torch.Tensor, radius: int) -> torch.Tensor:
+    return F.max_pool2d(x, 2 * radius + 1, 1, radius)
+
+
+def _spread(seed: torch.Tensor, within: torch.Tensor) -> torch.Tensor:
+    """The pixels of `within` that hang together with `seed`, all (1, 1, h, w) of 0 and 1."""
+    reached = seed * within
+    while True:
+        wider = reached
+        for _ in range(8):  # to look at fewer of them
+            wider = F.max_pool2d(wider, 3, 1, 1) * within
+        if torch.equal(wider, reached):
+            return reached
+        reached = wider
+
+
+def fitted(picture: torch.Tensor, size: Size) -> torch.Tensor:
+    """A picture scaled to fit into `size` (height, width), in the middle of its border's colour."""
+    scale = min(size[0] / picture.shape[2], size[1] / picture.shape[3])
+    own = [max(1, round(side * scale)) for side in picture.shape[2:]]
+    x = F.interpolate(picture, own, mode="bicubic", antialias=True)
+    around = border_colour(picture).view(1, 3, 1, 1).expand(1, 3, *size).clone()
+    top, left = ((whole - side) // 2 for whole, side in zip(size, own, strict=True))
+    around[..., top : top + own[0], left : left + own[1]] = x.clamp(0, 1)
+    return around
+
+
+def posed(picture: torch.Tensor, pose: tuple[float, float, float]) -> torch.Tensor:
+    """A picture (1, 3, h, w) made larger by pose[0], then moved right by pose[1] of its width and
+    down by pose[2] of its height; what comes in is its mirror image."""
+    scale, *moves = pose
+    sides = picture.shape[3:1:-1]  # width, height
+    room = [side // 4 for side in sides for _ in range(2)]
+    own = [round(side / scale) for side in sides]
+    left, top = (
+        side // 4 + round((side - seen) / 2 - move * seen)
+        for side, seen, move in zip(sides, own, moves, strict=True)
+    )
+    seen = F.pad(picture, room, mode="reflect")[..., top : top + own[1], left : left + own[0]]
+    return F.interpolate(seen, picture.shape[2:], mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def border_colour(picture: torch.Tensor) -> torch.Tensor:
+    """The median colour (3,) of the outermost pixels of (1, 3, h, w)."""
+    x = picture[0]
+    return torch.cat([x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]], 1).median(1).values
