@@ -16,6 +16,7 @@ def read_rows(table: str) -> list[tuple[str, list[str]]]:
     return [(head, words.split(", ")) for head, _, words in rows]
 
 
+USUAL_COLOURS = "usual_colours.txt"  # of what only a silhouette shows
 # Of grammar.txt, with heads "table" or "table = meaning", each table's words with what they mean.
 TABLES: dict[str, dict[str, str]] = defaultdict(dict)
 for _head, _words in read_rows("grammar.txt"):

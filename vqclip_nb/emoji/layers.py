@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from ..palettes import COLOURS
 from ..regions import Size
-from .caption_words import read_rows
+from .caption_words import USUAL_COLOURS, read_rows
 
 # How far colours may be from the ground's, of 1: of the ground, and of what shows it in a gap.
 GROUND, GAP = 0.05, 0.03
@@ -31,7 +31,7 @@ def usual_colour(label: str, style: str, asked: str) -> str:
 
 @functools.cache
 def _usual_colours() -> dict[str, str]:
-    rows = read_rows("usual_colours.txt")
+    rows = read_rows(USUAL_COLOURS)
     return {label: colour for colour, labels in rows for label in labels}
 
 

@@ -73,10 +73,21 @@ PLACE = re.compile(
 )
 # "a desert with camels" are camels in it.
 PEOPLED = re.compile(
-    r"^\s*(?:(?:an?|the)\s+)?(forest|jungle|desert|beach|meadow|garden|park|street)\s+"
+    r"^\s*(?:(?:an?|the)\s+)?((?:\w+\s+)?"
+    r"(?:forest|jungle|desert|meadow|garden|park|street|beach|lake|pond|sea|ocean))"
+    r"((?:\s+(?:early|late))?(?:\s+(?:in|at|on)\s+(?:the\s+|an?\s+)?\w+)?)\s+"
     r"(?:with|full of)\s+(.+)$",
     re.IGNORECASE,
 )
+WATER = ("beach", "lake", "pond", "sea", "ocean")  # things are on it, not in it
+MIST = re.compile(r"\bwith (mist|fog)\b", re.IGNORECASE)
+MIST_ALONE = re.compile(r"\bwith (mist|fog)\s*$", re.IGNORECASE)
+MIST_AND = re.compile(r"^(mist|fog) and (.+?)(?= (?:on|in) the )", re.IGNORECASE)
+# "on a pirates shoulder", "on the cat's head".
+ON_A_BODY = re.compile(
+    r"\bon (an?|the|my|his|her) (\w+?)['’]?s (?:shoulder|head|back)s?\b", re.IGNORECASE
+)
+SUN = re.compile(r"^\s*(beach|lake|sea|ocean|desert|forest|city) (sunset|sunrise)\b", re.IGNORECASE)
 ALONE = re.compile(
     r"^\s*(forest|street|jungle)(?=\s*(?:,|$|(?:at|in|on an?|under)\b))", re.IGNORECASE
 )
@@ -92,7 +103,7 @@ SKY = re.compile(
     rf"(?:(?:bright|clear|deep)\s+)?({COLOUR})\s+sk(?:y|ies)\b",
     re.IGNORECASE,
 )
-_ROW = rf"(?:{COLOUR})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+)(?:one\s+)?(?:{COLOUR}))+"
+_ROW = rf"(?:{COLOUR})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+(?=one\b))(?:one\s+)?(?:{COLOUR}))+"
 # "red and blue balloons"; "two balloons, red and blue".
 _COUNT, _THINGS = r"(?P<count>two|three|2|3)\s+", r"(?P<things>[a-z]+s)"
 COLOURED = re.compile(rf"(?<!of )\b(?:{_COUNT})?(?P<row>{_ROW})\s+{_THINGS}\b", re.IGNORECASE)
@@ -145,7 +156,10 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
             text = f"{re.sub(rf'{word} (?={behind})', '', text, count=1)} {day}"
             said[word.lower()] = day
     if text.lower().strip() not in words.names:
-        text = PEOPLED.sub(lambda m: f"{m[2]} {'on' if m[1] == 'beach' else 'in'} the {m[1]}", text)
+        text = MIST_ALONE.sub(r"in the \1", text)
+        text = PEOPLED.sub(rules.peopled, SUN.sub(r"\1 at \2", text))
+    text = MIST_AND.sub(r"\2 in the \1", MIST.sub(r"in the \1", text))
+    text = ON_A_BODY.sub(rules.on_a_body, text)
     text = FIELD.sub(rules.field, ALONE.sub(r"a \1", text))
     text = SCENERY.sub(rf"on a \2 background above \1{GROUND}", PLACE.sub(rules.place, text))
     if rules.thing_in(SKY.sub(" ", text)):
@@ -203,6 +217,18 @@ class _Rules:
         if one is None or pattern or whole or not fits:
             return found[0]
         return " and ".join(f"{'an' if c[0] in 'aeiou' else 'a'} {c} {one}" for c in colours)
+
+    def peopled(self, found: re.Match) -> str:
+        """ "A boat on the quiet lake" of "a quiet lake with a boat"."""
+        place, when, inside = found.groups()
+        look = place.lower().split()[:-1]
+        if look and (look[0] in COLOURS or self.thing(look[0]) or look[0] in SMALL_WORDS):
+            return found[0]
+        return f"{inside} {'on' if place.lower().endswith(WATER) else 'in'} the {place}{when}"
+
+    def on_a_body(self, found: re.Match) -> str:
+        one = found[2] if self.thing(found[2]) else f"{found[2]}s"
+        return f"on {found[1]} {one}" if self.thing(one) else found[0]
 
     def field(self, found: re.Match) -> str:
         """ "A field of tulips" of "tulip field"."""

@@ -12,7 +12,15 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..reading import GROUND, UNREAD, any_of
-from .caption_words import BODY, SMALL_WORDS, STYLE_WORDS, WITHOUT, WORDS
+from .caption_words import (
+    BODY,
+    SMALL_WORDS,
+    STYLE_WORDS,
+    USUAL_COLOURS,
+    WITHOUT,
+    WORDS,
+    read_rows,
+)
 from .phrasing import NEGATED, WORD, rephrased, shortened, singulars
 from .signs import Emoji, Replaced
 from .styles import Styles
@@ -23,7 +31,7 @@ FOLDER = Path(__file__).parent  # of the tables
 SHORTEST = 5  # letters of a word that is mended
 LONG = 8  # letters from which on two slips are mended
 # Letters that sound alike: "elefant" is an elephant, though "elegant" is one letter nearer.
-SOUNDS = (("ph", "f"), ("ck", "k"), ("c", "k"), ("y", "i"), ("z", "s"))
+SOUNDS = (("au", "o"), ("ph", "f"), ("ck", "k"), ("c", "k"), ("y", "i"), ("z", "s"))
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,9 @@ class Vocabulary:
     def _spelling(self) -> Spelling:
         common = (FOLDER / "common_words.txt").read_text(encoding="utf8").split()
         looks = {word for phrase in self.styles.phrases for word in phrase.split()}
-        return Spelling(self.words, frozenset(common) | looks | BODY | WORDS["doing"])
+        # What the library draws though CLIP has no word for it: people, and what has a silhouette.
+        drawn = {*self.emoji.labels.values()}.union(*(w for _, w in read_rows(USUAL_COLOURS)))
+        return Spelling(self.words | drawn, frozenset(common) | looks | BODY | WORDS["doing"])
 
     @cached_property
     def _spelt(self) -> set[str]:
