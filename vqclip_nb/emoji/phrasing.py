@@ -85,7 +85,7 @@ MIST_ALONE = re.compile(r"\bwith (mist|fog)\s*$", re.IGNORECASE)
 MIST_AND = re.compile(r"^(mist|fog) and (.+?)(?= (?:on|in) the )", re.IGNORECASE)
 # "on a pirates shoulder", "on the cat's head".
 ON_A_BODY = re.compile(
-    r"\bon (an?|the|my|his|her) (\w+?)['’]?s (?:shoulder|head|back)s?\b", re.IGNORECASE
+    r"\bon (an?|the|my|his|her) (\w+?)['’]?s (shoulder|head|back)s?\b", re.IGNORECASE
 )
 SUN = re.compile(r"^\s*(beach|lake|sea|ocean|desert|forest|city) (sunset|sunrise)\b", re.IGNORECASE)
 ALONE = re.compile(
@@ -227,8 +227,9 @@ class _Rules:
         return f"{inside} {'on' if place.lower().endswith(WATER) else 'in'} the {place}{when}"
 
     def on_a_body(self, found: re.Match) -> str:
-        one = found[2] if self.thing(found[2]) else f"{found[2]}s"
-        return f"on {found[1]} {one}" if self.thing(one) else found[0]
+        if not self.thing(found[2]):
+            return found[0]
+        return self.drop(found[3], f"on {found[1]} {found[2]}")
 
     def field(self, found: re.Match) -> str:
         """ "A field of tulips" of "tulip field"."""
