@@ -194,6 +194,14 @@ def shared_modules(levels: int = 60) -> bytes:
     return packed(b"\x80\x02" + inner + b".", extra=CODE)
 
 
+def long_name() -> bytes:
+    """A module below a name of two million letters, which each of its weights would repeat."""
+    new = name("__torch__", "M") + b")\x81"
+    weight = tensor(storage(4), row(2, 2), row(2, 1))
+    inner = new + b"}(" + text("w") + weight + b"ub"
+    return packed(b"\x80\x02" + new + b"}(" + text("n" * 2_000_000) + inner + b"ub.", extra=CODE)
+
+
 def own_parent() -> bytes:
     """A module that holds itself."""
     new = name("__torch__", "M") + b")\x81q\x00"

@@ -87,6 +87,7 @@ def zips() -> Files:
         "other byte order": ("byte order", packed(b"N.", extra={"archive/byteorder": b"big"})),
         "modules shared": ("too deep", c.shared_modules()),
         "module in itself": ("too deep", c.own_parent()),
+        "long names": ("names that are too long", c.long_name()),
     }
 
 
@@ -112,6 +113,11 @@ def pickles() -> Files:
             b")q\x00" + b"".join(b"h%ch%c\x86q%c" % (i, i, i + 1) for i in range(60)) + b"}h<Ns.",
         ),
         "key from memory": ("a key that is neither", b")\x85q\x00}h\x00Ns."),
+        "large key": ("a key that is neither", b"}" + c.whole(1 << 61) + b"Ns."),
+        "many arguments": (
+            "with 100 arguments",
+            name("collections", "OrderedDict") + b"(" + b"N" * 100 + b"tR.",
+        ),
         "view as key": (
             "a key that is neither",
             b"}" + tensor(storage(4), row(4), row(1)) + b"Ns.",

@@ -113,8 +113,10 @@ def reading(path: str | Path) -> Iterator[None]:
     """Errors of contents that do not fit together become WeightsError."""
     try:
         yield
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as e:
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as e:
         raise WeightsError(f"{path} holds a saved run that cannot be read: {e}") from e
+    except RecursionError as e:
+        raise WeightsError(f"{path} holds a saved run that is nested too deep") from e
 
 
 def _parse(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> Saved:

@@ -73,21 +73,28 @@ PLACE = re.compile(
 )
 # "a desert with camels" are camels in it.
 PEOPLED = re.compile(
-    r"^\s*(?:(?:an?|the)\s+)?((?:\w+\s+)?"
-    r"(?:forest|jungle|desert|meadow|garden|park|street|beach|lake|pond|sea|ocean))"
-    r"((?:\s+(?:early|late))?(?:\s+(?:in|at|on)\s+(?:the\s+|an?\s+)?\w+)?)\s+"
+    r"^\s*(?:(?:an?|the)\s+)?(forest|jungle|desert|beach|meadow|garden|park|street)\s+"
     r"(?:with|full of)\s+(.+)$",
     re.IGNORECASE,
 )
-WATER = ("beach", "lake", "pond", "sea", "ocean")  # things are on it, not in it
-MIST = re.compile(r"\bwith (mist|fog)\b", re.IGNORECASE)
+# "a quiet lake early in the morning with a boat": what is on the water, in place of a wave.
+AFLOAT = re.compile(
+    r"^\s*(?:(?:an?|the)\s+)?((?:(?:quiet|calm|still|peaceful)\s+)?(?:lake|pond|sea|ocean))"
+    r"((?:\s+(?:early|late))?(?:\s+(?:in|at)\s+(?:the\s+)?\w+)?)\s+with\s+"
+    r"((?:mist and\s+)?(?:\w+\s+){0,4}(?:boats?|ships?|sailboats?|canoes?|ducks?|swans?|dolphins?"
+    r"|whales?))\s*$",
+    re.IGNORECASE,
+)
+MIST = re.compile(r"(?<=\w )with (mist|fog)(?=\s*(?:$|,)| and )", re.IGNORECASE)
 MIST_ALONE = re.compile(r"\bwith (mist|fog)\s*$", re.IGNORECASE)
 MIST_AND = re.compile(r"^(mist|fog) and (.+?)(?= (?:on|in) the )", re.IGNORECASE)
 # "on a pirates shoulder", "on the cat's head".
 ON_A_BODY = re.compile(
-    r"\bon (an?|the|my|his|her) (\w+?)['’]?s (shoulder|head|back)s?\b", re.IGNORECASE
+    r"\bon (an?|the|my|his|her) (\w*[^\Ws])['’]?s (shoulder|head|back)s?"
+    r"(?=\s*(?:$|[,.]|and\b|with\b|in\b|on\b|at\b|under\b))",
+    re.IGNORECASE,
 )
-SUN = re.compile(r"^\s*(beach|lake|sea|ocean|desert|forest|city) (sunset|sunrise)\b", re.IGNORECASE)
+SUN = re.compile(r"^\s*beach sunset\s*$", re.IGNORECASE)
 ALONE = re.compile(
     r"^\s*(forest|street|jungle)(?=\s*(?:,|$|(?:at|in|on an?|under)\b))", re.IGNORECASE
 )
@@ -157,7 +164,8 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
             said[word.lower()] = day
     if text.lower().strip() not in words.names:
         text = MIST_ALONE.sub(r"in the \1", text)
-        text = PEOPLED.sub(rules.peopled, SUN.sub(r"\1 at \2", text))
+        text = PEOPLED.sub(lambda m: f"{m[2]} {'on' if m[1] == 'beach' else 'in'} the {m[1]}", text)
+        text = AFLOAT.sub(r"\3 on the \1\2", SUN.sub("beach at sunset", text))
     text = MIST_AND.sub(r"\2 in the \1", MIST.sub(r"in the \1", text))
     text = ON_A_BODY.sub(rules.on_a_body, text)
     text = FIELD.sub(rules.field, ALONE.sub(r"a \1", text))
@@ -217,14 +225,6 @@ class _Rules:
         if one is None or pattern or whole or not fits:
             return found[0]
         return " and ".join(f"{'an' if c[0] in 'aeiou' else 'a'} {c} {one}" for c in colours)
-
-    def peopled(self, found: re.Match) -> str:
-        """ "A boat on the quiet lake" of "a quiet lake with a boat"."""
-        place, when, inside = found.groups()
-        look = place.lower().split()[:-1]
-        if look and (look[0] in COLOURS or self.thing(look[0]) or look[0] in SMALL_WORDS):
-            return found[0]
-        return f"{inside} {'on' if place.lower().endswith(WATER) else 'in'} the {place}{when}"
 
     def on_a_body(self, found: re.Match) -> str:
         if not self.thing(found[2]):

@@ -151,7 +151,8 @@ class Vocabulary:
         looks = {word for phrase in self.styles.phrases for word in phrase.split()}
         # What the library draws though CLIP has no word for it: people, and what has a silhouette.
         drawn = {*self.emoji.labels.values()}.union(*(w for _, w in read_rows(USUAL_COLOURS)))
-        return Spelling(self.words | drawn, frozenset(common) | looks | BODY | WORDS["doing"])
+        right = frozenset(common) | looks | BODY | WORDS["doing"]
+        return Spelling(self.words, right, drawn)
 
     @cached_property
     def _spelt(self) -> set[str]:
@@ -204,9 +205,12 @@ def _words(text: str) -> list[str]:
 
 
 class Spelling:
-    """words: those that a misspelt one may be meant to be. right: words that are spelt right."""
+    """words: those that a misspelt one may be meant to be. right: words that are spelt right.
+    drawn: more that may be meant, if a letter was left out or it sounds alike."""
 
-    def __init__(self, words: Collection[str], right: Collection[str]) -> None:
+    def __init__(
+        self, words: Collection[str], right: Collection[str], drawn: Collection[str] = ()
+    ) -> None:
         self.right = right
         self.of_length: dict[int, list[tuple[str, int]]] = defaultdict(list)
         self.sounding: dict[str, str] = {}
@@ -214,6 +218,12 @@ class Spelling:
             if len(word) >= SHORTEST - 1 and word.isalpha():
                 self.of_length[len(word)].append((word, letters(word)))
                 self.sounding.setdefault(sound(word), word)
+        self.shortened: dict[str, str] = {}
+        for word in sorted(drawn):
+            if len(word) > SHORTEST and word.isalpha():
+                self.sounding.setdefault(sound(word), word)
+                without = (word[:i] + word[i + 1 :] for i in range(1, len(word)))
+                self.shortened |= dict.fromkeys(without, word)
 
     def _is_right(self, word: str) -> bool:
         """Whether a word is spelt right, or the verb that it is a form of: "chopping"."""
@@ -230,6 +240,8 @@ class Spelling:
         alike = self.sounding.get(sound(word))
         if alike and alike[0] == word[0]:
             return alike
+        if word in self.shortened:
+            return self.shortened[word]
         allowed = 1 if len(word) < LONG else 2
         lengths = range(len(word) - allowed, len(word) + allowed + 1)
         own, most = letters(word), 2 * allowed  # a slip changes two letters at most

@@ -166,8 +166,10 @@ def keep(path: Path, answer: dict[str, Any]) -> dict[str, Any]:
 
     Errors of `_scores` and `open_image` for an answer that is none; OSError.
     """
-    scores, image = _scores(answer), open_image(answer["png"], ("PNG",))
-    picture = save_png(image, path.with_suffix(".png"), answer["recipe"])
+    scores, png, recipe = _scores(answer), answer["png"], answer["recipe"]
+    if not isinstance(png, bytes) or not isinstance(recipe, dict):  # a path would be opened
+        raise ValueError("the worker's answer is none: its png is no bytes or its recipe no dict")
+    picture = save_png(open_image(png, ("PNG",)), path.with_suffix(".png"), recipe)
     text = json.dumps({**scores, "sha256": sha256_of(picture)}, ensure_ascii=False, indent=1)
     write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
     return scores | {"picture": picture}

@@ -13,6 +13,7 @@ from concurrent.futures import (
     Executor,
     Future,
     ProcessPoolExecutor,
+    ThreadPoolExecutor,
     as_completed,
 )
 from typing import Any, TypeVar
@@ -71,6 +72,9 @@ def answers(
 def _one_by_one(
     executor: Executor, function: Callable[..., Any], jobs: Mapping[Key, tuple]
 ) -> Iterator[tuple[Key, Any]]:
+    if isinstance(executor, ThreadPoolExecutor):  # no thread takes this process with it
+        yield from answers(None, function, jobs)
+        return
     pool = None
     try:
         for key, job in jobs.items():

@@ -124,6 +124,16 @@ def build_clip(state: dict[str, torch.Tensor], activation: str = "quick gelu") -
         raise WeightsError(f"these are no CLIP weights: {words[:300]}") from e
 
 
+def warn_of_cut(words: Sequence[str], tokens: int) -> None:
+    """Tell which words of a text lie beyond the tokens that a CLIP reads."""
+    if words:
+        warnings.warn(
+            f"the prompt is too long: CLIP reads {tokens} tokens, "
+            f"so these words are not seen: {' '.join(words)!r}",
+            stacklevel=3,
+        )
+
+
 @dataclass(eq=False, kw_only=True)
 class ClipModel:
     """A frozen CLIP.
@@ -205,16 +215,8 @@ class ClipModel:
             kept = len(words)
             while kept and len(encode(" ".join(words[:kept]))) > context - 2:
                 kept -= 1
-            self._warn_of_cut(words[kept:])
+            warn_of_cut(words[kept:], context - 2)
         return self.model.encode_text(tokenize(texts, context).to(self.device))
-
-    def _warn_of_cut(self, words: list[str]) -> None:
-        if words:
-            warnings.warn(
-                f"the prompt is too long: CLIP reads {self.context_length - 2} tokens, "
-                f"so these words are not seen: {' '.join(words)!r}",
-                stacklevel=3,
-            )
 
 
 class ClipEnsemble:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ..weights import WeightsError
-from .clip import ClipModel
+from .clip import ClipModel, warn_of_cut
 
 # What SigLIP learned from; open_clip's own default is OpenAI's, which is wrong here and not told.
 MEAN = STD = (0.5, 0.5, 0.5)
@@ -46,7 +46,8 @@ class SigLip(ClipModel):
             kept = len(words)
             while kept and self.tokens([" ".join(words[: kept - 1])])[0].equal(row):
                 kept -= 1
-            self._warn_of_cut(words[kept:])
+            cut = [word for word in words[kept:] if any(map(str.isalnum, word))]
+            warn_of_cut(cut, self.context_length)
         return self.model.encode_text(tokens.to(self.device))
 
 
@@ -65,10 +66,11 @@ def build_siglip(architecture: str, state: dict[str, torch.Tensor], **facts: Any
     try:
         shape = dict(open_clip.get_model_config(architecture))
         shape.pop("custom_text", None)  # says which class it is, and all are of this one
-        model = open_clip.CustomTextCLIP(**shape)
-        model.load_state_dict({k: v.float() for k, v in state.items()})
+        with torch.device("meta"):  # no memory before the weights are known to fit
+            model = open_clip.CustomTextCLIP(**shape)
+        model.load_state_dict({k: v.float() for k, v in state.items()}, assign=True)
         tokens = open_clip.get_tokenizer(architecture)
-    except (ImportError, OSError) as e:
+    except (ImportError, OSError, ValueError) as e:
         raise WeightsError(f"{architecture}: its tokens cannot be had: {str(e)[:300]}") from e
     except RuntimeError as e:
         raise WeightsError(f"these are not the weights of {architecture}: {str(e)[:300]}") from e

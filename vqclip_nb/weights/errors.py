@@ -61,4 +61,6 @@ def memory_errors(action: str) -> Iterator[None]:
 def out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out: in Python, in torch on any device, or when a file was mapped."""
     known = isinstance(error, MemoryError) or errno_of(error) == errno.ENOMEM
+    if isinstance(error, ValueError | WeightsError):  # ours, which may tell what a file says
+        return False
     return known or bool(OUT_OF_MEMORY.search(str(error)))

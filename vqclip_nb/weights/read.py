@@ -23,6 +23,7 @@ MAX_DIRECTORY = 16_000_000  # bytes of a zip's list of contents
 MAX_CODE = 16_000_000  # bytes of an archive's code, of which only the names of weights are read
 MAX_TENSORS, MAX_DEPTH = 100_000, 64  # attributes of modules, modules inside each other
 MAX_DIMENSIONS = 16
+MAX_NAME = 1000  # letters of a weight's full name
 CHUNK = 1 << 20
 
 Tensors = dict[str, torch.Tensor]
@@ -147,6 +148,8 @@ def _of_module(root: Placeholder, declared: Declared) -> Iterator[tuple[str, Vie
             count += 1
             if count > MAX_TENSORS or depth > MAX_DEPTH:
                 raise ValueError("its modules are nested too deep, or are too many")
+            if type(name) is not str or len(prefix) + len(name) > MAX_NAME:
+                raise ValueError("it has names that are too long")
             if isinstance(value, Placeholder):
                 inside.append((f"{prefix}{name}.", value, depth + 1))
             elif isinstance(value, View) and (names is None or name in names):

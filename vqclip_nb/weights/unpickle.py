@@ -16,6 +16,7 @@ import torch
 
 MAX_PICKLE = 4_000_000  # bytes; the published files' pickles have about 100,000
 MAX_INSTRUCTIONS = 300_000  # the published files have about 35,000
+MAX_ARGUMENTS = 16  # of a call; torch's have seven
 
 
 class ForeignName(ValueError):
@@ -74,7 +75,7 @@ CALLS: dict[str, Callable[..., Any]] = {  # by name, what a call of it yields
     "torch._utils._rebuild_parameter_with_state": lambda tensor, *_: tensor,
     "torch._tensor._rebuild_from_type_v2": lambda name, of, arguments, *_: _call(name, arguments),
     "torch.jit._pickle.restore_type_tag": lambda value, *_: value,
-    "collections.OrderedDict": lambda *_: {},
+    "collections.OrderedDict": lambda: {},
 }
 UNNEEDED = {  # what else a checkpoint may hold
     *("torch.Size", "torch.device", "torch.Tensor", "torch.nn.parameter.Parameter"),
@@ -84,7 +85,7 @@ UNNEEDED = {  # what else a checkpoint may hold
     *(f"torch.jit._pickle.build_{n}list" for n in ("int", "double", "bool", "tensor")),
     *("pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", "argparse.Namespace"),
 }
-KEYS = (str, int, float, bool, type(None), Name)  # hashed in no time
+KEYS = (str, bool, type(None), Name)  # hashed in no time; whole numbers too, if they are small
 
 
 def unpickle(pickled: bytes) -> Any:
@@ -145,8 +146,8 @@ def unpickle(pickled: bytes) -> Any:
                 values = popped(2) if instruction.name == "SETITEM" else above()
                 if type(stack[-1]) is not dict:
                     raise ValueError("it fills what is no dictionary")
-                if not all(type(key) in KEYS for key in values[::2]):
-                    raise ValueError("it has a key that is neither text nor number")
+                if not all(_is_key(key) for key in values[::2]):
+                    raise ValueError("it has a key that is neither text nor small number")
                 stack[-1].update(zip(values[::2], values[1::2], strict=True))
             case "BINPUT" | "LONG_BINPUT":
                 memo[argument] = stack[-1]
@@ -166,6 +167,10 @@ def unpickle(pickled: bytes) -> Any:
                 raise ValueError(f"it has the unknown instruction {unknown}")
 
 
+def _is_key(key: Any) -> bool:
+    return type(key) in KEYS or (type(key) is int and abs(key) < 1 << 31)
+
+
 def _name(full: str) -> Name:
     listed = full in CALLS or full in DTYPES or full in UNNEEDED
     if not listed and not full.startswith("__torch__."):
@@ -179,6 +184,8 @@ def _call(name: Any, arguments: Any) -> Any:
         raise ValueError("it calls what is not callable")
     if name.full in DTYPES:
         raise ForeignName(name.full)
+    if len(arguments) > MAX_ARGUMENTS:
+        raise ValueError(f"it calls {name.full} with {len(arguments):,} arguments")
     return CALLS[name.full](*arguments) if name.full in CALLS else Placeholder(name.full)
 
 
