@@ -34,6 +34,7 @@ from training.classifier import (
     load_shape_judge,
     load_style_judge,
 )
+from training.measure import ceiling
 from training.negatives import GeneratedNegatives
 from training.networks import VQGANS, text_features, vqgan_metadata
 from training.options import Options, parse
@@ -450,3 +451,8 @@ def test_the_judge_of_styles_that_ships_tells_styles_apart(pair):
         picture = library.compose(scene, (drawing,)).picture
         right.append(judge.style(to_pil(picture[0])) == drawing.style)
     assert len(right) > 40 and np.mean(right) > 0.55  # by chance 1 of 9
+
+
+def test_paintings_are_compared_with_the_librarys_drawing(pair):
+    assert ceiling(pair, "a fox").size == (128, 128)
+    assert ceiling(pair, "quickly") is None

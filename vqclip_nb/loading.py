@@ -293,12 +293,8 @@ def _wing_for(clip: ClipModel | ClipEnsemble) -> Callable[[Pair], Wing] | None:
 
 def _facts(*metadata: dict[str, str]) -> Facts:
     stored = parse_facts(*metadata)
-    ours = stored.keys() - {
-        "activation",
-        "open_clip",
-        "mean",
-        "std",
-    }  # which published files know at most
+    of_clips = {"activation", "open_clip", "mean", "std"}  # which published files know at most
+    ours = stored.keys() - of_clips
     measured = EMOJI_DEFAULTS if ours else PUBLISHED_DEFAULTS
     return Facts(
         size=int(stored.get("size", 448)),

@@ -1,6 +1,7 @@
 """SigLIP and its successors, of open_clip's classes, used as `ClipModel` is.
 
-`pip install open_clip_torch transformers`; the words' tokens come from the model's own repository.
+Needs `pip install open_clip_torch transformers sentencepiece`; words become tokens as the model's
+own repository says.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def build_siglip(architecture: str, state: dict[str, torch.Tensor], **facts: Any
     try:
         import open_clip
     except ImportError as e:
-        raise WeightsError(f"{architecture} needs: pip install open_clip_torch transformers") from e
+        needed = "open_clip_torch transformers sentencepiece"
+        raise WeightsError(f"{architecture} needs: pip install {needed}") from e
     known = [name for name in open_clip.list_models() if "SigLIP" in name]
     if architecture not in known:
         raise WeightsError(
