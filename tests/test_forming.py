@@ -13,6 +13,7 @@ from training.classifier import load_shape_judge
 from vqclip_nb.emoji import forming
 from vqclip_nb.emoji.compose import CENTRED, moved
 from vqclip_nb.emoji.layers import cut_out, fitted, tinted
+from vqclip_nb.emoji.priors import NAMED
 from vqclip_nb.images import to_pil
 
 FORMED = dict(start="noise", height=128, width=128, crops=4)
@@ -303,7 +304,7 @@ def test_what_no_caption_taught_forms_by_its_name(pair, prompt, drawing):
 
 
 def test_the_first_seed_is_of_the_first_style(pair):
-    assert list(pair.wing.priors) == ["noto", "3d", "sticker", forming.NAMED]
+    assert list(pair.wing.priors) == ["noto", "3d", "sticker", NAMED]
     for seed, style in enumerate(("noto", "3d", "sticker", "noto")):
         [shape] = vq.Run(
             pair, vq.Settings(include="a fox", seed=seed, **FORMED)

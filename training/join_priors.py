@@ -1,4 +1,4 @@
-r"""Put priors of one style each, of one shape, into the package as one file.
+r"""Put priors of one style each, of one shape, into the package's file; others in it stay.
 
 python -m training.join_priors noto=OUT/prior.safetensors 3d=OTHER/prior.safetensors \
     named=NAMED/prior.safetensors
@@ -11,32 +11,37 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from vqclip_nb.emoji.forming import NAMED
+from vqclip_nb.emoji.priors import NAMED
 from vqclip_nb.models.pair import EMOJI
 from vqclip_nb.weights import write_state
+
+OF_ALL = ("config", "hashes")
 
 
 def join_priors(sources: Mapping[str, Path], target: Path = EMOJI / "prior.safetensors") -> str:
     """Write the weights of each style under "STYLE."; returns the SHA-256 of the file. ValueError
-    for priors of different shapes, or made for different pairs."""
-    state: dict[str, torch.Tensor] = {}
-    facts: dict[str, str] = {}
+    for priors of different shapes, or made for different pairs: then begin without the file."""
+    state = load_file(target) if target.exists() else {}
+    facts = _facts(target) if target.exists() else {}
+    styles = json.loads(facts.get("styles", "[]"))
     for style, source in sources.items():
-        with safe_open(source, "pt") as file:
-            metadata = file.metadata() or {}
-        own = {key: metadata[key] for key in ("config", "hashes")}
-        if facts and own != {key: facts[key] for key in own}:
+        own = _facts(source)
+        if any(facts.setdefault(key, own[key]) != own[key] for key in OF_ALL):
             raise ValueError(f"{source}: of another shape or pair than the priors before it")
-        facts |= own
-        if "names" in metadata:
-            facts["names"] = metadata["names"]
-        state |= {f"{style}.{key}": value.half() for key, value in load_file(source).items()}
-    styles = [style for style in sources if style != NAMED]
+        if "names" in own:
+            facts["names"] = own["names"]
+        styles += [style] if style not in (*styles, NAMED) else []
+        state = {key: v for key, v in state.items() if key.partition(".")[0] != style}
+        state |= {f"{style}.{key}": value for key, value in load_file(source).items()}
     return write_state(target, state, facts | {"styles": json.dumps(styles)})
+
+
+def _facts(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return dict(file.metadata() or {})
 
 
 if __name__ == "__main__":

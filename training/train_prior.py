@@ -4,7 +4,7 @@ r"""Train the prior: a masked transformer over the VQGAN's codes of single thing
 
 It sees each drawing upright, in the middle, at .8 of the size, on white and on some colours: the
 narrowest task that is of use, so that shapes come soonest. VQGAN and text side are the pair's.
-The priors that ship are of one style each, the second begun with the first:
+The priors that ship are of one style each, others begun with the first:
 
     python -m training.train_prior DATA OUT2 --styles 3d --colours 0 --white 1 --bare 1 \
         --start OUT/prior.safetensors --lr 8e-4 --steps 2500
@@ -41,7 +41,7 @@ from .classifier import ShapeJudge, load_shape_judge
 from .networks import half
 from .options import Options, option, parse
 from .scenes import Scenes
-from .sets import STYLES, TRAINED
+from .sets import DRAWN, STYLES, TRAINED
 from .trainer import Trainer, autocast, run
 
 log = logging.getLogger(__name__)
@@ -61,16 +61,15 @@ class PriorOptions(Options):
     colours: int = option(3, "backgrounds of each drawing besides white")
     white: float = option(0.8, "share of the drawings that are shown on white")
     bare: float = option(0.0, "share of the captions that are a drawing's label on its background")
-    start: Path | None = option(None, "weights of another prior of the same shape to begin with")
+    start: str = option("", "another prior to begin with: its weights, or a style of the pair's")
     measured: int = option(32, "captions that each measurement looks at")
     clip: Path | None = option(None, "the guide whose text side is used; left out: the pair's")
     vqgan: Path | None = option(None, "the VQGAN whose codes are learned; left out: the pair's")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        unknown = set(self.styles.split(",")) - set(TRAINED)
-        if unknown:
-            raise ValueError(f"styles={self.styles!r}: choose of {', '.join(TRAINED)}")
+        if set(self.styles.split(",")) - set(DRAWN):
+            raise ValueError(f"styles={self.styles!r}: choose of {', '.join(DRAWN)}")
         if self.width < 64 or self.width % 64:
             raise ValueError(f"width={self.width}: give a multiple of 64")
 
@@ -170,7 +169,9 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
         attention=options.attention,
     ).to(options.device)
     if options.start:
-        prior.load_state_dict({k: v.float() for k, v in load_file(options.start).items()})
+        begun = pair.wing.priors.get(options.start)
+        state = begun.state_dict() if begun else load_file(options.start)
+        prior.load_state_dict({k: v.float() for k, v in state.items()})
     trainer = Trainer("prior", prior, options, weight_decay=0.03)
     facts = {"config": json.dumps(prior.config), "hashes": json.dumps(pair.hashes)}
     names = [scenes.names[i] for i in np.random.default_rng(1).permutation(len(scenes.names))]

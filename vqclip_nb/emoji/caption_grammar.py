@@ -235,8 +235,15 @@ def _stands(joint: str, thing: str, before: Sequence[Thing], relations: Sequence
         return WORN[last]
     if last in WORDS["backdrops"] and joint in ("with", "in", "by", "near"):
         return "among"
-    if joint == "with" and before[-1].said.split()[-1] in WORDS["tables"]:
+    owner = before[-1].said.split()[-1]
+    if joint == "with" and owner in WORDS["tables"]:
         return "below"
+    if joint == "with" and owner in WORDS["dishes"] and last in WORDS["toppings"]:
+        return "topped with"
+    if joint == "with" and last in WORDS["held"] and before[-1].count == 1:
+        return "holding"
+    if joint == "over" and last == "bridge":
+        return "on"
     if how == "on" and last in WORDS["flat"]:
         return "served on"
     if how == "in" and thing in WORDS["places"]:

@@ -29,8 +29,8 @@ from .drawings import Scene, Start
 from .layers import cut_out, fitted, posed, usual_colour
 from .placing import PLACINGS
 from .prior import Caption, Prior, conditions, gumbel
+from .priors import NAMED
 
-NAMED = "named"
 SHARE = 0.9  # of a picture's steps in which its shapes form
 SHARE_BEFORE_STYLE = 0.6  # where style or what to avoid then act on the whole picture
 REDRAWS = 10

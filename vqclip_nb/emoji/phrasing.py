@@ -111,11 +111,12 @@ SKY = re.compile(
     re.IGNORECASE,
 )
 _ROW = rf"(?:{COLOUR})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+(?=one\b))(?:one\s+)?(?:{COLOUR}))+"
+_LIST = rf"(?:{COLOUR})(?:[\s,]+(?:and\s+)?(?:one\s+)?(?:{COLOUR}))+"  # without commas too
 # "red and blue balloons"; "two balloons, red and blue".
 _COUNT, _THINGS = r"(?P<count>two|three|2|3)\s+", r"(?P<things>[a-z]+s)"
 COLOURED = re.compile(rf"(?<!of )\b(?:{_COUNT})?(?P<row>{_ROW})\s+{_THINGS}\b", re.IGNORECASE)
 COLOURED_BEHIND = re.compile(
-    rf"\b{_COUNT}{_THINGS}\s*[,:-]\s*(?:one\s+|in\s+)?(?P<row>{_ROW})(?=\s*[.!]?\s*(?:$|,))",
+    rf"\b{_COUNT}{_THINGS}\s*[,:-]\s*(?:one\s+|in\s+)?(?P<row>{_LIST})(?=\s*[.!]?\s*(?:$|,))",
     re.IGNORECASE,
 )
 # "a red, a blue and a green balloon".

@@ -46,6 +46,7 @@ PLACINGS = {
     "below": Placing(1, order=1, sunk=0.0, slant=0.7),
     "under": Placing(1, order=1, sunk=0.1, slant=0.9, covered=0.1, ratio=1.5),
     "on": Placing(1, sunk=0.1, slant=0.35, covered=0.15),
+    "topped with": Placing(1, order=1, sunk=1.2, covered=1.0, ratio=2.2, in_front=True),
     "served on": Placing(1, sunk=1.3, covered=1.0, ratio=0.55),
     "in": Placing(1, sunk=0.3, slant=0.2, covered=0.35, in_front=True),
     "held in": Placing(1, sunk=0.55, slant=0.1, covered=0.65, ratio=0.8, in_front=True),

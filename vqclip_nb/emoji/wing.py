@@ -22,11 +22,12 @@ from ..weights import read_checked
 from .caption_words import MEDIA_WORDS, article
 from .compose import CENTRED, ground, weathered
 from .drawings import Scene, Start, Thing
-from .forming import NAMED, Forming, Part, Shape, draw
+from .forming import Forming, Part, Shape, draw
 from .library import Library
-from .prior import Prior, build_prior
+from .prior import Prior
+from .priors import NAMED, Priors
 
-USUAL = ("noto", "3d", "sticker", "flat")  # styles of what forms, where a prompt names none
+USUAL = ("noto", "3d", "sticker")  # styles of what forms, where a prompt names none
 # Words of labels whose drawings hold letters or figures, or turn one way: not to be mirrored.
 WRITTEN = set("arrow button calendar clock dollar euro keycap letter letters medal note".split())
 WRITTEN |= set("notes points pound sign watch yen".split())
@@ -51,7 +52,7 @@ class EmojiWing:
         return library if library.vqgan_hash == self.pair.vqgan_hash else None
 
     @cached_property
-    def priors(self) -> dict[str, Prior]:
+    def priors(self) -> Mapping[str, Prior]:
         """What draws codes for a caption, by style; empty unless CLIP and VQGAN are those that it
         learned from; by `NAMED` what draws without a caption. WeightsError for a corrupt file."""
         if self.pair.clip.vocabulary is None:
@@ -60,23 +61,7 @@ class EmojiWing:
         facts = {key: json.loads(value) for key, value in metadata.items()}
         if facts["hashes"] != self.pair.hashes:
             return {}
-        styles, names = facts.get("styles", ["noto"]), tuple(facts.get("names", ()))
-        networks: dict[str, dict[str, torch.Tensor]] = {}
-        for key, value in state.items():  # "3d.entry.weight" is of the style 3d alone
-            style, _, name = key.partition(".")
-            networks.setdefault(style, {})[name] = value
-        if not set(styles) <= set(networks):  # one network that is told the style
-            prior = build_prior(facts["config"], state, digest).to(self.pair.device)
-            prior.styles = tuple(styles) if len(styles) > 1 else ()
-            return dict.fromkeys(styles, prior)
-        priors = {}
-        for style in [*styles, NAMED] if names else styles:  # the seed chooses by their order
-            told = names if style == NAMED else ()
-            config = facts["config"] | {"labels": len(told)}
-            priors[style] = build_prior(config, networks[style], digest).to(self.pair.device)
-            priors[style].names = told
-            priors[style].weak = frozenset(facts.get("weak", {}).get(style, ()))
-        return priors
+        return Priors(state, facts, digest, self.pair.device)
 
     @property
     def prior(self) -> Prior | None:
