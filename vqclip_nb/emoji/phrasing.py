@@ -271,7 +271,8 @@ class _Rules:
         if added := ADDED.match(new):  # "a cactus in the desert" is one
             others = f"{text[: found.start()]} {text[found.end() :]}"
             others = TOKEN.sub(lambda sign: words.emoji.label(sign[0]), others)
-            if re.search(rf"\b{re.escape(added[1].removesuffix('s'))}s?\b", others):
+            worn = re.match(r"\s*(?:with|wearing|and|in an?)\b", text[found.end() :])
+            if worn or re.search(rf"\b{re.escape(added[1].removesuffix('s'))}s?\b", others):
                 new = new[added.end() :]
         self.said[phrase] = new
         return new

@@ -206,7 +206,7 @@ def _words(text: str) -> list[str]:
 
 class Spelling:
     """words: those that a misspelt one may be meant to be. right: words that are spelt right.
-    drawn: more that may be meant, if a letter was left out or it sounds alike."""
+    drawn: more that may be meant, if a letter was left out, two were swapped or it sounds alike."""
 
     def __init__(
         self, words: Collection[str], right: Collection[str], drawn: Collection[str] = ()
@@ -218,12 +218,13 @@ class Spelling:
             if len(word) >= SHORTEST - 1 and word.isalpha():
                 self.of_length[len(word)].append((word, letters(word)))
                 self.sounding.setdefault(sound(word), word)
-        self.shortened: dict[str, str] = {}
+        self.slips: dict[str, str] = {}
         for word in sorted(drawn):
             if len(word) > SHORTEST and word.isalpha():
                 self.sounding.setdefault(sound(word), word)
-                without = (word[:i] + word[i + 1 :] for i in range(1, len(word)))
-                self.shortened |= dict.fromkeys(without, word)
+                for i in range(1, len(word)):  # a letter left out, or two swapped
+                    self.slips[word[:i] + word[i + 1 :]] = word
+                    self.slips[word[:i] + word[i : i + 2][::-1] + word[i + 2 :]] = word
 
     def _is_right(self, word: str) -> bool:
         """Whether a word is spelt right, or the verb that it is a form of: "chopping"."""
@@ -240,8 +241,8 @@ class Spelling:
         alike = self.sounding.get(sound(word))
         if alike and alike[0] == word[0]:
             return alike
-        if word in self.shortened:
-            return self.shortened[word]
+        if word in self.slips:
+            return self.slips[word]
         allowed = 1 if len(word) < LONG else 2
         lengths = range(len(word) - allowed, len(word) + allowed + 1)
         own, most = letters(word), 2 * allowed  # a slip changes two letters at most
