@@ -34,6 +34,7 @@ from training.classifier import (
     load_shape_judge,
     load_style_judge,
 )
+from training.join_priors import join_priors
 from training.measure import ceiling
 from training.negatives import GeneratedNegatives
 from training.networks import VQGANS, text_features, vqgan_metadata
@@ -49,6 +50,7 @@ from training.train_vqgan import VqganOptions
 from vqclip_nb.emoji.caption_words import COLOURS
 from vqclip_nb.emoji.drawings import Scene, Thing
 from vqclip_nb.emoji.prior import build_prior
+from vqclip_nb.emoji.priors import NAMED, Priors
 from vqclip_nb.experiments.scores import concepts
 from vqclip_nb.images import to_pil
 from vqclip_nb.models.clip import build_clip
@@ -341,6 +343,24 @@ def test_a_prior_that_is_trained_loads(sprites, tmp_path):
     trained = finish(train_prior.train_prior(asked("prior", sprites, tmp_path, steps=1)))
     prior = build_prior(trained.model.config, load_file(tmp_path / "prior.safetensors"))
     assert prior.codes == 2048 and not any(p.requires_grad for p in prior.parameters())
+
+
+def test_a_styles_prior_joins_those_of_the_package(pair, tmp_path):
+    target, other = tmp_path / "prior.safetensors", tmp_path / "other.safetensors"
+    shutil.copy(EMOJI / "prior.safetensors", target)
+    before, facts, _ = read_checked(EMOJI / "prior.safetensors")
+    own = {k.removeprefix("3d."): v for k, v in before.items() if k.startswith("3d.")}
+    save_file(own, other, {key: facts[key] for key in ("config", "hashes")})
+    join_priors({"flat": other}, target)
+    state, told, digest = read_checked(target)
+    assert all(torch.equal(state[key], value) for key, value in before.items())
+    priors = Priors(state, {k: json.loads(v) for k, v in told.items()}, digest, "cpu")
+    assert [*priors] == ["noto", "3d", "sticker", "flat", NAMED]
+    assert torch.equal(priors["flat"].bias, pair.wing.priors["3d"].bias)
+    assert priors[NAMED].names == pair.wing.priors[NAMED].names
+    save_file(own, other, {"config": "{}", "hashes": facts["hashes"]})
+    with pytest.raises(ValueError, match="of another shape or pair"):
+        join_priors({"line": other}, target)
 
 
 def test_a_generator_of_one_latent_learns_and_goes_on_and_paints(pair, tmp_path, monkeypatch):

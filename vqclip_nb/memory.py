@@ -14,6 +14,7 @@ from .models.pair import Pair
 # Crops that CLIP encodes at a time, and whether the decoder keeps the inputs of its blocks alone
 # and computes the rest again for the gradient: from fast to small.
 SAVINGS = ((32, False), (8, False), (8, True), (1, True))
+LOT = 2**28  # bytes of a lot of crops; on a CPU more is no faster
 SHARE = 0.8  # of the free memory that may be kept; the rest is for what is soon let go
 
 
@@ -68,5 +69,10 @@ def choose_saving(pair: Pair, size: tuple[int, int], crops: int, dtype: torch.dt
     view = kept_bytes(
         lambda n: pair.clip.encode_crops(zeros(n, 3, side, side), generator, dtype=dtype)
     )
-    fits = (again or decoder + view * min(lot, crops) < SHARE * free for lot, again in SAVINGS)
-    return list(fits).index(True)
+    most = LOT if pair.device.type == "cpu" else math.inf
+
+    def fits(lot: int) -> bool:
+        judged = view * min(lot, crops)
+        return decoder + judged < SHARE * free and (judged <= most or lot <= 8)
+
+    return next(i for i, (lot, again) in enumerate(SAVINGS) if again or fits(lot))
