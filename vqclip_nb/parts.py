@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -281,26 +281,23 @@ def thing_ranges(count: int, things: int) -> list[range]:
     return [range(i * each, (i + 1) * each) for i in range(things)]
 
 
-def similarity_to_things(s: Settings, forming: Forming, crops: torch.Tensor) -> torch.Tensor:
-    """Mean cosine in [-1, 1], a scalar, of the crops of each thing that forms with its name."""
-    ranges = thing_ranges(s.crops, len(forming.encodings))
-    return _mean_cosine(forming.encodings, ranges, crops)
-
-
-def similarity(s: Settings, encodings: Encodings, index: int, crops: torch.Tensor) -> torch.Tensor:
-    """Mean cosine in [-1, 1], a scalar, of the encodings (n, d) of a step's crops with the prompts:
-    include, or that of the crops' region, with extras."""
-    prompts = [encodings.include[index], *(encodings.regions[index] if s.regions else ())]
-    extras = 0.0 if encodings.extras is None else s.w2 * encodings.extras
-    wanted = [s.w1 * prompt + extras for prompt in prompts]
-    if len(wanted) == 1:
-        return objectives.cosine(wanted[0], crops)
-    return _mean_cosine(wanted, crop_ranges(s.crops, len(prompts) - 1), crops)
-
-
-def _mean_cosine(
-    wanted: Sequence[torch.Tensor], ranges: Sequence[range], crops: torch.Tensor
+def similarity(
+    s: Settings,
+    encodings: Encodings,
+    index: int,
+    crops: torch.Tensor,
+    forming: Forming | None = None,
 ) -> torch.Tensor:
+    """Mean cosine in [-1, 1], a scalar, of the encodings (n, d) of a step's crops with the prompts:
+    include, or that of the crops' region, with extras; or with the name of the thing that forms."""
+    if forming:
+        wanted = [*forming.encodings]
+        ranges = thing_ranges(s.crops, len(wanted))
+    else:
+        prompts = [encodings.include[index], *(encodings.regions[index] if s.regions else ())]
+        extras = 0.0 if encodings.extras is None else s.w2 * encodings.extras
+        wanted = [s.w1 * prompt + extras for prompt in prompts]
+        ranges = crop_ranges(s.crops, len(s.regions)) if s.regions else [range(len(crops))]
     found = [
         objectives.cosine(one, crops[own.start : own.stop])
         for one, own in zip(wanted, ranges, strict=True)

@@ -14,7 +14,7 @@ from .latents import Latent
 from .loop import AdamW, Diverged, Encode, Optimization, State, StepResult
 from .models.pair import Forming, Start
 from .palettes import parse_colour, recolour
-from .parts import PartBuilder, similarity, similarity_to_things
+from .parts import PartBuilder, similarity
 from .prompts import Encodings
 from .reading import Reading
 from .settings import Settings
@@ -131,9 +131,7 @@ class Painting:
         )
 
     def _similarity(self, crops: torch.Tensor) -> torch.Tensor:
-        if self.forming:
-            return similarity_to_things(self.settings, self.forming, crops)
-        return similarity(self.settings, self.encodings, self.index, crops)
+        return similarity(self.settings, self.encodings, self.index, crops, self.forming)
 
     def _adamw(self, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         s = self.settings
