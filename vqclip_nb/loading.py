@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .models.clip import CLIP_MEAN, CLIP_STD, NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
-from .models.pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Facts, Pair, Wing
+from .models.pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Facts, Pair
 from .models.vqgan import VQGAN
 from .weights import (
     CLIPS,
@@ -31,6 +31,7 @@ from .weights.cache import Checked
 
 if TYPE_CHECKING:
     from .emoji.vocabulary import Vocabulary
+    from .emoji.wing import EmojiWing
 
 VQGAN_PARTS = (  # what painting needs of a checkpoint; the rest is losses and running averages
     "encoder.",
@@ -282,13 +283,12 @@ def _vocabulary(words: list[str] | None) -> Vocabulary | None:
     return Vocabulary.read(frozenset(words), EMOJI / "words.txt")
 
 
-def _wing_for(clip: ClipModel | ClipEnsemble) -> Callable[[Pair], Wing] | None:
+def _wing_for(clip: ClipModel | ClipEnsemble) -> Callable[[Pair], EmojiWing] | None:
     if not HAS_EMOJI or clip.vocabulary is None:
         return None
     from .emoji.wing import EmojiWing
 
-    make: Any = EmojiWing  # it names its library and prior more narrowly than `Wing`
-    return make
+    return EmojiWing
 
 
 def _facts(*metadata: dict[str, str]) -> Facts:

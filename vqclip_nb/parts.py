@@ -6,20 +6,24 @@ import functools
 import operator
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from . import latents, memory, objectives
 from .crops import create_crops
 from .images import load_image
-from .models.pair import Forming, Pair, Start
+from .models.pair import Pair
 from .objectives import Objective
 from .palettes import parse_colour, recolour
 from .prompts import Encodings, encode_prompt
 from .reading import Reading
 from .regions import Area, outside, parse_region
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .emoji.drawings import Start
+    from .emoji.forming import Forming
 
 
 class PartBuilder:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from .images import clamped, norm_data
 from .latents import Latent
 from .loop import AdamW, Diverged, Encode, Optimization, State, StepResult
-from .models.pair import Forming, Start
 from .palettes import parse_colour, recolour
 from .parts import PartBuilder, similarity
 from .prompts import Encodings
 from .reading import Reading
 from .settings import Settings
 from .weights.errors import out_of_memory
+
+if TYPE_CHECKING:
+    from .emoji.drawings import Start
+    from .emoji.forming import Forming
 
 SCALE = 1024.0  # of the loss where gradients are float16, so that small ones are not lost
 Pixels = Callable[[], torch.Tensor]

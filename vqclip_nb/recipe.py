@@ -68,6 +68,8 @@ def make_recipe(
     first: the settings at the start. done: whether the run ended there. parts: names of the parts
     of the loop that were replaced.
     """
+    library = pair.library if first.start == "library" else None
+    prior = pair.prior if uses_prior(first) else None
     versions = {"python": platform.python_version()}
     for package in ("vqclip_nb", "torch", "openai-clip", "taming-transformers"):
         try:
@@ -85,8 +87,8 @@ def make_recipe(
         "parts": sorted(parts),
         "pair": pair.name,
         "hashes": pair.hashes,
-        "library": pair.library.digest if first.start == "library" else None,
-        "prior": pair.prior.digest if uses_prior(first) else None,
+        "library": library and library.digest,
+        "prior": prior and prior.digest,
         "pair_adds": {
             "default_background": pair.facts.default_background,
             "dropout": pair.clip.dropout,

@@ -36,7 +36,7 @@ STYLED = 0.5  # strength of a style from which on the drawing that is begun with
 
 
 class EmojiWing:
-    """The `Wing` of a pair whose CLIP is the one that ships, and its VQGAN that or another."""
+    """What a pair has whose CLIP is the one that ships, and its VQGAN that or another."""
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair

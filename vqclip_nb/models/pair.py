@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -25,6 +25,13 @@ from ..regions import Region
 from ..settings import PRESETS, Settings
 from .clip import ClipEnsemble, ClipModel
 from .vqgan import VQGAN
+
+if TYPE_CHECKING:
+    from ..emoji.drawings import Start
+    from ..emoji.forming import Forming
+    from ..emoji.library import Library
+    from ..emoji.prior import Prior
+    from ..emoji.wing import EmojiWing
 
 EMOJI = Path(__file__).parent.parent / "emoji"
 # What settings left empty mean, pair by pair (`Settings.for_pair`).
@@ -65,91 +72,12 @@ class Facts:
     defaults: Mapping[str, Any] = field(default_factory=lambda: dict(PUBLISHED_DEFAULTS))
 
 
-class Start(Protocol):
-    """A picture (1, 3, height, width) in [0, 1] to start from; its description says what it
-    shows."""
-
-    @property
-    def picture(self) -> torch.Tensor: ...
-
-    @property
-    def description(self) -> str: ...
-
-    def latent(self, vqgan: VQGAN) -> torch.Tensor:
-        """Latent (1, channels, h, w) of the picture."""
-
-
-class Forming(Protocol):
-    """How a picture forms from noise: the shape of each thing in a field of its own, side by side,
-    then all of them dressed as the prompt says.
-
-    shape: of the latent. encodings: (1, d) of each thing's name. things: what forms; look: how it
-    is dressed; both can be compared.
-    """
-
-    shape: tuple[int, int, int, int]
-    encodings: Sequence[torch.Tensor]
-
-    things: Sequence[Any]
-    look: Any
-
-    def until(self, settings: Settings, begun: int) -> int:
-        """The step before which shapes are dressed that began to form at step `begun`."""
-
-    def every(self, steps: int) -> int:
-        """Steps between two redraws, of shapes that form in so many."""
-
-    def fields(self, x: torch.Tensor) -> Sequence[torch.Tensor]:
-        """The part of each thing in a latent or a picture (1, n, h, w)."""
-
-    def decode(self, codes: torch.Tensor, **how: Any) -> torch.Tensor:
-        """The things' pictures of what the decoder takes."""
-
-    def redraw(self, loop: Any, drawn: torch.Tensor, strength: float, t: float) -> None:
-        """Draw cells of a loop's latent, in place, and mark them in `drawn` (1, 1, h, w), `t` of 1
-        on the way."""
-
-    def show(self, picture: torch.Tensor) -> torch.Tensor:
-        """What has formed so far as one picture (1, 3, height, width)."""
-
-    def dress(self, picture: torch.Tensor) -> torch.Tensor:
-        """The picture (1, 3, height, width) that the shapes become."""
-
-
-class Wing(Protocol):
-    """What a pair may have beside its two networks: drawings to start from, a prior over codes.
-
-    library, prior: each None where it was made for other networks.
-    """
-
-    @property
-    def library(self) -> Any: ...
-
-    @property
-    def prior(self) -> Any: ...
-
-    def read(self, reading: Reading, extras: str) -> Reading:
-        """A reading, with what a start is made from added to it."""
-
-    def start(
-        self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
-    ) -> Start | None:
-        """What a picture of that reading starts from; None if nothing fits."""
-
-    def forming(
-        self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
-    ) -> Forming | None:
-        """How the prior forms a picture of that reading from noise; None for what it never saw."""
-
-    def medium(self, reading: Reading) -> Callable[[torch.Tensor], torch.Tensor] | None:
-        """What makes pictures (1, 3, h, w) look as a reading asks, where the networks cannot."""
-
-
 @dataclass(eq=False, kw_only=True)
 class Pair:
     """A CLIP that judges and a VQGAN that paints, both frozen and on one device.
 
-    make_wing: makes what the pair has beside these two, on first use; None for nothing.
+    make_wing: makes what the pair has beside these two, on first use: drawings to start from, a
+    prior over codes; None for nothing.
     """
 
     name: str
@@ -157,7 +85,7 @@ class Pair:
     vqgan: VQGAN
     facts: Facts = Facts()
     vqgan_hash: str = ""
-    make_wing: Callable[[Pair], Wing] | None = None
+    make_wing: Callable[[Pair], EmojiWing] | None = None
 
     def __post_init__(self) -> None:
         self.vqgan.to(self.device).eval()
@@ -170,16 +98,16 @@ class Pair:
         return self.clip.device
 
     @cached_property
-    def wing(self) -> Wing | None:
+    def wing(self) -> EmojiWing | None:
         return self.make_wing(self) if self.make_wing else None
 
     @cached_property
-    def library(self) -> Any:
+    def library(self) -> Library | None:
         """Drawings to start from, or None. WeightsError if their file is corrupt."""
         return self.wing.library if self.wing else None
 
     @cached_property
-    def prior(self) -> Any:
+    def prior(self) -> Prior | None:
         """What draws codes for a caption, or None. WeightsError if its file is corrupt."""
         return self.wing.prior if self.wing else None
 
