@@ -30,7 +30,6 @@ from vqclip_nb.models.clip import (
     clip_module,
     tokenize,
 )
-from vqclip_nb.models.pair import Facts
 from vqclip_nb.models.vqgan import VQGAN
 
 SIDE, CROPS = 224, 30
@@ -75,7 +74,7 @@ def random_pair(device: torch.device, *, toy: bool = False) -> Pair:
     clip = ClipModel(
         name="random", model=build_clip(random_clip(toy=toy).state_dict()), device=device
     )
-    return Pair(name="random", clip=clip, vqgan=vqgan, facts=Facts(size=SIDE))
+    return Pair(name="random", clip=clip, vqgan=vqgan, size=SIDE)
 
 
 def reports_loop(device: torch.device = CPU) -> Callable[[], float]:

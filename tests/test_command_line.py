@@ -42,7 +42,7 @@ def test_paints_what_was_asked_for(capsys, pair):
     quick = dict(total_iter=3, crops=4, height=64, width=64, show_step=1, start="library")
     own = dict(exclude="snow", quantize=False, seed=7, learning_rate=0.1)
     asked = vq.Settings(include=["a fox"], **quick, **own)
-    defaults = pair.facts.defaults
+    defaults = pair.own_defaults
     assert vq.open_recipe("fox.png").for_pair(defaults) == asked.for_pair(defaults)
 
 

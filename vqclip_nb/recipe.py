@@ -90,7 +90,7 @@ def make_recipe(
         "library": library and library.digest,
         "prior": prior and prior.digest,
         "pair_adds": {
-            "default_background": pair.facts.default_background,
+            "default_background": pair.default_background,
             "dropout": pair.clip.dropout,
         },
         "device": str(pair.device),

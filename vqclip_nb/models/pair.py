@@ -59,31 +59,22 @@ EMOJI_DEFAULTS: dict[str, Any] = dict(
 )
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What a pair knows about itself.
-
-    size: side in pixels of the picture it likes best. default_background: what ends a prompt that
-    names no background; empty for nothing. defaults: settings that fit it.
-    """
-
-    size: int = 448
-    default_background: str = ""
-    defaults: Mapping[str, Any] = field(default_factory=lambda: dict(PUBLISHED_DEFAULTS))
-
-
 @dataclass(eq=False, kw_only=True)
 class Pair:
     """A CLIP that judges and a VQGAN that paints, both frozen and on one device.
 
-    make_wing: makes what the pair has beside these two, on first use: drawings to start from, a
-    prior over codes; None for nothing.
+    size: side in pixels of the picture it likes best. default_background: what ends a prompt that
+    names no background; empty for nothing. own_defaults: settings that fit it, which `defaults` is
+    made of. make_wing: makes what the pair has beside the two networks, on first use: drawings to
+    start from, a prior over codes; None for nothing.
     """
 
     name: str
     clip: ClipModel | ClipEnsemble
     vqgan: VQGAN
-    facts: Facts = Facts()
+    size: int = 448
+    default_background: str = ""
+    own_defaults: Mapping[str, Any] = field(default_factory=PUBLISHED_DEFAULTS.copy)
     vqgan_hash: str = ""
     make_wing: Callable[[Pair], EmojiWing] | None = None
 
@@ -115,7 +106,7 @@ class Pair:
         """What a prompt asks for, beside extras and the regions of its picture. ValueErrors as in
         `parse_prompt`; an empty prompt asks for nothing."""
         extras = text_of("extras", extras)
-        words, own = self.clip.vocabulary, self.facts.default_background
+        words, own = self.clip.vocabulary, self.default_background
         reading, whole, style = read_prompt(prompt, words), readable(prompt), readable(extras)
         # "At night" names a background in the words that CLIP is given.
         painted = [p.read for p in reading.known if not p.is_picture]
@@ -171,7 +162,7 @@ class Pair:
     def defaults(self) -> dict[str, Any]:
         """What settings left empty mean; without a prior, a start from the library, and without
         that, a start from noise as it is usual."""
-        side, own = self.facts.size, self.facts.defaults
+        side, own = self.size, self.own_defaults
         if own.get("prior") and self.prior is None:
             own = {**own, "start": "library", "prior": 0.0} if self.library else {}
         if own.get("prior"):
