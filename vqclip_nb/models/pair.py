@@ -90,7 +90,10 @@ class Pair:
 
     @cached_property
     def wing(self) -> EmojiWing | None:
-        return self.make_wing(self) if self.make_wing else None
+        """What `make_wing` makes, where CLIP says which words it knows."""
+        if self.make_wing is None or self.clip.vocabulary is None:
+            return None
+        return self.make_wing(self)
 
     @cached_property
     def library(self) -> Library | None:
