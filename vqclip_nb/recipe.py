@@ -49,11 +49,6 @@ ALWAYS: dict[str, Any] = {
 MAX_RECIPE = 200_000_000  # bytes
 
 
-def uses_prior(first: Settings) -> bool:
-    """Whether the prior has a part in a run."""
-    return first.start == "prior" or (first.drawn and first.start == "noise")
-
-
 def make_recipe(
     pair: Pair,
     first: Settings,
@@ -69,7 +64,7 @@ def make_recipe(
     of the loop that were replaced.
     """
     library = pair.library if first.start == "library" else None
-    prior = pair.prior if uses_prior(first) else None
+    prior = pair.prior if first.uses_prior else None
     versions = {"python": platform.python_version()}
     for package in ("vqclip_nb", "torch", "openai-clip", "taming-transformers"):
         try:

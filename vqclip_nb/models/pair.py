@@ -143,8 +143,7 @@ class Pair:
         of size (height, width) that it cannot make."""
         if settings.start == "library" and self.library is None:
             raise ValueError(f"{self.name} has no library of drawings: start from noise")
-        drawn = settings.start == "prior" or (settings.start == "noise" and settings.drawn)
-        if drawn and self.prior is None:
+        if settings.uses_prior and self.prior is None:
             raise ValueError(f"{self.name} has no prior: start from noise, and set prior to 0")
 
     def forming(
