@@ -22,8 +22,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from vqclip_nb import Pair, Run, Settings, load_pair
-from vqclip_nb.models.clip import CLIP_MEAN, CLIP_STD, ClipModel, build_clip, import_clip
-from vqclip_nb.models.pair import Facts
+from vqclip_nb.models.clip import (
+    CLIP_MEAN,
+    CLIP_STD,
+    ClipModel,
+    build_clip,
+    clip_module,
+    tokenize,
+)
 from vqclip_nb.models.vqgan import VQGAN
 
 SIDE, CROPS = 224, 30
@@ -56,12 +62,10 @@ TOY = {  # the same classes at toy size
 
 def random_clip(*, toy: bool = False) -> nn.Module:
     """CLIP of ViT-B/32's shape, or a toy, with random weights."""
-    import_clip()
-    from clip.model import CLIP
-
+    openai_clip = clip_module("model").CLIP
     if toy:
-        return CLIP(32, 64, 2, 64, 32, 77, 49408, 64, 1, 1).float()
-    return CLIP(512, 224, 12, 768, 32, 77, 49408, 512, 8, 12).float()
+        return openai_clip(32, 64, 2, 64, 32, 77, 49408, 64, 1, 1).float()
+    return openai_clip(512, 224, 12, 768, 32, 77, 49408, 512, 8, 12).float()
 
 
 def random_pair(device: torch.device, *, toy: bool = False) -> Pair:
@@ -70,7 +74,7 @@ def random_pair(device: torch.device, *, toy: bool = False) -> Pair:
     clip = ClipModel(
         name="random", model=build_clip(random_clip(toy=toy).state_dict()), device=device
     )
-    return Pair(name="random", clip=clip, vqgan=vqgan, facts=Facts(size=SIDE))
+    return Pair(name="random", clip=clip, vqgan=vqgan, size=SIDE)
 
 
 def reports_loop(device: torch.device = CPU) -> Callable[[], float]:
@@ -90,7 +94,7 @@ def reports_loop(device: torch.device = CPU) -> Callable[[], float]:
     )
 
     def encode_text(text: str) -> torch.Tensor:
-        return guide.encode_text(import_clip().tokenize(text).to(device)).detach().clone()
+        return guide.encode_text(tokenize([text]).to(device)).detach().clone()
 
     include, exclude, extras = (encode_text(TEXTS[k]) for k in ("include", "exclude", "extras"))
     z = 0.5 * torch.randn(1, 256, SIDE // 16, SIDE // 16, device=device)

@@ -276,7 +276,7 @@ contact_sheet(between, [f"{i / 6:.0%} {texts[1]}" for i in range(7)], columns=7)
 # over the pictures that OpenAI trained with.
 
 # %%
-from vqclip_nb.models.clip import CLIP_MEAN, CLIP_STD, import_clip
+from vqclip_nb.models.clip import CLIP_MEAN, CLIP_STD, tokenize, tokenizer
 
 small = F.interpolate(pictures, (judge.resolution,) * 2, mode="bilinear", antialias=True)
 mean, std = (torch.tensor(v, device=small.device)[:, None, None] for v in (CLIP_MEAN, CLIP_STD))
@@ -293,9 +293,8 @@ _ = axes[1].set(xlabel="normalised value", ylabel="pixels of twelve pictures")
 # Texts are cut into tokens, pieces of words from a list of 49,408, with a mark at the start and at the end.
 
 # %%
-clip = import_clip()
-tokens = clip.tokenize("a strawberry on a turquoise background", judge.context_length)[0]
-pieces = clip.simple_tokenizer.SimpleTokenizer().decoder
+tokens = tokenize(["a strawberry on a turquoise background"], judge.context_length)[0]
+pieces = tokenizer().decoder
 print(" ".join(f"{pieces[t].replace('</w>', '')}={t}" for t in tokens[tokens > 0].tolist()))
 
 # %% [markdown]
@@ -389,7 +388,7 @@ print(f"by hand {by_hand:.4f}; guessing would give log(12) = {torch.tensor(12).l
 # The same from the libraries: CLIP's own forward pass, and PyTorch's cross-entropy.
 
 # %%
-tokens = clip.tokenize(texts, judge.context_length).to(judge.device)
+tokens = tokenize(texts, judge.context_length).to(judge.device)
 per_picture, per_text = judge.model(x, tokens)
 truth = torch.arange(12, device=judge.device)
 library = (F.cross_entropy(per_picture, truth) + F.cross_entropy(per_text, truth)) / 2
@@ -446,7 +445,7 @@ contact_sheet(shown, [f"{label}, {hand}" for hand in hands for label in labels[:
 # %%
 from torch import nn
 
-tokens = clip.tokenize([article(label) for label in labels], 12)
+tokens = tokenize([article(label) for label in labels], 12)
 known, tokens = tokens.unique(return_inverse=True)  # a list of its own, of some 400 pieces
 
 

@@ -12,11 +12,10 @@ from io import BytesIO
 from pathlib import Path
 
 import torch
+from clip.model import CLIP, convert_weights
 from omegaconf import OmegaConf
 from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import nn
-
-from vqclip_nb.models.clip import import_clip
 
 SHAPE = {
     "double_z": False,
@@ -124,9 +123,6 @@ def saved(what: object, *, zipped: bool = True) -> bytes:
 
 def small_clip(*, half: bool = True, resnet: bool = False) -> nn.Module:
     """A CLIP of OpenAI's class, in OpenAI's mixed half precision or in float32."""
-    import_clip()
-    from clip.model import CLIP, convert_weights
-
     eyes = (64, (1, 2, 1, 1), 8, None) if resnet else (32, 2, 64, 16)
     model = CLIP(16, *eyes, 77, 49408, 64, 1, 2).eval().requires_grad_(False)
     nn.init.normal_(model.text_projection)

@@ -4,21 +4,20 @@ import dataclasses
 import subprocess
 import sys
 
+import clip
 import pytest
 import torch
+from clip.model import CLIP
 from torch import nn
 
 import vqclip_nb as vq
 from vqclip_nb.loop import AdamW
 from vqclip_nb.models import fast
-from vqclip_nb.models.clip import ClipEnsemble, build_clip, import_clip, tokenize
+from vqclip_nb.models.clip import ClipEnsemble, build_clip, tokenize
 
 
 def tiny(kind: str) -> nn.Module:
     """OpenAI's class at toy size, with norms that act."""
-    import_clip()
-    from clip.model import CLIP
-
     torch.manual_seed(0)
     vision = dict(vit=(2, 64, 16), resnet=((1, 1, 1, 1), 8, None))[kind]
     model = CLIP(24, 32, *vision, 12, 49408, 64, 1, 1).eval()
@@ -32,7 +31,7 @@ def tiny(kind: str) -> nn.Module:
 
 def test_tokens_are_openais():
     texts = ["a fox", "  Ünïcode &amp; 🦊 <|endoftext|>", "", "many words " * 60]
-    theirs = import_clip().tokenize(texts, context_length=20, truncate=True)
+    theirs = clip.tokenize(texts, context_length=20, truncate=True)
     assert torch.equal(tokenize(texts, 20), theirs)
 
 

@@ -42,7 +42,7 @@ def test_paints_what_was_asked_for(capsys, pair):
     quick = dict(total_iter=3, crops=4, height=64, width=64, show_step=1, start="library")
     own = dict(exclude="snow", quantize=False, seed=7, learning_rate=0.1)
     asked = vq.Settings(include=["a fox"], **quick, **own)
-    defaults = pair.facts.defaults
+    defaults = pair.own_defaults
     assert vq.open_recipe("fox.png").for_pair(defaults) == asked.for_pair(defaults)
 
 
@@ -183,33 +183,6 @@ def test_studio_without_jupyterlab_says_how_to_get_it(capsys, monkeypatch):
     assert main(["studio"]) == 1
     assert "pip install jupyterlab" in capsys.readouterr().err
     assert Path("vqclip_notebooks/1_studio.ipynb").is_file()
-
-
-def test_pack_writes_wheels_notebooks_and_a_page(tmp_path, monkeypatch, capsys):
-    asked = []
-
-    def pip(command, **_):
-        asked.append(command)
-        wheels = Path(command[command.index("--wheel-dir") + 1])
-        wheels.mkdir(exist_ok=True)
-        (wheels / "vqclip_nb-0.2.0-py3-none-any.whl").touch()
-        return subprocess.CompletedProcess(command, int("--broken" in command))
-
-    fetched = []
-    monkeypatch.setattr("vqclip_nb.pack.subprocess.run", pip)
-    monkeypatch.setattr(
-        "vqclip_nb.pack.load_pair", lambda name, device: fetched.append(os.environ["VQCLIP_CACHE"])
-    )
-    monkeypatch.delenv("VQCLIP_CACHE", raising=False)
-    assert main(["pack", "class", "--pair", "imagenet", "--quiet"]) == 0
-    assert asked[0][-2:] == ["--quiet", f"{ROOT}[notebooks]"]
-    assert fetched == [str(tmp_path / "class" / "weights")] and "VQCLIP_CACHE" not in os.environ
-    page = Path("class/README.md").read_text()
-    assert "--no-index" in page and "imagenet" in page
-    assert "1_studio.ipynb" in os.listdir("class/notebooks")
-    assert Path("class/wheels.txt").read_text() == "vqclip_nb-0.2.0-py3-none-any.whl\n"
-    assert main(["pack", "class", "--broken"]) == 1
-    assert "pip could not" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """Grids: every combination once, in order, whatever fails, stops or dies on the way."""
 
 import concurrent.futures
-import dataclasses
 import errno
 import functools
 import hashlib
@@ -207,13 +206,12 @@ def test_a_damaged_result_is_made_again(run, painted, what):
 
 def test_settings_left_empty_are_the_pairs(run, painted, pair, monkeypatch):
     frame = run()
-    defaults = pair.facts.defaults
+    defaults = pair.own_defaults
     assert frame.learning_rate[0] == defaults["learning_rate"]
     assert frame.height[0] == 32 and frame.notna().drop(columns="picture").all(axis=None)
     run(learning_rate=defaults["learning_rate"])  # said aloud, it is the same
     assert len(painted) == 1
-    facts = dataclasses.replace(pair.facts, defaults={**defaults, "learning_rate": 0.4})
-    monkeypatch.setattr(pair, "facts", facts)
+    monkeypatch.setattr(pair, "own_defaults", {**defaults, "learning_rate": 0.4})
     other = run()
     assert len(painted) == 2 and other.learning_rate[0] == 0.4
     assert other.picture[0] != frame.picture[0]

@@ -39,8 +39,7 @@ def blocks(page):
 @pytest.fixture
 def quick(pair, tmp_path, monkeypatch):
     """In an empty folder; a pair whose own defaults finish soon, and the files that pages name."""
-    facts = dataclasses.replace(pair.facts, defaults={**pair.facts.defaults, **SMALL})
-    small = dataclasses.replace(pair, facts=facts)
+    small = dataclasses.replace(pair, own_defaults={**pair.own_defaults, **SMALL})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(vq, "load_pair", lambda name="emoji", device=None, **options: small)

@@ -387,8 +387,8 @@ def test_an_interrupt_keeps_everything(studio, monkeypatch):
 
 
 def test_another_pair_is_loaded_by_run_and_keeps_what_was_chosen(studio, pair, monkeypatch):
-    facts = dataclasses.replace(pair.facts, size=96, defaults={"crops": 2, "noise_factor": 0.05})
-    other = dataclasses.replace(pair, name="imagenet", facts=facts)
+    own = dict(size=96, own_defaults={"crops": 2, "noise_factor": 0.05})
+    other = dataclasses.replace(pair, name="imagenet", **own)
     monkeypatch.setattr(chips, "load_pair", lambda name: other)
     move(studio, width=pair.defaults["width"], crops=3)
     studio.pairs.control.value = "imagenet"

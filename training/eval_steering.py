@@ -70,7 +70,7 @@ def prefers(judge: ClipModel, image: Image.Image, one: str, other: str) -> bool:
 
 def drawing(pair: Pair, prompt: str) -> Image.Image:
     """The library's drawing for a prompt through the VQGAN's codes."""
-    side, settings = pair.facts.size, Settings(include=[prompt], start="library")
+    side, settings = pair.size, Settings(include=[prompt], start="library")
     start = pair.start(pair.read(prompt), settings, (side, side), seed=0)
     z = pair.vqgan.quantize(start.latent(pair.vqgan))
     with torch.no_grad():

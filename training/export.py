@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torchvision.transforms.functional import normalize
 
 from vqclip_nb.emoji.caption_words import article
-from vqclip_nb.models.clip import CLIP_MEAN, CLIP_STD, build_clip, import_clip
+from vqclip_nb.models.clip import CLIP_MEAN, CLIP_STD, build_clip, tokenize
 from vqclip_nb.models.pair import EMOJI
 from vqclip_nb.weights import read_checked, write_state
 
@@ -43,8 +43,7 @@ def center_encodings(state: dict[str, torch.Tensor], scenes: Scenes, *, count: i
     """
     batch = scenes.batch(min(count, len(scenes.pairs)), np.random.default_rng(0))
     model = build_clip(state)
-    tokenize = import_clip().tokenize
-    texts = model.encode_text(tokenize(batch.captions, context_length=CONTEXT, truncate=True))
+    texts = model.encode_text(tokenize(batch.captions, CONTEXT))
     images = model.encode_image(normalize(batch.pictures, CLIP_MEAN, CLIP_STD))
     bias = "visual.attnpool.c_proj.bias"
     state[bias] = state[bias].float() - images.mean(0)

@@ -64,7 +64,7 @@ class LibraryCodes:
         padded = F.pad(library.codes[:, None].float(), (MOVED,) * 4, mode="replicate")
         self._codes, self.side = padded[:, 0].short(), library.codes.shape[-1]
         different = list(dict.fromkeys(self.names))
-        ground = pair.facts.default_background  # as `emoji.forming` asks for it
+        ground = pair.default_background  # as `emoji.forming` asks for it
         self._place = torch.tensor([different.index(name) for name in self.names])
         parts = []
         for i in range(0, len(different), batch):

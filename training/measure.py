@@ -97,7 +97,7 @@ def dressed(count: int) -> list[tuple[str, str, str]]:
 
 def ceiling(pair: Pair, prompt: str) -> Image.Image | None:
     """The library's drawing of a prompt, through the VQGAN's codes and back."""
-    start = pair.library.find(prompt, size=(pair.facts.size, pair.facts.size))
+    start = pair.library.find(prompt, size=(pair.size, pair.size))
     if start is None:
         return None
     with torch.no_grad():

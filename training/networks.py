@@ -14,7 +14,7 @@ from torchvision.transforms.functional import normalize
 
 from vqclip_nb.emoji.caption_words import COLOURS
 from vqclip_nb.images import norm_data
-from vqclip_nb.models.clip import CLIP_MEAN, CLIP_STD, import_clip
+from vqclip_nb.models.clip import CLIP_MEAN, CLIP_STD, clip_module, tokenize
 
 from .scenes import Scenes
 from .sets import STYLES, TRAINED
@@ -51,11 +51,8 @@ def vqgan_metadata(config: dict[str, Any]) -> dict[str, str]:
 
 def new_clip(name: str) -> nn.Module:
     """An untrained CLIP of OpenAI's class in one of `SHAPES`."""
-    import_clip()
-    from clip.model import CLIP
-
-    shape = SHAPES[name]
-    return CLIP(
+    openai_clip, shape = clip_module("model").CLIP, SHAPES[name]
+    return openai_clip(
         shape["embed_dim"],
         64,
         shape["layers"],
@@ -78,7 +75,7 @@ def image_features(model: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
 
 def text_features(model: nn.Module, captions: list[str]) -> torch.Tensor:
     """Unit vectors (n, d) of captions."""
-    tokens = import_clip().tokenize(captions, context_length=CONTEXT, truncate=True)
+    tokens = tokenize(captions, CONTEXT)
     encodings = model.encode_text(tokens.to(model.positional_embedding.device))
     return F.normalize(encodings.float(), dim=-1)
 
@@ -96,7 +93,7 @@ def forget_other_tokens(model: nn.Module, scenes: Scenes) -> None:
     """Zero the rows of tokens that no caption has: they stay zero and need not ship."""
     phrases = [phrase[:150] for phrase in vocabulary(scenes)]
     unseen = torch.ones(len(model.token_embedding.weight), dtype=torch.bool)
-    unseen[import_clip().tokenize(phrases, truncate=True).unique()] = False
+    unseen[tokenize(phrases).unique()] = False
     model.token_embedding.weight[unseen] = 0
 
 

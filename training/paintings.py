@@ -34,7 +34,7 @@ KEPT = (16, 26, 40)  # steps after which a painting is kept
 def paint(pair: Pair, captions: list[str], generator: torch.Generator) -> torch.Tensor:
     """The loop's pictures (len(KEPT) · n, 3, h, w) uint8, after each of `KEPT` steps; six crops in
     each step, the other settings as they are by default."""
-    n, side = len(captions), pair.facts.size // pair.vqgan.downsample_factor
+    n, side = len(captions), pair.size // pair.vqgan.downsample_factor
     wanted = F.normalize(pair.clip.encode_text(captions), dim=-1).repeat_interleave(6, 0)
     start = noise((n, pair.vqgan.latent_channels, side, side), generator=generator)
     z = torch.nn.Parameter(start.to(pair.device))

@@ -41,7 +41,7 @@ def measure(pair: Pair, data: Path, style: str) -> dict[str, tuple[float, float,
     and how many names the guide finds more like it."""
     scenes, prior = Scenes(data, styles=(style,)), pair.wing.priors[style]
     names = [scenes.labels[concept] for _, concept in scenes.pairs.tolist()]
-    captions = [f"{article(name)}{' ' + pair.facts.default_background}" for name in names]
+    captions = [f"{article(name)}{' ' + pair.default_background}" for name in names]
     texts = F.normalize(pair.clip.encode_text(captions), dim=-1)
     generator, found = torch.Generator().manual_seed(0), {}
     for at in torch.arange(len(names)).split(BATCH):

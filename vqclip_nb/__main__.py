@@ -1,5 +1,5 @@
 """The command line: `vqclip "a fox" --steps 100 --out fox.gif` paints, `vqclip studio` opens
-JupyterLab, `vqclip pack` collects what machines without internet need.
+JupyterLab.
 
 Its options are made from `Settings`, so whatever a run can be asked for can be asked for here.
 """
@@ -22,14 +22,12 @@ from tqdm import tqdm
 import vqclip_nb as vq
 from vqclip_nb.export import file_name
 from vqclip_nb.files import free_path
-from vqclip_nb.pack import pack
 from vqclip_nb.recipe import describe
 from vqclip_nb.settings import KNOBS, PRESETS, label
 
 USAGE = """vqclip PROMPT [PROMPT ...] [--out FILE] [options]
        vqclip --what FILE
-       vqclip studio [--folder FOLDER] [options of JupyterLab]
-       vqclip pack FOLDER [--pair NAME] [options of pip]"""
+       vqclip studio [--folder FOLDER] [options of JupyterLab]"""
 FORMATS = (".png", ".gif", ".mp4")
 
 
@@ -44,8 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        command = {"studio": studio, "pack": pack_folder}.get(arguments[0] if arguments else "")
-        return command(arguments[1:]) if command else paint(arguments)
+        return studio(arguments[1:]) if arguments[:1] == ["studio"] else paint(arguments)
     except KeyboardInterrupt:
         print("vqclip: interrupted before the first step", file=sys.stderr)
         return 130
@@ -253,23 +250,6 @@ def studio(arguments: Sequence[str]) -> int:
         return subprocess.call(command)
     except KeyboardInterrupt:  # how a server is stopped
         return 0
-
-
-def pack_folder(arguments: Sequence[str]) -> int:
-    """Collect in a folder what machines without internet need."""
-    parser = argparse.ArgumentParser("vqclip pack", allow_abbrev=False)
-    parser.add_argument("folder", type=Path, help="where it is put")
-    parser.add_argument(
-        "--pair",
-        action="append",
-        default=[],
-        choices=vq.available_pairs(),
-        help="networks to add to the emoji pair's; may be given more than once",
-    )
-    given, rest = parser.parse_known_args(arguments)
-    pack(given.folder, notebooks(), pairs=given.pair, pip_options=rest, say=print)
-    print(f"packed: {given.folder.resolve()}; its README.md says how to install from it")
-    return 0
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,13 +15,16 @@ from .frames import Frame
 from .knobs import shown
 from .latents import fitting_size
 from .loop import Crops, Diverged, State
-from .models.pair import Pair, Start
+from .models.pair import Pair
 from .objectives import Objective, Term
 from .parts import PartBuilder
 from .picture import Painting
 from .prompts import create_encodings, embed_pictures
 from .settings import KNOBS, Settings
 from .weights.errors import out_of_memory
+
+if TYPE_CHECKING:
+    from .emoji.drawings import Start
 
 JUDGED = 3  # last steps of a try whose mean similarity counts; evens out their random crops
 STATES_KEPT = 64  # frames with a state to branch from; beyond that every other state is dropped

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .models.clip import CLIP_MEAN, CLIP_STD, NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
-from .models.pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Facts, Pair, Wing
+from .models.pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Pair
 from .models.vqgan import VQGAN
 from .weights import (
     CLIPS,
@@ -31,6 +31,7 @@ from .weights.cache import Checked
 
 if TYPE_CHECKING:
     from .emoji.vocabulary import Vocabulary
+    from .emoji.wing import EmojiWing
 
 VQGAN_PARTS = (  # what painting needs of a checkpoint; the rest is losses and running averages
     "encoder.",
@@ -129,7 +130,7 @@ def load_pair(
         name=name,
         clip=guide,
         vqgan=_build_vqgan(json.loads(meta["config"]), paints),
-        facts=_facts(clip_meta, meta),
+        **_facts(clip_meta, meta),
         vqgan_hash=digest,
         make_wing=_wing_for(guide),
     )
@@ -217,7 +218,7 @@ def open_pair(
         name=Path(vqgan).stem,
         clip=guide,
         vqgan=_build_vqgan(shape, keep),
-        facts=_facts(clip_meta, meta),
+        **_facts(clip_meta, meta),
         vqgan_hash=sha256_of(Path(vqgan)),
         make_wing=_wing_for(guide),
     )
@@ -282,24 +283,24 @@ def _vocabulary(words: list[str] | None) -> Vocabulary | None:
     return Vocabulary.read(frozenset(words), EMOJI / "words.txt")
 
 
-def _wing_for(clip: ClipModel | ClipEnsemble) -> Callable[[Pair], Wing] | None:
+def _wing_for(clip: ClipModel | ClipEnsemble) -> Callable[[Pair], EmojiWing] | None:
     if not HAS_EMOJI or clip.vocabulary is None:
         return None
     from .emoji.wing import EmojiWing
 
-    make: Any = EmojiWing  # it names its library and prior more narrowly than `Wing`
-    return make
+    return EmojiWing
 
 
-def _facts(*metadata: dict[str, str]) -> Facts:
+def _facts(*metadata: dict[str, str]) -> dict[str, Any]:
+    """What files say of a pair, as `Pair` takes it."""
     stored = parse_facts(*metadata)
     of_clips = {"activation", "open_clip", "mean", "std"}  # which published files know at most
     ours = stored.keys() - of_clips
     measured = EMOJI_DEFAULTS if ours else PUBLISHED_DEFAULTS
-    return Facts(
+    return dict(
         size=int(stored.get("size", 448)),
         default_background=stored.get("ground", ""),
-        defaults=stored.get("defaults", measured),
+        own_defaults=stored.get("defaults", measured),
     )
 
 

@@ -5,29 +5,33 @@ from __future__ import annotations
 import functools
 import operator
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from . import latents, memory, objectives
 from .crops import create_crops
 from .images import load_image
-from .models.pair import Forming, Pair, Start
+from .models.pair import Pair
 from .objectives import Objective
 from .palettes import parse_colour, recolour
-from .prompts import Encodings, encode_prompt
-from .reading import Reading
+from .prompts import encode_prompt
 from .regions import Area, outside, parse_region
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .emoji.drawings import Start
+    from .emoji.forming import Forming
+    from .picture import Painting
 
 
 class PartBuilder:
     """Builds the parts of the loop for one run's pictures, size (height, width) in pixels.
 
     What is slow to make is cached until a setting that it depends on changes. given: the parts
-    that replace those of the loop, as `Run` takes them. In the methods, settings: without empty
-    ones. seed: of what the prior draws.
+    that replace those of the loop, as `Run` takes them. In the methods, p: the picture that a part
+    is for.
     """
 
     def __init__(self, pair: Pair, size: tuple[int, int], given: Mapping[str, Any]) -> None:
@@ -71,26 +75,20 @@ class PartBuilder:
 
     # -- start
 
-    def forming(self, s: Settings, reading: Reading, seed: int) -> Forming | None:
+    def forming(self, p: Painting) -> Forming | None:
         """How the prior and the guide form a picture from noise; None where no prior does."""
+        s, reading, seed = p.settings, p.reading, p.seed
         if not s.drawn or s.start != "noise" or s.activation_at == "every step":
             return None
         key = (reading, tuple(s.attributes), seed)
         return self._cached("forming", key, lambda: self.pair.forming(reading, s, self.size, seed))
 
-    def start(
-        self,
-        s: Settings,
-        reading: Reading,
-        seed: int,
-        generator: torch.Generator,
-        forming: Forming | None = None,
-    ) -> torch.Tensor:
+    def start(self, p: Painting, generator: torch.Generator) -> torch.Tensor:
         """The latent (1, channels, h, w) that a picture starts from; noise is drawn from
         `generator` in any case."""
-        vqgan = self.pair.vqgan
+        s, vqgan = p.settings, self.pair.vqgan
         cells = (pixels // vqgan.downsample_factor for pixels in self.size)
-        shape = forming.shape if forming else (1, vqgan.latent_channels, *cells)
+        shape = p.forming.shape if p.forming else (1, vqgan.latent_channels, *cells)
         noise = latents.noise(
             shape, activation=s.activation, at=s.activation_at, generator=generator
         )
@@ -102,23 +100,22 @@ class PartBuilder:
             if tuple(start.shape) != shape:
                 raise ValueError(f"latent has shape {tuple(start.shape)}: this run needs {shape}")
             return start
-        key = (*_start_key(s, reading, seed), *s.palette)
-        start = self._cached("latent", key, lambda: self._encode(s, reading, seed))
+        start = self._cached("latent", _picture_key(p), lambda: self._encode(p))
         return noise if start is None else latents.blend(start, noise, s.start_strength)
 
-    def found(self, s: Settings, reading: Reading, seed: int) -> Start | None:
+    def found(self, p: Painting) -> Start | None:
         """The start from library or prior; None if it is a picture file or noise."""
-        if s.init_image or (s.start == "noise" and not s.prior):
+        s = p.settings
+        if s.init_image or (s.start == "noise" and (not s.prior or self.forming(p))):
             return None
-        key = _start_key(s, reading, seed)
-        if s.start == "noise":
-            if self.forming(s, reading, seed):
-                return None
-            return self._cached("found", key, lambda: self._in_place_of_forming(s, reading, seed))
-        return self._cached("found", key, lambda: self.pair.start(reading, s, self.size, seed))
+        return self._cached("found", _start_key(p), lambda: self._find(p))
 
-    def _in_place_of_forming(self, s: Settings, reading: Reading, seed: int) -> Start | None:
-        """A drawing where the prior cannot draw, which is said; None where CLIP paints alone."""
+    def _find(self, p: Painting) -> Start | None:
+        """The start that is asked for; from noise, a drawing where the prior cannot draw, which is
+        said; None where CLIP paints alone."""
+        s, reading = p.settings, p.reading
+        if s.start != "noise":
+            return self.pair.start(reading, s, self.size, p.seed)
         if not reading.text:
             return None  # a picture as the prompt
         found, why = None, f"the prior never drew {reading.text!r}"
@@ -126,34 +123,33 @@ class PartBuilder:
             why = "an activation at every step would change what the prior draws"
         elif self.pair.library:
             drawn = s.replace(start="library")
-            found = self.pair.start(reading, drawn, self.size, seed)
+            found = self.pair.start(reading, drawn, self.size, p.seed)
         begun = "CLIP paints alone" if found is None else "the picture begins with a drawing"
         warnings.warn(f"{self.pair.name}: {why}: {begun}", stacklevel=2)
         return found
 
-    def picture(self, s: Settings, reading: Reading, seed: int) -> torch.Tensor | None:
+    def picture(self, p: Painting) -> torch.Tensor | None:
         """The start as a picture (1, 3, h, w), in the colours of the palette if there is one; None
         for noise."""
-        key = (*_start_key(s, reading, seed), *s.palette)
-        return self._cached("picture", key, lambda: self._decode(s, reading, seed))
+        return self._cached("picture", _picture_key(p), lambda: self._decode(p))
 
     @torch.no_grad()
-    def _decode(self, s: Settings, reading: Reading, seed: int) -> torch.Tensor | None:
-        if s.init_image:
-            picture = load_image(s.init_image, self.size).to(self.pair.device)
-        elif (found := self.found(s, reading, seed)) is None:
+    def _decode(self, p: Painting) -> torch.Tensor | None:
+        if p.settings.init_image:
+            picture = load_image(p.settings.init_image, self.size).to(self.pair.device)
+        elif (found := self.found(p)) is None:
             return None
         else:
             picture = self.pair.vqgan.synthesize(found.latent(self.pair.vqgan))
-        colours = [parse_colour(text) for text in s.palette]
+        colours = [parse_colour(text) for text in p.settings.palette]
         return recolour(picture, colours) if colours else picture
 
     @torch.no_grad()
-    def _encode(self, s: Settings, reading: Reading, seed: int) -> torch.Tensor | None:
-        found = self.found(s, reading, seed)
-        if found is not None and not s.palette:
+    def _encode(self, p: Painting) -> torch.Tensor | None:
+        found = self.found(p)
+        if found is not None and not p.settings.palette:
             return found.latent(self.pair.vqgan)
-        picture = self.picture(s, reading, seed)
+        picture = self.picture(p)
         return None if picture is None else self.pair.vqgan.encode(picture)
 
     # -- crops
@@ -172,21 +168,15 @@ class PartBuilder:
         areas = (parse_region(text).area(self.size).to(self.pair.device) for text in s.regions)
         return self._cached("areas", tuple(s.regions), lambda: list(areas))
 
-    def crops(
-        self,
-        s: Settings,
-        picture: torch.Tensor,
-        generator: torch.Generator,
-        forming: Forming | None = None,
-    ) -> torch.Tensor:
+    def crops(self, p: Painting, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Views (n, 3, s, s) of a picture (1, 3, h, w): of the whole of it, then of each region; or
         of each thing that forms in it."""
-        areas, side = self.areas(s), self.pair.clip.resolution
+        s, areas, side = p.settings, self.areas(p.settings), self.pair.clip.resolution
         options: dict[str, Any] = dict(noise_factor=s.noise_factor, method=s.crop_method)
         mirrored = s.crop_method in ("anchored", "report")  # the notebooks of others do not
         options |= dict(flip=0.5 if mirrored else 0.0, generator=generator)
-        if forming:
-            parts = list(forming.fields(picture))
+        if p.forming:
+            parts = list(p.forming.fields(picture))
             ranges = thing_ranges(s.crops, len(parts))
         elif areas:
             parts = [outside(picture, areas), *(area.cut(picture) for area in areas)]
@@ -198,10 +188,8 @@ class PartBuilder:
 
     # -- objective
 
-    def forming_objective(self, s: Settings, forming: Forming) -> Objective:
-        """The report's loss of each thing that forms, by its bare name; or the given objective."""
-        if "objective" in self.given:
-            return self._given_objective()
+    def _forming_objective(self, s: Settings, forming: Forming) -> Objective:
+        """The report's loss of each thing that forms, by its bare name."""
         ranges = thing_ranges(s.crops, len(forming.encodings))
         terms = (
             objectives.on_crops(own, objectives.report(encoding, alpha=s.alpha))
@@ -214,19 +202,15 @@ class PartBuilder:
         encode = lambda prompt: encode_prompt(self.pair.clip, prompt)  # noqa: E731
         return self._cached("given", (), lambda: given.bind(encode))
 
-    def objective(
-        self,
-        s: Settings,
-        encodings: Encodings,
-        index: int,
-        seed: int,
-        kept: torch.Tensor | None = None,
-    ) -> Objective:
-        """The objective of picture `index` of include: the report's loss, for each region too,
-        palette, style, and edges and colours of the start, or of the latent `kept`; or the given
-        one in its place."""
+    def objective(self, p: Painting) -> Objective:
+        """The objective of a picture: while things form, that of their names; else the report's
+        loss, for each region too, palette, style, and edges and colours of the start, or of the
+        latent that is kept. A given one takes its place."""
         if "objective" in self.given:
             return self._given_objective()
+        s, encodings, index = p.settings, p.encodings, p.index
+        if p.forming:
+            return self._forming_objective(s, p.forming)
 
         def report(encoding: torch.Tensor) -> Objective:
             how: dict[str, Any] = dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta)
@@ -245,18 +229,16 @@ class PartBuilder:
         if styled:
             style = self._cached("style", (s.style_image,), lambda: self._style(s.style_image))
             total = total + s.style_image_weight * style
-        reading = encodings.readings[index]
-        key = (*_start_key(s, reading, seed), *s.palette)
-        seen = self.pair.medium(reading) or (lambda picture: picture)
+        seen = self.pair.medium(p.reading) or (lambda picture: picture)
         keep_colours = 0.0 if styled else s.keep_colours  # a style picture brings its own colours
         for weight, term in ((s.keep_edges, objectives.edges), (keep_colours, objectives.areas)):
             if not weight:
                 continue
-            if kept is not None:
-                total = total + weight * term(seen(self._decoded(kept)))
-            elif (start := self.picture(s, reading, seed)) is not None:
-                make = functools.partial(term, seen(start))
-                total = total + weight * self._cached(f"keep {term.__name__}", key, make)
+            if p.kept is not None:
+                total = total + weight * term(seen(self._decoded(p.kept)))
+            elif (start := self.picture(p)) is not None:
+                name, make = f"keep {term.__name__}", functools.partial(term, seen(start))
+                total = total + weight * self._cached(name, _picture_key(p), make)
         return total
 
     @torch.no_grad()
@@ -281,26 +263,18 @@ def thing_ranges(count: int, things: int) -> list[range]:
     return [range(i * each, (i + 1) * each) for i in range(things)]
 
 
-def similarity_to_things(s: Settings, forming: Forming, crops: torch.Tensor) -> torch.Tensor:
-    """Mean cosine in [-1, 1], a scalar, of the crops of each thing that forms with its name."""
-    ranges = thing_ranges(s.crops, len(forming.encodings))
-    return _mean_cosine(forming.encodings, ranges, crops)
-
-
-def similarity(s: Settings, encodings: Encodings, index: int, crops: torch.Tensor) -> torch.Tensor:
+def similarity(p: Painting, crops: torch.Tensor) -> torch.Tensor:
     """Mean cosine in [-1, 1], a scalar, of the encodings (n, d) of a step's crops with the prompts:
-    include, or that of the crops' region, with extras."""
-    prompts = [encodings.include[index], *(encodings.regions[index] if s.regions else ())]
-    extras = 0.0 if encodings.extras is None else s.w2 * encodings.extras
-    wanted = [s.w1 * prompt + extras for prompt in prompts]
-    if len(wanted) == 1:
-        return objectives.cosine(wanted[0], crops)
-    return _mean_cosine(wanted, crop_ranges(s.crops, len(prompts) - 1), crops)
-
-
-def _mean_cosine(
-    wanted: Sequence[torch.Tensor], ranges: Sequence[range], crops: torch.Tensor
-) -> torch.Tensor:
+    include, or that of the crops' region, with extras; or with the name of the thing that forms."""
+    s, encodings, index = p.settings, p.encodings, p.index
+    if p.forming:
+        wanted = [*p.forming.encodings]
+        ranges = thing_ranges(s.crops, len(wanted))
+    else:
+        prompts = [encodings.include[index], *(encodings.regions[index] if s.regions else ())]
+        extras = 0.0 if encodings.extras is None else s.w2 * encodings.extras
+        wanted = [s.w1 * prompt + extras for prompt in prompts]
+        ranges = crop_ranges(s.crops, len(s.regions)) if s.regions else [range(len(crops))]
     found = [
         objectives.cosine(one, crops[own.start : own.stop])
         for one, own in zip(wanted, ranges, strict=True)
@@ -308,8 +282,14 @@ def _mean_cosine(
     return torch.stack(found).mean()
 
 
-def _start_key(s: Settings, reading: Reading, seed: int) -> tuple:
+def _start_key(p: Painting) -> tuple:
     """What a start depends on."""
+    s = p.settings
     if s.init_image or (s.start == "noise" and not s.prior):
         return (s.init_image,)
-    return (s.start, reading, s.drawing, seed, tuple(s.attributes))
+    return (s.start, p.reading, s.drawing, p.seed, tuple(s.attributes))
+
+
+def _picture_key(p: Painting) -> tuple:
+    """What the picture of a start depends on."""
+    return (*_start_key(p), *p.settings.palette)

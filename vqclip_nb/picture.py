@@ -5,20 +5,23 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from .images import clamped, norm_data
 from .latents import Latent
 from .loop import AdamW, Diverged, Encode, Optimization, State, StepResult
-from .models.pair import Forming, Start
 from .palettes import parse_colour, recolour
-from .parts import PartBuilder, similarity, similarity_to_things
+from .parts import PartBuilder, similarity
 from .prompts import Encodings
 from .reading import Reading
 from .settings import Settings
 from .weights.errors import out_of_memory
+
+if TYPE_CHECKING:
+    from .emoji.drawings import Start
+    from .emoji.forming import Forming
 
 SCALE = 1024.0  # of the loss where gradients are float16, so that small ones are not lost
 Pixels = Callable[[], torch.Tensor]
@@ -53,14 +56,14 @@ class Painting:
         self.slowed = 0
         self.half = half_precision(settings.precision, self.pair.device)
         self.medium = self.pair.medium(self.reading)
-        self.forming = self._forming()
+        self.forming = self.builder.forming(self)
         builder.begin_saving(settings.crops, self.half or torch.float32)
         self.begun = 0  # step at which the shapes began to form
         self.shapes: torch.Tensor | None = None  # picture of the shapes once they are dressed
         self.kept: torch.Tensor | None = None  # and the latent of that
         # Seeded before the latent is drawn, and apart from the global generator.
         generator = torch.Generator().manual_seed(self.seed)
-        z = self._start(generator)
+        z = self.builder.start(self, generator)
         self.drawn = torch.zeros(1, 1, *z.shape[2:], dtype=torch.bool, device=self.pair.device)
         self.optimization = self._loop(z, generator)
         groups = self.optimization.optimizer.param_groups if "optimizer" in builder.given else []
@@ -76,11 +79,11 @@ class Painting:
         return Optimization(
             latent,
             self._synthesize,
-            given.get("crops") or self._crops,
+            given.get("crops") or functools.partial(self.builder.crops, self),
             self._encode(),
-            self._objective(),
+            self.builder.objective(self),
             make([latent.data]),
-            measure=self._similarity,
+            measure=functools.partial(similarity, self),
             generator=generator,
             on_device=settings.random == "device" and "crops" not in given,
             ema_decay=settings.ema_decay,
@@ -101,10 +104,7 @@ class Painting:
     @property
     def found(self) -> Start | None:
         """The start from library or prior; None if it is a picture file or noise."""
-        return self.builder.found(self.settings, self.reading, self.seed)
-
-    def _start(self, generator: torch.Generator) -> torch.Tensor:
-        return self.builder.start(self.settings, self.reading, self.seed, generator, self.forming)
+        return self.builder.found(self)
 
     def _encode(self) -> Encode:
         encode = self.pair.clip.encode_crops
@@ -120,21 +120,6 @@ class Painting:
             picture = self.medium(picture)
         return picture, codes
 
-    def _crops(self, picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        return self.builder.crops(self.settings, picture, generator, self.forming)
-
-    def _objective(self) -> Callable:
-        if self.forming:
-            return self.builder.forming_objective(self.settings, self.forming)
-        return self.builder.objective(
-            self.settings, self.encodings, self.index, self.seed, self.kept
-        )
-
-    def _similarity(self, crops: torch.Tensor) -> torch.Tensor:
-        if self.forming:
-            return similarity_to_things(self.settings, self.forming, crops)
-        return similarity(self.settings, self.encodings, self.index, crops)
-
     def _adamw(self, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
         s = self.settings
         return AdamW(parameters, lr=s.learning_rate, weight_decay=s.weight_decay)
@@ -144,12 +129,12 @@ class Painting:
     def apply(self, settings: Settings, encodings: Encodings) -> None:
         """Other live settings, from the next step on."""
         self.builder.areas(settings)
-        before, palette = self._forming(), self.settings.palette
+        before, palette = self.builder.forming(self), self.settings.palette
         self.settings, self.encodings = settings, encodings
         self.medium = self.pair.medium(self.reading)
         self._form_other(before, palette)
         loop = self.optimization
-        loop.objective, loop.ema_decay = self._objective(), settings.ema_decay
+        loop.objective, loop.ema_decay = self.builder.objective(self), settings.ema_decay
         loop.latent.activate(settings.activation, settings.activation_at)
         self._set_rates()
 
@@ -165,16 +150,13 @@ class Painting:
         loop, z = self.optimization, self.optimization.latent.data
         if self.forming or self.kept is not None:
             return  # `apply` made other things form, or dressed them otherwise
-        start = self._start(loop.generator)
+        start = self.builder.start(self, loop.generator)
         with torch.no_grad():
             z.lerp_(start.to(z), share)
         loop.average = None
         loop.optimizer.state.pop(z, None)
 
     # -- from noise with a prior: shapes form, then they are dressed
-
-    def _forming(self) -> Forming | None:
-        return self.builder.forming(self.settings, self.reading, self.seed)
 
     def _form(self, forming: Forming) -> None:
         """Let the prior draw cells anew; in the end dress what has formed and go on with that."""
@@ -200,7 +182,7 @@ class Painting:
     def _form_other(self, before: Forming | None, palette: list[str]) -> None:
         """After a change: other things form in the steps that are left, the same ones are dressed
         otherwise."""
-        forming, formed = self._forming(), self.kept is not None
+        forming, formed = self.builder.forming(self), self.kept is not None
         if forming and before and forming.things == before.things:
             if not formed:
                 self.forming = forming
@@ -215,7 +197,7 @@ class Painting:
                 self.begun = self.optimization.iteration
                 self.drawn.zero_()
             if not goes_on:
-                self._go_on(self._start(self.optimization.generator))
+                self._go_on(self.builder.start(self, self.optimization.generator))
 
     def _go_on(self, z: torch.Tensor) -> None:
         """On with another latent, at the same step."""
@@ -247,7 +229,7 @@ class Painting:
         self.shapes = None if shapes is None else shapes.to(self.pair.device)
         if (kept is None) != (self.kept is None):  # before or after the shapes were dressed
             self.kept = None if kept is None else kept.to(self.pair.device)
-            self.forming = None if kept is not None else self._forming()
+            self.forming = None if kept is not None else self.builder.forming(self)
             self._go_on(state["z"])
         elif kept is not None:
             self.kept = kept.to(self.pair.device)

@@ -49,11 +49,6 @@ ALWAYS: dict[str, Any] = {
 MAX_RECIPE = 200_000_000  # bytes
 
 
-def uses_prior(first: Settings) -> bool:
-    """Whether the prior has a part in a run."""
-    return first.start == "prior" or (first.drawn and first.start == "noise")
-
-
 def make_recipe(
     pair: Pair,
     first: Settings,
@@ -68,6 +63,8 @@ def make_recipe(
     first: the settings at the start. done: whether the run ended there. parts: names of the parts
     of the loop that were replaced.
     """
+    library = pair.library if first.start == "library" else None
+    prior = pair.prior if first.uses_prior else None
     versions = {"python": platform.python_version()}
     for package in ("vqclip_nb", "torch", "openai-clip", "taming-transformers"):
         try:
@@ -85,10 +82,10 @@ def make_recipe(
         "parts": sorted(parts),
         "pair": pair.name,
         "hashes": pair.hashes,
-        "library": pair.library.digest if first.start == "library" else None,
-        "prior": pair.prior.digest if uses_prior(first) else None,
+        "library": library and library.digest,
+        "prior": prior and prior.digest,
         "pair_adds": {
-            "default_background": pair.facts.default_background,
+            "default_background": pair.default_background,
             "dropout": pair.clip.dropout,
         },
         "device": str(pair.device),

@@ -102,6 +102,11 @@ class Settings:
             self.start == "library" or (self.start == "noise" and bool(self.prior))
         )
 
+    @property
+    def uses_prior(self) -> bool:
+        """Whether the prior draws: the start, or things while they form from noise."""
+        return self.start == "prior" or (self.start == "noise" and self.drawn)
+
     def for_pair(self, defaults: Mapping[str, Any]) -> Settings:
         """A copy in which nothing is left empty: from a pair's `defaults`, else the usual value."""
         empty = {name: k for name, k in KNOBS.items() if getattr(self, name) is None}

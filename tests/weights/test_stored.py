@@ -36,7 +36,7 @@ def test_sound_facts_are_used(opened, tmp_path):
     pair = opened(
         json.dumps({"size": 96, "ground": "on black"}), of_clip={"facts": '{"words": ["a"]}'}
     )
-    assert pair.facts.size == 96 and pair.facts.default_background == "on black"
+    assert pair.size == 96 and pair.default_background == "on black"
     assert pair.clip.vocabulary.words == {"a"}
     assert pair.hashes["vqgan"] == sha256((tmp_path / "v.safetensors").read_bytes())
 

@@ -95,7 +95,7 @@ class Forming:
             told if told and shape.drawing in told.names else priors[shape.style]
             for shape in self.things
         ]
-        ending = f" {pair.facts.default_background}"
+        ending = f" {pair.default_background}"
         # The prior was told the drawings' labels, some of which the guide does not know.
         self._given = [
             conditions(pair.clip.model, prior, article(shape.label) + ending, shape.drawing)

@@ -36,7 +36,7 @@ STYLED = 0.5  # strength of a style from which on the drawing that is begun with
 
 
 class EmojiWing:
-    """The `Wing` of a pair whose CLIP is the one that ships, and its VQGAN that or another."""
+    """What a pair has whose CLIP is the one that ships, and its VQGAN that or another."""
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
@@ -46,8 +46,6 @@ class EmojiWing:
         """Drawings to start from; None unless the pair's VQGAN is the one that they were made
         with. WeightsError if their file is corrupt."""
         words = self.pair.clip.vocabulary
-        if words is None:
-            return None
         library = Library(EMOJI / "library.safetensors", self.pair.vqgan, words)
         return library if library.vqgan_hash == self.pair.vqgan_hash else None
 
@@ -55,8 +53,6 @@ class EmojiWing:
     def priors(self) -> Mapping[str, Prior]:
         """What draws codes for a caption, by style; empty unless CLIP and VQGAN are those that it
         learned from; by `NAMED` what draws without a caption. WeightsError for a corrupt file."""
-        if self.pair.clip.vocabulary is None:
-            return {}
         state, metadata, digest = read_checked(EMOJI / "prior.safetensors")
         facts = {key: json.loads(value) for key, value in metadata.items()}
         if facts["hashes"] != self.pair.hashes:
@@ -94,10 +90,9 @@ class EmojiWing:
         """The thing whose name CLIP reads most alike to a text that names nothing; None if it knows
         none of its words."""
         clip, library, words = self.pair.clip, self.library, self.pair.clip.vocabulary
-        known = words.knows if words else str.isalpha
-        if library is None or not any(w.isalpha() and known(w) for w in text.split()):
+        if library is None or not any(w.isalpha() and words.knows(w) for w in text.split()):
             return None
-        names = [name for name in library.names if all(map(known, name.lower().split()))]
+        names = [name for name in library.names if all(map(words.knows, name.lower().split()))]
         alike = F.normalize(clip.encode_text([f"a {name}" for name in names]), dim=-1)
         name = names[int((alike @ clip.encode_text([text])[0]).argmax())]
         return Scene((Thing(name),), drawn_as={text: name})

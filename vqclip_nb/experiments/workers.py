@@ -132,7 +132,7 @@ def facts_of(source: Source, key: bytes, judge: str | None, again: str = "") -> 
         raise ValueError(f"{pair} has no hashes, so that its results could not be told from others")
     return {
         "hashes": {**pair.hashes, "judge": its_judge.hashes["clip"] if its_judge else None},
-        "adds": [pair.facts.default_background, pair.clip.dropout],
+        "adds": [pair.default_background, pair.clip.dropout],
         "library": pair.library.digest if pair.library else None,
         "prior": pair.prior.digest if pair.prior else None,
         "defaults": dict(pair.defaults),

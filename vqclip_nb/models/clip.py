@@ -32,21 +32,6 @@ NOT_WEIGHTS = (
 )  # facts that the archives store as tensors
 
 
-def import_clip() -> ModuleType:
-    """The openai-clip module, without its warning about pkg_resources."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import clip
-        except ModuleNotFoundError as e:
-            if e.name and e.name.startswith("pkg_resources"):
-                raise ImportError(
-                    "openai-clip needs pkg_resources: pip install 'setuptools<81'"
-                ) from e
-            raise
-    return clip
-
-
 @cache
 def clip_module(name: str) -> ModuleType:
     """`clip.model` or `clip.simple_tokenizer`, without torchvision and pkg_resources, which

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -25,6 +25,13 @@ from ..regions import Region
 from ..settings import PRESETS, Settings
 from .clip import ClipEnsemble, ClipModel
 from .vqgan import VQGAN
+
+if TYPE_CHECKING:
+    from ..emoji.drawings import Start
+    from ..emoji.forming import Forming
+    from ..emoji.library import Library
+    from ..emoji.prior import Prior
+    from ..emoji.wing import EmojiWing
 
 EMOJI = Path(__file__).parent.parent / "emoji"
 # What settings left empty mean, pair by pair (`Settings.for_pair`).
@@ -52,112 +59,24 @@ EMOJI_DEFAULTS: dict[str, Any] = dict(
 )
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What a pair knows about itself.
-
-    size: side in pixels of the picture it likes best. default_background: what ends a prompt that
-    names no background; empty for nothing. defaults: settings that fit it.
-    """
-
-    size: int = 448
-    default_background: str = ""
-    defaults: Mapping[str, Any] = field(default_factory=lambda: dict(PUBLISHED_DEFAULTS))
-
-
-class Start(Protocol):
-    """A picture (1, 3, height, width) in [0, 1] to start from; its description says what it
-    shows."""
-
-    @property
-    def picture(self) -> torch.Tensor: ...
-
-    @property
-    def description(self) -> str: ...
-
-    def latent(self, vqgan: VQGAN) -> torch.Tensor:
-        """Latent (1, channels, h, w) of the picture."""
-
-
-class Forming(Protocol):
-    """How a picture forms from noise: the shape of each thing in a field of its own, side by side,
-    then all of them dressed as the prompt says.
-
-    shape: of the latent. encodings: (1, d) of each thing's name. things: what forms; look: how it
-    is dressed; both can be compared.
-    """
-
-    shape: tuple[int, int, int, int]
-    encodings: Sequence[torch.Tensor]
-
-    things: Sequence[Any]
-    look: Any
-
-    def until(self, settings: Settings, begun: int) -> int:
-        """The step before which shapes are dressed that began to form at step `begun`."""
-
-    def every(self, steps: int) -> int:
-        """Steps between two redraws, of shapes that form in so many."""
-
-    def fields(self, x: torch.Tensor) -> Sequence[torch.Tensor]:
-        """The part of each thing in a latent or a picture (1, n, h, w)."""
-
-    def decode(self, codes: torch.Tensor, **how: Any) -> torch.Tensor:
-        """The things' pictures of what the decoder takes."""
-
-    def redraw(self, loop: Any, drawn: torch.Tensor, strength: float, t: float) -> None:
-        """Draw cells of a loop's latent, in place, and mark them in `drawn` (1, 1, h, w), `t` of 1
-        on the way."""
-
-    def show(self, picture: torch.Tensor) -> torch.Tensor:
-        """What has formed so far as one picture (1, 3, height, width)."""
-
-    def dress(self, picture: torch.Tensor) -> torch.Tensor:
-        """The picture (1, 3, height, width) that the shapes become."""
-
-
-class Wing(Protocol):
-    """What a pair may have beside its two networks: drawings to start from, a prior over codes.
-
-    library, prior: each None where it was made for other networks.
-    """
-
-    @property
-    def library(self) -> Any: ...
-
-    @property
-    def prior(self) -> Any: ...
-
-    def read(self, reading: Reading, extras: str) -> Reading:
-        """A reading, with what a start is made from added to it."""
-
-    def start(
-        self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
-    ) -> Start | None:
-        """What a picture of that reading starts from; None if nothing fits."""
-
-    def forming(
-        self, reading: Reading, settings: Settings, size: tuple[int, int], seed: int
-    ) -> Forming | None:
-        """How the prior forms a picture of that reading from noise; None for what it never saw."""
-
-    def medium(self, reading: Reading) -> Callable[[torch.Tensor], torch.Tensor] | None:
-        """What makes pictures (1, 3, h, w) look as a reading asks, where the networks cannot."""
-
-
 @dataclass(eq=False, kw_only=True)
 class Pair:
     """A CLIP that judges and a VQGAN that paints, both frozen and on one device.
 
-    make_wing: makes what the pair has beside these two, on first use; None for nothing.
+    size: side in pixels of the picture it likes best. default_background: what ends a prompt that
+    names no background; empty for nothing. own_defaults: settings that fit it, which `defaults` is
+    made of. make_wing: makes what the pair has beside the two networks, on first use: drawings to
+    start from, a prior over codes; None for nothing.
     """
 
     name: str
     clip: ClipModel | ClipEnsemble
     vqgan: VQGAN
-    facts: Facts = Facts()
+    size: int = 448
+    default_background: str = ""
+    own_defaults: Mapping[str, Any] = field(default_factory=PUBLISHED_DEFAULTS.copy)
     vqgan_hash: str = ""
-    make_wing: Callable[[Pair], Wing] | None = None
+    make_wing: Callable[[Pair], EmojiWing] | None = None
 
     def __post_init__(self) -> None:
         self.vqgan.to(self.device).eval()
@@ -170,16 +89,19 @@ class Pair:
         return self.clip.device
 
     @cached_property
-    def wing(self) -> Wing | None:
-        return self.make_wing(self) if self.make_wing else None
+    def wing(self) -> EmojiWing | None:
+        """What `make_wing` makes, where CLIP says which words it knows."""
+        if self.make_wing is None or self.clip.vocabulary is None:
+            return None
+        return self.make_wing(self)
 
     @cached_property
-    def library(self) -> Any:
+    def library(self) -> Library | None:
         """Drawings to start from, or None. WeightsError if their file is corrupt."""
         return self.wing.library if self.wing else None
 
     @cached_property
-    def prior(self) -> Any:
+    def prior(self) -> Prior | None:
         """What draws codes for a caption, or None. WeightsError if its file is corrupt."""
         return self.wing.prior if self.wing else None
 
@@ -187,7 +109,7 @@ class Pair:
         """What a prompt asks for, beside extras and the regions of its picture. ValueErrors as in
         `parse_prompt`; an empty prompt asks for nothing."""
         extras = text_of("extras", extras)
-        words, own = self.clip.vocabulary, self.facts.default_background
+        words, own = self.clip.vocabulary, self.default_background
         reading, whole, style = read_prompt(prompt, words), readable(prompt), readable(extras)
         # "At night" names a background in the words that CLIP is given.
         painted = [p.read for p in reading.known if not p.is_picture]
@@ -221,8 +143,7 @@ class Pair:
         of size (height, width) that it cannot make."""
         if settings.start == "library" and self.library is None:
             raise ValueError(f"{self.name} has no library of drawings: start from noise")
-        drawn = settings.start == "prior" or (settings.start == "noise" and settings.drawn)
-        if drawn and self.prior is None:
+        if settings.uses_prior and self.prior is None:
             raise ValueError(f"{self.name} has no prior: start from noise, and set prior to 0")
 
     def forming(
@@ -243,7 +164,7 @@ class Pair:
     def defaults(self) -> dict[str, Any]:
         """What settings left empty mean; without a prior, a start from the library, and without
         that, a start from noise as it is usual."""
-        side, own = self.facts.size, self.facts.defaults
+        side, own = self.size, self.own_defaults
         if own.get("prior") and self.prior is None:
             own = {**own, "start": "library", "prior": 0.0} if self.library else {}
         if own.get("prior"):

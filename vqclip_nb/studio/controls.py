@@ -193,7 +193,7 @@ class Steering:
                 if thing is None and not (drawn and word in reading.in_drawing)
             ]
         )
-        own = pair.facts.default_background
+        own = pair.default_background
         added = own and any(reading.known and reading.ending == f" {own}" for reading in asked)
         self.messages.say("ground", f"Painted {own}, unless you name another." if added else "")
         return not wrong

@@ -12,8 +12,8 @@ import ipywidgets as w
 from PIL import Image, ImageOps
 
 from ..attributes import ATTRIBUTES, Attribute, parse_attributes
+from ..emoji.drawings import Start
 from ..images import open_image, to_data_url, to_pil, to_tensor
-from ..models.pair import Start
 from ..palettes import COLOURS, Colour, parse_colour
 from ..prompts import knows_attribute
 from ..settings import KNOBS, label

@@ -164,7 +164,7 @@ def asked(pair: Pair, settings: Settings) -> tuple[Reading, Settings, tuple[int,
     """What a pair's `start` and `forming` take, for the first prompt at the pair's own size."""
     regions = [parse_region(text) for text in settings.regions]
     reading = pair.read(settings.include[0], settings.extras, regions)
-    return reading, settings, (pair.facts.size,) * 2, settings.seed
+    return reading, settings, (pair.size,) * 2, settings.seed
 
 
 class Drafts:
