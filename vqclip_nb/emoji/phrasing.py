@@ -163,7 +163,7 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
         if day and whole not in words.phrases and whole not in words.nearest:
             text = f"{re.sub(rf'{word} (?={behind})', '', text, count=1)} {day}"
             said[word.lower()] = day
-    if text.lower().strip() not in words.names:
+    if re.sub(r"^(?:an?|the) ", "", text.lower().strip()) not in words.names:
         text = MIST_ALONE.sub(r"in the \1", text)
         text = PEOPLED.sub(lambda m: f"{m[2]} {'on' if m[1] == 'beach' else 'in'} the {m[1]}", text)
         text = AFLOAT.sub(r"\3 on the \1\2", SUN.sub("beach at sunset", text))
