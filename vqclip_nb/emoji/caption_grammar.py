@@ -246,6 +246,8 @@ def _stands(joint: str, thing: str, before: Sequence[Thing], relations: Sequence
         return "on"
     if how == "on" and last in WORDS["flat"]:
         return "served on"
+    if how == "in" and last in WORDS["seats"]:
+        return "on"
     if how == "in" and thing in WORDS["places"]:
         return "beside"  # of a forest one tree is drawn, which holds nothing
     over = last in WORDS["sky"] and joint in ("", "and", "with")

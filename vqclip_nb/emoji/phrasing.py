@@ -64,6 +64,12 @@ WEATHER = re.compile(
     rf"(?:{COLOUR}) (?:and (?:{COLOUR}) )?background)(\w+)",
     re.IGNORECASE,
 )
+# "a rainy day in the city" is the city on one.
+DAY_SOMEWHERE = re.compile(
+    r"^\s*(?:an? )?(snowy|rainy|stormy|foggy|misty) (day|morning)"
+    r" ((?:in|at|on) (?:an?|the) [\w ]+)$",
+    re.IGNORECASE,
+)
 TIMES = TABLES["times"]
 TIME = re.compile(rf",\s*({'|'.join(TIMES)})\s*(?=,|$)", re.IGNORECASE)  # "a village, evening"
 PLACE = re.compile(
@@ -96,7 +102,8 @@ ON_A_BODY = re.compile(
 )
 SUN = re.compile(r"^\s*beach sunset\s*$", re.IGNORECASE)
 ALONE = re.compile(
-    r"^\s*(forest|street|jungle)(?=\s*(?:,|$|(?:at|in|on an?|under)\b))", re.IGNORECASE
+    r"^\s*(forest|street|jungle|sunny day|cloudy day)(?=\s*(?:,|$|(?:at|in|on an?|under)\b))",
+    re.IGNORECASE,
 )
 SPORTS = WORDS["sports"]
 FIELD = re.compile(
@@ -156,6 +163,7 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     text = COUPLE.sub(lambda m: f"two {m[1]}" if rules.thing(m[1]) else m[0], text)
     for pattern in (COLOURED_EACH, COLOURED, COLOURED_BEHIND):
         text = pattern.sub(rules.each_coloured, text)
+    text = DAY_SOMEWHERE.sub(r"\3 on a \1 \2", text)
     text = TIME.sub(lambda found: f", {TIMES[found[1].lower()]}", text)
     for word, behind in WEATHER.findall(text):  # "a rainy street" is one on a rainy day
         whole = f"{word} {behind}".lower()
@@ -272,7 +280,7 @@ class _Rules:
             others = f"{text[: found.start()]} {text[found.end() :]}"
             others = TOKEN.sub(lambda sign: words.emoji.label(sign[0]), others)
             worn = re.match(r"\s*(?:with|wearing|and|in an?)\b", text[found.end() :])
-            if worn or re.search(rf"\b{re.escape(added[1].removesuffix('s'))}s?\b", others):
+            if worn or re.search(rf"\b{re.escape(added[1].removesuffix('s'))}(?:e?s)?\b", others):
                 new = new[added.end() :]
         self.said[phrase] = new
         return new
