@@ -27,16 +27,20 @@ def join_priors(sources: Mapping[str, Path], target: Path = EMOJI / "prior.safet
     state = load_file(target) if target.exists() else {}
     facts = _facts(target) if target.exists() else {}
     styles = json.loads(facts.get("styles", "[]"))
+    weak = json.loads(facts.pop("weak", "{}"))
     for style, source in sources.items():
         own = _facts(source)
         if any(facts.setdefault(key, own[key]) != own[key] for key in OF_ALL):
             raise ValueError(f"{source}: of another shape or pair than the priors before it")
+        weak.pop(style, None)  # of the network that it takes the place of
         if "names" in own:
             facts["names"] = own["names"]
         styles += [style] if style not in (*styles, NAMED) else []
         state = {key: v for key, v in state.items() if key.partition(".")[0] != style}
         state |= {f"{style}.{key}": value for key, value in load_file(source).items()}
-    return write_state(target, state, facts | {"styles": json.dumps(styles)})
+    return write_state(
+        target, state, facts | {"styles": json.dumps(styles), "weak": json.dumps(weak)}
+    )
 
 
 def _facts(path: Path) -> dict[str, str]:

@@ -22,7 +22,8 @@ import torch
 from vqclip_nb.emoji.caption_words import article
 from vqclip_nb.emoji.layers import SILHOUETTE
 from vqclip_nb.emoji.library import Library
-from vqclip_nb.emoji.priors import NAMED, Prior
+from vqclip_nb.emoji.prior import Prior
+from vqclip_nb.emoji.priors import NAMED
 from vqclip_nb.files import write_atomically
 from vqclip_nb.loading import load_pair
 from vqclip_nb.models.pair import Pair

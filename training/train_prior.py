@@ -169,7 +169,7 @@ def train_prior(options: PriorOptions) -> Iterator[Trainer]:
         attention=options.attention,
     ).to(options.device)
     if options.start:
-        begun = pair.wing.priors.get(options.start)
+        begun = pair.wing.priors.get(options.start) if pair.wing else None
         state = begun.state_dict() if begun else load_file(options.start)
         prior.load_state_dict({k: v.float() for k, v in state.items()})
     trainer = Trainer("prior", prior, options, weight_decay=0.03)

@@ -22,7 +22,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from vqclip_nb.emoji.caption_words import article
-from vqclip_nb.emoji.priors import NAMED, caption_tokens
+from vqclip_nb.emoji.prior import caption_tokens
+from vqclip_nb.emoji.priors import NAMED
 from vqclip_nb.loading import load_pair
 from vqclip_nb.models.pair import EMOJI, Pair
 from vqclip_nb.weights import write_state

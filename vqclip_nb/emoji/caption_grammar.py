@@ -240,9 +240,9 @@ def _stands(joint: str, thing: str, before: Sequence[Thing], relations: Sequence
         return "below"
     if joint == "with" and owner in WORDS["dishes"] and last in WORDS["toppings"]:
         return "topped with"
-    if joint == "with" and last in WORDS["held"] and before[-1].count == 1:
+    if joint == "with" and last in WORDS["held"] and owner in WORDS["bearers"]:
         return "holding"
-    if joint == "over" and last == "bridge":
+    if joint == "over" and last == "bridge" and owner in WORDS["crossing"]:
         return "on"
     if how == "on" and last in WORDS["flat"]:
         return "served on"

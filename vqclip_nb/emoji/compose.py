@@ -54,9 +54,9 @@ def compose(
         colour, share = thing.tint
         plain = layer
         if wanted:
-            layer = tinted(plain, wanted)
+            layer = tinted(plain, wanted, style)
         if share:
-            layer = torch.lerp(layer, tinted(plain, colour), share)
+            layer = torch.lerp(layer, tinted(plain, colour, style), share)
         if len(layers) == count == 1:
             box = moved(box, pose, size)
         placed.append([place(layer, one, size) for one in spread(box, count)])

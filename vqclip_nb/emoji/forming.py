@@ -10,7 +10,7 @@ prompt names, and the guide goes on with the whole prompt.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,8 +28,8 @@ from .compose import CENTRED, Pose, compose, ground, weathered
 from .drawings import Scene, Start
 from .layers import cut_out, fitted, posed, usual_colour
 from .placing import PLACINGS
-from .prior import Caption, Prior, conditions, gumbel
-from .priors import NAMED
+from .prior import Caption, conditions, gumbel
+from .priors import NAMED, Priors
 
 SHARE = 0.9  # of a picture's steps in which its shapes form
 SHARE_BEFORE_STYLE = 0.6  # where style or what to avoid then act on the whole picture
@@ -82,7 +82,7 @@ class Forming:
     def __init__(
         self,
         pair: Pair,
-        priors: Mapping[str, Prior],
+        priors: Priors,
         parts: Sequence[Part],
         background: Sequence[str],
         size: Size,
@@ -90,10 +90,8 @@ class Forming:
         self.pair, self.parts, self.background, self.size = pair, parts, background, size
         self.things = [shape for part in parts for shape in part.shapes]
         self.look = [part.scene for part in parts], [*background], size
-        told = priors.get(NAMED)
         self.priors = [
-            told if told and shape.drawing in told.names else priors[shape.style]
-            for shape in self.things
+            priors[NAMED if shape.drawing in priors.names else shape.style] for shape in self.things
         ]
         ending = f" {pair.default_background}"
         # The prior was told the drawings' labels, some of which the guide does not know.

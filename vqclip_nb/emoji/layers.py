@@ -35,11 +35,12 @@ def _usual_colours() -> dict[str, str]:
     return {label: colour for colour, labels in rows for label in labels}
 
 
-def tinted(layer: torch.Tensor, colour: str) -> torch.Tensor:
+def tinted(layer: torch.Tensor, colour: str, style: str = "") -> torch.Tensor:
     """A drawing (4, h, w) in another colour, with its own lights and darks.
 
     The mean of its main hue becomes that colour, other hues stay; where no hue covers half of the
-    drawing, all of it takes the colour. A drawing that has the colour already stays as it is.
+    drawing, all of it takes the colour. A drawing that has the colour already stays as it is. Of a
+    silhouette, by its `style` or by how dark it is, the black becomes the colour.
     """
     alpha, tint = layer[3:], torch.tensor(COLOURS[colour])[:, None, None] / 255
     own = (layer[:3] / alpha.clamp(min=1e-3)).clamp(0, 1)
@@ -52,7 +53,7 @@ def tinted(layer: torch.Tensor, colour: str) -> torch.Tensor:
             return layer
     light, weight = own.mean(0, keepdim=True).clamp(max=0.95), taken * alpha
     middle = (light * weight).sum() / weight.sum().clamp(min=1)
-    if middle < BLACKEST:  # a silhouette, and what is white in it
+    if style == SILHOUETTE or middle < BLACKEST:  # what is white in it stays
         white = ((light - 0.3) / 0.4).clamp(0, 1)
         return torch.cat([torch.lerp(tint, torch.ones(1), white) * alpha, alpha])
     # Dark and pale drawings are brought to middle grey first, else no colour would show on them.

@@ -30,6 +30,7 @@ SHORT = (
     ),
     (r"(?<=[^\s\d])\s*/\s*(?=(?:an?|the|one|two|three|four|five|six|\d)\s)", " and "),
     (r"\bblack-and-white\b", "black and white"),
+    (r"^\s*(an? |the )?cartoon (?!of\b|style\b|.*\bsticker\b)(?=\w)", r"a cartoon of \1"),
     (rf"\bthe sky is ({COLOUR})\b", r"under a \1 sky"),
     (
         r"\bfor (?:my|our) (?:daughter|son|mum|mom|mother|father|dad|wife|husband|friends?|sister"
@@ -68,6 +69,18 @@ WEATHER = re.compile(
 DAY_SOMEWHERE = re.compile(
     r"^\s*(?:an? )?(snowy|rainy|stormy|foggy|misty) (day|morning)"
     r" ((?:in|at|on) (?:an?|the) [\w ]+)$",
+    re.IGNORECASE,
+)
+# "a goldfish in a bowl", but not of soup, nor three of them.
+FISH_BOWL = re.compile(
+    r"(^\s*|\b(?:an?|my|the) )(?:gold)?fish in (?:an?|the|its|my) "
+    r"(?:(?:round|glass|small|little) )?bowl\b(?! of)",
+    re.IGNORECASE,
+)
+STRAW = re.compile(r"\bwith an? straw(?=\s*(?:$|,))", re.IGNORECASE)  # of a drink
+# What is worn, where a place is named in between: "a crab on the beach with sunglasses".
+WORN = re.compile(
+    rf"\s*(?:with|wearing|in)\s+(?:[\w-]+\s+){{0,3}}?(?:{'|'.join(TABLES['worn'])})\b",
     re.IGNORECASE,
 )
 TIMES = TABLES["times"]
@@ -163,6 +176,8 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     text = COUPLE.sub(lambda m: f"two {m[1]}" if rules.thing(m[1]) else m[0], text)
     for pattern in (COLOURED_EACH, COLOURED, COLOURED_BEHIND):
         text = pattern.sub(rules.each_coloured, text)
+    text = STRAW.sub(lambda found: rules.drop(found[0].lower(), ""), text)
+    text = FISH_BOWL.sub(r"\1fish bowl", text)
     text = DAY_SOMEWHERE.sub(r"\3 on a \1 \2", text)
     text = TIME.sub(lambda found: f", {TIMES[found[1].lower()]}", text)
     for word, behind in WEATHER.findall(text):  # "a rainy street" is one on a rainy day
@@ -272,15 +287,21 @@ class _Rules:
         if behind and " background" in new and not phrase.endswith(" of"):
             joint = behind[0] in SMALL_WORDS or behind[0] in JOINTS
             compound = not joint and not behind[0].endswith("ing") and words.reads(behind[0])
-        if compound or {longer, *singulars(longer)} & words.names:
+        rest = text[found.end() :]
+        owner = rest.startswith(("'s", "’s"))  # "a fisherman's boat"
+        of = rest.startswith(" of ") and " background" in new and not phrase.endswith(" of")
+        if owner or of or compound or {longer, *singulars(longer)} & words.names:
             return None  # "on ice cream" is not on ice
+        before = text[: found.start()].split()[-1:]
+        if before and before[0] in COLOURS and new.split()[:1] and new.split()[0] in COLOURS:
+            new = new.partition(" ")[2]  # "a white cherry blossom tree"
         if new == phrase:
             return found[0]
         if added := ADDED.match(new):  # "a cactus in the desert" is one
             others = f"{text[: found.start()]} {text[found.end() :]}"
             others = TOKEN.sub(lambda sign: words.emoji.label(sign[0]), others)
-            worn = re.match(r"\s*(?:with|wearing|and|in an?)\b", text[found.end() :])
-            if worn or re.search(rf"\b{re.escape(added[1].removesuffix('s'))}(?:e?s)?\b", others):
+            worn = WORN.match(text[found.end() :]) and not new.startswith(("a ", "below "))
+            if worn or re.search(rf"\b{re.escape(added[1].removesuffix('s'))}(?:s|ses)?\b", others):
                 new = new[added.end() :]
         self.said[phrase] = new
         return new

@@ -76,14 +76,12 @@ class Prior(nn.Module):
     labels: number of drawings that it can be told by a vector instead of a caption, which is how it
     draws what CLIP cannot read. digest: SHA-256 of the file that it came from. styles: of
     which a token tells it one; none for a prior of one style. names: of the drawings that it can be
-    told, as "silhouette: lighthouse". weak: labels of drawings that it forms poorly, or that are
-    hard to name, where another style does better.
+    told, as "silhouette: lighthouse".
     """
 
     digest = ""
     styles: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    weak: frozenset[str] = frozenset()
 
     def __init__(
         self,

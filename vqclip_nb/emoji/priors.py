@@ -14,13 +14,17 @@ NAMED = "named"  # the prior of what CLIP cannot read
 
 class Priors(Mapping[str, Prior]):
     """The priors of a file by style, and by `NAMED` that of what CLIP cannot read; each is built
-    when it is first asked for. The seed chooses by their order."""
+    when it is first asked for. The seed chooses by their order. names: of the drawings that
+    `NAMED` can be told. weak: by style, labels of drawings that it forms poorly, or that are hard
+    to name, where another style does better."""
 
     def __init__(
         self, state: Mapping[str, torch.Tensor], facts: Mapping[str, Any], digest: str, device: Any
     ) -> None:
-        self._facts, self._digest, self._device = facts, digest, device
-        self._styles = [*facts.get("styles", ["noto"]), *([NAMED] if facts.get("names") else [])]
+        self.names = tuple(facts.get("names", ()))
+        self.weak = {style: frozenset(labels) for style, labels in facts.get("weak", {}).items()}
+        self._config, self._digest, self._device = facts["config"], digest, device
+        self._styles = [*facts.get("styles", ["noto"]), *([NAMED] if self.names else [])]
         self._weights: dict[str, dict[str, torch.Tensor]] = {}
         for key, value in state.items():  # "3d.entry.weight" is of the style 3d alone
             style, _, name = key.partition(".")
@@ -37,11 +41,14 @@ class Priors(Mapping[str, Prior]):
     def __len__(self) -> int:
         return len(self._styles)
 
+    def __contains__(self, style: object) -> bool:
+        return style in self._styles
+
     def __getitem__(self, style: str) -> Prior:
         if style not in self._built:
-            told = tuple(self._facts["names"]) if style == NAMED else ()
-            config = self._facts["config"] | {"labels": len(told)}
-            prior = build_prior(config, self._weights[style], self._digest).to(self._device)
-            prior.names, prior.weak = told, frozenset(self._facts.get("weak", {}).get(style, ()))
+            told = self.names if style == NAMED else ()
+            config, weights = self._config | {"labels": len(told)}, self._weights.pop(style)
+            prior = build_prior(config, weights, self._digest).to(self._device)
+            prior.names = told
             self._built[style] = prior
         return self._built[style]

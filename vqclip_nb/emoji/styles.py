@@ -82,12 +82,12 @@ class Styles:
         )
         anywhere = [
             p
-            for p in (*phrases, *ALONE.intersection(self.own))
+            for p in phrases
             if p in ALONE or (" " in p and p.split()[-1] not in THINGS and not known(p))
         ]
         self.anywhere = re.compile(
             rf"\s*\b(?:in |as |with |made in )?(?:{any_of(anywhere)})(?: style)?(?![\w-])"
-            rf"(?! (?:background|backdrop|drawing of|of\b|{'|'.join(COLOURS)}))",
+            rf"(?! (?:background|backdrop|drawing of|{'|'.join(COLOURS)}))",
             re.IGNORECASE,
         )
         self.first_words = {p.split()[0] for p in anywhere}
@@ -108,7 +108,7 @@ class Styles:
 
         def instead(found: re.Match) -> str:
             bare = re.sub(r"^(?:in|as|with|made in) | style$", "", found[0].strip().lower())
-            return note(found[0], self.phrases.get(bare, self.own.get(bare, "")))
+            return note(found[0], self.phrases.get(bare, ""))
 
         whole = text
         for name in (OF_STYLE, self.artist, BY_SOMEONE, self.place):

@@ -25,7 +25,7 @@ from .drawings import Scene, Start, Thing
 from .forming import Forming, Part, Shape, draw
 from .library import Library
 from .prior import Prior
-from .priors import NAMED, Priors
+from .priors import Priors
 
 USUAL = ("noto", "3d", "sticker")  # styles of what forms, where a prompt names none
 # Words of labels whose drawings hold letters or figures, or turn one way: not to be mirrored.
@@ -50,13 +50,13 @@ class EmojiWing:
         return library if library.vqgan_hash == self.pair.vqgan_hash else None
 
     @cached_property
-    def priors(self) -> Mapping[str, Prior]:
+    def priors(self) -> Priors:
         """What draws codes for a caption, by style; empty unless CLIP and VQGAN are those that it
         learned from; by `NAMED` what draws without a caption. WeightsError for a corrupt file."""
         state, metadata, digest = read_checked(EMOJI / "prior.safetensors")
         facts = {key: json.loads(value) for key, value in metadata.items()}
         if facts["hashes"] != self.pair.hashes:
-            return {}
+            return Priors({}, {"config": {}, "styles": []}, "", self.pair.device)
         return Priors(state, facts, digest, self.pair.device)
 
     @property
@@ -166,9 +166,9 @@ class EmojiWing:
         label, drawn = self.library.label_and_styles(thing.name)
         wanted = (scene.style,) if scene.style in styles else USUAL
         fitting = [s for s in priors if s in drawn and s in wanted]
-        fitting = [s for s in fitting if label not in priors[s].weak] or fitting
+        fitting = [s for s in fitting if label not in priors.weak.get(s, ())] or fitting
         read = read_prompt(article(label), self.pair.clip.vocabulary)
-        told = [s for s in drawn if NAMED in priors and f"{s}: {label}" in priors[NAMED].names]
+        told = [s for s in drawn if f"{s}: {label}" in priors.names]
         # No prior was shown what that one is told in a style of theirs: a man, a wizard.
         if not fitting or read.substitutions or {*told} & {*USUAL}:
             fitting = [s for s in told if s in wanted or scene.style not in styles]
