@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import vqclip_nb
-from vqclip_nb.emoji.vocabulary import Vocabulary, singulars
+from vqclip_nb.emoji.caption_words import singulars
+from vqclip_nb.emoji.vocabulary import Vocabulary
 from vqclip_nb.reading import describe_substitutions, read_prompt
 
 TABLE = Path(vqclip_nb.__file__).parent / "emoji" / "words.txt"

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vqclip_nb.emoji.caption_words import COUNTS, RELATIONS, SIZES
+from vqclip_nb.emoji.caption_words import COUNTS, RELATIONS, SIZES, SMALL_WORDS, singulars
 from vqclip_nb.emoji.library import Library
-from vqclip_nb.emoji.vocabulary import NOTHING, SMALL_WORDS, Vocabulary, singulars
+from vqclip_nb.emoji.vocabulary import NOTHING, Vocabulary
 from vqclip_nb.files import write_atomically
 from vqclip_nb.loading import load_pair
 from vqclip_nb.models.pair import EMOJI

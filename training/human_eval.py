@@ -23,9 +23,8 @@ import torch
 from PIL import Image, ImageDraw
 from tqdm.auto import tqdm
 
-from vqclip_nb.emoji.caption_words import COLOURS, article
+from vqclip_nb.emoji.caption_words import COLOURS, article, singulars
 from vqclip_nb.emoji.library import Library
-from vqclip_nb.emoji.vocabulary import singulars
 from vqclip_nb.experiments.scores import concepts, picture_encoding
 from vqclip_nb.files import write_atomically
 from vqclip_nb.loading import load_judge, load_pair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -67,3 +68,15 @@ def article(noun: str) -> str:
         return noun
     vowel = noun[0].lower() in "aeiou" and not noun.startswith(("uni", "one"))
     return ("an " if vowel else "a ") + noun
+
+
+@functools.lru_cache(4096)
+def singulars(word: str) -> tuple[str, ...]:
+    """What a word or phrase may be the plural of, likeliest first."""
+    found = [
+        word.removesuffix(end) + one for end, one in TABLES["plurals"].items() if word.endswith(end)
+    ]
+    for end, one in (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("s", ""), ("es", "")):
+        if word.endswith(end) and len(word) > len(end) + 1 and not word.endswith("ss"):
+            found.append(word.removesuffix(end) + one)
+    return tuple(found)

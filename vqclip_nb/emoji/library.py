@@ -27,11 +27,11 @@ from .caption_words import (
     SMALL_WORDS,
     TABLES,
     WORDS,
+    singulars,
 )
 from .compose import compose
 from .drawings import Drawing, Scene, Start, describe, unpack_bits, unpack_masks
 from .layers import SILHOUETTE, usual_colour
-from .phrasing import singulars
 from .signs import TOKEN
 from .vocabulary import Vocabulary
 

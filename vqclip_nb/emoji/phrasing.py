@@ -3,13 +3,22 @@ balloons" as "a red balloon and a blue balloon", "a snowy village" as one on a s
 
 from __future__ import annotations
 
-import functools
 import re
 from typing import TYPE_CHECKING
 
 from ..palettes import COLOURS
 from ..reading import COLOUR, GROUND, SCENERY
-from .caption_words import BODY, OF_A_KIND, RELATIONS, SIZES, SMALL_WORDS, TABLES, WITHOUT, WORDS
+from .caption_words import (
+    BODY,
+    OF_A_KIND,
+    RELATIONS,
+    SIZES,
+    SMALL_WORDS,
+    TABLES,
+    WITHOUT,
+    WORDS,
+    singulars,
+)
 from .signs import TOKEN, Replaced
 
 if TYPE_CHECKING:
@@ -148,7 +157,6 @@ WHOLE = BODY | WORDS["never each"]  # "red and blue shoes" are of two colours
 # "my dog Rex".
 NAME = re.compile(r"\b((?:my|our|your|his|her|their) (?:\w+ )?([a-z]+)) ([A-Z][a-z]+)\b")
 PLACED = re.compile(r"\b(?:at|in|by|on)\s+(?:(?:an?|the)\s+)?\w+", re.IGNORECASE)
-IRREGULAR = TABLES["plurals"]
 COUPLE = re.compile(r"\ba couple (\w+s)\b", re.IGNORECASE)  # "a couple cats"
 PRONOUN = re.compile(r"\b(she|he|they|we) ([a-z]+)\b", re.IGNORECASE)
 FLYING = re.compile(r"\b([a-z]+s) (fly|flies)\b", re.IGNORECASE)  # "when pigs fly"
@@ -177,7 +185,7 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     for pattern in (COLOURED_EACH, COLOURED, COLOURED_BEHIND):
         text = pattern.sub(rules.each_coloured, text)
     text = STRAW.sub(lambda found: rules.drop(found[0].lower(), ""), text)
-    text = FISH_BOWL.sub(r"\1fish bowl", text)
+    text = FISH_BOWL.sub(rules.bowl, text)
     text = DAY_SOMEWHERE.sub(r"\3 on a \1 \2", text)
     text = TIME.sub(lambda found: f", {TIMES[found[1].lower()]}", text)
     for word, behind in WEATHER.findall(text):  # "a rainy street" is one on a rainy day
@@ -250,6 +258,10 @@ class _Rules:
             return found[0]
         return " and ".join(f"{'an' if c[0] in 'aeiou' else 'a'} {c} {one}" for c in colours)
 
+    def bowl(self, found: re.Match) -> str:
+        self.said[found[0][len(found[1]) :].lower()] = "fish bowl"
+        return f"{found[1]}fish bowl"
+
     def on_a_body(self, found: re.Match) -> str:
         if not self.thing(found[2]):
             return found[0]
@@ -305,13 +317,3 @@ class _Rules:
                 new = new[added.end() :]
         self.said[phrase] = new
         return new
-
-
-@functools.lru_cache(4096)
-def singulars(word: str) -> tuple[str, ...]:
-    """What a word or phrase may be the plural of, likeliest first."""
-    found = [word.removesuffix(end) + one for end, one in IRREGULAR.items() if word.endswith(end)]
-    for end, one in (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("s", ""), ("es", "")):
-        if word.endswith(end) and len(word) > len(end) + 1 and not word.endswith("ss"):
-            found.append(word.removesuffix(end) + one)
-    return tuple(found)

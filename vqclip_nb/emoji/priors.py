@@ -47,7 +47,7 @@ class Priors(Mapping[str, Prior]):
     def __getitem__(self, style: str) -> Prior:
         if style not in self._built:
             told = self.names if style == NAMED else ()
-            config, weights = self._config | {"labels": len(told)}, self._weights.pop(style)
+            config, weights = self._config | {"labels": len(told)}, self._weights[style]
             prior = build_prior(config, weights, self._digest).to(self._device)
             prior.names = told
             self._built[style] = prior

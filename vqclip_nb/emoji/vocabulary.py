@@ -20,8 +20,9 @@ from .caption_words import (
     WITHOUT,
     WORDS,
     read_rows,
+    singulars,
 )
-from .phrasing import NEGATED, WORD, rephrased, shortened, singulars
+from .phrasing import NEGATED, WORD, rephrased, shortened
 from .signs import Emoji, Replaced
 from .styles import Styles
 
