@@ -28,7 +28,7 @@ from .caption_words import (
     TABLES,
     WORDS,
 )
-from .drawings import Scene, Thing
+from .drawings import COLOURFUL, Scene, Thing
 from .signs import TOKEN
 
 SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
@@ -122,6 +122,12 @@ def _things(
             elif phrase in COLOURS and _goes_on(rest):
                 look["colour"] = phrase
                 said.append(phrase)
+            elif phrase in WORDS["colourful"] and (touching or _goes_on(rest)):
+                if touching and things[-1].count > 1:  # "five balloons in different colours"
+                    things[-1] = replace(things[-1], colour=COLOURFUL)
+                else:
+                    look["colour"] = COLOURFUL
+                    said.append(phrase)
             elif phrase in MATERIALS and _goes_on(rest):
                 look.setdefault("colour", MATERIALS[phrase])  # "a red wooden chair" is red
                 said.append(phrase)
@@ -181,7 +187,10 @@ def _things(
                     joint, touching = "full of", False
                     look |= {"count": look.get("count", 3)} if plural else {}
                 if plural:
-                    look.setdefault("count", 2)
+                    look.setdefault("count", 3 if look.get("colour") == COLOURFUL else 2)
+                if look.get("colour") == COLOURFUL and look.get("count", 1) == 1:
+                    del look["colour"]  # a thing alone has its own colours
+                    left_out |= dict.fromkeys(WORDS["colourful"] & {*said}, NOT_DRAWN)
                 shown = is_emoji and any({*one.split()} <= {*name.lower().split()} for one in spelt)
                 if shown and (touching or strange) and not said:
                     pass  # "a fox 🦊" is one, and so is "a heart ❤️"

@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from ..palettes import COLOURS, Colour
 from ..reading import GROUND, WEATHERS
 from ..regions import Size
-from .drawings import Scene
+from .drawings import COLOURFUL, Scene
 from .layers import BLACK, tinted, usual_colour
 from .placing import FRAME, PLACINGS, Box, boxes, content, spread
 
 Pose = tuple[float, float, float]  # size as a factor; right and down, as shares of the sides
 CENTRED: Pose = (1.0, 0.0, 0.0)
+RAINBOW = ("red", "yellow", "blue", "green", "orange", "purple")  # of several colourful things
 ALIKE = 0.35  # distance of two colours in RGB that do not stand out from each other
 DROPS = {"starry": 34, "rainy": 46, "snowy": 60}
 WHITE, RAIN, STAR = (1.0, 1.0, 1.0), (0.45, 0.66, 0.95), (1.0, 0.96, 0.75)
@@ -52,14 +53,16 @@ def compose(
         if style in BLACK and dark and not wanted:
             layer = torch.cat([layer[3:] - layer[:3], layer[3:]])
         colour, share = thing.tint
-        plain = layer
+        looks = [layer]  # of each of several in turn
         if wanted:
-            layer = tinted(plain, wanted, style)
+            each = (RAINBOW if wanted == COLOURFUL else (wanted,))[:count]
+            looks = [tinted(layer, one, style) for one in each]
         if share:
-            layer = torch.lerp(layer, tinted(plain, colour, style), share)
+            looks = [torch.lerp(one, tinted(layer, colour, style), share) for one in looks]
         if len(layers) == count == 1:
             box = moved(box, pose, size)
-        placed.append([place(layer, one, size) for one in spread(box, count)])
+        stand_in = enumerate(spread(box, count))
+        placed.append([place(looks[i % len(looks)], one, size) for i, one in stand_in])
     order = placed[:1]  # from the back to the front
     for relation, several in zip(scene.relations, placed[1:], strict=True):
         order.insert(len(order) if PLACINGS[relation].in_front else 0, several)

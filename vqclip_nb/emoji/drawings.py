@@ -15,6 +15,7 @@ from ..reading import told_background
 TOLD = {"beside": "next to", "served on": "on"}
 TOLD |= dict.fromkeys(("on the face", "round the neck", "on the feet", "on the body"), "wearing")
 TOLD |= dict.fromkeys(("held in", "heaped in", "standing in"), "in")
+COLOURFUL = "colourful"  # each of several things in another colour
 MASK = 64  # pixels along a mask's side
 LEVELS = 4  # of a mask
 
@@ -28,7 +29,7 @@ class Thing:
     """
 
     name: str
-    colour: str = ""  # a key of COLOURS; empty: as drawn
+    colour: str = ""  # a key of COLOURS, or of several things `COLOURFUL`; empty: as drawn
     size: str = ""  # "big", "small" or empty
     count: int = 1
     tint: tuple[str, float] = ("", 0.0)

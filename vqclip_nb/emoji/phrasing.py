@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ..palettes import COLOURS
-from ..reading import COLOUR, GROUND, SCENERY
+from ..reading import COLOUR, GROUND, SCENERY, any_of
 from .caption_words import (
     BODY,
     OF_A_KIND,
@@ -87,6 +87,15 @@ FISH_BOWL = re.compile(
     re.IGNORECASE,
 )
 STRAW = re.compile(r"\bwith an? straw(?=\s*(?:$|,))", re.IGNORECASE)  # of a drink
+# "A sleeping cat"; "a man is swimming", "a girl walking her dog".
+DOING_FIRST = re.compile(r"\b([a-z]+ing) ([a-z]+)\b", re.IGNORECASE)
+PEOPLE_DOING = TABLES["people doing"]
+SEVERAL = frozenset(("boys", "children", "girls", "kids", "men", "people", "women"))
+PERSON_DOING = re.compile(
+    rf"\b({any_of(WORDS['people'])})(?: (?:is|are))? ({any_of(PEOPLE_DOING)})\b"
+    r"( (?=(?:an?|the|his|her|their|my)\b))?",
+    re.IGNORECASE,
+)
 # What is worn, where a place is named in between: "a crab on the beach with sunglasses".
 WORN = re.compile(
     rf"\s*(?:with|wearing|in)\s+(?:[\w-]+\s+){{0,3}}?(?:{'|'.join(TABLES['worn'])})\b",
@@ -101,28 +110,17 @@ PLACE = re.compile(
 )
 # "a desert with camels" are camels in it.
 PEOPLED = re.compile(
-    r"^\s*(?:(?:an?|the)\s+)?(forest|jungle|desert|beach|meadow|garden|park|street)\s+"
-    r"(?:with|full of)\s+(.+)$",
+    r"^\s*(?:(?:an?|the)\s+)?(forest|jungle|desert|beach|meadow|garden|park|street"
+    rf"|(?:lake|pond|sea|ocean)(?=.+\b(?:{any_of(WORDS['afloat'])})\s*$))\s+"
+    r"(?:with|full of)\s+(?!(?:fog|mist)\b)(.+)$",
     re.IGNORECASE,
 )
-# "a quiet lake early in the morning with a boat": what is on the water, in place of a wave.
-AFLOAT = re.compile(
-    r"^\s*(?:(?:an?|the)\s+)?((?:(?:quiet|calm|still|peaceful)\s+)?(?:lake|pond|sea|ocean))"
-    r"((?:\s+(?:early|late))?(?:\s+(?:in|at)\s+(?:the\s+)?\w+)?)\s+with\s+"
-    r"((?:mist and\s+)?(?:\w+\s+){0,4}(?:boats?|ships?|sailboats?|canoes?|ducks?|swans?|dolphins?"
-    r"|whales?))\s*$",
-    re.IGNORECASE,
-)
-MIST = re.compile(r"(?<=\w )with (mist|fog)(?=\s*(?:$|,)| and )", re.IGNORECASE)
-MIST_ALONE = re.compile(r"\bwith (mist|fog)\s*$", re.IGNORECASE)
-MIST_AND = re.compile(r"^(mist|fog) and (.+?)(?= (?:on|in) the )", re.IGNORECASE)
 # "on a pirates shoulder", "on the cat's head".
 ON_A_BODY = re.compile(
     r"\bon (an?|the|my|his|her) (\w*[^\Ws])['’]?s (shoulder|head|back)s?"
     r"(?=\s*(?:$|[,.]|and\b|with\b|in\b|on\b|at\b|under\b))",
     re.IGNORECASE,
 )
-SUN = re.compile(r"^\s*beach sunset\s*$", re.IGNORECASE)
 ALONE = re.compile(
     r"^\s*(forest|street|jungle|sunny day|cloudy day)(?=\s*(?:,|$|(?:at|in|on an?|under)\b))",
     re.IGNORECASE,
@@ -157,9 +155,6 @@ WHOLE = BODY | WORDS["never each"]  # "red and blue shoes" are of two colours
 # "my dog Rex".
 NAME = re.compile(r"\b((?:my|our|your|his|her|their) (?:\w+ )?([a-z]+)) ([A-Z][a-z]+)\b")
 PLACED = re.compile(r"\b(?:at|in|by|on)\s+(?:(?:an?|the)\s+)?\w+", re.IGNORECASE)
-COUPLE = re.compile(r"\ba couple (\w+s)\b", re.IGNORECASE)  # "a couple cats"
-PRONOUN = re.compile(r"\b(she|he|they|we) ([a-z]+)\b", re.IGNORECASE)
-FLYING = re.compile(r"\b([a-z]+s) (fly|flies)\b", re.IGNORECASE)  # "when pigs fly"
 ADDED = re.compile(  # what a place brings with it: "next to a cactus on a light blue background"
     r"(?:next to|among|below|a(?=\s))\s+(?:(?:an?|two)\s+)?([a-z -]+?)\s+(?=on an? )"
 )
@@ -179,9 +174,7 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     replaced by what, "" for what was left out."""
     rules = _Rules(words, said)
     text = NAME.sub(rules.named, JOINED.sub(" and ", text))
-    text = PRONOUN.sub(rules.acting, text)
-    text = FLYING.sub(lambda m: rules.drop(m[2], m[1]) if rules.thing(m[1]) else m[0], text)
-    text = COUPLE.sub(lambda m: f"two {m[1]}" if rules.thing(m[1]) else m[0], text)
+    text = PERSON_DOING.sub(rules.person_doing, DOING_FIRST.sub(rules.doing_behind, text))
     for pattern in (COLOURED_EACH, COLOURED, COLOURED_BEHIND):
         text = pattern.sub(rules.each_coloured, text)
     text = STRAW.sub(lambda found: rules.drop(found[0].lower(), ""), text)
@@ -195,10 +188,7 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
             text = f"{re.sub(rf'{word} (?={behind})', '', text, count=1)} {day}"
             said[word.lower()] = day
     if re.sub(r"^(?:an?|the) ", "", text.lower().strip()) not in words.names:
-        text = MIST_ALONE.sub(r"in the \1", text)
-        text = PEOPLED.sub(lambda m: f"{m[2]} {'on' if m[1] == 'beach' else 'in'} the {m[1]}", text)
-        text = AFLOAT.sub(r"\3 on the \1\2", SUN.sub("beach at sunset", text))
-    text = MIST_AND.sub(r"\2 in the \1", MIST.sub(r"in the \1", text))
+        text = PEOPLED.sub(rules.peopled, text)
     text = ON_A_BODY.sub(rules.on_a_body, text)
     text = FIELD.sub(rules.field, ALONE.sub(r"a \1", text))
     text = SCENERY.sub(rf"on a \2 background above \1{GROUND}", PLACE.sub(rules.place, text))
@@ -236,12 +226,24 @@ class _Rules:
             return found[0]
         return self.drop(name, whose)
 
-    def acting(self, found: re.Match) -> str:
-        verb, rest = found[2].lower(), found.string[found.end() :]
-        small = verb in JOINTS or verb in SMALL_WORDS
-        if small or not self.thing(verb) or not self.thing_in(rest):
-            return found[0]
-        return self.drop(verb, found[1])
+    def doing_behind(self, found: re.Match) -> str:
+        """ "Cat sleeping" of "sleeping cat"."""
+        act, who = found.groups()
+        known = {*self.words.names, *self.words.phrases, *self.words.nearest}
+        acts = act.lower() in PEOPLE_DOING or act.lower() in self.words.phrases
+        return (
+            f"{who} {act}"
+            if acts and self.thing(who) and found[0].lower() not in known
+            else found[0]
+        )
+
+    def person_doing(self, found: re.Match) -> str:
+        """The drawing of who does it: a swimmer of "woman swimming"."""
+        who, act, what = found.groups()
+        self.said[f"{who} {act}".lower()] = label = PEOPLE_DOING[act.lower()]
+        counted = {*found.string[: found.start()].lower().split()[-1:]} & OF_A_KIND
+        several = who.lower() in SEVERAL and not counted
+        return f"{'two ' if several else ''}{label}{' and ' if what else ''}"
 
     def each_coloured(self, found: re.Match) -> str:
         """ "a red balloon and a blue balloon" of "red and blue balloons"."""
@@ -261,6 +263,11 @@ class _Rules:
     def bowl(self, found: re.Match) -> str:
         self.said[found[0][len(found[1]) :].lower()] = "fish bowl"
         return f"{found[1]}fish bowl"
+
+    def peopled(self, found: re.Match) -> str:
+        place, things = found.groups()
+        on = place.lower() in ("beach", "lake", "pond", "sea", "ocean")
+        return f"{things} {'on' if on else 'in'} the {place}"
 
     def on_a_body(self, found: re.Match) -> str:
         if not self.thing(found[2]):

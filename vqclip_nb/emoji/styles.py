@@ -176,6 +176,8 @@ class Styles:
         phrase, head, every = " ".join(body), body[-1] if body else "", len(words)
         if not body or phrase in self.own or any(map(TOKEN.search, body)):
             return every
+        if {phrase, f"in {phrase}"} & WORDS["colourful"]:
+            return every
         if self.known(phrase) and len(body) > 1 or self._reads(f"{' '.join(words)} of"):
             return every
         if subject:
