@@ -21,7 +21,6 @@ from .caption_words import (
     MORE,
     NOT_DRAWN,
     OF,
-    PART,
     RELATIONS,
     SIZES,
     SKIPPED,
@@ -58,7 +57,7 @@ def parse(
     pepperoni. Of more than `MOST` things the first count.
     """
     style, text = split_style(text.lower(), styles)
-    text = PART.sub(r"\1", SENTENCE_END.sub(" , ", text)).strip(" ,")
+    text = SENTENCE_END.sub(" , ", text).strip(" ,")
     text = " ".join(re.findall(rf"\d+:\d\d|[\w'’.-]*\w|,|{TOKEN.pattern}", text))
     background, text = split_background(text)
     things, relations, left_out = _things(text.split(), name_of, longest, several, shows)

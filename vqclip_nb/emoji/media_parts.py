@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from ..regions import Size
+from .layers import border_colour
 
 PANES = 80  # of stained glass
 ANGLES = (0.5, -0.5, 0.15, 1.1)  # of hatching and ridges
@@ -87,8 +88,7 @@ def by_colour(x: torch.Tensor, textures: list[torch.Tensor]) -> torch.Tensor:
 def few_colours(x: torch.Tensor, count: int) -> torch.Tensor:
     """Colours (count, 3) that a picture is near to, by k-means: first that of its border, then from
     where there is most to where there is least. Where it has fewer, the others are far off."""
-    border = torch.cat([x[0, :, 0], x[0, :, -1], x[0, :, :, 0], x[0, :, :, -1]], 1)
-    colours = border.median(1).values[None]
+    colours = border_colour(x)[None]
     pixels = F.adaptive_avg_pool2d(x, 48)[0].flatten(1).T
     for _ in range(count - 1):  # the pixel that is furthest from them
         apart, furthest = torch.cdist(pixels, colours).amin(1).max(0)

@@ -22,7 +22,8 @@ from .caption_words import (
     read_rows,
     singulars,
 )
-from .phrasing import NEGATED, WORD, rephrased, shortened
+from .phrasing import WORD, rephrased
+from .shorthand import NEGATED, shortened
 from .signs import Emoji, Replaced
 from .styles import Styles
 
