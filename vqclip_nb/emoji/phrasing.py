@@ -35,7 +35,7 @@ WEATHER = re.compile(
 )
 # "a rainy day in the city" is the city on one.
 DAY_SOMEWHERE = re.compile(
-    r"^\s*(?:an? )?(snowy|rainy|stormy|foggy|misty) (day|morning)"
+    r"^\s*(?:an? )?(snowy|rainy|stormy|foggy|misty|sunny) (day|morning)"
     r" ((?:in|at|on) (?:an?|the) [\w ]+)$",
     re.IGNORECASE,
 )
@@ -129,7 +129,7 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
         text = pattern.sub(rules.each_coloured, text)
     text = STRAW.sub(lambda found: rules.drop(found[0].lower(), ""), text)
     text = FISH_BOWL.sub(rules.bowl, text)
-    text = DAY_SOMEWHERE.sub(r"\3 on a \1 \2", text)
+    text = DAY_SOMEWHERE.sub(rules.day_somewhere, text)
     text = TIME.sub(lambda found: f", {TIMES[found[1].lower()]}", text)
     for word, behind in WEATHER.findall(text):  # "a rainy street" is one on a rainy day
         whole = f"{word} {behind}".lower()
@@ -213,6 +213,10 @@ class _Rules:
     def bowl(self, found: re.Match) -> str:
         self.said[found[0][len(found[1]) :].lower()] = "fish bowl"
         return f"{found[1]}fish bowl"
+
+    def day_somewhere(self, found: re.Match) -> str:
+        weather, day, where = found.groups()
+        return f"a sun {where}" if weather.lower() == "sunny" else f"{where} on a {weather} {day}"
 
     def peopled(self, found: re.Match) -> str:
         place, things = found.groups()
