@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ..palettes import COLOURS
-from ..reading import COLOUR, GROUND, SCENERY, any_of
+from ..reading import COLOUR, GROUND, SCENERY, any_of, split_background
 from .caption_words import (
     BODY,
     OF_A_KIND,
@@ -110,6 +110,8 @@ COLOURED_EACH = re.compile(
     rf"\b(?P<row>an? (?:{COLOUR})(?:(?:,| and|, and) an? (?:{COLOUR}))+) (?P<thing>\w+)\b",
     re.IGNORECASE,
 )
+WHITE = re.compile(r"(?<!and )\bwhite ([a-z]+)\b(?!['’]s)", re.IGNORECASE)
+PALE = " on a light blue background"  # on which white things are seen
 WHOLE = BODY | WORDS["never each"]  # "red and blue shoes" are of two colours
 # "my dog Rex".
 NAME = re.compile(r"\b((?:my|our|your|his|her|their) (?:\w+ )?([a-z]+)) ([A-Z][a-z]+)\b")
@@ -149,7 +151,7 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
         new = rules.phrase(found)
         at = found.start() + len(found[0].split()[0] if new is None else new)
         text = text if new is None else text[: found.start()] + new + text[found.end() :]
-    return text
+    return rules.seen(text)
 
 
 class _Rules:
@@ -179,13 +181,10 @@ class _Rules:
     def doing_behind(self, found: re.Match) -> str:
         """ "Cat sleeping" of "sleeping cat"."""
         act, who = found.groups()
-        known = {*self.words.names, *self.words.phrases, *self.words.nearest}
-        acts = act.lower() in PEOPLE_DOING or act.lower() in self.words.phrases
-        return (
-            f"{who} {act}"
-            if acts and self.thing(who) and found[0].lower() not in known
-            else found[0]
-        )
+        words, whole = self.words, found[0].lower()
+        acts = act.lower() in PEOPLE_DOING or act.lower() in words.phrases
+        known = whole in words.names or whole in words.phrases or whole in words.nearest
+        return f"{who} {act}" if acts and not known and self.thing(who) else found[0]
 
     def person_doing(self, found: re.Match) -> str:
         """The drawing of who does it: a swimmer of "woman swimming"."""
@@ -217,6 +216,14 @@ class _Rules:
     def day_somewhere(self, found: re.Match) -> str:
         weather, day, where = found.groups()
         return f"a sun {where}" if weather.lower() == "sunny" else f"{where} on a {weather} {day}"
+
+    def seen(self, text: str) -> str:
+        """A text whose white things do not stand on white."""
+        white = next((m for m in WHITE.finditer(text) if self.thing(m[1])), None)
+        if not white or white[0].lower() in self.words.names or split_background(text.lower())[0]:
+            return text
+        self.said[white[0]] = f"{white[0]}{PALE}"
+        return f"{text}{PALE}"
 
     def peopled(self, found: re.Match) -> str:
         place, things = found.groups()
