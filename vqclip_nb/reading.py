@@ -244,6 +244,10 @@ def region_ending(default: str, texts: Sequence[str], around: Sequence[str]) -> 
     return background_ending(default, *texts, *around)
 
 
+def _bare(phrase: str) -> str:
+    return re.sub(r"^an? ", "", phrase)
+
+
 def describe_substitutions(readings: Iterable[Reading], *, from_drawing: bool = False) -> str:
     """The words that CLIP does not know, for people: "tower block: painted as tower; quux: not
     known".
@@ -253,11 +257,16 @@ def describe_substitutions(readings: Iterable[Reading], *, from_drawing: bool = 
     """
     told = {}
     for reading in readings:
-        for word, thing in reading.substitutions.items():
-            if thing == re.sub(r"^an? ", "", word):
+        replaced = reading.substitutions
+        between = {_bare(thing) for thing in replaced.values() if thing} & {*replaced}
+        for word, thing in replaced.items():
+            if thing == _bare(word) or word in between:
                 continue  # "a watercolour", and that is what it is painted in
+            drawn, thing = thing, replaced.get(_bare(thing), thing) if thing else thing
             if from_drawing and word in reading.in_drawing:
                 told[word] = f"{word}: drawn, CLIP reads {thing or 'nothing'}"
+            elif from_drawing and drawn and _bare(drawn) in reading.in_drawing:
+                told[word] = f"{word}: drawn as {drawn}, CLIP reads {thing or 'nothing'}"
             elif thing is None:
                 told[word] = f"{word}: not known"
             elif from_drawing and thing and word in reading.not_drawn:
