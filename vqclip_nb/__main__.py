@@ -22,11 +22,9 @@ from tqdm import tqdm
 import vqclip_nb as vq
 from vqclip_nb.export import file_name
 from vqclip_nb.files import free_path
-from vqclip_nb.recipe import describe
 from vqclip_nb.settings import KNOBS, PRESETS, label
 
 USAGE = """vqclip PROMPT [PROMPT ...] [--out FILE] [options]
-       vqclip --what FILE
        vqclip studio [--folder FOLDER] [options of JupyterLab]"""
 FORMATS = (".png", ".gif", ".mp4")
 
@@ -66,9 +64,6 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="where to write: .png, .gif or .mp4; may be given more than once "
         "(default: a PNG named after the prompt)",
-    )
-    parser.add_argument(
-        "--what", type=Path, metavar="FILE", help="say what a picture or film holds; paint nothing"
     )
     parser.add_argument("--pair", default="emoji", help="networks (default: %(default)s)")
     parser.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
@@ -138,10 +133,7 @@ def paint(arguments: Sequence[str]) -> int:
     """Paint what the options ask for, with a progress bar; Ctrl-C keeps the picture so far."""
     parser = make_parser()
     given = vars(parser.parse_args(arguments))
-    out, pair_name, device, what = (given.pop(name) for name in ("out", "pair", "device", "what"))
-    if what:
-        print(describe(what))
-        return 0
+    out, pair_name, device = (given.pop(name) for name in ("out", "pair", "device"))
     settings = read_settings(parser, given)
     if len(once := list(dict.fromkeys(settings.include))) < len(settings.include):
         settings = settings.replace(include=once)

@@ -1,5 +1,4 @@
-"""The recipe in an exported file: settings, changes and versions, to make the picture again; and
-what a file holds, in words: `vqclip --what FILE`."""
+"""The recipe in an exported file: settings, changes and versions, to make the picture again."""
 
 from __future__ import annotations
 
@@ -16,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .export import IPTC, KEY, read_mark
-from .images import is_picture, open_image, read_info
-from .knobs import shown
+from .export import IPTC, KEY
+from .images import is_picture, read_info
 from .reading import parse_prompt
 from .regions import Region, parse_region
 from .settings import KNOBS, Settings
@@ -122,14 +120,13 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
     return found
 
 
-def probe_film(path: Path) -> subprocess.CompletedProcess[str]:
-    """What ffmpeg says of an MP4: its texts on stdout, size and length on stderr."""
+def _film_comment(path: Path) -> str | None:
     import imageio_ffmpeg
 
     # Absolute: in a relative name ffmpeg takes what stands before a colon for a protocol. Only as
     # a film: other formats, as lists of files, make it open what they name.
     source = ["-protocol_whitelist", "file", "-f", "mp4", "-i", str(path.resolve())]
-    return subprocess.run(
+    told = subprocess.run(
         [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", *source, "-f", "ffmetadata", "-"],
         capture_output=True,
         encoding="utf8",
@@ -137,11 +134,7 @@ def probe_film(path: Path) -> subprocess.CompletedProcess[str]:
         timeout=60,
         stdin=subprocess.DEVNULL,
     )
-
-
-def _film_comment(path: Path) -> str | None:
-    text = probe_film(path).stdout
-    found = re.search(r"^comment=(.*?)(?=^\w+=|\Z)", text, re.M | re.S)
+    found = re.search(r"^comment=(.*?)(?=^\w+=|\Z)", told.stdout, re.M | re.S)
     return re.sub(r"\\(.)", r"\1", found[1], flags=re.S).strip() if found else None
 
 
@@ -251,55 +244,3 @@ def check_parts(path: str | Path, needed: object, given: Collection[str]) -> Non
         raise ValueError(
             f"{path} was made with parts of its own: give {', '.join(sorted(missing))}"
         )
-
-
-# -- what a file holds, in words
-
-
-def describe(path: str | Path) -> str:
-    """Size, mark, recipe and settings of a file that anyone may have made, one a line.
-
-    Pictures are opened as everywhere (`images.open_image`), films by ffmpeg as MP4 alone; texts
-    from the file come as Python writes them, without control characters. FileNotFoundError;
-    ValueError if it is neither a picture nor a film.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {str(path)!r}")
-    lines = [f"size: {_size(path)}"]
-    mark = read_mark(path)
-    lines.append(f"mark: {mark.rpartition('/')[2]} ({mark})" if mark else "mark: none")
-    try:
-        lines += _told(read_recipe(path))
-    except ValueError as e:
-        lines.append(f"recipe: none ({shown(str(e))})")
-    return "\n".join(lines)
-
-
-def _size(path: Path) -> str:
-    if path.suffix.lower() != ".mp4":
-        width, height = open_image(path).size
-        return f"{width}×{height} pixels"
-    told = probe_film(path).stderr
-    side = re.search(r"^  Stream #0:\d+.*Video: .*?\b(\d{2,5})x(\d{2,5})\b", told, re.M)
-    length = re.search(r"^  Duration: (\d\d:\d\d:\d\d\.\d\d)", told, re.M)
-    if not side or not length:
-        raise ValueError(f"{path} is no film that can be read")
-    return f"{side[1]}×{side[2]} pixels, {length[1]} long"
-
-
-def _told(recipe: dict[str, Any]) -> list[str]:
-    versions = recipe.get("versions")
-    made_by = versions.get(KEY) if isinstance(versions, dict) else None
-    pair, steps = shown(recipe.get("pair")), shown(recipe.get("steps"))
-    lines = [f"recipe: {KEY} {shown(made_by)}, pair {pair}, {steps} steps"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # paths are left out, which the settings show
-        settings = recipe_settings(recipe)
-    for name, k in KNOBS.items():
-        if (value := getattr(settings, name)) != k.default:
-            lines.append(f"  {name}: {shown(value)}")
-    changes = recipe.get("changes") or []
-    if isinstance(changes, list):
-        lines += [f"  changed: {shown(change)}" for change in changes]
-    return lines
