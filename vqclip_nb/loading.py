@@ -80,7 +80,6 @@ def load_pair(
     *,
     clip: str | Sequence[str] | Mapping[str, float] | None = None,
     device: str | torch.device | None = None,
-    accept_unknown: bool = False,
 ) -> Pair:
     """One of `available_pairs()` on `device` (None: CUDA, else MPS, else CPU).
 
@@ -88,14 +87,13 @@ def load_pair(
     "imagenet" cannot be had. `clip` names one of OpenAI's for the downloaded pairs (None:
     "ViT-B/32"), or several that guide together: ["ViT-B/32", "ViT-B/16"], or with weights
     {"ViT-B/32": 1, "ViT-L/14": .5}. ValueError for an unknown name, or a `clip` for "emoji", which
-    has its own; WeightsError if a file cannot be fetched, is corrupt, or has no known hash and
-    `accept_unknown` is False.
+    has its own; WeightsError if a file cannot be fetched or is corrupt.
     """
     if name == "auto":
         device = chosen_device(device)
         try:
             if (best := pair_for(device)) != "emoji":
-                return load_pair(best, clip=clip, device=device, accept_unknown=accept_unknown)
+                return load_pair(best, clip=clip, device=device)
         except WeightsError as e:
             warnings.warn(f"{e}\nThe emoji pair paints in its place.", stacklevel=2)
         return load_pair("emoji", device=device)
@@ -123,7 +121,7 @@ def load_pair(
     else:
         guides = [_published_clip(one, device) for one in weights]
         guide = guides[0] if len(guides) == 1 else ClipEnsemble(guides, list(weights.values()))
-        paints, meta, _ = _published_vqgan(name, accept_unknown=accept_unknown)
+        paints, meta, _ = _published_vqgan(name)
         # The published file's hash: safetensors orders metadata by chance, so caches differ.
         digest = meta["source_sha256"]
     return Pair(
@@ -243,8 +241,8 @@ def _published_clip(name: str, device: torch.device) -> ClipModel:
     return _clip_model(name, state, meta, device, meta["source_sha256"])
 
 
-def _published_vqgan(name: str, **how: Any) -> Checked:
-    return slim_cache(name, lambda k: k.startswith(VQGAN_PARTS), *VQGANS[name], **how)
+def _published_vqgan(name: str) -> Checked:
+    return slim_cache(name, lambda k: k.startswith(VQGAN_PARTS), *VQGANS[name])
 
 
 def _clip_model(
