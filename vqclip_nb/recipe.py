@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .export import IPTC, KEY
-from .images import is_picture, read_info
-from .reading import parse_prompt
-from .regions import Region, parse_region
+from .images import read_info
+from .prompts import map_pictures
 from .settings import KNOBS, Settings
 
 if TYPE_CHECKING:
@@ -168,29 +167,8 @@ def recipe_settings(recipe: dict[str, Any]) -> Settings:
 
 def without_pictures(values: Mapping[str, Any]) -> dict[str, Any]:
     """What to put in place of settings that name a picture by its path, which is never opened."""
-    kept: dict[str, Any] = {}
-    for name in (n for n in ("include", "exclude", "extras") if n in values):
-        prompts = [values[name]] if isinstance(values[name], str) else list(values[name])
-        safe = [_without_paths(prompt) for prompt in prompts]
-        if safe != prompts:
-            kept[name] = safe if name == "include" else safe[0]
-    for name in ("init_image", "style_image"):
-        if values.get(name) and not values[name].startswith("data:"):
-            kept[name] = ""
-    regions = [parse_region(text) for text in values.get("regions", ())]
-    own = [r for r in regions if not r.is_mask or r.place.startswith("data:")]
-    safe = [f"{Region(r.place, p)}" for r in own if (p := _without_paths(r.prompt))]
-    if safe != [f"{r}" for r in regions]:
-        kept["regions"] = safe
-    return kept
-
-
-def _without_paths(prompt: str) -> str:
-    if not prompt:
-        return prompt
-    parts = parse_prompt(prompt)
-    safe = [(t, w) for t, w in parts if t.startswith("data:") or not is_picture(t)]
-    return prompt if safe == parts else " | ".join(f"{t}:{w!r}" for t, w in safe)
+    kept = map_pictures(values, lambda picture, _: picture if picture.startswith("data:") else "")
+    return {name: value for name, value in kept.items() if value != values[name]}
 
 
 def recipe_changes(recipe: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
