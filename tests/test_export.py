@@ -94,7 +94,7 @@ def test_long_recipes_and_odd_names(run, tmp_path, monkeypatch):
     recipe = run.recipe() | {"long": "x=;#\\" * 100_000}
     monkeypatch.chdir(tmp_path)
     for name in ("a:b.mp4", "-c.mp4", "d'e.mp4"):
-        save_mp4(run._images(), name, recipe)
+        save_mp4([f.image for f in run.frames], name, recipe)
         assert read_recipe(name) == json.loads(json.dumps(recipe)), name
 
 

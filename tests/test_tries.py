@@ -5,7 +5,7 @@ import pytest
 
 import vqclip_nb as vq
 from vqclip_nb.__main__ import main
-from vqclip_nb.base_run import steps_ahead
+from vqclip_nb.tries import steps_ahead
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_recipe_gives_the_same_bytes(pair, three, tmp_path, start):
     run.step()
     run.change(learning_rate=0.1)
     finished(run).save_png(tmp_path / "picture.png")
-    assert same(run, vq.Run.replay(tmp_path / "picture.png", pair))
+    assert same(run, vq.replay(tmp_path / "picture.png", pair))
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])

@@ -32,6 +32,7 @@ XMP = (
 )
 PNG_KEY = "XML:com.adobe.xmp"
 MP4_BOX = uuid.UUID("be7acfcb-97a9-42e8-9c71-999491e3afac")
+NOTHING = "nothing to save yet: take at least one step"
 
 Progress = Callable[[int, int], None] | None  # called with frames done, of how many
 
@@ -64,7 +65,7 @@ def save_png(image: Image.Image, path: str | Path, recipe: dict[str, Any]) -> Pa
 
 def _sequence(images: Sequence[Image.Image], fps: float, boomerang: bool) -> list[Image.Image]:
     if not images:
-        raise ValueError("nothing to save: no frames")
+        raise ValueError(NOTHING)
     if not isinstance(fps, Real) or isinstance(fps, bool):
         raise ValueError(f"fps={shown(fps)}: give a number from 0.1 to 50, of frames a second")
     if not 0.1 <= fps <= 50:

@@ -44,16 +44,16 @@ ALWAYS: dict[str, Any] = {
     "distance": "cosine",
 }
 MAX_RECIPE = 200_000_000  # bytes
+PARTS = ("objective", "crops", "latent", "optimizer")  # what `Run` takes in place of its own
 
 
 def make_recipe(
     pair: Pair,
     first: Settings,
     changes: Changes,
-    *,
     steps: int,
     done: bool,
-    parts: Collection[str] = (),
+    parts: Collection[str],
 ) -> dict[str, Any]:
     """How the picture after `steps` steps of a run was made.
 
@@ -171,49 +171,6 @@ def without_pictures(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in kept.items() if value != values[name]}
 
 
-def recipe_changes(recipe: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-    """What was changed after how many steps; ValueError if that cannot be read."""
-    changes = recipe.get("changes", [])
-    if recipe.get("form") != FORM and changes:
-        raise ValueError(
-            "this picture was steered with an earlier version, whose recipes hold the last "
-            "settings and not the first: it cannot be painted again"
-        )
-    try:
-        found = [(int(at), {str(k): v for k, v in change.items()}) for at, change in changes]
-        named = {name for _, change in found for name in without_pictures(change)}
-    except (TypeError, ValueError, AttributeError, OverflowError) as e:
-        raise ValueError(f"the recipe's changes cannot be read: {e}") from e
-    if named:
-        raise ValueError(
-            f"the recipe's changes name pictures on another machine ({', '.join(sorted(named))}), "
-            "which are never opened: it cannot be painted again"
-        )
-    return found
-
-
-def check_recipe(recipe: dict[str, Any], pair: Pair) -> None:
-    """ValueError if `pair` has other weights than the recipe's; a warning names what else may
-    change the bytes."""
-    if recipe.get("hashes") != pair.hashes:
-        raise ValueError(
-            f"the picture was painted with {recipe.get('pair')!r} of other weights than "
-            f"{pair.name!r} here"
-        )
-    if recipe.get("library") and recipe["library"] != (pair.library and pair.library.digest):
-        raise ValueError("the picture was started from another library of drawings than that here")
-    if recipe.get("prior") and recipe["prior"] != (pair.prior and pair.prior.digest):
-        raise ValueError("the picture was painted with another prior than that here")
-    now = {"device": str(pair.device), "threads": torch.get_num_threads()}
-    versions = recipe.get("versions")
-    then = {k: recipe.get(k) for k in now}
-    if isinstance(versions, dict):
-        now["torch"], then["torch"] = version("torch"), versions.get("torch")
-    other = [f"{k} {now[k]}, then {then[k]}" for k in now if now[k] != then[k]]
-    if other:
-        warnings.warn(f"the bytes may differ: {'; '.join(other)}", stacklevel=3)
-
-
 def check_parts(path: str | Path, needed: object, given: Collection[str]) -> None:
     """ValueError if the picture or run at `path` needs parts of the loop that are not given."""
     if not isinstance(needed, list) or not all(isinstance(name, str) for name in needed):
@@ -221,4 +178,13 @@ def check_parts(path: str | Path, needed: object, given: Collection[str]) -> Non
     if missing := set(needed) - set(given):
         raise ValueError(
             f"{path} was made with parts of its own: give {', '.join(sorted(missing))}"
+        )
+
+
+def only_parts(parts: Collection[str], what: str) -> None:
+    """TypeError for a name that is no part of the loop; `what` they are given with, in words."""
+    if wrong := set(parts) - set(PARTS):
+        raise TypeError(
+            f"{', '.join(sorted(wrong))}: {what} keeps its settings; give only parts "
+            f"({', '.join(PARTS)}), and change settings afterwards with run.change"
         )
