@@ -3,14 +3,14 @@ of CLIP."""
 
 from importlib import import_module
 
-from .frames import Frame
+from .frames import Frame, training_loop
 from .loading import available_pairs, load_judge, load_pair, open_pair
 from .models.clip import ClipEnsemble, ClipModel
 from .models.pair import Pair
 from .prompts import create_encodings, unknown_words
 from .recipe import open_recipe
 from .replaying import replay
-from .run import Run, training_loop
+from .run import Run
 from .settings import PRESETS, Settings
 from .weights import WeightsError
 

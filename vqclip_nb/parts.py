@@ -26,52 +26,43 @@ if TYPE_CHECKING:
     from .picture import Painting
 
 
+def dtype_of(precision: str, device: torch.device) -> torch.dtype:
+    """What both networks compute in: float32, or for less time and memory float16, whose gradients
+    agree better with float32's than bfloat16's do. "auto" takes that on CUDA alone."""
+    half = precision == "half" or (precision == "auto" and device.type == "cuda")
+    return torch.float16 if half else torch.float32
+
+
 class PartBuilder:
     """Builds the parts of the loop for one run's pictures, size (height, width) in pixels.
 
     What is slow to make is cached until a setting that it depends on changes. given: the parts
-    that replace those of the loop, as `Run` takes them. In the methods, p: the picture that a part
-    is for.
+    that replace those of the loop, as `Run` takes them. saving: how a step fits into memory. In the
+    methods, p: the picture that a part is for.
     """
 
-    def __init__(self, pair: Pair, size: tuple[int, int], given: Mapping[str, Any]) -> None:
+    def __init__(
+        self, pair: Pair, settings: Settings, size: tuple[int, int], given: Mapping[str, Any]
+    ) -> None:
         self.pair, self.size, self.given = pair, size, given
         self._cache: dict[str, tuple[tuple, Any]] = {}
-        self._saving: int | None = None  # which of memory.SAVINGS
+        dtype = dtype_of(settings.precision, pair.device)
+        self.saving = memory.choose_saving(pair, size, settings.crops, dtype)
 
     def _cached(self, name: str, key: tuple, make: Callable[[], Any]) -> Any:
         if name not in self._cache or self._cache[name][0] != key:
             self._cache[name] = key, make()
         return self._cache[name][1]
 
-    # -- memory
-
-    def begin_saving(self, crops: int, dtype: torch.dtype) -> None:
-        """Choose by an estimate, at the first call, how a step is made to fit into memory."""
-        if self._saving is None:
-            self._saving = memory.choose_saving(self.pair, self.size, crops, dtype)
-
     def save_memory(self) -> bool:
         """From now on less, which is said; False if there is no less."""
-        saving = (self._saving or 0) + 1
-        if saving == len(memory.SAVINGS):
+        if self.saving == memory.SAVINGS[-1]:
             return False
-        self._saving = saving
+        self.saving = memory.SAVINGS[memory.SAVINGS.index(self.saving) + 1]
         # Dropout draws anew for each lot of crops.
         same = "differs a little" if self.pair.clip.dropout else "is the same"
-        said = f"the memory is full: {memory.explained(saving)}; the picture {same}"
-        warnings.warn(said, stacklevel=6)
+        warnings.warn(f"the memory is full: {self.saving}; the picture {same}", stacklevel=6)
         return True
-
-    @property
-    def lot(self) -> int:
-        """Crops that CLIP encodes at a time."""
-        return memory.SAVINGS[self._saving or 0][0]
-
-    @property
-    def again(self) -> bool:
-        """Whether the decoder computes its blocks twice."""
-        return memory.SAVINGS[self._saving or 0][1]
 
     # -- start
 

@@ -15,8 +15,7 @@ from PIL import Image
 
 from . import export
 from .checkpoint import load_run, save_run
-from .frames import Frame
-from .knobs import shown
+from .frames import Frame, thin_states, training_loop
 from .latents import fitting_size
 from .loop import Crops, State
 from .models.pair import Pair
@@ -25,14 +24,12 @@ from .parts import PartBuilder
 from .picture import Painting
 from .prompts import create_encodings, embed_pictures
 from .recipe import Changes, make_recipe, only_parts
-from .settings import KNOBS, Settings
+from .settings import Settings
 from .tries import choose_try, steps_ahead
 from .weights.errors import out_of_memory
 
 if TYPE_CHECKING:
     from .emoji.drawings import Start
-
-STATES_KEPT = 64  # frames with a state to branch from; beyond that every other state is dropped
 
 
 class Run:
@@ -59,23 +56,17 @@ class Run:
         latent: torch.Tensor | None = None,
         optimizer: Callable[[list[torch.Tensor]], torch.optim.Optimizer] | None = None,
     ) -> None:
-        if optimizer is not None and not callable(optimizer):
-            raise ValueError(
-                f"optimizer={shown(optimizer)}: give a function that makes one from a list of "
-                "parameters, as lambda p: torch.optim.SGD(p, lr=1)"
-            )
         self.pair = pair
         parts = dict(objective=objective, crops=crops, latent=latent, optimizer=optimizer)
         self.parts: dict[str, Any] = {k: v for k, v in parts.items() if v is not None}
         if latent is not None and settings.prior is None:
             settings = settings.replace(prior=0.0)  # it would draw over what is given
         settings = settings.for_pair(pair.defaults)
-        factor = pair.vqgan.downsample_factor
-        self.size = fitting_size(settings.height, settings.width, factor)
+        self.size = fitting_size(settings.height, settings.width, pair.vqgan.downsample_factor)
         pair.check(settings)
         self.settings = self.first = embed_pictures(pair, settings, self.size)
         self.encodings = create_encodings(pair, self.settings)
-        self.builder = PartBuilder(pair, self.size, self.parts)
+        self.builder = PartBuilder(pair, settings, self.size, self.parts)
         self.frames: list[Frame] = []
         self.history: list[tuple[int, int, float, float]] = []
         self.changes: list[tuple[int, dict[str, Any]]] = []
@@ -163,8 +154,7 @@ class Run:
         if self.painting.attempt is None:
             self.painting = choose_try(self._painting, s.tries, self.tried)
             before = self.painting.state()
-        painting = self.painting
-        result = painting.step(before)
+        result = self.painting.step(before)
         last = result is None or at + 1 >= s.total_iter
         if result is None:  # the last good picture stands
             assert self.last is not None  # the first step raises
@@ -172,14 +162,14 @@ class Run:
             frame.shown = True
         else:
             new = last or (at >= s.show_from and at % s.show_step == 0)
-            told = result.loss, result.similarity
-            frame = Frame(at, self.index, *told, new, *painting.pixels(result))
-            self.history.append((self.index, at, *told))
+            pixels = self.painting.pixels(result)
+            frame = Frame(at, self.index, result.loss, result.similarity, new, *pixels)
+            self.history.append((self.index, at, result.loss, result.similarity))
         if new:
             frame.state = {k: v.cpu() for k, v in before.items()}
             frame.keep()
             self.frames.append(frame)
-            self._thin_states()
+            thin_states(self.frames)
         self.last = frame
         if last:
             self._begin(self.index + 1)
@@ -187,13 +177,6 @@ class Run:
 
     def __iter__(self) -> Iterator[Frame]:
         return training_loop(self)
-
-    def _thin_states(self) -> None:
-        with_state = [f for f in self.frames if f.state]
-        if len(with_state) > STATES_KEPT:
-            for frame, after in zip(with_state[1:-1:2], with_state[2::2], strict=False):
-                if frame.index == after.index:  # each picture's last is what a morph goes through
-                    frame.state = {}
 
     # -- steering
 
@@ -207,11 +190,9 @@ class Run:
         settings = self.settings.replace(**changes).for_pair(self.pair.defaults)
         self.pair.check(settings)
         settings = embed_pictures(self.pair, settings, self.size, changes)
-        changed = {
-            k: getattr(settings, k)
-            for k in KNOBS
-            if getattr(settings, k) != getattr(self.settings, k) or (k == "loosen" and k in changes)
-        }
+        changed = {k: v for k, v in vars(settings).items() if v != getattr(self.settings, k)}
+        if "loosen" in changes:
+            changed["loosen"] = settings.loosen
         if fixed := [k for k in changed if not self.settings.live(k)]:
             raise ValueError(
                 f"{', '.join(fixed)} cannot change while a picture forms: start a new run"
@@ -280,7 +261,7 @@ class Run:
         """A second run that continues from a kept `frame` of this one, with the current settings
         and live ones changed.
 
-        ValueError if the frame's state is no longer kept (see `STATES_KEPT`).
+        ValueError if the frame's state is no longer kept (see `frames.STATES_KEPT`).
         """
         if not frame.state:
             raise ValueError(
@@ -292,8 +273,8 @@ class Run:
         run.frames = [f for f in self.frames if self.steps_before(f) < at]
         run.go_to(frame.index, [c for c in self.changes if c[0] <= at], frame.state)
         run.last = frame
-        live = [k for k in KNOBS if self.settings.live(k) and k != "loosen"]
-        now = {k: getattr(self.settings, k) for k in live}
+        now = {k: v for k, v in vars(self.settings).items() if self.settings.live(k)}
+        del now["loosen"]
         run.change(**now | changes)
         return run
 
@@ -322,13 +303,3 @@ class Run:
         """
         only_parts(parts, "a saved run")
         return load_run(path, cls, pair, parts)
-
-
-def training_loop(run: Run) -> Iterator[Frame]:
-    """Yield a `Frame` for every step until the last picture is done.
-
-    Whoever iterates decides what to do with a frame; leaving early, or an interrupt, loses nothing:
-    iterating the run again goes on where it stopped.
-    """
-    while not run.done:
-        yield run.step()
