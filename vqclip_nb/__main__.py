@@ -29,10 +29,6 @@ USAGE = """vqclip PROMPT [PROMPT ...] [--out FILE] [options]
 FORMATS = (".png", ".gif", ".mp4")
 
 
-class Problem(Exception):
-    """What went wrong, in words for whoever typed the command."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 failed, 2 not understood, 130 interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -44,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("vqclip: interrupted before the first step", file=sys.stderr)
         return 130
-    except (Problem, vq.WeightsError, ValueError, OSError, MemoryError) as problem:
+    except (vq.WeightsError, ValueError, OSError, MemoryError) as problem:
         print(f"vqclip: {problem}", file=sys.stderr)
         return 1
 
@@ -56,7 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     """An option for every setting but include, which is the prompts themselves."""
     parser = argparse.ArgumentParser("vqclip", usage=USAGE, allow_abbrev=False)
     help_text = escaped(KNOBS["include"].help)
-    parser.add_argument("include", nargs="*", type=typed, metavar="PROMPT", help=help_text)
+    parser.add_argument("include", nargs="*", metavar="PROMPT", help=help_text)
     parser.add_argument(
         "--out",
         action="append",
@@ -80,7 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
         elif k.high is not None:
             facts |= {"type": number, "metavar": f"{k.low:g}..{k.high:.10g}"}
         else:
-            facts |= {"type": typed, "metavar": "|".join(k.choices) or "TEXT"}
+            facts["metavar"] = "|".join(k.choices) or "TEXT"
         if k.kind == "list[str]":
             facts["action"] = "append"
             facts["help"] += "; may be given several times"
@@ -109,14 +105,6 @@ def read_settings(parser: argparse.ArgumentParser, given: dict[str, Any]) -> vq.
     except ValueError as e:
         name, _, rest = str(e).partition("=")
         parser.error(f"{option(label(name))}={rest}" if name in KNOBS else str(e))
-
-
-def typed(text: str) -> str:
-    """What was typed in UTF-8; under a POSIX locale Python hands over bytes of such letters."""
-    try:
-        return os.fsencode(text).decode()
-    except UnicodeError:
-        return text
 
 
 def number(text: str) -> Any:
@@ -170,14 +158,14 @@ def paint(arguments: Sequence[str]) -> int:
         except (MemoryError, ArithmeticError) as e:
             failed.append(str(e) or type(e).__name__)
     if run.image is None:
-        raise Problem("\n".join(failed)) if failed else KeyboardInterrupt
+        raise OSError("\n".join(failed)) if failed else KeyboardInterrupt
     if status:
         done = len(run.history)
         print(f"vqclip: interrupted after {done} of {steps} steps", file=sys.stderr)
     failed += save(run, [p for p in out if not (is_png(p) and numbered == len(settings.include))])
     print(f"similarity {run.similarity:.3f}, {run.seconds:.1f} s", file=sys.stderr)
     if failed:
-        raise Problem("\n".join(failed))
+        raise OSError("\n".join(failed))
     return status
 
 
@@ -198,16 +186,16 @@ def save(run: vq.Run, paths: Sequence[Path]) -> list[str]:
 
 
 def check_writable(paths: Sequence[Path]) -> None:
-    """Problem unless the paths can be written to: asked before the painting, not after it."""
+    """OSError unless the paths can be written to: asked before the painting, not after it."""
     for path in paths:
         if path.suffix.lower() not in FORMATS:
-            raise Problem(f"--out {path}: the name must end in {', '.join(FORMATS)}")
+            raise OSError(f"--out {path}: the name must end in {', '.join(FORMATS)}")
         if not path.parent.is_dir():
-            raise Problem(f"--out {path}: there is no folder {path.parent}")
+            raise OSError(f"--out {path}: there is no folder {path.parent}")
         if path.is_dir():
-            raise Problem(f"--out {path}: that is a folder")
+            raise OSError(f"--out {path}: that is a folder")
         if not os.access(path.parent, os.W_OK):
-            raise Problem(f"--out {path}: nothing can be written to {path.parent}")
+            raise OSError(f"--out {path}: nothing can be written to {path.parent}")
 
 
 # -- notebooks
@@ -236,7 +224,7 @@ def studio(arguments: Sequence[str]) -> int:
             shutil.copyfile(notebook, copy)
     print(f"notebooks: {options.folder.resolve()}")
     if importlib.util.find_spec("jupyterlab") is None:
-        raise Problem("JupyterLab is missing: python -m pip install jupyterlab")
+        raise OSError("JupyterLab is missing: python -m pip install jupyterlab")
     command = [sys.executable, "-m", "jupyterlab", *rest, str(options.folder / "1_studio.ipynb")]
     try:
         return subprocess.call(command)

@@ -6,7 +6,6 @@ import itertools
 import json
 import re
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
@@ -38,9 +37,8 @@ Progress = Callable[[int, int], None] | None  # called with frames done, of how 
 
 
 def file_name(prompt: str, kind: str) -> str:
-    """A file's name from a prompt: "a-red-apple.gif", of the letters that names can have here."""
-    letters = sys.getfilesystemencoding()
-    words = re.findall(r"\w+", readable(prompt).lower().encode(letters, "ignore").decode(letters))
+    """A file's name from a prompt: "a-red-apple.gif"."""
+    words = re.findall(r"\w+", readable(prompt).lower())
     return f"{'-'.join(words)[:60].strip('-') or 'picture'}.{kind.lower()}"
 
 
