@@ -85,11 +85,11 @@ def test_an_interrupt_keeps_the_tries_that_are_done(pair, three, monkeypatch):
     whole, run = finished(vq.Run(pair, three())), vq.Run(pair, three())
     encode, left = type(pair.clip).encode_crops, [5]
 
-    def cut(self, *given):
+    def cut(self, *given, **how):
         left[0] -= 1
         if left[0] < 0:
             raise KeyboardInterrupt
-        return encode(self, *given)
+        return encode(self, *given, **how)
 
     monkeypatch.setattr(type(pair.clip), "encode_crops", cut)
     with pytest.raises(KeyboardInterrupt):
