@@ -197,7 +197,7 @@ def test_a_picture_named_by_path_in_a_saved_run_is_never_opened(pair, half, tmp_
     save_file(tensors, tmp_path / "b.state", metadata)
     with pytest.raises(vq.WeightsError, match="init_image name pictures by path, which are never"):
         vq.Run.resume(tmp_path / "b.state", pair)
-    with pytest.raises(TypeError, match="height: a saved run keeps its settings"):
+    with pytest.raises(TypeError, match="height: .* keeps its settings"):
         vq.Run.resume(tmp_path / "a.state", pair, height=256)
 
 

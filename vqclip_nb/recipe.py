@@ -172,19 +172,16 @@ def without_pictures(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_parts(path: str | Path, needed: object, given: Collection[str]) -> None:
-    """ValueError if the picture or run at `path` needs parts of the loop that are not given."""
+    """ValueError if the picture or run at `path` needs parts of the loop that are not given;
+    TypeError for what is no part."""
+    if wrong := set(given) - set(PARTS):
+        raise TypeError(
+            f"{', '.join(sorted(wrong))}: {path} keeps its settings; give only parts "
+            f"({', '.join(PARTS)}), and change settings afterwards with run.change"
+        )
     if not isinstance(needed, list) or not all(isinstance(name, str) for name in needed):
         raise ValueError(f"{path} names its parts in a way that cannot be read: {needed!r}")
     if missing := set(needed) - set(given):
         raise ValueError(
             f"{path} was made with parts of its own: give {', '.join(sorted(missing))}"
-        )
-
-
-def only_parts(parts: Collection[str], what: str) -> None:
-    """TypeError for a name that is no part of the loop; `what` they are given with, in words."""
-    if wrong := set(parts) - set(PARTS):
-        raise TypeError(
-            f"{', '.join(sorted(wrong))}: {what} keeps its settings; give only parts "
-            f"({', '.join(PARTS)}), and change settings afterwards with run.change"
         )

@@ -11,8 +11,9 @@ import torch
 
 from .models.pair import Pair
 from .parts import crop_ranges
-from .recipe import FORM, check_parts, only_parts, read_recipe, recipe_settings, without_pictures
+from .recipe import FORM, Changes, check_parts, read_recipe, recipe_settings, without_pictures
 from .run import Run
+from .settings import KNOBS, Settings
 from .tries import steps_ahead
 
 MAX_REPLAY = 2e9  # pixels that a replay paints unasked: 7,100 steps of 512×512 with 12 crops
@@ -32,7 +33,6 @@ def replay(path: str | Path, pair: Pair, *, limit: float | None = MAX_REPLAY, **
     missing, or if it would paint more than `limit`; TypeError for an option that is no part; a
     warning says what else may change the bytes.
     """
-    only_parts(parts, "a recipe")
     recipe = read_recipe(path)
     check_recipe(recipe, pair)
     check_parts(path, recipe.get("parts", []), parts)
@@ -40,25 +40,8 @@ def replay(path: str | Path, pair: Pair, *, limit: float | None = MAX_REPLAY, **
     if not isinstance(steps, int) or steps < 1:
         raise ValueError(f"{path} does not say after how many steps the picture was taken")
     first = recipe_settings(recipe)
-    full = first.for_pair(pair.defaults)
-    along = [full]  # a change may ask for more steps, or for more pictures
-    try:
-        for _, change in changes:
-            along.append(along[-1].replace(**change).for_pair(pair.defaults))
-    except TypeError as e:  # a name that is no setting
-        raise ValueError(f"the recipe's changes cannot be read: {e}") from e
-    total = max(steps_ahead(s) * len(s.include) for s in along)
-    total += min(steps, max(s.total_iter * len(s.include) for s in along))
-    views = max(crop_ranges(s.crops, len(s.regions))[-1].stop for s in along)
-    pixels = full.height * full.width
-    each = max(STEP, pixels + VIEWED * views * pair.clip.resolution**2)
-    if limit is not None and max(each * total, pixels * AT_ONCE) > limit:
-        raise ValueError(
-            f"{path} takes {total:,} steps of {full.width}×{full.height} pixels and {views} "
-            f"crops, about {each * total * PIXEL / 60:,.0f} minutes on two cores, more than "
-            f"{limit:.3g} pixels in all or {limit / AT_ONCE:.3g} in a step: "
-            "give limit=None to paint it all the same"
-        )
+    if limit is not None:
+        check_cost(path, pair, first, changes, steps, limit)
     run = Run(pair, first, **parts)
     while len(run.history) < steps:
         while changes and changes[0][0] == len(run.history):
@@ -73,6 +56,28 @@ def replay(path: str | Path, pair: Pair, *, limit: float | None = MAX_REPLAY, **
     return run
 
 
+def check_cost(
+    path: str | Path, pair: Pair, first: Settings, changes: Changes, steps: int, limit: float
+) -> None:
+    """ValueError if a picture would take more than `limit` pixels, as `replay` counts them."""
+    full = first.for_pair(pair.defaults)
+    along = [full]  # a change may ask for more steps, or for more pictures
+    for _, change in changes:
+        along.append(along[-1].replace(**change).for_pair(pair.defaults))
+    total = max(steps_ahead(s) * len(s.include) for s in along)
+    total += min(steps, max(s.total_iter * len(s.include) for s in along))
+    views = max(crop_ranges(s.crops, len(s.regions))[-1].stop for s in along)
+    pixels = full.height * full.width
+    each = max(STEP, pixels + VIEWED * views * pair.clip.resolution**2)
+    if max(each * total, pixels * AT_ONCE) > limit:
+        raise ValueError(
+            f"{path} takes {total:,} steps of {full.width}×{full.height} pixels and {views} "
+            f"crops, about {each * total * PIXEL / 60:,.0f} minutes on two cores, more than "
+            f"{limit:.3g} pixels in all or {limit / AT_ONCE:.3g} in a step: "
+            "give limit=None to paint it all the same"
+        )
+
+
 def recipe_changes(recipe: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     """What was changed after how many steps; ValueError if that cannot be read."""
     changes = recipe.get("changes", [])
@@ -84,6 +89,8 @@ def recipe_changes(recipe: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     try:
         found = [(int(at), {str(k): v for k, v in change.items()}) for at, change in changes]
         named = {name for _, change in found for name in without_pictures(change)}
+        if unknown := {name for _, change in found for name in change} - KNOBS.keys():
+            raise ValueError(f"{', '.join(sorted(unknown))} is no setting")
     except (TypeError, ValueError, AttributeError, OverflowError) as e:
         raise ValueError(f"the recipe's changes cannot be read: {e}") from e
     if named:

@@ -23,7 +23,7 @@ from .objectives import Objective, Term
 from .parts import PartBuilder
 from .picture import Painting
 from .prompts import create_encodings, embed_pictures
-from .recipe import Changes, make_recipe, only_parts
+from .recipe import Changes, make_recipe
 from .settings import Settings
 from .tries import choose_try, steps_ahead
 from .weights.errors import out_of_memory
@@ -301,5 +301,4 @@ class Run:
         damaged or no saved run; ValueError if it was made with other networks or parts; TypeError
         for an option that is no part. A picture that it names by path is never opened.
         """
-        only_parts(parts, "a saved run")
         return load_run(path, cls, pair, parts)
