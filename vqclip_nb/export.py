@@ -64,10 +64,8 @@ def save_png(image: Image.Image, path: str | Path, recipe: dict[str, Any]) -> Pa
 def _sequence(images: Sequence[Image.Image], fps: float, boomerang: bool) -> list[Image.Image]:
     if not images:
         raise ValueError(NOTHING)
-    if not isinstance(fps, Real) or isinstance(fps, bool):
+    if not isinstance(fps, Real) or isinstance(fps, bool) or not 0.1 <= fps <= 50:
         raise ValueError(f"fps={shown(fps)}: give a number from 0.1 to 50, of frames a second")
-    if not 0.1 <= fps <= 50:
-        raise ValueError(f"fps={fps:g} is out of range: allowed is 0.1 to 50 frames a second")
     return [*images, *images[-2:0:-1]] if boomerang else list(images)
 
 

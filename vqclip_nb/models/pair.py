@@ -22,7 +22,7 @@ from ..reading import (
     region_ending,
 )
 from ..regions import Region
-from ..settings import PRESETS, Settings
+from ..settings import FACTS, PRESETS, Settings
 from .clip import ClipEnsemble, ClipModel
 from .vqgan import VQGAN
 
@@ -43,20 +43,7 @@ PUBLISHED_DEFAULTS = {
         *("crop_method", "within_codebook", "distance"),
     )
 }
-# Measured by blind naming and steering; see the pair's card.
-EMOJI_DEFAULTS: dict[str, Any] = dict(
-    start="noise",
-    prior=1.0,
-    start_strength=0.2,
-    keep_edges=40.0,
-    keep_colours=5.0,
-    learning_rate=0.1,
-    ema_decay=0.9,
-    total_iter=60,
-    crops=12,
-    weight_decay=0.0,
-    loosen=0.5,
-)
+EMOJI_DEFAULTS: dict[str, Any] = FACTS["defaults"]["emoji"]
 
 
 @dataclass(eq=False, kw_only=True)
