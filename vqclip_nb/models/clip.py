@@ -169,9 +169,7 @@ class ClipModel:
 
     def encode_image(self, pictures: torch.Tensor) -> torch.Tensor:
         """(n, 3, resolution, resolution) in [0, 1] to encodings (n, d)."""
-        return self._encode(self.model.visual, self._normalised(pictures))
-
-    _encode = staticmethod(fast.encode_image)
+        return fast.encode_image(self.model.visual, self._normalised(pictures))
 
     def encode_crops(
         self,
@@ -189,7 +187,7 @@ class ClipModel:
             self._visual[dtype] = fast.in_precision(self.model.visual, dtype)
         views = self._normalised(crops).to(dtype)
         visual, dropout = self._visual[dtype], self.dropout
-        return self._encode(visual, views, dropout=dropout, generator=generator).float()
+        return fast.encode_image(visual, views, dropout=dropout, generator=generator).float()
 
     @torch.no_grad()
     def encode_text(self, texts: list[str]) -> torch.Tensor:
