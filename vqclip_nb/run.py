@@ -202,8 +202,7 @@ class Run:
                 f"include has {len(settings.include)} entries, but picture {self.index + 1} is "
                 "forming: keep at least as many"
             )
-        if not self.done:
-            self.builder.areas(settings)  # raises before anything changes
+        self.builder.areas(settings)  # raises before anything changes
         asked = {"include", "exclude", "extras", "regions", "attributes"} & changed.keys()
         if asked:
             self.encodings = create_encodings(self.pair, settings)
