@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .models.clip import CLIP_MEAN, CLIP_STD, FACTS, ClipEnsemble, ClipModel, build_clip, is_weight
+from .models.clip import CLIP_MEAN, CLIP_STD, Clip, ClipEnsemble, ClipModel, build_clip, is_weight
 from .models.pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Pair
 from .models.vqgan import VQGAN
 from .weights import (
@@ -190,7 +190,7 @@ def open_pair(
     keep = {k: v for k, v in paints.items() if k.startswith(VQGAN_PARTS)}
     stored = parse_facts(clip_meta)
     transformer = "visual.class_embedding" in seen
-    if transformer and "activation" not in stored and not seen.keys() & set(FACTS):
+    if transformer and "activation" not in stored and all(map(is_weight, seen)):
         if activation is None:
             warnings.warn(
                 f"{clip} does not say its activation: read as OpenAI's; for LAION's and FARE's "
@@ -267,7 +267,7 @@ def _vocabulary(words: list[str] | None) -> Vocabulary | None:
 
 def _pair(
     name: str,
-    clip: ClipModel | ClipEnsemble,
+    clip: Clip,
     config: dict[str, Any],
     state: dict[str, torch.Tensor],
     digest: str,

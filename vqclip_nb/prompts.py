@@ -11,13 +11,11 @@ import torch
 
 from .attributes import Attribute, parse_attributes
 from .images import is_picture, load_image, to_data_url
-from .models.clip import ClipEnsemble, ClipModel
+from .models.clip import Clip
 from .models.pair import Pair
 from .reading import Reading, describe_substitutions, parse_prompt, read_prompt, readable
 from .regions import Region, Size, parse_region
 from .settings import KNOBS, Settings
-
-Clip = ClipModel | ClipEnsemble
 
 
 @dataclass(frozen=True)

@@ -270,3 +270,6 @@ class ClipEnsemble:
     def encode_text(self, texts: list[str]) -> torch.Tensor:
         """Texts to encodings (n, d)."""
         return self._joined([m.encode_text(texts) for m in self.members])
+
+
+Clip = ClipModel | ClipEnsemble  # what guides pictures, or judges them

@@ -23,7 +23,7 @@ from ..reading import (
 )
 from ..regions import Region
 from ..settings import FACTS, PRESETS, Settings
-from .clip import ClipEnsemble, ClipModel
+from .clip import Clip
 from .vqgan import VQGAN
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Pair:
     """
 
     name: str
-    clip: ClipModel | ClipEnsemble
+    clip: Clip
     vqgan: VQGAN
     size: int = 448
     default_background: str = ""
