@@ -21,7 +21,6 @@ from .settings import Settings
 from .weights.errors import out_of_memory
 
 if TYPE_CHECKING:
-    from .emoji.drawings import Start
     from .emoji.forming import Forming
 
 SCALE = 1024.0  # of the loss where gradients are float16, so that small ones are not lost
@@ -99,11 +98,6 @@ class Painting:
     def reading(self) -> Reading:
         return self.encodings.readings[self.index]
 
-    @property
-    def found(self) -> Start | None:
-        """The start from library or prior; None if it is a picture file or noise."""
-        return self.builder.found(self)
-
     def _encode(self, crops: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         return self.pair.clip.encode_crops(crops, generator, dtype=self.dtype)
 
@@ -124,7 +118,6 @@ class Painting:
 
     def apply(self, settings: Settings, encodings: Encodings) -> None:
         """Other live settings, from the next step on."""
-        self.builder.areas(settings)
         before, palette = self.builder.forming(self), self.settings.palette
         self.settings, self.encodings = settings, encodings
         self.medium = self.pair.medium(self.reading)

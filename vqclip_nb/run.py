@@ -107,7 +107,7 @@ class Run:
     @property
     def start(self) -> Start | None:
         """What the current picture started from, if that is from library or prior; else None."""
-        return self.painting.found
+        return self.builder.found(self.painting)
 
     @property
     def image(self) -> Image.Image | None:
