@@ -360,10 +360,8 @@ _ = axes.set(xlabel="mean and 95 % interval of six seeds")
 # from the file; a conversion or a screenshot loses it.
 
 # %%
-from vqclip_nb.export import read_mark
-
 path = run.save_png("rocket.png")
-print(read_mark(path))
+print(Image.open(path).info["XML:com.adobe.xmp"])
 
 # %% [markdown]
 # **A check of prompts is not built**: a list of words stops few and many of the wrong ones, and someone who runs this

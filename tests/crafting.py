@@ -176,14 +176,6 @@ def crowded(count: int = 400_000) -> bytes:
     return b"PK\3\4" + listed + record + where + end
 
 
-def module(attributes: bytes) -> bytes:
-    """The pickle of a TorchScript module with these attributes."""
-    return b"\x80\x02" + name("__torch__", "M") + b")\x81}(" + attributes + b"ub."
-
-
-CODE = {"archive/code/__torch__.py": b"class M(Module):\n  __parameters__ = []\n"}
-
-
 def shared_modules(levels: int = 60) -> bytes:
     """Modules that hold the next one twice: 2 to the power of `levels` names."""
     new = name("__torch__", "M") + b")\x81"
@@ -191,7 +183,7 @@ def shared_modules(levels: int = 60) -> bytes:
     for i in range(levels):
         body = text("a") + b"h" + bytes([i]) + text("b") + b"h" + bytes([i])
         inner += new + b"}(" + body + b"ubq" + bytes([i + 1])
-    return packed(b"\x80\x02" + inner + b".", extra=CODE)
+    return packed(b"\x80\x02" + inner + b".")
 
 
 def long_name() -> bytes:
@@ -199,14 +191,14 @@ def long_name() -> bytes:
     new = name("__torch__", "M") + b")\x81"
     weight = tensor(storage(4), row(2, 2), row(2, 1))
     inner = new + b"}(" + text("w") + weight + b"ub"
-    return packed(b"\x80\x02" + new + b"}(" + text("n" * 2_000_000) + inner + b"ub.", extra=CODE)
+    return packed(b"\x80\x02" + new + b"}(" + text("n" * 2_000_000) + inner + b"ub.")
 
 
 def own_parent() -> bytes:
     """A module that holds itself."""
     new = name("__torch__", "M") + b")\x81q\x00"
     pickled = b"\x80\x02" + new + b"}(" + text("me") + b"h\x00ub."
-    return packed(pickled, extra=CODE)
+    return packed(pickled)
 
 
 def deep_views(levels: int) -> bytes:

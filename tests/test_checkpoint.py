@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 import vqclip_nb as vq
+from vqclip_nb import run as run_module
 from vqclip_nb.checkpoint import checksum, previous, read_saved
 from vqclip_nb.settings import KNOBS
 
@@ -94,7 +95,7 @@ def test_an_interrupt_at_any_line_changes_nothing(pair, small, monkeypatch, ema_
     whole = vq.Run(pair, small(["a fox", "an owl"], **quick))
     list(whole)
     places = [
-        (vq.Run, "_thin_states"),
+        (run_module, "thin_states"),
         (vq.Run, "_begin"),
         (vq.Frame, "keep"),
         (type(whole.painting), "step"),
@@ -196,7 +197,7 @@ def test_a_picture_named_by_path_in_a_saved_run_is_never_opened(pair, half, tmp_
     save_file(tensors, tmp_path / "b.state", metadata)
     with pytest.raises(vq.WeightsError, match="init_image name pictures by path, which are never"):
         vq.Run.resume(tmp_path / "b.state", pair)
-    with pytest.raises(TypeError, match="height: a saved run keeps its settings"):
+    with pytest.raises(TypeError, match="height: .* keeps its settings"):
         vq.Run.resume(tmp_path / "a.state", pair, height=256)
 
 

@@ -76,7 +76,7 @@ def test_a_full_disk_is_said_whoever_wrapped_it(tmp_path, error):
         part.write_text("half")
         raise error
 
-    with pytest.raises(OSError, match="disk is full: .*a.txt was not written, .* MB") as e:
+    with pytest.raises(OSError, match="disk is full: .* MB are free for .*a.txt; make room") as e:
         write_atomically(tmp_path / "a.txt", save)
     assert e.value.errno == errno.ENOSPC and not list(tmp_path.iterdir())
 

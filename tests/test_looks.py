@@ -15,7 +15,8 @@ from vqclip_nb.images import to_tensor
 from vqclip_nb.objectives import Step, palette, style
 from vqclip_nb.palettes import parse_colour, recolour
 from vqclip_nb.prompts import encode_reading
-from vqclip_nb.recipe import read_recipe, recipe_changes, recipe_settings
+from vqclip_nb.recipe import read_recipe, recipe_settings
+from vqclip_nb.replaying import recipe_changes
 
 
 def begun(pair, **asked):

@@ -89,8 +89,8 @@ def without_dropout(pair):
 
 def test_a_step_with_less_memory_is_the_same_step(without_dropout, small, monkeypatch):
     moved = []
-    for saving in range(len(SAVINGS)):
-        monkeypatch.setattr(memory, "choose_saving", lambda *about, n=saving: n)
+    for saving in SAVINGS:
+        monkeypatch.setattr(memory, "choose_saving", lambda *about, saving=saving: saving)
         run = vq.Run(without_dropout, small(crops=9, exclude="a blue car", extras="at night"))
         frame = run.step()
         grad = run.painting.optimization.latent.data.grad
@@ -146,8 +146,8 @@ def test_memory_that_no_saving_helps_is_an_error_that_says_what_to_lower(
     assert run.last is first and run.step().iteration == 1
 
 
-def test_where_dropout_draws_for_other_lots_no_equal_picture_is_promised(pair):
-    builder = PartBuilder(pair, (64, 64), {})
+def test_where_dropout_draws_for_other_lots_no_equal_picture_is_promised(pair, small):
+    builder = PartBuilder(pair, small(), (64, 64), {})
     with pytest.warns(UserWarning, match="the memory is full: .*; the picture differs a little"):
         assert builder.save_memory()
 
@@ -157,11 +157,11 @@ def test_the_memory_that_is_free_chooses_how_a_step_is_made(pair, monkeypatch):
     for megabytes in (1e6, 500, 100, 10):
         monkeypatch.setattr(memory, "free_bytes", lambda device, n=megabytes: n * 1e6)
         chosen.append(memory.choose_saving(pair, (256, 256), 32, torch.float32))
-    assert chosen == [0, 0, 1, 2]
+    assert chosen == [SAVINGS[i] for i in (0, 0, 1, 2)]
     monkeypatch.setattr(memory, "free_bytes", lambda device: 1e12)
-    assert memory.choose_saving(pair, (256, 256), 32, torch.float32) == 0
+    assert memory.choose_saving(pair, (256, 256), 32, torch.float32) == SAVINGS[0]
     monkeypatch.setattr(memory, "LOT", 1e6)  # a large guide's crops, on a CPU: no faster at once
-    assert memory.choose_saving(pair, (256, 256), 32, torch.float32) == 1
+    assert memory.choose_saving(pair, (256, 256), 32, torch.float32) == SAVINGS[1]
 
 
 def test_it_goes_on_after_an_interrupt_that_left_gradients_off():

@@ -118,11 +118,6 @@ def test_parts_of_ones_own_are_asked_for(pair, small, tmp_path):
     assert vq.replay(file, pair, latent=part).frames[-1].pixels == run.frames[-1].pixels
 
 
-def test_a_replay_takes_no_settings(tmp_path, pair):
-    with pytest.raises(TypeError, match="height: a recipe keeps its settings; give only parts"):
-        vq.replay(tmp_path / "a.png", pair, height=256)
-
-
 def written(path, recipe):
     info = PngImagePlugin.PngInfo()
     info.add_itxt("vqclip_nb", json.dumps(recipe))
@@ -136,6 +131,13 @@ OLD = dict(
     height=32, width=32, seed=1, weight_decay=0.1, quantize=True, w1=1.0, w2=1.0, alpha=1.0,
     beta=0.5, init_image="", show_step=1, show_from=0,
 )  # fmt: skip
+
+
+def test_a_replay_takes_no_settings(tmp_path, pair):
+    recipe = {"made_by": "vqclip_nb", "settings": OLD, "hashes": pair.hashes}
+    file = written(tmp_path / "a.png", recipe)
+    with pytest.raises(TypeError, match="height: .*a.png keeps its settings; give only parts"):
+        vq.replay(file, pair, height=256)
 
 
 def test_recipes_of_the_old_form_are_read_and_say_what_they_cannot_tell(pair, tmp_path):

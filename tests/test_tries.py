@@ -5,7 +5,7 @@ import pytest
 
 import vqclip_nb as vq
 from vqclip_nb.__main__ import main
-from vqclip_nb.base_run import steps_ahead
+from vqclip_nb.tries import steps_ahead
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_recipe_gives_the_same_bytes(pair, three, tmp_path, start):
     run.step()
     run.change(learning_rate=0.1)
     finished(run).save_png(tmp_path / "picture.png")
-    assert same(run, vq.Run.replay(tmp_path / "picture.png", pair))
+    assert same(run, vq.replay(tmp_path / "picture.png", pair))
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])
@@ -85,11 +85,11 @@ def test_an_interrupt_keeps_the_tries_that_are_done(pair, three, monkeypatch):
     whole, run = finished(vq.Run(pair, three())), vq.Run(pair, three())
     encode, left = type(pair.clip).encode_crops, [5]
 
-    def cut(self, *given):
+    def cut(self, *given, **how):
         left[0] -= 1
         if left[0] < 0:
             raise KeyboardInterrupt
-        return encode(self, *given)
+        return encode(self, *given, **how)
 
     monkeypatch.setattr(type(pair.clip), "encode_crops", cut)
     with pytest.raises(KeyboardInterrupt):

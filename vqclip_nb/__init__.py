@@ -3,19 +3,18 @@ of CLIP."""
 
 from importlib import import_module
 
-from .base_run import training_loop
-from .frames import Frame
+from .frames import Frame, training_loop
 from .loading import available_pairs, load_judge, load_pair, open_pair
 from .models.clip import ClipEnsemble, ClipModel
 from .models.pair import Pair
 from .prompts import create_encodings, unknown_words
 from .recipe import open_recipe
+from .replaying import replay
 from .run import Run
 from .settings import PRESETS, Settings
 from .weights import WeightsError
 
 Guide = ClipModel  # its name until 0.2
-replay = Run.replay
 
 _LATER = {  # figures, tables and widgets load on first use: a script that only paints needs none
     "grid": (".experiments.grid", "grid"),

@@ -22,17 +22,11 @@ from tqdm import tqdm
 import vqclip_nb as vq
 from vqclip_nb.export import file_name
 from vqclip_nb.files import free_path
-from vqclip_nb.recipe import describe
 from vqclip_nb.settings import KNOBS, PRESETS, label
 
 USAGE = """vqclip PROMPT [PROMPT ...] [--out FILE] [options]
-       vqclip --what FILE
        vqclip studio [--folder FOLDER] [options of JupyterLab]"""
 FORMATS = (".png", ".gif", ".mp4")
-
-
-class Problem(Exception):
-    """What went wrong, in words for whoever typed the command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("vqclip: interrupted before the first step", file=sys.stderr)
         return 130
-    except (Problem, vq.WeightsError, ValueError, OSError, MemoryError) as problem:
+    except (vq.WeightsError, ValueError, OSError, MemoryError) as problem:
         print(f"vqclip: {problem}", file=sys.stderr)
         return 1
 
@@ -58,7 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     """An option for every setting but include, which is the prompts themselves."""
     parser = argparse.ArgumentParser("vqclip", usage=USAGE, allow_abbrev=False)
     help_text = escaped(KNOBS["include"].help)
-    parser.add_argument("include", nargs="*", type=typed, metavar="PROMPT", help=help_text)
+    parser.add_argument("include", nargs="*", metavar="PROMPT", help=help_text)
     parser.add_argument(
         "--out",
         action="append",
@@ -66,9 +60,6 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="where to write: .png, .gif or .mp4; may be given more than once "
         "(default: a PNG named after the prompt)",
-    )
-    parser.add_argument(
-        "--what", type=Path, metavar="FILE", help="say what a picture or film holds; paint nothing"
     )
     parser.add_argument("--pair", default="emoji", help="networks (default: %(default)s)")
     parser.add_argument("--device", help="cuda, mps or cpu (default: the best there is)")
@@ -85,7 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
         elif k.high is not None:
             facts |= {"type": number, "metavar": f"{k.low:g}..{k.high:.10g}"}
         else:
-            facts |= {"type": typed, "metavar": "|".join(k.choices) or "TEXT"}
+            facts["metavar"] = "|".join(k.choices) or "TEXT"
         if k.kind == "list[str]":
             facts["action"] = "append"
             facts["help"] += "; may be given several times"
@@ -116,14 +107,6 @@ def read_settings(parser: argparse.ArgumentParser, given: dict[str, Any]) -> vq.
         parser.error(f"{option(label(name))}={rest}" if name in KNOBS else str(e))
 
 
-def typed(text: str) -> str:
-    """What was typed in UTF-8; under a POSIX locale Python hands over bytes of such letters."""
-    try:
-        return os.fsencode(text).decode()
-    except UnicodeError:
-        return text
-
-
 def number(text: str) -> Any:
     """A number, or the text as it is, for `Settings` to refuse by its name."""
     for kind in (int, float):
@@ -138,10 +121,7 @@ def paint(arguments: Sequence[str]) -> int:
     """Paint what the options ask for, with a progress bar; Ctrl-C keeps the picture so far."""
     parser = make_parser()
     given = vars(parser.parse_args(arguments))
-    out, pair_name, device, what = (given.pop(name) for name in ("out", "pair", "device", "what"))
-    if what:
-        print(describe(what))
-        return 0
+    out, pair_name, device = (given.pop(name) for name in ("out", "pair", "device"))
     settings = read_settings(parser, given)
     if len(once := list(dict.fromkeys(settings.include))) < len(settings.include):
         settings = settings.replace(include=once)
@@ -178,14 +158,14 @@ def paint(arguments: Sequence[str]) -> int:
         except (MemoryError, ArithmeticError) as e:
             failed.append(str(e) or type(e).__name__)
     if run.image is None:
-        raise Problem("\n".join(failed)) if failed else KeyboardInterrupt
+        raise OSError("\n".join(failed)) if failed else KeyboardInterrupt
     if status:
         done = len(run.history)
         print(f"vqclip: interrupted after {done} of {steps} steps", file=sys.stderr)
     failed += save(run, [p for p in out if not (is_png(p) and numbered == len(settings.include))])
     print(f"similarity {run.similarity:.3f}, {run.seconds:.1f} s", file=sys.stderr)
     if failed:
-        raise Problem("\n".join(failed))
+        raise OSError("\n".join(failed))
     return status
 
 
@@ -206,16 +186,16 @@ def save(run: vq.Run, paths: Sequence[Path]) -> list[str]:
 
 
 def check_writable(paths: Sequence[Path]) -> None:
-    """Problem unless the paths can be written to: asked before the painting, not after it."""
+    """OSError unless the paths can be written to: asked before the painting, not after it."""
     for path in paths:
         if path.suffix.lower() not in FORMATS:
-            raise Problem(f"--out {path}: the name must end in {', '.join(FORMATS)}")
+            raise OSError(f"--out {path}: the name must end in {', '.join(FORMATS)}")
         if not path.parent.is_dir():
-            raise Problem(f"--out {path}: there is no folder {path.parent}")
+            raise OSError(f"--out {path}: there is no folder {path.parent}")
         if path.is_dir():
-            raise Problem(f"--out {path}: that is a folder")
+            raise OSError(f"--out {path}: that is a folder")
         if not os.access(path.parent, os.W_OK):
-            raise Problem(f"--out {path}: nothing can be written to {path.parent}")
+            raise OSError(f"--out {path}: nothing can be written to {path.parent}")
 
 
 # -- notebooks
@@ -244,7 +224,7 @@ def studio(arguments: Sequence[str]) -> int:
             shutil.copyfile(notebook, copy)
     print(f"notebooks: {options.folder.resolve()}")
     if importlib.util.find_spec("jupyterlab") is None:
-        raise Problem("JupyterLab is missing: python -m pip install jupyterlab")
+        raise OSError("JupyterLab is missing: python -m pip install jupyterlab")
     command = [sys.executable, "-m", "jupyterlab", *rest, str(options.folder / "1_studio.ipynb")]
     try:
         return subprocess.call(command)

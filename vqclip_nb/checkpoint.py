@@ -7,43 +7,23 @@ import dataclasses
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from .files import write_atomically
 from .frames import Frame
-from .loop import State
-from .recipe import without_pictures
+from .models.pair import Pair
+from .recipe import check_parts, without_pictures
 from .settings import Settings
 from .weights import WeightsError, read_state
 
+if TYPE_CHECKING:
+    from .run import Run
+
 NEEDED = ("settings", "pair", "hashes", "parts", "place", "changes", "frames")
-
-
-@dataclasses.dataclass
-class Saved:
-    """A run's state.
-
-    first: its settings at the start. pair, hashes: name and hashes of the pair. parts: names of the
-    parts of the loop that were replaced. index: the current picture. history, changes, frames,
-    last, seconds: as in `Run`. state, last_good: of the current picture; empty when all are done.
-    """
-
-    first: Settings
-    pair: str
-    hashes: dict[str, str]
-    parts: list[str]
-    index: int
-    seconds: float
-    history: list[tuple[int, int, float, float]]
-    changes: list[tuple[int, dict[str, Any]]]
-    frames: list[Frame]
-    last: Frame | None
-    state: State
-    last_good: State
 
 
 def previous(path: Path) -> Path:
@@ -51,30 +31,30 @@ def previous(path: Path) -> Path:
     return path.with_name(path.name + ".previous")
 
 
-def save_run(path: str | Path, saved: Saved) -> Path:
+def save_run(path: str | Path, run: Run) -> Path:
     """Write a run's state as safetensors with a checksum; the file that was there before stays
     beside it as PATH.previous."""
     from safetensors.torch import save
 
     path = Path(path)
-    tensors = {f"now.{k}": v.cpu() for k, v in saved.state.items()}
-    tensors |= {f"good.{k}": v.cpu().clone() for k, v in saved.last_good.items()}
-    tensors["history"] = torch.tensor(saved.history, dtype=torch.float64).view(-1, 4)
-    last_is_kept = saved.last in saved.frames
-    kept = [*saved.frames, *([saved.last] if saved.last and not last_is_kept else [])]
+    tensors = {"history": torch.tensor(run.history, dtype=torch.float64).view(-1, 4)}
+    if not run.done:
+        tensors |= {f"now.{k}": v.cpu() for k, v in run.painting.state().items()}
+        tensors |= {f"good.{k}": v.cpu().clone() for k, v in run.painting.last_good.items()}
+    last_is_kept = run.last in run.frames
+    kept = [*run.frames, *([run.last] if run.last and not last_is_kept else [])]
     for i, frame in enumerate(kept):
         png = frame.pixels if isinstance(frame.pixels, bytes) else frame.png()
         tensors[f"frame.{i}.png"] = torch.frombuffer(bytearray(png), dtype=torch.uint8)
         tensors |= {f"frame.{i}.{k}": v.clone() for k, v in frame.state.items()}
-    facts = [[f.iteration, f.index, f.loss, f.similarity, f.shown] for f in kept]
     metadata = {
-        "settings": saved.first.to_json(),
-        "pair": saved.pair,
-        "hashes": json.dumps(saved.hashes),
-        "parts": json.dumps(saved.parts),
-        "place": json.dumps([saved.index, saved.seconds, last_is_kept]),
-        "changes": json.dumps(saved.changes),
-        "frames": json.dumps(facts),
+        "settings": run.first.to_json(),
+        "pair": run.pair.name,
+        "hashes": json.dumps(run.pair.hashes),
+        "parts": json.dumps(sorted(run.parts)),
+        "place": json.dumps([run.index, run.seconds, last_is_kept]),
+        "changes": json.dumps(run.changes),
+        "frames": json.dumps([[f.iteration, f.index, f.loss, f.similarity, f.shown] for f in kept]),
     }
     metadata["checksum"] = checksum(tensors, metadata)
     content = save(tensors, metadata)  # `save_file` leaves a temporary file when it is killed
@@ -87,12 +67,11 @@ def save_run(path: str | Path, saved: Saved) -> Path:
     return write_atomically(path, write)
 
 
-def load_run(path: str | Path) -> Saved:
-    """A run's state from a file; if that is damaged, from the copy before it, with a warning.
-
-    FileNotFoundError; WeightsError if file and copy are damaged or no saved run. Pictures that it
-    names by path are never opened: it is refused.
-    """
+def load_run(
+    path: str | Path, make: Callable[..., Run], pair: Pair, parts: Mapping[str, Any]
+) -> Run:
+    """The run in a file, or if that is damaged in the copy before it, with a warning; made by
+    `make(pair, settings, **parts)`. Errors as in `Run.resume`."""
     path = Path(path)
     if not path.is_file() and not previous(path).is_file():
         raise FileNotFoundError(f"no saved run at {str(path)!r}")
@@ -103,13 +82,42 @@ def load_run(path: str | Path) -> Saved:
             raise
         warnings.warn(f"{e}; the copy before it is used", stacklevel=3)
         tensors, metadata = read_saved(previous(path))
-    with reading(path), warnings.catch_warnings():
+    with _reading(path):
+        hashes, needed = json.loads(metadata["hashes"]), json.loads(metadata["parts"])
+    if hashes != pair.hashes:
+        raise ValueError(
+            f"{path} was made with the pair {metadata['pair']!r} of other weights than "
+            f"{pair.name!r} here"
+        )
+    check_parts(path, needed, parts)
+    with _reading(path), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # given when the run was first made
-        return _parse(tensors, metadata)
+        first = Settings.from_json(metadata["settings"])
+        changes = [(int(at), dict(change)) for at, change in json.loads(metadata["changes"])]
+        for values in (dataclasses.asdict(first), *(change for _, change in changes)):
+            if named := without_pictures(values):
+                raise ValueError(
+                    f"{', '.join(named)} name pictures by path, which are never opened"
+                )
+        run = make(pair, first, **parts)
+        index, run.seconds, last_is_kept = json.loads(metadata["place"])
+        run.history = [(int(a), int(b), c, d) for a, b, c, d in tensors["history"].tolist()]
+        for i, facts in enumerate(json.loads(metadata["frames"])):
+            state = _with_prefix(tensors, f"frame.{i}.")
+            png = state.pop("png").numpy().tobytes()
+            iteration, at, loss, similarity, shown = facts
+            run.frames.append(Frame(iteration, at, loss, similarity, shown, png, state=state))
+        run.go_to(index, changes, _with_prefix(tensors, "now."))
+        if not run.done:
+            run.painting.last_good = _with_prefix(tensors, "good.")
+        run.last = run.frames[-1] if run.frames else None
+        if not last_is_kept:
+            del run.frames[-1:]
+    return run
 
 
 @contextlib.contextmanager
-def reading(path: str | Path) -> Iterator[None]:
+def _reading(path: Path) -> Iterator[None]:
     """Errors of contents that do not fit together become WeightsError."""
     try:
         yield
@@ -117,37 +125,6 @@ def reading(path: str | Path) -> Iterator[None]:
         raise WeightsError(f"{path} holds a saved run that cannot be read: {e}") from e
     except RecursionError as e:
         raise WeightsError(f"{path} holds a saved run that is nested too deep") from e
-
-
-def _parse(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> Saved:
-    first = Settings.from_json(metadata["settings"])
-    changes = [(int(at), dict(change)) for at, change in json.loads(metadata["changes"])]
-    for values in (dataclasses.asdict(first), *(change for _, change in changes)):
-        if named := without_pictures(values):
-            raise ValueError(f"{', '.join(named)} name pictures by path, which are never opened")
-    index, seconds, last_is_kept = json.loads(metadata["place"])
-    history = [(int(a), int(b), c, d) for a, b, c, d in tensors["history"].tolist()]
-    frames = []
-    for i, facts in enumerate(json.loads(metadata["frames"])):
-        state = _with_prefix(tensors, f"frame.{i}.")
-        png = state.pop("png").numpy().tobytes()
-        iteration, at, loss, similarity, shown = facts
-        frames.append(Frame(iteration, at, loss, similarity, shown, png, state=state))
-    last = frames[-1] if frames else None
-    return Saved(
-        first,
-        metadata["pair"],
-        json.loads(metadata["hashes"]),
-        json.loads(metadata["parts"]),
-        index,
-        seconds,
-        history,
-        changes,
-        frames if last_is_kept else frames[:-1],
-        last,
-        _with_prefix(tensors, "now."),
-        _with_prefix(tensors, "good."),
-    )
 
 
 def _with_prefix(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -6,7 +6,6 @@ import itertools
 import json
 import re
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
@@ -16,8 +15,8 @@ from typing import Any
 import torch
 from PIL import Image, PngImagePlugin
 
-from .files import read_bounded, write_atomically
-from .images import read_info, to_pil
+from .files import write_atomically
+from .images import to_pil
 from .knobs import shown
 from .reading import readable
 
@@ -32,19 +31,14 @@ XMP = (
 )
 PNG_KEY = "XML:com.adobe.xmp"
 MP4_BOX = uuid.UUID("be7acfcb-97a9-42e8-9c71-999491e3afac")
-# The word as an attribute, as an element or as a resource. Recipes spell the name otherwise.
-FOUND = re.compile(
-    r"DigitalSourceType(?:>|\s{0,9}=|\s{1,9}rdf:resource\s{0,9}=)\s{0,9}[\"']?(https?://[\w./-]{1,200})"
-)
-MAX_FILE = 500_000_000  # bytes
+NOTHING = "nothing to save yet: take at least one step"
 
 Progress = Callable[[int, int], None] | None  # called with frames done, of how many
 
 
 def file_name(prompt: str, kind: str) -> str:
-    """A file's name from a prompt: "a-red-apple.gif", of the letters that names can have here."""
-    letters = sys.getfilesystemencoding()
-    words = re.findall(r"\w+", readable(prompt).lower().encode(letters, "ignore").decode(letters))
+    """A file's name from a prompt: "a-red-apple.gif"."""
+    words = re.findall(r"\w+", readable(prompt).lower())
     return f"{'-'.join(words)[:60].strip('-') or 'picture'}.{kind.lower()}"
 
 
@@ -69,11 +63,9 @@ def save_png(image: Image.Image, path: str | Path, recipe: dict[str, Any]) -> Pa
 
 def _sequence(images: Sequence[Image.Image], fps: float, boomerang: bool) -> list[Image.Image]:
     if not images:
-        raise ValueError("nothing to save: no frames")
-    if not isinstance(fps, Real) or isinstance(fps, bool):
+        raise ValueError(NOTHING)
+    if not isinstance(fps, Real) or isinstance(fps, bool) or not 0.1 <= fps <= 50:
         raise ValueError(f"fps={shown(fps)}: give a number from 0.1 to 50, of frames a second")
-    if not 0.1 <= fps <= 50:
-        raise ValueError(f"fps={fps:g} is out of range: allowed is 0.1 to 50 frames a second")
     return [*images, *images[-2:0:-1]] if boomerang else list(images)
 
 
@@ -195,22 +187,6 @@ def _mark_mp4(path: Path) -> None:
     content = MP4_BOX.bytes + XMP.encode()
     with open(path, "ab") as file:
         file.write((8 + len(content)).to_bytes(4, "big") + b"uuid" + content)
-
-
-def read_mark(path: str | Path) -> str | None:
-    """How a file says that its picture came about: a word of IPTC's, as an address; None if it
-    does not say.
-
-    Packets are looked for among the bytes, as they are made to be; nothing is decoded but the
-    texts of a PNG. FileNotFoundError; ValueError for a file over 500 MB or no regular one.
-    """
-    data = read_bounded(path, MAX_FILE)
-    if data.startswith(b"\x89PNG"):
-        packet = str(read_info(path, ("PNG",)).get(PNG_KEY, ""))
-    else:
-        packet = data.decode("latin-1")
-    found = FOUND.search(packet)
-    return found[1] if found else None
 
 
 # -- through several pictures

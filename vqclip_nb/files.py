@@ -126,15 +126,16 @@ def is_regular(path: Path) -> bool:
 
 @contextlib.contextmanager
 def plain_errors(path: Path) -> Iterator[None]:
-    """Say a full disk and a missing permission in words; anything else passes as it is."""
+    """Say in words that there is no room or no permission for a file or folder; anything else
+    passes as it is."""
     try:
         yield
     except Exception as e:
         number = errno_of(e)
         if number in FULL:
-            free = shutil.disk_usage(path.parent).free / 1e6
-            words = f"the disk is full: {path} was not written, {free:,.0f} MB are free; make room"
-            error = OSError(f"{words} or choose another folder")
+            free = shutil.disk_usage(path if path.is_dir() else path.parent).free / 1e6
+            words = f"the disk is full: {free:,.0f} MB are free for {path}"
+            error = OSError(f"{words}; make room or choose another folder")
         elif number in FORBIDDEN or isinstance(e, PermissionError):
             error = PermissionError(f"no permission to write {path}: choose another folder")
         else:

@@ -1,16 +1,22 @@
-"""A frame: one step of a run with its picture."""
+"""A frame: one step of a run with its picture; and the training loop, which yields frames."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 
 from .images import open_image, to_pil
 from .loop import State
+
+if TYPE_CHECKING:
+    from .run import Run
+
+STATES_KEPT = 64  # frames with a state to branch from; beyond that every other state is dropped
 
 
 @dataclass(eq=False)
@@ -57,3 +63,22 @@ class Frame:
     def keep(self) -> None:
         """Make the picture now, and compress it."""
         self.pixels, self.own = self.png(), None
+
+
+def thin_states(frames: Sequence[Frame]) -> None:
+    """Drop every other state if there are more than `STATES_KEPT`, never a picture's last."""
+    with_state = [f for f in frames if f.state]
+    if len(with_state) > STATES_KEPT:
+        for frame, after in zip(with_state[1:-1:2], with_state[2::2], strict=False):
+            if frame.index == after.index:  # each picture's last is what a morph goes through
+                frame.state = {}
+
+
+def training_loop(run: Run) -> Iterator[Frame]:
+    """Yield a `Frame` for every step until the last picture is done.
+
+    Whoever iterates decides what to do with a frame; leaving early, or an interrupt, loses nothing:
+    iterating the run again goes on where it stopped.
+    """
+    while not run.done:
+        yield run.step()

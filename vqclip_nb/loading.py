@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .models.clip import CLIP_MEAN, CLIP_STD, NOT_WEIGHTS, ClipEnsemble, ClipModel, build_clip
+from .models.clip import CLIP_MEAN, CLIP_STD, Clip, ClipEnsemble, ClipModel, build_clip, is_weight
 from .models.pair import EMOJI, EMOJI_DEFAULTS, PUBLISHED_DEFAULTS, Pair
 from .models.vqgan import VQGAN
 from .weights import (
@@ -31,7 +31,6 @@ from .weights.cache import Checked
 
 if TYPE_CHECKING:
     from .emoji.vocabulary import Vocabulary
-    from .emoji.wing import EmojiWing
 
 VQGAN_PARTS = (  # what painting needs of a checkpoint; the rest is losses and running averages
     "encoder.",
@@ -80,7 +79,6 @@ def load_pair(
     *,
     clip: str | Sequence[str] | Mapping[str, float] | None = None,
     device: str | torch.device | None = None,
-    accept_unknown: bool = False,
 ) -> Pair:
     """One of `available_pairs()` on `device` (None: CUDA, else MPS, else CPU).
 
@@ -88,14 +86,13 @@ def load_pair(
     "imagenet" cannot be had. `clip` names one of OpenAI's for the downloaded pairs (None:
     "ViT-B/32"), or several that guide together: ["ViT-B/32", "ViT-B/16"], or with weights
     {"ViT-B/32": 1, "ViT-L/14": .5}. ValueError for an unknown name, or a `clip` for "emoji", which
-    has its own; WeightsError if a file cannot be fetched, is corrupt, or has no known hash and
-    `accept_unknown` is False.
+    has its own; WeightsError if a file cannot be fetched or is corrupt.
     """
     if name == "auto":
         device = chosen_device(device)
         try:
             if (best := pair_for(device)) != "emoji":
-                return load_pair(best, clip=clip, device=device, accept_unknown=accept_unknown)
+                return load_pair(best, clip=clip, device=device)
         except WeightsError as e:
             warnings.warn(f"{e}\nThe emoji pair paints in its place.", stacklevel=2)
         return load_pair("emoji", device=device)
@@ -115,25 +112,16 @@ def load_pair(
         if one not in CLIPS:
             raise ValueError(f"clip {one!r} is not known: choose one of {', '.join(CLIPS)}")
     device = chosen_device(device)
-    clip_meta: dict[str, str] = {}
-    guide: ClipModel | ClipEnsemble
     if name == "emoji":
         guide, clip_meta = _emoji_clip("clip", device)
         paints, meta, digest = read_checked(EMOJI / "vqgan.safetensors")
-    else:
-        guides = [_published_clip(one, device) for one in weights]
-        guide = guides[0] if len(guides) == 1 else ClipEnsemble(guides, list(weights.values()))
-        paints, meta, _ = _published_vqgan(name, accept_unknown=accept_unknown)
-        # The published file's hash: safetensors orders metadata by chance, so caches differ.
-        digest = meta["source_sha256"]
-    return Pair(
-        name=name,
-        clip=guide,
-        vqgan=_build_vqgan(json.loads(meta["config"]), paints),
-        **_facts(clip_meta, meta),
-        vqgan_hash=digest,
-        make_wing=_wing_for(guide),
-    )
+        return _pair(name, guide, json.loads(meta["config"]), paints, digest, clip_meta, meta)
+    guides = [_published_clip(one, device) for one in weights]
+    together = guides[0] if len(guides) == 1 else ClipEnsemble(guides, list(weights.values()))
+    paints, meta, _ = _published_vqgan(name)
+    # The published file's hash: safetensors orders metadata by chance, so caches differ.
+    digest = meta["source_sha256"]
+    return _pair(name, together, json.loads(meta["config"]), paints, digest, meta)
 
 
 # -- a pair that is downloaded while another one paints
@@ -202,7 +190,7 @@ def open_pair(
     keep = {k: v for k, v in paints.items() if k.startswith(VQGAN_PARTS)}
     stored = parse_facts(clip_meta)
     transformer = "visual.class_embedding" in seen
-    if transformer and "activation" not in stored and not seen.keys() & set(NOT_WEIGHTS):
+    if transformer and "activation" not in stored and all(map(is_weight, seen)):
         if activation is None:
             warnings.warn(
                 f"{clip} does not say its activation: read as OpenAI's; for LAION's and FARE's "
@@ -214,14 +202,8 @@ def open_pair(
         clip_meta = clip_meta | {"facts": json.dumps(stored | told)}
     digest = sha256_of(Path(clip))
     guide = _clip_model(Path(clip).stem, seen, clip_meta, chosen_device(device), digest)
-    return Pair(
-        name=Path(vqgan).stem,
-        clip=guide,
-        vqgan=_build_vqgan(shape, keep),
-        **_facts(clip_meta, meta),
-        vqgan_hash=sha256_of(Path(vqgan)),
-        make_wing=_wing_for(guide),
-    )
+    digest = sha256_of(Path(vqgan))
+    return _pair(Path(vqgan).stem, guide, shape, keep, digest, clip_meta, meta)
 
 
 def _emoji_clip(file: str, device: torch.device) -> tuple[ClipModel, dict[str, str]]:
@@ -235,7 +217,7 @@ def _emoji_clip(file: str, device: torch.device) -> tuple[ClipModel, dict[str, s
 
 
 def _clip_weights(name: str) -> Checked:
-    return slim_cache(name, lambda k: k not in NOT_WEIGHTS, CLIPS[name])
+    return slim_cache(name, is_weight, CLIPS[name])
 
 
 def _published_clip(name: str, device: torch.device) -> ClipModel:
@@ -243,8 +225,8 @@ def _published_clip(name: str, device: torch.device) -> ClipModel:
     return _clip_model(name, state, meta, device, meta["source_sha256"])
 
 
-def _published_vqgan(name: str, **how: Any) -> Checked:
-    return slim_cache(name, lambda k: k.startswith(VQGAN_PARTS), *VQGANS[name], **how)
+def _published_vqgan(name: str) -> Checked:
+    return slim_cache(name, lambda k: k.startswith(VQGAN_PARTS), *VQGANS[name])
 
 
 def _clip_model(
@@ -283,31 +265,36 @@ def _vocabulary(words: list[str] | None) -> Vocabulary | None:
     return Vocabulary.read(frozenset(words), EMOJI / "words.txt")
 
 
-def _wing_for(clip: ClipModel | ClipEnsemble) -> Callable[[Pair], EmojiWing] | None:
-    if not HAS_EMOJI or clip.vocabulary is None:
-        return None
-    from .emoji.wing import EmojiWing
-
-    return EmojiWing
-
-
-def _facts(*metadata: dict[str, str]) -> dict[str, Any]:
-    """What files say of a pair, as `Pair` takes it."""
+def _pair(
+    name: str,
+    clip: Clip,
+    config: dict[str, Any],
+    state: dict[str, torch.Tensor],
+    digest: str,
+    *metadata: dict[str, str],
+) -> Pair:
+    """A pair of a CLIP and a VQGAN of these weights, as what their files say of it wants it."""
     stored = parse_facts(*metadata)
-    of_clips = {"activation", "open_clip", "mean", "std"}  # which published files know at most
-    ours = stored.keys() - of_clips
-    measured = EMOJI_DEFAULTS if ours else PUBLISHED_DEFAULTS
-    return dict(
-        size=int(stored.get("size", 448)),
-        default_background=stored.get("ground", ""),
-        own_defaults=stored.get("defaults", measured),
-    )
-
-
-def _build_vqgan(config: dict, state: dict[str, torch.Tensor]) -> VQGAN:
     try:
-        return VQGAN.from_state(config, state)
+        vqgan = VQGAN.from_state(config, state)
     except (KeyError, RuntimeError, TypeError, ValueError) as e:
         raise WeightsError(
             f"these weights do not fit the VQGAN configuration: {str(e)[:300]}"
         ) from e
+    wing = None
+    if HAS_EMOJI and clip.vocabulary is not None:
+        from .emoji.wing import EmojiWing
+
+        wing = EmojiWing
+    of_clips = {"activation", "open_clip", "mean", "std"}  # which published files know at most
+    measured = EMOJI_DEFAULTS if stored.keys() - of_clips else PUBLISHED_DEFAULTS
+    return Pair(
+        name=name,
+        clip=clip,
+        vqgan=vqgan,
+        size=int(stored.get("size", 448)),
+        default_background=stored.get("ground", ""),
+        own_defaults=stored.get("defaults", measured),
+        vqgan_hash=digest,
+        make_wing=wing,
+    )

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 
 from .latents import Latent
-from .objectives import Step
 
 MAX_LATENT = 1e4  # larger values mean divergence
 
@@ -35,6 +34,24 @@ class AdamW(torch.optim.AdamW):
     add_param_group = inspect.unwrap(torch.optim.AdamW.add_param_group)
     zero_grad = inspect.unwrap(torch.optim.AdamW.zero_grad)
     step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
+
+
+@dataclass(frozen=True)
+class Step:
+    """The tensors of one optimisation step, as the objective gets them.
+
+    z: the latent (1, c, h, w). codes: the decoder's input, same shape. picture: (1, 3, H, W) in
+    [0, 1]. crops: (n, 3, s, s), one batch of the step's. encodings: CLIP's, of these crops, (n, d).
+    first: index of the first of these crops. share: their part of all crops of the step.
+    """
+
+    z: torch.Tensor
+    codes: torch.Tensor
+    picture: torch.Tensor
+    crops: torch.Tensor
+    encodings: torch.Tensor
+    first: int = 0
+    share: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -6,23 +6,29 @@ import contextlib
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from .models.pair import Pair
 
-# Crops that CLIP encodes at a time, and whether the decoder keeps the inputs of its blocks alone
-# and computes the rest again for the gradient: from fast to small.
-SAVINGS = ((32, False), (8, False), (8, True), (1, True))
+
+class Saving(NamedTuple):
+    """lot: crops that CLIP encodes at a time. again: whether the decoder keeps the inputs of its
+    blocks alone and computes the rest once more for the gradient."""
+
+    lot: int
+    again: bool
+
+    def __str__(self) -> str:
+        lot, again = self
+        words = f"{lot} crops are judged at a time" if lot > 1 else "crops are judged one at a time"
+        return words + (", the decoder computes twice" if again else "")
+
+
+SAVINGS = (Saving(32, False), Saving(8, False), Saving(8, True), Saving(1, True))  # fast to small
 LOT = 2**28  # bytes of a lot of crops; on a CPU more is no faster
 SHARE = 0.8  # of the free memory that may be kept; the rest is for what is soon let go
-
-
-def explained(saving: int) -> str:
-    """What an entry of `SAVINGS` does, in words."""
-    lot, again = SAVINGS[saving]
-    words = f"{lot} crops are judged at a time" if lot > 1 else "crops are judged one at a time"
-    return words + (", the decoder computes twice" if again else "")
 
 
 def free_bytes(device: torch.device) -> float:
@@ -53,12 +59,12 @@ def kept_bytes(compute: Callable[[int], torch.Tensor]) -> int:
 
 
 @torch.enable_grad()
-def choose_saving(pair: Pair, size: tuple[int, int], crops: int, dtype: torch.dtype) -> int:
-    """Index of the first of `SAVINGS` whose step, of a picture of `size` (height, width), should
-    fit into the memory that is free."""
+def choose_saving(pair: Pair, size: tuple[int, int], crops: int, dtype: torch.dtype) -> Saving:
+    """The first of `SAVINGS` whose step, of a picture of `size` (height, width), should fit into
+    the memory that is free."""
     free = free_bytes(pair.device)
     if math.isinf(free) and pair.device.type != "cpu":
-        return 0
+        return SAVINGS[0]
     vqgan, side, generator = pair.vqgan, pair.clip.resolution, torch.Generator()
 
     def zeros(*shape: int) -> torch.Tensor:
@@ -75,4 +81,4 @@ def choose_saving(pair: Pair, size: tuple[int, int], crops: int, dtype: torch.dt
         judged = view * min(lot, crops)
         return decoder + judged < SHARE * free and (judged <= most or lot <= 8)
 
-    return next(i for i, (lot, again) in enumerate(SAVINGS) if again or fits(lot))
+    return next(saving for saving in SAVINGS if saving.again or fits(saving.lot))

@@ -18,27 +18,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-Term = Callable[["Step"], torch.Tensor]
+from .loop import Step
+
+Term = Callable[[Step], torch.Tensor]
 MIN_SHARE = 0.05  # of the pixels, for every colour of a palette
 MIN_GRAM = 0.05  # smallest scale of the style term, relative to white's Gram matrix
-
-
-@dataclass(frozen=True)
-class Step:
-    """The tensors of one optimisation step, as terms get them.
-
-    z: the latent (1, c, h, w). codes: the decoder's input, same shape. picture: (1, 3, H, W) in
-    [0, 1]. crops: (n, 3, s, s), one batch of the step's. encodings: CLIP's, of these crops, (n, d).
-    first: index of the first of these crops. share: their part of all crops of the step.
-    """
-
-    z: torch.Tensor
-    codes: torch.Tensor
-    picture: torch.Tensor
-    crops: torch.Tensor
-    encodings: torch.Tensor
-    first: int = 0
-    share: float = 1.0
 
 
 class Objective:

@@ -26,52 +26,43 @@ if TYPE_CHECKING:
     from .picture import Painting
 
 
+def dtype_of(precision: str, device: torch.device) -> torch.dtype:
+    """What both networks compute in: float32, or for less time and memory float16, whose gradients
+    agree better with float32's than bfloat16's do. "auto" takes that on CUDA alone."""
+    half = precision == "half" or (precision == "auto" and device.type == "cuda")
+    return torch.float16 if half else torch.float32
+
+
 class PartBuilder:
     """Builds the parts of the loop for one run's pictures, size (height, width) in pixels.
 
     What is slow to make is cached until a setting that it depends on changes. given: the parts
-    that replace those of the loop, as `Run` takes them. In the methods, p: the picture that a part
-    is for.
+    that replace those of the loop, as `Run` takes them. saving: how a step fits into memory. In the
+    methods, p: the picture that a part is for.
     """
 
-    def __init__(self, pair: Pair, size: tuple[int, int], given: Mapping[str, Any]) -> None:
+    def __init__(
+        self, pair: Pair, settings: Settings, size: tuple[int, int], given: Mapping[str, Any]
+    ) -> None:
         self.pair, self.size, self.given = pair, size, given
         self._cache: dict[str, tuple[tuple, Any]] = {}
-        self._saving: int | None = None  # which of memory.SAVINGS
+        dtype = dtype_of(settings.precision, pair.device)
+        self.saving = memory.choose_saving(pair, size, settings.crops, dtype)
 
     def _cached(self, name: str, key: tuple, make: Callable[[], Any]) -> Any:
         if name not in self._cache or self._cache[name][0] != key:
             self._cache[name] = key, make()
         return self._cache[name][1]
 
-    # -- memory
-
-    def begin_saving(self, crops: int, dtype: torch.dtype) -> None:
-        """Choose by an estimate, at the first call, how a step is made to fit into memory."""
-        if self._saving is None:
-            self._saving = memory.choose_saving(self.pair, self.size, crops, dtype)
-
     def save_memory(self) -> bool:
         """From now on less, which is said; False if there is no less."""
-        saving = (self._saving or 0) + 1
-        if saving == len(memory.SAVINGS):
+        if self.saving == memory.SAVINGS[-1]:
             return False
-        self._saving = saving
+        self.saving = memory.SAVINGS[memory.SAVINGS.index(self.saving) + 1]
         # Dropout draws anew for each lot of crops.
         same = "differs a little" if self.pair.clip.dropout else "is the same"
-        said = f"the memory is full: {memory.explained(saving)}; the picture {same}"
-        warnings.warn(said, stacklevel=6)
+        warnings.warn(f"the memory is full: {self.saving}; the picture {same}", stacklevel=6)
         return True
-
-    @property
-    def lot(self) -> int:
-        """Crops that CLIP encodes at a time."""
-        return memory.SAVINGS[self._saving or 0][0]
-
-    @property
-    def again(self) -> bool:
-        """Whether the decoder computes its blocks twice."""
-        return memory.SAVINGS[self._saving or 0][1]
 
     # -- start
 
@@ -175,27 +166,16 @@ class PartBuilder:
         options: dict[str, Any] = dict(noise_factor=s.noise_factor, method=s.crop_method)
         mirrored = s.crop_method in ("anchored", "report")  # the notebooks of others do not
         options |= dict(flip=0.5 if mirrored else 0.0, generator=generator)
+        parts = [picture]
         if p.forming:
             parts = list(p.forming.fields(picture))
-            ranges = thing_ranges(s.crops, len(parts))
         elif areas:
             parts = [outside(picture, areas), *(area.cut(picture) for area in areas)]
-            ranges = crop_ranges(s.crops, len(areas))
-        else:
-            return create_crops(picture, s.crops, side, **options)
-        each = zip(parts, ranges, strict=True)
-        return torch.cat([create_crops(part, len(own), side, **options) for part, own in each])
+        counts = (len(own) for own, _ in targets(p))
+        views = zip(parts, counts, strict=True)
+        return torch.cat([create_crops(part, count, side, **options) for part, count in views])
 
     # -- objective
-
-    def _forming_objective(self, s: Settings, forming: Forming) -> Objective:
-        """The report's loss of each thing that forms, by its bare name."""
-        ranges = thing_ranges(s.crops, len(forming.encodings))
-        terms = (
-            objectives.on_crops(own, objectives.report(encoding, alpha=s.alpha))
-            for own, encoding in zip(ranges, forming.encodings, strict=True)
-        )
-        return functools.reduce(operator.add, terms)
 
     def _given_objective(self) -> Objective:
         given = objectives.as_objective(self.given["objective"])
@@ -208,20 +188,24 @@ class PartBuilder:
         latent that is kept. A given one takes its place."""
         if "objective" in self.given:
             return self._given_objective()
-        s, encodings, index = p.settings, p.encodings, p.index
+        s, encodings = p.settings, p.encodings
         if p.forming:
-            return self._forming_objective(s, p.forming)
+            terms = (
+                objectives.on_crops(own, objectives.report(name, alpha=s.alpha))
+                for own, name in targets(p)
+            )
+            return functools.reduce(operator.add, terms)
 
         def report(encoding: torch.Tensor) -> Objective:
             how: dict[str, Any] = dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta)
             how["distance"] = s.distance
             return objectives.report(encoding, encodings.extras, encodings.exclude, **how)
 
-        total = report(encodings.include[index])
-        if s.regions:
-            whole, *parts = crop_ranges(s.crops, len(s.regions))
+        (whole, include), *regions = targets(p)
+        total = report(include)
+        if regions:
             total = objectives.on_crops(whole, total)
-            for own, encoding in zip(parts, encodings.regions[index], strict=True):
+            for own, encoding in regions:
                 total = total + s.region_weight * objectives.on_crops(own, report(encoding))
         if s.palette and s.palette_weight:
             total = total + s.palette_weight * objectives.palette(*map(parse_colour, s.palette))
@@ -257,28 +241,29 @@ def crop_ranges(count: int, regions: int) -> list[range]:
     return [range(count), *parts]
 
 
-def thing_ranges(count: int, things: int) -> list[range]:
-    """Indices of a step's crops, `count` in all, one at least of each thing that forms."""
-    each = max(1, count // things)
-    return [range(i * each, (i + 1) * each) for i in range(things)]
+def targets(p: Painting) -> list[tuple[range, torch.Tensor]]:
+    """What a step's crops are compared with, as their indices and an encoding (1, d): the prompt of
+    the whole picture and those of its regions; or the names of the things that form, with crops for
+    each, one at least."""
+    if p.forming:
+        wanted = list(p.forming.encodings)
+        each = max(1, p.settings.crops // len(wanted))
+        ranges = [range(i * each, (i + 1) * each) for i in range(len(wanted))]
+    else:
+        wanted = [p.encodings.include[p.index], *p.encodings.regions[p.index]]
+        ranges = crop_ranges(p.settings.crops, len(wanted) - 1)
+    return list(zip(ranges, wanted, strict=True))
 
 
 def similarity(p: Painting, crops: torch.Tensor) -> torch.Tensor:
-    """Mean cosine in [-1, 1], a scalar, of the encodings (n, d) of a step's crops with the prompts:
-    include, or that of the crops' region, with extras; or with the name of the thing that forms."""
-    s, encodings, index = p.settings, p.encodings, p.index
-    if p.forming:
-        wanted = [*p.forming.encodings]
-        ranges = thing_ranges(s.crops, len(wanted))
-    else:
-        prompts = [encodings.include[index], *(encodings.regions[index] if s.regions else ())]
-        extras = 0.0 if encodings.extras is None else s.w2 * encodings.extras
-        wanted = [s.w1 * prompt + extras for prompt in prompts]
-        ranges = crop_ranges(s.crops, len(s.regions)) if s.regions else [range(len(crops))]
-    found = [
-        objectives.cosine(one, crops[own.start : own.stop])
-        for one, own in zip(wanted, ranges, strict=True)
-    ]
+    """Mean cosine in [-1, 1], a scalar, of the encodings (n, d) of a step's crops with what they
+    are compared with, a prompt together with extras."""
+    s, extras, found = p.settings, p.encodings.extras, []
+    for own, wanted in (compared := targets(p)):
+        if not p.forming:
+            wanted = s.w1 * wanted + (0.0 if extras is None else s.w2 * extras)
+        seen = crops if len(compared) == 1 else crops[own.start : own.stop]
+        found.append(objectives.cosine(wanted, seen))
     return torch.stack(found).mean()
 
 

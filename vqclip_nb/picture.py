@@ -5,34 +5,27 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from .images import clamped, norm_data
+from .knobs import shown
 from .latents import Latent
-from .loop import AdamW, Diverged, Encode, Optimization, State, StepResult
+from .loop import AdamW, Diverged, Optimization, State, StepResult
 from .palettes import parse_colour, recolour
-from .parts import PartBuilder, similarity
+from .parts import PartBuilder, dtype_of, similarity
 from .prompts import Encodings
 from .reading import Reading
 from .settings import Settings
 from .weights.errors import out_of_memory
 
 if TYPE_CHECKING:
-    from .emoji.drawings import Start
     from .emoji.forming import Forming
 
 SCALE = 1024.0  # of the loss where gradients are float16, so that small ones are not lost
 Pixels = Callable[[], torch.Tensor]
 MAX_SLOWED = 3  # how often a picture that diverges goes on at half the learning rate
-
-
-def half_precision(precision: str, device: torch.device) -> torch.dtype | None:
-    """What both networks compute in where it is not float32: float16, whose gradients agree better
-    with float32's than bfloat16's do. "auto" takes it on CUDA alone."""
-    half = precision == "half" or (precision == "auto" and device.type == "cuda")
-    return torch.float16 if half else None
 
 
 class Painting:
@@ -54,10 +47,9 @@ class Painting:
         self.settings, self.encodings = settings, encodings
         builder.areas(settings)
         self.slowed = 0
-        self.half = half_precision(settings.precision, self.pair.device)
+        self.dtype = dtype_of(settings.precision, self.pair.device)
         self.medium = self.pair.medium(self.reading)
         self.forming = self.builder.forming(self)
-        builder.begin_saving(settings.crops, self.half or torch.float32)
         self.begun = 0  # step at which the shapes began to form
         self.shapes: torch.Tensor | None = None  # picture of the shapes once they are dressed
         self.kept: torch.Tensor | None = None  # and the latent of that
@@ -75,12 +67,17 @@ class Painting:
         settings, given = self.settings, self.builder.given
         at_every_step = dict(activation=settings.activation, at=settings.activation_at)
         latent = Latent(z, **at_every_step).to(self.pair.device)
-        make = given.get("optimizer") or self._adamw
+        make = given.get("optimizer", self._adamw)
+        if not callable(make):
+            raise ValueError(
+                f"optimizer={shown(make)}: give a function that makes one from a list of "
+                "parameters, as lambda p: torch.optim.SGD(p, lr=1)"
+            )
         return Optimization(
             latent,
             self._synthesize,
             given.get("crops") or functools.partial(self.builder.crops, self),
-            self._encode(),
+            self._encode,
             self.builder.objective(self),
             make([latent.data]),
             measure=functools.partial(similarity, self),
@@ -88,8 +85,8 @@ class Painting:
             on_device=settings.random == "device" and "crops" not in given,
             ema_decay=settings.ema_decay,
             bounds=self.pair.vqgan.bounds() if settings.within_codebook else None,
-            scale=SCALE if self.half else 1.0,
-            lot=self.builder.lot,
+            scale=SCALE if self.dtype == torch.float16 else 1.0,
+            lot=self.builder.saving.lot,
         )
 
     @property
@@ -101,20 +98,13 @@ class Painting:
     def reading(self) -> Reading:
         return self.encodings.readings[self.index]
 
-    @property
-    def found(self) -> Start | None:
-        """The start from library or prior; None if it is a picture file or noise."""
-        return self.builder.found(self)
-
-    def _encode(self) -> Encode:
-        encode = self.pair.clip.encode_crops
-        return functools.partial(encode, dtype=self.half) if self.half else encode
+    def _encode(self, crops: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return self.pair.clip.encode_crops(crops, generator, dtype=self.dtype)
 
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
         decode = self.forming.decode if self.forming else self.pair.vqgan.decode
-        how: dict[str, Any] = dict(dtype=self.half or torch.float32, again=self.builder.again)
-        data = decode(codes, **how)
+        data = decode(codes, dtype=self.dtype, again=self.builder.saving.again)
         picture = (clamped if self.settings.within_codebook else norm_data)(data)
         if self.medium and not self.forming:  # what forms is judged as the prior knows it
             picture = self.medium(picture)
@@ -128,7 +118,6 @@ class Painting:
 
     def apply(self, settings: Settings, encodings: Encodings) -> None:
         """Other live settings, from the next step on."""
-        self.builder.areas(settings)
         before, palette = self.builder.forming(self), self.settings.palette
         self.settings, self.encodings = settings, encodings
         self.medium = self.pair.medium(self.reading)
@@ -257,11 +246,10 @@ class Painting:
                     self._form(self.forming)
                 result = self.optimization.step()
             except Diverged as e:
-                if self.half:  # float16 ends at 65,504: some decoders go beyond
-                    self.half = None
+                if self.dtype == torch.float16:  # which ends at 65,504: some decoders go beyond
+                    self.dtype = torch.float32
                     self.load(before, self.last_good)
-                    loop = self.optimization
-                    loop.encode, loop.scale = self._encode(), 1.0
+                    self.optimization.scale = 1.0
                     warnings.warn(f"{e} in half precision: on in float32", stacklevel=5)
                     continue
                 if at == 0:
@@ -284,7 +272,7 @@ class Painting:
                 return result
             torch.cuda.empty_cache()  # here what the step held is gone with its error
             self.load(before, self.last_good)
-            self.optimization.lot = self.builder.lot
+            self.optimization.lot = self.builder.saving.lot
 
     def pixels(self, result: StepResult) -> tuple[Pixels, Pixels]:
         """What makes the picture of the running average, if there is one, and the step's own."""

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
 from .attributes import Attribute, parse_attributes
 from .images import is_picture, load_image, to_data_url
-from .models.clip import ClipEnsemble, ClipModel
+from .models.clip import Clip
 from .models.pair import Pair
 from .reading import Reading, describe_substitutions, parse_prompt, read_prompt, readable
 from .regions import Region, Size, parse_region
 from .settings import KNOBS, Settings
-
-Clip = ClipModel | ClipEnsemble
 
 
 @dataclass(frozen=True)
@@ -119,6 +118,45 @@ def unknown_words(pair: Pair, prompt: str) -> dict[str, str | None]:
     return dict(pair.read(prompt).substitutions)
 
 
+def map_pictures(
+    values: Mapping[str, Any], change: Callable[[str, bool], str]
+) -> dict[str, str | list[str]]:
+    """Those of some settings' values that may name pictures, with another in place of each.
+
+    change: from a picture, a path or a data URL, and whether it is a part of a prompt, to what
+    takes its place; an empty text leaves it out, with a region whose mask or whole prompt it was.
+    """
+
+    def in_prompt(prompt: str) -> str:
+        parts = parse_prompt(prompt) if prompt else []
+        changed = [(change(t, True) if is_picture(t) else t, weight) for t, weight in parts]
+        if changed == parts:
+            return prompt
+        return " | ".join(f"{text}:{weight!r}" for text, weight in changed if text)
+
+    def in_region(text: str) -> str:
+        region = parse_region(text)
+        place = change(region.place, False) if region.is_mask else region.place
+        changed = Region(place, in_prompt(region.prompt))
+        if changed == region:
+            return text
+        return f"{changed}" if changed.place and changed.prompt else ""
+
+    def alone(picture: str) -> str:
+        return change(picture, False) if picture else ""
+
+    how: dict[str, Callable[[str], str]]
+    how = dict.fromkeys(("include", "exclude", "extras"), in_prompt)
+    how |= dict(init_image=alone, style_image=alone, regions=in_region)
+    found: dict[str, str | list[str]] = {}
+    for name in (name for name in how if name in values):
+        value, hold = values[name], how[name]
+        found[name] = hold(value) if isinstance(value, str) else [hold(text) for text in value]
+    if "regions" in found:
+        found["regions"] = [text for text in found["regions"] if text]
+    return found
+
+
 def embed_pictures(
     pair: Pair, settings: Settings, size: Size, names: Collection[str] = tuple(KNOBS)
 ) -> Settings:
@@ -130,28 +168,7 @@ def embed_pictures(
     """
     side = pair.clip.resolution
 
-    def embedded(prompt: str) -> str:
-        parts = parse_prompt(prompt)
-        if not any(is_picture(text) for text, _ in parts):
-            return prompt
-        held = ((sized(t, (side, side)) if is_picture(t) else t, weight) for t, weight in parts)
-        return " | ".join(f"{text}:{weight!r}" for text, weight in held)
+    def held(picture: str, in_prompt: bool) -> str:
+        return to_data_url(load_image(picture, (side, side) if in_prompt else size))
 
-    def placed(text: str) -> str:
-        region = parse_region(text)
-        mask = sized(region.place) if region.is_mask else region.place
-        return f"{Region(mask, embedded(region.prompt))}"
-
-    def sized(path: str, size: Size = size) -> str:
-        return to_data_url(load_image(path, size))
-
-    how: dict[str, Callable[[str], str]] = dict(include=embedded, exclude=embedded, extras=embedded)
-    how |= dict(regions=placed, init_image=sized, style_image=sized)
-    changed: dict[str, str | list[str]] = {}
-    for name, hold in how.items():
-        value = getattr(settings, name)
-        if name in names and isinstance(value, list):
-            changed[name] = [hold(text) for text in value]
-        elif name in names:
-            changed[name] = hold(value) if value else ""
-    return settings.replace(**changed)
+    return settings.replace(**map_pictures({k: getattr(settings, k) for k in names}, held))

@@ -1,5 +1,4 @@
-"""The recipe in an exported file: settings, changes and versions, to make the picture again; and
-what a file holds, in words: `vqclip --what FILE`."""
+"""The recipe in an exported file: settings, changes and versions, to make the picture again."""
 
 from __future__ import annotations
 
@@ -16,11 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .export import IPTC, KEY, read_mark
-from .images import is_picture, open_image, read_info
-from .knobs import shown
-from .reading import parse_prompt
-from .regions import Region, parse_region
+from .export import IPTC, KEY
+from .images import read_info
+from .prompts import map_pictures
 from .settings import KNOBS, Settings
 
 if TYPE_CHECKING:
@@ -47,16 +44,16 @@ ALWAYS: dict[str, Any] = {
     "distance": "cosine",
 }
 MAX_RECIPE = 200_000_000  # bytes
+PARTS = ("objective", "crops", "latent", "optimizer")  # what `Run` takes in place of its own
 
 
 def make_recipe(
     pair: Pair,
     first: Settings,
     changes: Changes,
-    *,
     steps: int,
     done: bool,
-    parts: Collection[str] = (),
+    parts: Collection[str],
 ) -> dict[str, Any]:
     """How the picture after `steps` steps of a run was made.
 
@@ -122,14 +119,13 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
     return found
 
 
-def probe_film(path: Path) -> subprocess.CompletedProcess[str]:
-    """What ffmpeg says of an MP4: its texts on stdout, size and length on stderr."""
+def _film_comment(path: Path) -> str | None:
     import imageio_ffmpeg
 
     # Absolute: in a relative name ffmpeg takes what stands before a colon for a protocol. Only as
     # a film: other formats, as lists of files, make it open what they name.
     source = ["-protocol_whitelist", "file", "-f", "mp4", "-i", str(path.resolve())]
-    return subprocess.run(
+    told = subprocess.run(
         [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", *source, "-f", "ffmetadata", "-"],
         capture_output=True,
         encoding="utf8",
@@ -137,11 +133,7 @@ def probe_film(path: Path) -> subprocess.CompletedProcess[str]:
         timeout=60,
         stdin=subprocess.DEVNULL,
     )
-
-
-def _film_comment(path: Path) -> str | None:
-    text = probe_film(path).stdout
-    found = re.search(r"^comment=(.*?)(?=^\w+=|\Z)", text, re.M | re.S)
+    found = re.search(r"^comment=(.*?)(?=^\w+=|\Z)", told.stdout, re.M | re.S)
     return re.sub(r"\\(.)", r"\1", found[1], flags=re.S).strip() if found else None
 
 
@@ -175,131 +167,21 @@ def recipe_settings(recipe: dict[str, Any]) -> Settings:
 
 def without_pictures(values: Mapping[str, Any]) -> dict[str, Any]:
     """What to put in place of settings that name a picture by its path, which is never opened."""
-    kept: dict[str, Any] = {}
-    for name in (n for n in ("include", "exclude", "extras") if n in values):
-        prompts = [values[name]] if isinstance(values[name], str) else list(values[name])
-        safe = [_without_paths(prompt) for prompt in prompts]
-        if safe != prompts:
-            kept[name] = safe if name == "include" else safe[0]
-    for name in ("init_image", "style_image"):
-        if values.get(name) and not values[name].startswith("data:"):
-            kept[name] = ""
-    regions = [parse_region(text) for text in values.get("regions", ())]
-    own = [r for r in regions if not r.is_mask or r.place.startswith("data:")]
-    safe = [f"{Region(r.place, p)}" for r in own if (p := _without_paths(r.prompt))]
-    if safe != [f"{r}" for r in regions]:
-        kept["regions"] = safe
-    return kept
-
-
-def _without_paths(prompt: str) -> str:
-    if not prompt:
-        return prompt
-    parts = parse_prompt(prompt)
-    safe = [(t, w) for t, w in parts if t.startswith("data:") or not is_picture(t)]
-    return prompt if safe == parts else " | ".join(f"{t}:{w!r}" for t, w in safe)
-
-
-def recipe_changes(recipe: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-    """What was changed after how many steps; ValueError if that cannot be read."""
-    changes = recipe.get("changes", [])
-    if recipe.get("form") != FORM and changes:
-        raise ValueError(
-            "this picture was steered with an earlier version, whose recipes hold the last "
-            "settings and not the first: it cannot be painted again"
-        )
-    try:
-        found = [(int(at), {str(k): v for k, v in change.items()}) for at, change in changes]
-        named = {name for _, change in found for name in without_pictures(change)}
-    except (TypeError, ValueError, AttributeError, OverflowError) as e:
-        raise ValueError(f"the recipe's changes cannot be read: {e}") from e
-    if named:
-        raise ValueError(
-            f"the recipe's changes name pictures on another machine ({', '.join(sorted(named))}), "
-            "which are never opened: it cannot be painted again"
-        )
-    return found
-
-
-def check_recipe(recipe: dict[str, Any], pair: Pair) -> None:
-    """ValueError if `pair` has other weights than the recipe's; a warning names what else may
-    change the bytes."""
-    if recipe.get("hashes") != pair.hashes:
-        raise ValueError(
-            f"the picture was painted with {recipe.get('pair')!r} of other weights than "
-            f"{pair.name!r} here"
-        )
-    if recipe.get("library") and recipe["library"] != (pair.library and pair.library.digest):
-        raise ValueError("the picture was started from another library of drawings than that here")
-    if recipe.get("prior") and recipe["prior"] != (pair.prior and pair.prior.digest):
-        raise ValueError("the picture was painted with another prior than that here")
-    now = {"device": str(pair.device), "threads": torch.get_num_threads()}
-    versions = recipe.get("versions")
-    then = {k: recipe.get(k) for k in now}
-    if isinstance(versions, dict):
-        now["torch"], then["torch"] = version("torch"), versions.get("torch")
-    other = [f"{k} {now[k]}, then {then[k]}" for k in now if now[k] != then[k]]
-    if other:
-        warnings.warn(f"the bytes may differ: {'; '.join(other)}", stacklevel=3)
+    kept = map_pictures(values, lambda picture, _: picture if picture.startswith("data:") else "")
+    return {name: value for name, value in kept.items() if value != values[name]}
 
 
 def check_parts(path: str | Path, needed: object, given: Collection[str]) -> None:
-    """ValueError if the picture or run at `path` needs parts of the loop that are not given."""
+    """ValueError if the picture or run at `path` needs parts of the loop that are not given;
+    TypeError for what is no part."""
+    if wrong := set(given) - set(PARTS):
+        raise TypeError(
+            f"{', '.join(sorted(wrong))}: {path} keeps its settings; give only parts "
+            f"({', '.join(PARTS)}), and change settings afterwards with run.change"
+        )
     if not isinstance(needed, list) or not all(isinstance(name, str) for name in needed):
         raise ValueError(f"{path} names its parts in a way that cannot be read: {needed!r}")
     if missing := set(needed) - set(given):
         raise ValueError(
             f"{path} was made with parts of its own: give {', '.join(sorted(missing))}"
         )
-
-
-# -- what a file holds, in words
-
-
-def describe(path: str | Path) -> str:
-    """Size, mark, recipe and settings of a file that anyone may have made, one a line.
-
-    Pictures are opened as everywhere (`images.open_image`), films by ffmpeg as MP4 alone; texts
-    from the file come as Python writes them, without control characters. FileNotFoundError;
-    ValueError if it is neither a picture nor a film.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {str(path)!r}")
-    lines = [f"size: {_size(path)}"]
-    mark = read_mark(path)
-    lines.append(f"mark: {mark.rpartition('/')[2]} ({mark})" if mark else "mark: none")
-    try:
-        lines += _told(read_recipe(path))
-    except ValueError as e:
-        lines.append(f"recipe: none ({shown(str(e))})")
-    return "\n".join(lines)
-
-
-def _size(path: Path) -> str:
-    if path.suffix.lower() != ".mp4":
-        width, height = open_image(path).size
-        return f"{width}×{height} pixels"
-    told = probe_film(path).stderr
-    side = re.search(r"^  Stream #0:\d+.*Video: .*?\b(\d{2,5})x(\d{2,5})\b", told, re.M)
-    length = re.search(r"^  Duration: (\d\d:\d\d:\d\d\.\d\d)", told, re.M)
-    if not side or not length:
-        raise ValueError(f"{path} is no film that can be read")
-    return f"{side[1]}×{side[2]} pixels, {length[1]} long"
-
-
-def _told(recipe: dict[str, Any]) -> list[str]:
-    versions = recipe.get("versions")
-    made_by = versions.get(KEY) if isinstance(versions, dict) else None
-    pair, steps = shown(recipe.get("pair")), shown(recipe.get("steps"))
-    lines = [f"recipe: {KEY} {shown(made_by)}, pair {pair}, {steps} steps"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # paths are left out, which the settings show
-        settings = recipe_settings(recipe)
-    for name, k in KNOBS.items():
-        if (value := getattr(settings, name)) != k.default:
-            lines.append(f"  {name}: {shown(value)}")
-    changes = recipe.get("changes") or []
-    if isinstance(changes, list):
-        lines += [f"  changed: {shown(change)}" for change in changes]
-    return lines

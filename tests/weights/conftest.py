@@ -56,16 +56,16 @@ def cache(tmp_path, monkeypatch) -> Path:
 def publish(made, shelf, cache, monkeypatch) -> Callable[..., Path]:
     """Put files on the server and in the tables: `vq.load_pair("imagenet")` asks that server."""
 
-    def table(name: str, data: bytes, mirrors: list[str], known: bool = True) -> File:
+    def table(name: str, data: bytes, mirrors: list[str]) -> File:
         urls = tuple(m if m.startswith("http") else shelf.url(m) for m in mirrors)
-        return File(name, urls, sha256(data) if known else None, len(data), "MIT")
+        return File(name, urls, sha256(data), len(data), "MIT")
 
-    def publish(name="imagenet", checkpoint=None, yaml=None, mirrors=(CKPT,), known=True) -> Path:
+    def publish(name="imagenet", checkpoint=None, yaml=None, mirrors=(CKPT,)) -> Path:
         checkpoint, yaml = checkpoint or made.checkpoint, yaml or made.yaml
         shelf.files |= {CKPT: checkpoint, YAML: yaml, CLIP: made.archive}
         entry = (
-            table("vqgan.ckpt", checkpoint, list(mirrors), known),
-            table("vqgan.yaml", yaml, [YAML], known),
+            table("vqgan.ckpt", checkpoint, list(mirrors)),
+            table("vqgan.yaml", yaml, [YAML]),
         )
         monkeypatch.setitem(weights.VQGANS, name, entry)
         monkeypatch.setitem(weights.CLIPS, "ViT-B/32", table(CLIP, made.archive, [CLIP]))

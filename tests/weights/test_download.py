@@ -26,9 +26,9 @@ def impatient(monkeypatch):
         monkeypatch.setattr(download, name, value)
 
 
-def published(shelf, *paths: str, size: int | None = N, known: bool = True) -> File:
+def published(shelf, *paths: str, size: int | None = N, at_most: int = 0) -> File:
     urls = tuple(p if "://" in p else shelf.url(p) for p in paths)
-    return File("file.ckpt", urls, sha256(DATA) if known else None, size, "MIT")
+    return File("file.ckpt", urls, sha256(DATA), size, "MIT", at_most)
 
 
 @pytest.mark.parametrize(
@@ -108,20 +108,20 @@ def test_a_length_that_is_not_announced_is_the_known_one(shelf, cache):
     assert fetch(published(shelf, "file")).read_bytes() == DATA
 
 
-def test_without_a_known_size_a_text_may_come_but_no_gigabytes(shelf, cache, monkeypatch):
+def test_without_a_known_size_no_more_comes_than_the_limit(shelf, cache):
     shelf.files["file"] = DATA
-    file = published(shelf, "file", size=None, known=False)
+    file = published(shelf, "file", size=None, at_most=2 * N)
     for fault in ({}, {"file": "cut"}):
         shelf.faults = fault
-        assert fetch(file, accept_unknown=True).read_bytes() == DATA
+        assert fetch(file).read_bytes() == DATA
         (cache / "file.ckpt").unlink()
     shelf.faults = {}
-    monkeypatch.setattr(download, "UNKNOWN_SIZE", 1000)
+    file = published(shelf, "file", size=None, at_most=1000)
     with pytest.raises(WeightsError, match="announces 10,240 bytes, at most 1,000"):
-        fetch(file, accept_unknown=True)
+        fetch(file)
     shelf.faults["file"] = HOSTILE["announces nothing, sends for ever"]
     with pytest.raises(WeightsError, match="more than the 1,000 bytes"):
-        fetch(file, accept_unknown=True)
+        fetch(file)
     assert sum(p.stat().st_size for p in cache.iterdir()) <= 1000
 
 

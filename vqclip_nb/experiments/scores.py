@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ..images import to_tensor
-from ..models.clip import ClipEnsemble, ClipModel
+from ..models.clip import Clip
 from ..models.pair import EMOJI
 from ..prompts import encode_prompt
 from ..reading import read_prompt
@@ -33,7 +33,7 @@ def concepts() -> list[str]:
 
 
 @torch.no_grad()
-def picture_encoding(clip: ClipModel | ClipEnsemble, image: Image.Image) -> torch.Tensor:
+def picture_encoding(clip: Clip, image: Image.Image) -> torch.Tensor:
     """Unit vector (1, d): mean of CLIP's encodings of five fixed views, so that a score has no luck
     in it."""
     x = to_tensor(image)
@@ -46,7 +46,7 @@ def picture_encoding(clip: ClipModel | ClipEnsemble, image: Image.Image) -> torc
     return F.normalize(encoding.mean(0, keepdim=True), dim=-1)
 
 
-def similarity(clip: ClipModel | ClipEnsemble, image: Image.Image, text: str) -> float:
+def similarity(clip: Clip, image: Image.Image, text: str) -> float:
     """Cosine in [-1, 1] of picture and prompt under a guide: CLIPScore (Hessel et al. 2021)
     without its factor 2.5 and its floor at 0.
 
@@ -57,9 +57,7 @@ def similarity(clip: ClipModel | ClipEnsemble, image: Image.Image, text: str) ->
     return _finite(cosine, clip, text).item()
 
 
-def rank(
-    clip: ClipModel | ClipEnsemble, image: Image.Image, text: str, distractors: Sequence[str]
-) -> int:
+def rank(clip: Clip, image: Image.Image, text: str, distractors: Sequence[str]) -> int:
     """Place of `text` among `distractors` by similarity to the picture; 1 is first.
 
     A distractor that is part of the text, as "a pineapple" is of "a pineapple in a bowl", is true
@@ -74,7 +72,7 @@ def rank(
     return 1 + int((scores.cpu()[counts] > similarity(clip, image, text)).sum())
 
 
-def _finite(scores: torch.Tensor, clip: ClipModel | ClipEnsemble, what: str) -> torch.Tensor:
+def _finite(scores: torch.Tensor, clip: Clip, what: str) -> torch.Tensor:
     """`scores`, if they are numbers: nothing compares with NaN, which would come out first."""
     if not scores.isfinite().all():
         raise ValueError(f"{clip.name} gives no number for this picture and {what!r}")
@@ -82,7 +80,7 @@ def _finite(scores: torch.Tensor, clip: ClipModel | ClipEnsemble, what: str) -> 
 
 
 @lru_cache(maxsize=2)  # a thousand texts take longer than a picture
-def _encoded(clip: ClipModel, texts: tuple[str, ...]) -> torch.Tensor:
+def _encoded(clip: Clip, texts: tuple[str, ...]) -> torch.Tensor:
     """Unit vectors (n, d)."""
     chunks = [clip.encode_text(list(texts[i : i + 256])) for i in range(0, len(texts), 256)]
     return F.normalize(torch.cat(chunks), dim=-1)
@@ -98,7 +96,7 @@ def r_precision(ranks: Iterable[float]) -> float:
     return float((ranks == 1).mean()) if len(ranks) else float("nan")
 
 
-def diversity(clip: ClipModel, images: Sequence[Image.Image]) -> float:
+def diversity(clip: Clip, images: Sequence[Image.Image]) -> float:
     """Mean pairwise distance (1 - cosine), in [0, 2], between pictures; 0 if they are all alike.
 
     After the mean pairwise LPIPS by which Zhu et al. 2017 (BicycleGAN) compare the answers to one

@@ -25,11 +25,7 @@ if TYPE_CHECKING:
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 TOKENS = 49408  # size of OpenAI's vocabulary
 MAX_WIDTH = 4096  # numbers for a token; OpenAI's largest has 1,024
-NOT_WEIGHTS = (
-    "input_resolution",
-    "context_length",
-    "vocab_size",
-)  # facts that the archives store as tensors
+FACTS = ("input_resolution", "context_length", "vocab_size")  # that archives store as tensors
 
 
 @cache
@@ -65,13 +61,18 @@ def tokenize(texts: Sequence[str], context_length: int = 77) -> torch.Tensor:
     return tokens
 
 
+def is_weight(name: str) -> bool:
+    """Whether a tensor of a CLIP's archive is one of its weights: no fact of it, and no mask."""
+    return name not in FACTS and not name.endswith("attn_mask")
+
+
 def clip_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A stored CLIP's weights as its class names them.
 
     `token_embedding.rows`, where present, says which rows of the vocabulary
     `token_embedding.weight` holds.
     """
-    state = {k: v for k, v in state.items() if k not in NOT_WEIGHTS}
+    state = {k: v for k, v in state.items() if is_weight(k)}
     rows = state.pop("token_embedding.rows", None)
     if rows is not None:
         width = state["token_embedding.weight"].shape[1]
@@ -168,9 +169,7 @@ class ClipModel:
 
     def encode_image(self, pictures: torch.Tensor) -> torch.Tensor:
         """(n, 3, resolution, resolution) in [0, 1] to encodings (n, d)."""
-        return self._encode(self.model.visual, self._normalised(pictures))
-
-    _encode = staticmethod(fast.encode_image)
+        return fast.encode_image(self.model.visual, self._normalised(pictures))
 
     def encode_crops(
         self,
@@ -188,7 +187,7 @@ class ClipModel:
             self._visual[dtype] = fast.in_precision(self.model.visual, dtype)
         views = self._normalised(crops).to(dtype)
         visual, dropout = self._visual[dtype], self.dropout
-        return self._encode(visual, views, dropout=dropout, generator=generator).float()
+        return fast.encode_image(visual, views, dropout=dropout, generator=generator).float()
 
     @torch.no_grad()
     def encode_text(self, texts: list[str]) -> torch.Tensor:
@@ -271,3 +270,6 @@ class ClipEnsemble:
     def encode_text(self, texts: list[str]) -> torch.Tensor:
         """Texts to encodings (n, d)."""
         return self._joined([m.encode_text(texts) for m in self.members])
+
+
+Clip = ClipModel | ClipEnsemble  # what guides pictures, or judges them

@@ -179,6 +179,8 @@ def encode_image(
     """
     if hasattr(visual, "transformer"):
         return _vision_transformer(visual, x)
+    if hasattr(visual, "trunk"):  # open_clip's, as SigLIP has it
+        return visual(x)
     x = visual.avgpool(resnet_stem(visual, x))
     for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
         x = stage(x)

@@ -25,20 +25,6 @@ class SigLip(ClipModel):
 
     tokens: Callable[[list[str]], torch.Tensor]
 
-    @property
-    def resolution(self) -> int:
-        return self.model.visual.image_size[0]
-
-    @staticmethod
-    def _encode(
-        visual: Any,
-        x: torch.Tensor,
-        *,
-        dropout: float = 0.0,
-        generator: torch.Generator | None = None,
-    ) -> torch.Tensor:
-        return visual(x)
-
     @torch.no_grad()
     def encode_text(self, texts: list[str]) -> torch.Tensor:
         tokens = self.tokens(texts)
@@ -76,5 +62,6 @@ def build_siglip(architecture: str, state: dict[str, torch.Tensor], **facts: Any
         raise WeightsError(f"{architecture}: its tokens cannot be had: {str(e)[:300]}") from e
     except RuntimeError as e:
         raise WeightsError(f"these are not the weights of {architecture}: {str(e)[:300]}") from e
+    model.visual.input_resolution = model.visual.image_size[0]  # where OpenAI's class has it
     frozen = model.eval().requires_grad_(False)
     return SigLip(model=frozen, tokens=tokens, mean=MEAN, std=STD, **facts)

@@ -22,8 +22,8 @@ from ..reading import (
     region_ending,
 )
 from ..regions import Region
-from ..settings import PRESETS, Settings
-from .clip import ClipEnsemble, ClipModel
+from ..settings import FACTS, PRESETS, Settings
+from .clip import Clip
 from .vqgan import VQGAN
 
 if TYPE_CHECKING:
@@ -43,20 +43,7 @@ PUBLISHED_DEFAULTS = {
         *("crop_method", "within_codebook", "distance"),
     )
 }
-# Measured by blind naming and steering; see the pair's card.
-EMOJI_DEFAULTS: dict[str, Any] = dict(
-    start="noise",
-    prior=1.0,
-    start_strength=0.2,
-    keep_edges=40.0,
-    keep_colours=5.0,
-    learning_rate=0.1,
-    ema_decay=0.9,
-    total_iter=60,
-    crops=12,
-    weight_decay=0.0,
-    loosen=0.5,
-)
+EMOJI_DEFAULTS: dict[str, Any] = FACTS["defaults"]["emoji"]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -70,7 +57,7 @@ class Pair:
     """
 
     name: str
-    clip: ClipModel | ClipEnsemble
+    clip: Clip
     vqgan: VQGAN
     size: int = 448
     default_background: str = ""

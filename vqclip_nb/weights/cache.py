@@ -76,8 +76,6 @@ def slim_cache(
     keep: Callable[[str], bool],
     file: File,
     config: File | Mapping[str, Any] | None = None,
-    *,
-    accept_unknown: bool = False,
 ) -> Checked:
     """Tensors, metadata and SHA-256 of a published network, from the slim cache.
 
@@ -94,7 +92,7 @@ def slim_cache(
         if found := _sound(path):  # made by another process while this one waited
             return found
         path.unlink(missing_ok=True)
-        original = fetch(file, accept_unknown=accept_unknown)
+        original = fetch(file)
         metadata = {
             "source": file.name,
             "source_sha256": sha256_of(original),
@@ -104,7 +102,7 @@ def slim_cache(
             metadata["facts"] = json.dumps(file.facts)
         if config:
             if isinstance(config, File):
-                config = read_config(fetch(config, accept_unknown=accept_unknown))
+                config = read_config(fetch(config))
             metadata["config"] = json.dumps(config)
         write_state(path, read_state(original, keep)[0], metadata)
         original.unlink()

@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 TRIES = 5  # connections to one mirror, as long as each brings bytes
 CONNECT, SILENCE = 10.0, 20.0  # seconds until a mirror is reached, and without a byte from it
-UNKNOWN_SIZE = 1_000_000  # bytes at most where neither size nor limit is published
 SLOWEST, WINDOW = 20_000, 20.0  # bytes a second, averaged over so many seconds
 CHUNK = 1 << 16
 DRIVE = Path("/content/drive/MyDrive")  # where Colab mounts it
@@ -32,12 +31,12 @@ DRIVE = Path("/content/drive/MyDrive")  # where Colab mounts it
 
 @dataclass(frozen=True)
 class File:
-    """A published file. Without `sha256` it is fetched only with consent; `bytes` is None where the
-    size is not known; at_most: then its limit, if that is. facts: see `parse_facts`."""
+    """A published file. bytes: None where the size is not known; at_most: then its limit. facts:
+    see `parse_facts`."""
 
     name: str
     urls: Sequence[str]
-    sha256: str | None = None
+    sha256: str
     bytes: int | None = None
     licence: str = ""
     at_most: int = 0
@@ -83,7 +82,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
-def fetch(file: File, *, accept_unknown: bool = False) -> Path:
+def fetch(file: File) -> Path:
     """Path of `file` in the cache, downloaded if need be and checked against its SHA-256 before
     anyone reads it.
 
@@ -92,16 +91,11 @@ def fetch(file: File, *, accept_unknown: bool = False) -> Path:
     """
     from filelock import FileLock
 
-    if file.sha256 is None and not accept_unknown:
-        raise WeightsError(
-            f"no SHA-256 is published for {file.name}, so it cannot be told from a tampered file. "
-            "If you trust its source, say so: load_pair(..., accept_unknown=True)"
-        )
     folder = cache_folder(local=True)
     target, part = folder / file.name, folder / (file.name + ".part")
     with disk_errors(folder, file.bytes), FileLock(folder / (file.name + ".lock")):
         if target.exists():
-            if file.sha256 in (None, sha256_of(target)):
+            if file.sha256 == sha256_of(target):
                 return target
             log.warning("%s is corrupt: removed, fetched again", target)
             target.unlink()
@@ -136,8 +130,7 @@ def _fetch_from(url: str, part: Path, file: File) -> None:
             time.sleep(min(0.1 * 2**attempt, 5))
             continue
         found = sha256_of(part)
-        if file.sha256 in (None, found):
-            log.info("%s: SHA-256 %s", file.name, found)
+        if file.sha256 == found:
             return
         part.unlink()
         if have == 0:  # else the beginning came from elsewhere: once more, from scratch
@@ -160,7 +153,7 @@ def _continue(url: str, part: Path, file: File, have: int) -> None:
         have = 0
     with answer:
         total = _announced(answer, have, file)
-        most = total or file.at_most or UNKNOWN_SIZE
+        most = total or file.at_most
         mark, since = have, time.monotonic()
         beside = threading.current_thread() is not threading.main_thread()  # shows its own
         how: dict[str, Any] = dict(unit="B", unit_scale=True, desc=part.stem, disable=beside)
@@ -225,9 +218,9 @@ def _announced(answer: Response, have: int, file: File) -> int | None:
         return file.bytes
     if not re.fullmatch("[0-9]{1,15}", length):
         raise MirrorError(f"announces a length that is no number: {length[:80]!r}")
-    total, most = have + int(length), file.at_most or UNKNOWN_SIZE
+    total = have + int(length)
     if file.bytes is not None and total != file.bytes:
         raise MirrorError(f"announces {total:,} bytes, the file has {file.bytes:,}")
-    if file.bytes is None and total > most:
-        raise MirrorError(f"announces {total:,} bytes, at most {most:,} are expected")
+    if file.bytes is None and total > file.at_most:
+        raise MirrorError(f"announces {total:,} bytes, at most {file.at_most:,} are expected")
     return total

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..files import FORBIDDEN, FULL, errno_of
+from ..files import FORBIDDEN, FULL, errno_of, plain_errors
 
 OUT_OF_MEMORY = re.compile(
     "DefaultCPUAllocator|not enough memory|allocate memory|out of memory|ALLOC_FAILED"
@@ -22,25 +21,15 @@ class WeightsError(RuntimeError):
 
 @contextlib.contextmanager
 def disk_errors(folder: Path, need: int | None) -> Iterator[None]:
-    """A full disk or a missing permission becomes a WeightsError; anything else passes.
-
-    need: bytes to be written, or None if that is not known.
-    """
+    """As `files.plain_errors`, as a WeightsError; need: bytes to be written, None: not known."""
     try:
-        yield
-    except Exception as e:
-        if (number := errno_of(e)) in FULL:
-            free = shutil.disk_usage(folder).free / 1e6
-            needed = "" if need is None else f"{need / 1e6:,.0f} MB are needed, "
-            raise WeightsError(
-                f"the disk of {folder} is full: {needed}{free:,.0f} MB are free; "
-                "make room or set VQCLIP_CACHE to another folder"
-            ) from e
-        if number in FORBIDDEN and isinstance(e, OSError):
-            raise WeightsError(
-                f"no permission to write in {folder}: set VQCLIP_CACHE to another folder"
-            ) from e
-        raise
+        with plain_errors(folder):
+            yield
+    except OSError as e:
+        if e.errno not in FULL + FORBIDDEN:
+            raise
+        needed = "" if need is None else f", for {need / 1e6:,.0f} MB are needed"
+        raise WeightsError(f"{e}{needed}; VQCLIP_CACHE names it") from e
 
 
 @contextlib.contextmanager

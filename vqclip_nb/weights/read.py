@@ -4,7 +4,6 @@ and nothing in them is run."""
 from __future__ import annotations
 
 import io
-import re
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -20,7 +19,6 @@ from .unpickle import MAX_PICKLE, ForeignName, Placeholder, Storage, View, unpic
 MAX_HEADER = 100_000_000  # bytes of a safetensors file's description of its tensors: the format's
 MAX_QUOTES = 2_000_000  # in it, eight or more for each tensor; a picture as text has none
 MAX_DIRECTORY = 16_000_000  # bytes of a zip's list of contents
-MAX_CODE = 16_000_000  # bytes of an archive's code, of which only the names of weights are read
 MAX_TENSORS, MAX_DEPTH = 100_000, 64  # attributes of modules, modules inside each other
 MAX_DIMENSIONS = 16
 MAX_NAME = 1000  # letters of a weight's full name
@@ -29,7 +27,6 @@ CHUNK = 1 << 20
 Tensors = dict[str, torch.Tensor]
 Keep = Callable[[str], bool]
 Read = Callable[[Storage], bytearray]
-Declared = dict[str, set[str] | None]
 
 
 def read_state(path: str | Path, keep: Keep | None = None) -> tuple[Tensors, dict[str, str]]:
@@ -83,9 +80,9 @@ def _read_pickled(file: BinaryIO, size: int, keep: Keep) -> Tensors:
             "it is neither safetensors nor a zip of torch's; a file from before torch 1.6 is one "
             "once torch has read and saved it"
         )
-    found, read, declared = _open_zip(file, size)
+    found, read = _open_zip(file, size)
     if isinstance(found, Placeholder):
-        views = dict(_of_module(found, declared))
+        views = dict(_of_module(found))
     elif isinstance(found, dict):
         found = found.get("state_dict", found.get("model", found))  # Lightning's, LlamaGen's
         views = found if isinstance(found, dict) else {}
@@ -134,25 +131,22 @@ def _check(name: str, view: View) -> None:
         raise ValueError(f"{name!r} is larger than what is stored of it")
 
 
-def _of_module(root: Placeholder, declared: Declared) -> Iterator[tuple[str, View]]:
-    """Parameters and buffers of a stored module and the modules in it, by their full names."""
+def _of_module(root: Placeholder) -> Iterator[tuple[str, View]]:
+    """Tensors of a stored module and the modules in it, by their full names."""
     waiting = [("", root, 0)]
     count = 0
     while waiting:
         prefix, module, depth = waiting.pop()
-        if module.name not in declared:  # an object, but no module
-            continue
-        names = declared[module.name]
         inside = []
         for name, value in module.attributes.items():
             count += 1
             if count > MAX_TENSORS or depth > MAX_DEPTH:
                 raise ValueError("its modules are nested too deep, or are too many")
             if type(name) is not str or len(prefix) + len(name) > MAX_NAME:
-                raise ValueError("it has names that are too long")
+                raise ValueError("it has names that are too long, or no texts")
             if isinstance(value, Placeholder):
                 inside.append((f"{prefix}{name}.", value, depth + 1))
-            elif isinstance(value, View) and (names is None or name in names):
+            elif isinstance(value, View):
                 yield f"{prefix}{name}", value
         waiting += reversed(inside)
 
@@ -170,8 +164,8 @@ class _Bounded(io.BufferedReader):
         return super().read(size)
 
 
-def _open_zip(file: BinaryIO, size: int) -> tuple[Any, Read, Declared]:
-    """The pickled object, how to read its storages, and what the code declares."""
+def _open_zip(file: BinaryIO, size: int) -> tuple[Any, Read]:
+    """The pickled object, and how to read its storages."""
     archive = zipfile.ZipFile(_Bounded(file.raw))  # type: ignore[attr-defined]
     entries = sorted(archive.infolist(), key=lambda e: e.header_offset)
     names = {entry.filename for entry in entries}
@@ -209,30 +203,4 @@ def _open_zip(file: BinaryIO, size: int) -> tuple[Any, Read, Declared]:
     order = f"{root}/byteorder"
     if order in names and small(order, 100).decode().strip() != sys.byteorder:
         raise ValueError("it was written on a machine with another byte order")
-    declared: Declared = {}
-    left = MAX_CODE
-    for name in sorted(names):
-        if name.startswith(f"{root}/code/") and name.endswith(".py"):
-            code = small(name, left)
-            left -= len(code)
-            module = name[len(f"{root}/code/") : -len(".py")].replace("/", ".")
-            declared |= _declared(module, code.decode())
-    return unpickle(small(f"{root}/data.pkl", MAX_PICKLE)), read, declared
-
-
-def _declared(module: str, code: str) -> Declared:
-    """Names of the parameters and buffers of each module class in an archive's code, read as text;
-    None for a class that lists no buffers, as torch once wrote them."""
-    found: dict[str, dict[str, set[str]]] = {}
-    lists: dict[str, set[str]] = {}
-    for line in code.splitlines():
-        if line.startswith("class "):
-            lists = {}
-            if line.endswith("(Module):"):
-                found[f"{module}.{line[len('class ') : -len('(Module):')]}"] = lists
-        elif line.startswith(("  __parameters__ = ", "  __buffers__ = ")):
-            lists[line.split()[0]] = set(re.findall(r'"([^"]*)"', line))
-    return {
-        name: set().union(*lists.values()) if "__buffers__" in lists else None
-        for name, lists in found.items()
-    }
+    return unpickle(small(f"{root}/data.pkl", MAX_PICKLE)), read
