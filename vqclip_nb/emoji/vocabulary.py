@@ -32,6 +32,7 @@ LONGEST = 3  # words of a phrase in the table
 FOLDER = Path(__file__).parent  # of the tables
 SHORTEST = 5  # letters of a word that is mended
 LONG = 8  # letters from which on two slips are mended
+VOWELS = "aeiou"
 # Letters that sound alike: "elefant" is an elephant, though "elegant" is one letter nearer.
 SOUNDS = (("au", "o"), ("ph", "f"), ("ck", "k"), ("c", "k"), ("y", "i"), ("z", "s"))
 
@@ -208,7 +209,8 @@ def _words(text: str) -> list[str]:
 
 class Spelling:
     """words: those that a misspelt one may be meant to be. right: words that are spelt right.
-    drawn: more that may be meant, if a letter was left out, two were swapped or it sounds alike."""
+    drawn: more that may be meant, if a letter was left out, two were swapped, a vowel of a long
+    word is another, or it sounds alike."""
 
     def __init__(
         self, words: Collection[str], right: Collection[str], drawn: Collection[str] = ()
@@ -227,6 +229,9 @@ class Spelling:
                 for i in range(1, len(word)):  # a letter left out, or two swapped
                     self.slips[word[:i] + word[i + 1 :]] = word
                     self.slips[word[:i] + word[i : i + 2][::-1] + word[i + 2 :]] = word
+                    if len(word) >= LONG and word[i] in VOWELS:
+                        other = {word[:i] + vowel + word[i + 1 :] for vowel in VOWELS}
+                        self.slips |= dict.fromkeys(other, word)
 
     def _is_right(self, word: str) -> bool:
         """Whether a word is spelt right, or the verb that it is a form of: "chopping"."""
