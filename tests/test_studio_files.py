@@ -43,7 +43,7 @@ def test_export_and_restore(studio, pair, tmp_path, kind):
     path = tmp_path / f"a-red-apple.{kind.lower()}"
     assert path.exists() and f'download="{path.name}"' in studio.exporter.link.value
     assert f"in {tmp_path}" in studio.exporter.link.value
-    assert Image.open(io.BytesIO(studio.exporter.preview.value)).width in (160, 512)
+    assert Image.open(io.BytesIO(studio.exporter.preview.value)).width in (64, 512)
     assert not said(studio)  # the link says it
     other = vq.Studio(pair, folder=tmp_path)
     drop(other.upload, path.name, path.read_bytes())
@@ -108,7 +108,7 @@ def test_the_gallery_says_the_prompt_that_a_picture_ended_with(studio):
     move(studio, include=f"a blue heart {'and a fox ' * 12}")
     click(studio, "Step", "Continue")
     finish(studio)
-    tile = studio.gallery.tiles[0].button
+    tile = studio.gallery.tiles.children[0].button
     assert tile.description.startswith("a blue heart") and len(tile.description) == 80
     assert tooltip(tile).count("a fox") == 12
 
@@ -168,12 +168,10 @@ def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio)
     assert not controls["start_strength"].disabled
     click(studio, "Other drawings", "fox, flat icon")
     assert "start from this drawing" in said(studio) and not picker.note.value
-    tile = next(t for t in picker.tiles if t.button.description == "fox, flat icon")
-    chosen = to_pil(load_image(controls["init_image"].value)[0])
-    assert jpeg(chosen) == tile.picture.value
+    assert studio.preview.picture.value == jpeg(to_pil(load_image(controls["init_image"].value)[0]))
     controls.set(init_image="", include="a red envelope")
     click(studio, "Other drawings")
-    assert 0 < sum(map(shown, picker.tiles)) < len(picker.tiles)
+    assert 0 < len(picker.others.children) < 6
     controls.set(include="xyzzy")
     assert "no drawing" in picker.note.value and not shown(picker.ask)
     controls.set(include="a fox", extras="a line drawing")
@@ -202,7 +200,7 @@ def test_a_public_studio_opens_no_file_and_keeps_nothing(pair, small, tmp_path, 
     secret = tmp_path / "secret.png"
     monkeypatch.setenv("VOILA_BASE_URL", "/")
     public = vq.Studio(pair, small(total_iter=3), folder=tmp_path)
-    assert not offered(public.resume_buttons) and not public.gallery.paths
+    assert not offered(public.controller.unfinished) and not public.gallery.paths
     assert public.pairs.control.options == ("emoji",)
     told = set()
     for there in (False, True):
@@ -318,13 +316,13 @@ def test_a_run_that_was_cut_off_can_go_on(studio, pair, tmp_path):
     done = len(run.history)
     assert 0 < done < 60
     again = vq.Studio(pair, folder=tmp_path)
-    (offer,) = offered(again.resume_buttons)
+    (offer,) = offered(again.controller.unfinished)
     assert "a red apple" in offer and f"step {done}" in offer
     click(again, offer)
-    assert not offered(again.resume_buttons) and again.run.history == run.history
+    assert not offered(again.controller.unfinished) and again.run.history == run.history
     finish(again)
     assert len(again.run.history) == 60
-    assert not offered(vq.Studio(pair, folder=tmp_path).resume_buttons)
+    assert not offered(vq.Studio(pair, folder=tmp_path).controller.unfinished)
 
 
 def test_another_studios_finished_run_leaves_the_offer(studio, pair, tmp_path):
@@ -333,11 +331,11 @@ def test_another_studios_finished_run_leaves_the_offer(studio, pair, tmp_path):
     move(second, total_iter=3)
     assert second.paint().done
     third = vq.Studio(pair, folder=tmp_path)
-    assert len(offered(third.resume_buttons)) == 1
+    assert len(offered(third.controller.unfinished)) == 1
     cut_off(second, "a blue heart")
     cut_off(second, "a fox")  # an unfinished run is not lost to the next one
-    third.resume_buttons.look()
-    offers = zip(("fox", "heart", "apple"), offered(third.resume_buttons), strict=True)
+    third.controller.offer_unfinished()
+    offers = zip(("fox", "heart", "apple"), offered(third.controller.unfinished), strict=True)
     assert all(word in offer for word, offer in offers)
 
 
@@ -345,10 +343,10 @@ def test_a_run_that_is_going_on_elsewhere_is_not_offered(studio, pair, small, tm
     begin(studio, total_iter=400)
     studio.autosave.save(studio.run)
     other = vq.Studio(pair, small(), folder=tmp_path)
-    assert not offered(other.resume_buttons)
+    assert not offered(other.controller.unfinished)
     click(studio, "Stop")
-    other.resume_buttons.look()
-    (offer,) = offered(other.resume_buttons)
+    other.controller.offer_unfinished()
+    (offer,) = offered(other.controller.unfinished)
     click(studio, "Continue")
     tick(studio)
     click(other, offer)
@@ -370,13 +368,13 @@ def test_a_killed_process_leaves_its_run_to_the_next_studio(studio, pair, tmp_pa
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline().strip() == "ready"
-        studio.resume_buttons.look()
-        assert not offered(studio.resume_buttons)
+        studio.controller.offer_unfinished()
+        assert not offered(studio.controller.unfinished)
     finally:
         process.kill()
         process.wait()
-    studio.resume_buttons.look()
-    click(studio, *offered(studio.resume_buttons))
+    studio.controller.offer_unfinished()
+    click(studio, *offered(studio.controller.unfinished))
     assert studio.run.settings.include == ["a fox"] and len(studio.run.history) > 0
 
 
@@ -400,7 +398,7 @@ def test_only_the_oldest_runs_of_ours_are_removed_and_said(studio, pair, tmp_pat
     for prompt in ("an owl", "a cat", "a dog"):
         cut_off(studio, prompt)
     assert foreign < set(folder.iterdir()) and "older removed" in said(studio)
-    offers = offered(vq.Studio(pair, folder=tmp_path).resume_buttons)
+    offers = offered(vq.Studio(pair, folder=tmp_path).controller.unfinished)
     assert all(word in offer for word, offer in zip(("dog", "cat", "owl"), offers, strict=True))
 
 
@@ -428,9 +426,8 @@ def test_a_cache_that_cannot_be_written_is_said_and_the_studio_opens(pair, small
 
 def test_looks_set_the_settings_and_follow_them(studio):
     looks, controls = studio.looks, studio.controls
-    colour, size, _ = looks.rows
-    colour.word.value = "red"
-    colour.strength.value, size.strength.value = 0.5, -0.25
+    looks.words["colour"].value, looks.words["size"].value = "red", "small"
+    looks.amounts["colour"].value, looks.amounts["size"].value = 0.5, 0.25
     assert studio.settings.attributes == ["red: 0.5", "small: 0.25"]
     assert controls["palette_weight"].disabled and controls["style_image_weight"].disabled
     for name, palette in (("navy", ["navy"]), ("golden", ["navy", "golden"]), ("navy", ["golden"])):
@@ -443,19 +440,20 @@ def test_looks_set_the_settings_and_follow_them(studio):
     click(studio, "✕ remove style picture")
     assert not studio.settings.style_image
     controls.set(attributes=["blue: 1", "big: 0.5", "a sticker: 0.75"])
-    assert [row.setting for row in looks.rows] == [["blue: 1"], ["big: 0.5"], ["a sticker: 0.75"]]
-    colour.word.value = "as it is"
+    assert [choice.value for choice in looks.words.values()] == ["blue", "big", "a sticker"]
+    assert [amount.value for amount in looks.amounts.values()] == [1, 0.5, 0.75]
+    looks.words["colour"].value = "as it is"
     assert studio.settings.attributes == ["big: 0.5", "a sticker: 0.75"]
 
 
 def test_a_strength_out_of_range_is_said_and_a_run_follows_a_slider(studio):
-    colour = studio.looks.rows[0]
-    colour.word.value, colour.strength.value = "blue", 3.0
+    word, amount = studio.looks.words["colour"], studio.looks.amounts["colour"]
+    word.value, amount.value = "blue", 3.0
     assert "is not a number from -1 to 1" in said(studio, "error")
-    colour.strength.value = 1.0
+    amount.value = 1.0
     assert not said(studio, "error")
     begin(studio, total_iter=60)
-    colour.word.value = "red"
+    word.value = "red"
     assert "attributes: changes with the next step" in said(studio)
     time.sleep(0.8)  # a slider that is still being moved is waited for
     finish(studio)

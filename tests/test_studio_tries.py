@@ -206,5 +206,5 @@ def test_a_long_session_makes_no_more_widgets(studio):
         tick(studio)
         click(studio, "Stop", "try 1")
         studio.gallery.show()
-        studio.resume_buttons.look()
+        studio.controller.offer_unfinished()
     assert len(registry) == before

@@ -55,7 +55,7 @@ def test_the_cut_off_run_comes_back_paused_and_one_click_goes_on(page):
     assert again.run.history == first.run.history and not again.ticker.playing
     assert again.controls["include"].value == "a blue heart"
     assert again.preview.status.value == f"step {steps} of 30"
-    assert len(again.history.items) == 1 and not offered(again.resume_buttons)
+    assert len(again.history.items) == 1 and not offered(again.controller.unfinished)
     click(again, "Continue")
     tick(again)
     assert len(again.run.history) > steps and "Paused" not in said(again)
@@ -146,7 +146,7 @@ def test_what_the_visitor_began_before_the_key_came_is_kept(page, paused):
         again.buttons["Pause"].click()
     again.visit.key.value = KEY
     assert again.run is run and again.controls["include"].value == "a fox"
-    assert any("a blue heart" in offer for offer in offered(again.resume_buttons))
+    assert any("a blue heart" in offer for offer in offered(again.controller.unfinished))
     if not paused:
         again.buttons["Pause"].click()  # before another step
     assert vq.Run.resume(again.autosave.path, run.pair).history == run.history
@@ -188,7 +188,7 @@ def test_a_run_begun_before_the_last_finished_picture_is_only_offered(page):
     assert first.run.done
     again = page(KEY)
     assert again.run.settings.include == ["a red apple"] and again.ticker.playing
-    assert any("a blue heart" in offer for offer in offered(again.resume_buttons))
+    assert any("a blue heart" in offer for offer in offered(again.controller.unfinished))
 
 
 def test_another_key_sees_nothing_and_the_first_one_counts(page, root):
@@ -196,7 +196,7 @@ def test_another_key_sees_nothing_and_the_first_one_counts(page, root):
     other = page(OTHER)
     for _ in range(2):
         assert other.run.settings.include == ["a red apple"] and other.ticker.playing
-        assert not offered(other.resume_buttons) and not other.gallery.paths
+        assert not offered(other.controller.unfinished) and not other.gallery.paths
         other.visit.key.value = KEY
     assert other.visit.folder != root / f"visit-{KEY}" and len([*root.iterdir()]) == 2
     assert root.stat().st_mode & 0o777 == 0o700
