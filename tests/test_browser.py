@@ -312,61 +312,42 @@ def test_words_can_be_read_in_the_dark(visit, server):
 
 def test_enter_right_after_the_last_letter_starts_the_whole_prompt(visit):
     page = visit("desk")
-    for text in ("a red heart", "a blue star", "an owl", "a fox"):
+    for text in ("a red heart", "a blue star", "an owl"):
         prompt(page).fill("")
         prompt(page).press_sequentially(text)
         prompt(page).press("Enter")
         painting(page, STEPS)
         button(page, "Stop").click()
         page.get_by_text("Stopped after").wait_for()
-        names = page.locator(".vq-try")
-        assert prompt(page).input_value() == text and names.count() >= 1
+        assert prompt(page).input_value() == text
 
 
 @pytest.mark.parametrize("server", ["voila"], indirect=True)
-def test_a_slider_takes_effect_within_a_moment(visit):
+def test_a_slider_takes_effect_within_a_moment_and_the_picture_is_seen_to_form(visit):
     """From the key to the first step that has the new value, as the page sees it."""
     page = visit("desk")
     set_number(page, "iterations", "2000")
     button(page, "Run").click()
     painting(page, 2000)
+    page.evaluate(
+        """() => { window.seen = 0;
+          new MutationObserver(() => seen++).observe(document.querySelector('.vq-picture'),
+            {attributes: true, attributeFilter: ['src']}) }"""
+    )
     rate = number(page, "learning rate")
     page.locator(".vq-row", has=rate).get_by_role("slider").focus()
-    took, value = [], rate.input_value()
-    for _ in range(12):
-        began = time.perf_counter()
+    effect, took = page.get_by_text(re.compile(r"on: learning rate")), []
+    began = time.perf_counter()
+    for _ in range(6):
+        before = rate.input_value()
+        pressed = time.perf_counter()
         page.keyboard.press("ArrowRight")
-        page.wait_for_function(
-            "([before]) => { const text = document.body.innerText;"
-            " const m = text.match(/on: learning rate ([\\d.]+)/); return m && m[1] !== before }",
-            arg=[value],
-        )
-        took.append(time.perf_counter() - began)
-        value = page.evaluate(
-            "() => document.body.innerText.match(/on: learning rate ([\\d.]+)/)[1]"
-        )
-    print("seconds from key to effect:", sorted(round(t, 3) for t in took))
-    assert sorted(took)[len(took) // 2] < 1.5  # 0.3 on two idle cores; a busy machine gets slack
-
-
-@pytest.mark.parametrize("server", ["voila"], indirect=True)
-def test_the_picture_is_seen_to_form(visit):
-    """Pictures that reach the page, at 60 steps of the size that the pair likes."""
-    page = visit("desk")
-    set_number(page, "iterations", "60")
-    page.evaluate(
-        """() => { window.seen = [];
-          const picture = document.querySelector('.vq-picture');
-          new MutationObserver(() => seen.push(performance.now())).observe(
-            picture, {attributes: true, attributeFilter: ['src']}) }"""
-    )
-    button(page, "Run").click()
-    painting(page, 60)
-    done(page)
-    times = page.evaluate("seen")
-    rate = (len(times) - 1) / (times[-1] - times[0]) * 1000
-    print(f"{len(times)} pictures, {rate:.1f} a second")
-    assert rate > 1  # 4 on two idle cores; a busy machine gets slack
+        playwright.expect(rate).not_to_have_value(before)
+        playwright.expect(effect).to_contain_text(rate.input_value())
+        took.append(time.perf_counter() - pressed)
+    pictures = page.evaluate("seen") / (time.perf_counter() - began)
+    print(f"from key to effect {sorted(took)[3]:.2f} s, {pictures:.1f} pictures a second")
+    assert sorted(took)[3] < 1.5 and pictures > 1  # 0.3 and 4 on two idle cores
 
 
 @pytest.mark.parametrize("server", ["jupyterlab", "notebook", "classic"], indirect=True)

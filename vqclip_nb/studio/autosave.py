@@ -1,4 +1,4 @@
-"""Unfinished runs saved while they are painted, finished pictures kept in the gallery."""
+"""Unfinished runs, saved while they are painted, to go on with later."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..reading import readable
 from ..settings import Settings
 from ..weights import WeightsError, cache_folder
 from .callbacks import Messages
-from .exporter import Gallery, number_of, numbered
+from .exporter import number_of, numbered
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -36,15 +36,15 @@ NAME = re.compile(r"session-(?:(\d+)-)?[0-9a-f]{8}\.safetensors")
 
 
 class Autosave:
-    """The folder of unfinished runs, one file for each, numbered in the order they were begun; and
-    the gallery, which takes what is finished. A failure is said, and painting goes on.
+    """The folder of unfinished runs, one file for each, numbered in the order they were begun. A
+    failure is said, and painting goes on.
 
     While a run is being painted its Studio holds a lock on a file beside it, which the system
     releases when the process ends. Files that are not saved runs of ours are left alone.
     """
 
-    def __init__(self, folder: Path, gallery: Gallery, messages: Messages) -> None:
-        self.folder, self.gallery, self.messages = folder, gallery, messages
+    def __init__(self, folder: Path, messages: Messages) -> None:
+        self.folder, self.messages = folder, messages
         self.every, self._due, self.name = SAVE_EVERY, 0.0, ""
         self._names: WeakKeyDictionary[Run, str] = WeakKeyDictionary()
         self._left: dict[str, int] = {}  # when a file was changed by us or read, by its name
@@ -113,6 +113,7 @@ class Autosave:
         began = time.monotonic()
         try:
             if run.done:
+                self.release()
                 _forget(self.path)
             else:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -125,12 +126,6 @@ class Autosave:
             self.messages.say("session", text, "warning")
         now = time.monotonic()
         self._due = now + max(self.every, SHARE * (now - began))
-
-    def finished(self, run: Run) -> None:
-        """Put the last picture of each prompt into the gallery."""
-        self.release()
-        self.save(run)
-        self.gallery.add_all(run)
 
     # -- runs of other Studios
 

@@ -13,7 +13,7 @@ from PIL import Image
 from ..run import Run
 from .autosave import OFFERED, Autosave, going_on
 from .controls import PROMPTS, Steering
-from .exporter import Exporter
+from .exporter import Exporter, Gallery
 from .preview import Preview
 from .tries import Drafts, History, Queue, Try, draft_settings
 from .widgets import Offer, Offers, set_shown
@@ -22,9 +22,11 @@ from .widgets import Offer, Offers, set_shown
 class Controller:
     """How the run that is shown gets from one state to the next."""
 
-    def __init__(self, steering: Steering, autosave: Autosave, exporter: Exporter) -> None:
+    def __init__(
+        self, steering: Steering, autosave: Autosave, gallery: Gallery, exporter: Exporter
+    ) -> None:
         self.steering, self.controls, self.ticker = steering, steering.controls, steering.ticker
-        self.autosave, self.exporter = autosave, exporter
+        self.autosave, self.gallery, self.exporter = autosave, gallery, exporter
         calls, self.messages = steering.calls, steering.calls.messages
         self.preview, self.queue = Preview(steering), Queue(calls)
         self.history = History(calls, self.reopen)
@@ -86,7 +88,8 @@ class Controller:
 
     def finish(self) -> None:
         """Keep the finished run's pictures, and turn to the next prompt of the queue."""
-        self.autosave.finished(self.run)
+        self.autosave.save(self.run)
+        self.gallery.add_all(self.run)
         self.history.show()
         self.say("Done. Look back, export, or change something and press Run.")
         self.next()

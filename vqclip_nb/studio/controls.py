@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 
 from ..models.pair import Pair
-from ..reading import describe_substitutions, read_prompt, readable
+from ..prompts import read_all
+from ..reading import Reading, readable
 from ..recipe import without_pictures
-from ..regions import parse_region
 from ..settings import KNOBS, PRESETS, TYPES, Settings, label
 from .callbacks import Callbacks, Ticker, for_people
 from .widgets import Number, column, labelled, set_class, set_shown
@@ -174,18 +174,30 @@ class Steering:
 
     def check(self) -> bool:
         """Say what is wrong or unusual about the controls; whether they can be used."""
-        wrong, told, ground, unknown = self.controls.wrong(), "", "", list[str]()
+        wrong, pair = self.controls.wrong(), self.controls.pair
+        readings, told, drawn = list[Reading](), "", False
         if not wrong:
+            settings = self.controls.settings
+            drawn = settings.drawn
             try:
-                told, ground, unknown = describe_prompts(self.controls.pair, self.controls.settings)
+                readings, _, _, told = read_all(pair, settings)
             except ValueError as e:
                 wrong["include"] = for_people(str(e))
         self.controls.say(wrong)
         names = ", ".join(map(label, wrong))
         self.say("controls", names and f"To be changed first: {names}.", "error")
         self.say("words", told, "warning")
-        self.say("ground", ground)
-        self.suggest(unknown)
+        own = pair.default_background
+        added = own and any(reading.known and reading.ending == f" {own}" for reading in readings)
+        self.say("ground", f"Painted {own}, unless you name another." if added else "")
+        self.suggest(
+            [
+                word
+                for reading in readings
+                for word, thing in reading.substitutions.items()
+                if thing is None and not (drawn and word in reading.in_drawing)
+            ]
+        )
         self.usable = not wrong
         return self.usable
 
@@ -229,28 +241,6 @@ class Steering:
 
     def _say_from_now(self, text: str) -> None:
         self.say("now", f"from step {len(self.run.history) + 1} on: {text}")
-
-
-def describe_prompts(pair: Pair, settings: Settings) -> tuple[str, str, list[str]]:
-    """What there is to say of the prompts: words that CLIP does not know, the background that the
-    pair adds, and the words that nothing is painted for. ValueError if one cannot be read."""
-    regions = [parse_region(text) for text in settings.regions]
-    asked = [pair.read(text, settings.extras, regions) for text in settings.include]
-    others = [
-        read_prompt(settings.extras, pair.clip.vocabulary),
-        read_prompt(settings.exclude, pair.clip.vocabulary, stand_ins=False),
-        *(part for reading in asked for _, part in reading.regions),
-    ]
-    told = describe_substitutions([*asked, *others], from_drawing=settings.drawn)
-    own = pair.default_background
-    added = own and any(reading.known and reading.ending == f" {own}" for reading in asked)
-    unknown = [
-        word
-        for reading in asked
-        for word, thing in reading.substitutions.items()
-        if thing is None and not (settings.drawn and word in reading.in_drawing)
-    ]
-    return told, f"Painted {own}, unless you name another." if added else "", unknown
 
 
 def value_in_words(name: str, value: Any, most: int = 120) -> str:

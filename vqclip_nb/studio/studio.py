@@ -69,8 +69,8 @@ class Studio(w.VBox):
             kept = kept_folder(self.messages)
         self.exporter = Exporter(calls, Path(folder))
         self.gallery = Gallery(calls, kept / "gallery", self._open_kept, keep)
-        self.autosave = Autosave(kept / "sessions", self.gallery, self.messages)
-        self.controller = c = Controller(steering, self.autosave, self.exporter)
+        self.autosave = Autosave(kept / "sessions", self.messages)
+        self.controller = c = Controller(steering, self.autosave, self.gallery, self.exporter)
         self.preview, self.queue = c.preview, c.queue
         self.history, self.drafts = c.history, c.drafts
         self.chips, self.looks = Chips(steering), Looks(controls)
