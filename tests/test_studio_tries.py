@@ -52,17 +52,6 @@ def test_go_back_and_branch_keeps_the_first_try_to_compare(studio):
     assert studio.controls["include"].value == "a red apple"
 
 
-def test_a_branch_for_another_prompt_is_loosened_as_asked(studio):
-    studio.paint()
-    move(studio, loosen=0.5)
-    click(studio, "Continue from here")
-    finish(studio)
-    assert all("loosen" not in change for _, change in studio.run.changes)
-    move(studio, include="a blue heart")
-    click(studio, "Continue from here")
-    assert studio.run.changes[-1][1] == {"include": ["a blue heart"], "loosen": 0.5}
-
-
 def test_drafts_do_not_block_and_a_click_paints_one_in_full(studio, monkeypatch):
     monkeypatch.setitem(PRESETS["draft"], "total_iter", 6)
     click(studio, "Drafts")

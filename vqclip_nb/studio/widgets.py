@@ -237,15 +237,15 @@ class Offers(w.HBox):
     """
 
     def __init__(self, calls: Callbacks, most: int, *, tiles: bool = False, css: str) -> None:
-        self._offers: Sequence[Offer] = ()
-        acts = [lambda i=i: self._offers[i].act() for i in range(most)]
+        self._acts: list[Callable[[], None]] = []
+        acts = [lambda i=i: self._acts[i]() for i in range(most)]
         self._made = [Tile(calls, act) if tiles else calls.button("", "", act) for act in acts]
         super().__init__()
         self.add_class(css)
 
     def offer(self, offers: Sequence[Offer]) -> None:
         """Show these and no others."""
-        self._offers, self.children = offers, self._made[: len(offers)]
+        self._acts, self.children = [one.act for one in offers], self._made[: len(offers)]
         for widget, offer in zip(self.children, offers, strict=True):
             if offer.picture:
                 widget.show(offer.picture, offer.text, offer.help)
