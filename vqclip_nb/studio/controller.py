@@ -18,6 +18,8 @@ from .preview import Preview
 from .tries import Drafts, History, Queue, Try, draft_settings
 from .widgets import Offer, Offers, set_shown
 
+ELSEWHERE = "This run is going on in another Studio."
+
 
 class Controller:
     """How the run that is shown gets from one state to the next."""
@@ -28,6 +30,7 @@ class Controller:
         self.steering, self.controls, self.ticker = steering, steering.controls, steering.ticker
         self.autosave, self.gallery, self.exporter = autosave, gallery, exporter
         calls, self.messages = steering.calls, steering.calls.messages
+        self.say = partial(self.messages.say, "now")
         self.preview, self.queue = Preview(steering), Queue(calls)
         self.history = History(calls, self.reopen)
         self.drafts = Drafts(calls, self.pick, self.leave_drafts)
@@ -36,9 +39,6 @@ class Controller:
     @property
     def run(self) -> Run | None:
         return self.steering.run
-
-    def say(self, text: str) -> None:
-        self.messages.say("now", text)
 
     # -- a run
 
@@ -76,8 +76,7 @@ class Controller:
     def _step(self, **steering: float) -> None:
         """One step with the controls as they are, unless somebody else goes on with the run."""
         if not self.autosave.hold():
-            text = "This run is going on in another Studio."
-            raise ValueError(f"{text} “Continue from here” begins a try of its own.")
+            raise ValueError(f"{ELSEWHERE} “Continue from here” begins a try of its own.")
         self.steering.steer(**steering)
         self.run.step()
 
@@ -155,9 +154,7 @@ class Controller:
         live = {n: v for n, v in settings.items() if self.run.settings.live(n)}
         if all(settings[n] == now[n] for n in PROMPTS):
             live.pop("loosen")  # nothing to make room for
-        frame = self.preview.frame
-        if not frame.state:
-            frame = self.run.frames[-1]
+        frame = self.preview.frame if self.preview.frame.state else self.run.frames[-1]
         steps = self.run.steps_before(frame) + 1
         self.adopt(self.run.branch(frame, **live))
         self.paint()
@@ -173,30 +170,22 @@ class Controller:
     def offer_unfinished(self) -> None:
         """Offer the runs that were cut off and are there now."""
         found, how = self.autosave.others(self.controls.pair), "it was not finished"
-        self.unfinished.offer(
-            [Offer(title, how, partial(self._go_on, path)) for path, title in found.items()]
-        )
+        self.unfinished.offer([Offer(t, how, partial(self.resume, p)) for p, t in found.items()])
 
-    def _go_on(self, saved: Path) -> None:
+    def resume(self, saved: Path, *, paint: bool = True) -> None:
+        """Go on with a run that was cut off; without `paint` only as far as showing it."""
         try:
-            self.resume(saved)
-            self.paint()
+            if going_on(saved):
+                raise ValueError(ELSEWHERE)
+            run = Run.resume(saved, self.controls.pair)
+            self.steering.put(**dataclasses.asdict(run.settings))
+            self.adopt(run, saved)
+            if paint:
+                self.paint()
         finally:
             self.offer_unfinished()
 
-    def resume(self, saved: Path) -> None:
-        """Show a run that was cut off."""
-        if going_on(saved):
-            raise ValueError("This run is going on in another Studio.")
-        run = Run.resume(saved, self.controls.pair)
-        self.steering.put(**dataclasses.asdict(run.settings))
-        self.adopt(run, saved)
-
     # -- what stands in the picture's place
-
-    def draft_like(self) -> None:
-        """Six that start from the picture that is looked at."""
-        self.draft(self.preview.frame.image)
 
     def draft(self, like: Image.Image | None = None) -> None:
         """Six cheap pictures to choose from; `like`: what they start from."""
@@ -232,11 +221,6 @@ class Controller:
             self.autosave.rest(self.run)
             self.leave_drafts()
             self.preview.look_back()
-
-    def show_other(self, image: Image.Image, text: str) -> None:
-        """Show a picture that is not of the run."""
-        self.leave_drafts()
-        self.preview.show_other(image, text)
 
 
 def enable(buttons: Mapping[str, w.Button], c: Controller) -> None:

@@ -87,7 +87,10 @@ class Studio(w.VBox):
             "Step": ("one optimisation step", c.step),
             "Stop": ("end this try", c.stop),
             "Drafts": ("six quick pictures to choose from", c.draft),
-            "More like this": ("six others that start from this picture", c.draft_like),
+            "More like this": (
+                "six others that start from this picture",
+                lambda: c.draft(self.preview.frame.image),
+            ),
             "Continue from here": ("a new try from this picture, with these controls", c.branch),
             "Loosen now": (
                 "let the prompt undo what is painted, as far as the number says",
@@ -186,7 +189,8 @@ class Studio(w.VBox):
         sight."""
         image = self.start_picker.own.image
         if image and not self.ticker.playing:
-            self.controller.show_other(image, "the next picture starts from this")
+            self.controller.leave_drafts()
+            self.preview.show_other(image, "the next picture starts from this")
 
     def _set_preset(self) -> None:
         name = self.controls.preset.value
@@ -216,7 +220,8 @@ class Studio(w.VBox):
         self._restore(path)
         if self.ticker.playing:
             self.controller.pause()
-        self.controller.show_other(open_image(path), "from the gallery")
+        self.controller.leave_drafts()
+        self.preview.show_other(open_image(path), "from the gallery")
 
     def _restore_upload(self, name: str, content: bytes) -> None:
         with tempfile.TemporaryDirectory() as folder:

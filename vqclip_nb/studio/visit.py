@@ -87,7 +87,7 @@ class Visit:
         untouched = s.run is s.begun and not s.drafts.shown  # what the notebook began by itself
         if untouched and found and found[0].stat().st_mtime > finished:
             s.history.items = tries
-            s.controller.resume(found[0])
+            s.controller.resume(found[0], paint=False)
             steps = f"{len(s.run.history)} of {total_steps(s.run)}"
             s.messages.say("warning", f"Paused at step {steps}: press Continue.")
         elif s.run and not s.run.done:
