@@ -225,6 +225,8 @@ def test_drafts_gallery_and_keys(visit, server):
     looked_at(page, "tablet")
     set_number(page, "iterations", "12")
     button(page, "Drafts").click()
+    for number_of_draft in (2, 5):  # a busy machine takes its time
+        page.get_by_text(f"draft {number_of_draft} of 6").wait_for()
     page.get_by_text("Click the draft that you like").wait_for()
     shot(page, f"{server[0]}-tablet-drafts")
     box = page.locator(".vq-sheet .vq-tile").nth(2).bounding_box()
