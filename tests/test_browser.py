@@ -29,8 +29,6 @@ from browser_tools import (
     wrong_values_are_said,
 )
 
-import vqclip_nb as vq
-
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "1_studio.ipynb"
@@ -173,40 +171,32 @@ def test_once_through(visit, server, tmp_path):
     left = {p.name for p in server[2].iterdir()} - {".ipynb_checkpoints", "config", "cache", "tmp"}
     assert left == {NOTEBOOK.name, "server.log"}
     assert "javascript error" not in page.inner_text("body").lower()
-    assert page.locator(".vq-status").inner_text() == f"step {STEPS} of {STEPS}"
+    status, picture = page.locator(".vq-status"), page.locator(".vq-picture")
+    assert status.inner_text() == f"step {STEPS} of {STEPS}"
     the_card_comes_first(page)
     looked_at(page, "desk")
-    prompt(page).fill("a sunflwer on a blue background")
-    page.get_by_text("sunflwer").last.wait_for()
     prompt(page).fill("xyzzy")
     button(page, "Run").click()
     page.get_by_text("knows none of its words").wait_for()
-    assert page.locator(".vq-warning").inner_text().count("xyzzy") == 1
-    below = prompt(page).bounding_box()
-    said, picture = (page.locator(f".vq-{n}").bounding_box() for n in ("warning", "picture"))
-    assert 0 < said["y"] - below["y"] < 80
+    warning, before = page.locator(".vq-warning"), picture.bounding_box()
+    assert warning.inner_text().count("xyzzy") == 1
+    assert 0 < warning.bounding_box()["y"] - prompt(page).bounding_box()["y"] < 80
     drawer(page, "Prompt helpers")
     button(page, "sunflower").click()
-    assert page.locator(".vq-picture").bounding_box() == picture  # no notice moves it
     playwright.expect(page.locator(".vq-error, .vq-warning")).to_have_count(0)
+    assert picture.bounding_box() == before  # no notice moves it
     set_number(page, "iterations", "50")
     prompt(page).press("Enter")
     painting(page, 50)
-    before = number(page, "learning rate").input_value()
-    track = page.locator(".vq-row", has=number(page, "learning rate")).locator(SLIDERS)
+    rate = number(page, "learning rate")
+    value, track = rate.input_value(), page.locator(".vq-row", has=rate).locator(SLIDERS)
     track.click(position={"x": 0.9 * track.bounding_box()["width"], "y": 2})
     page.get_by_text(re.compile(r"from step \d+ on: learning rate")).wait_for()
-    assert number(page, "learning rate").input_value() != before
+    assert rate.input_value() != value
     button(page, "Pause").focus()
     page.keyboard.press("Enter")
-    button(page, "Continue").wait_for()
-    status = page.locator(".vq-status")
-    at = int(re.match(r"step (\d+) of 50", status.inner_text())[1])
-    button(page, "Step").click()
-    playwright.expect(status).to_contain_text(f"step {at + 1} of 50")
     button(page, "Continue").click()
     done(page)
-    assert status.inner_text() == "step 50 of 50"
     set_number(page, "look back", "11")
     page.get_by_text("looking back at step 11 of 50").wait_for()
     shot(page, f"{server[0]}-desk-back")
@@ -216,19 +206,12 @@ def test_once_through(visit, server, tmp_path):
     for box in page.get_by_role("checkbox", name="compare").all():
         box.check()
     page.locator(".vq-compared").wait_for()
-    for box in page.get_by_role("checkbox", name="compare").all():
-        box.uncheck()
     a_file_is_offered(page)
     with page.expect_download() as download:
         page.get_by_text("Download a-sunflower-on-a-blue-background.gif").click()
     saved = tmp_path / "downloaded.gif"
     download.value.save_as(saved)
-    assert vq.open_recipe(saved).include == ["a sunflower on a blue background"]
-    drawer(page, "Prompt helpers")
-    button(page, "pink").click()
-    button(page, "line drawing").click()
-    wanted = "a line drawing of a sunflower on a pink background"
-    playwright.expect(prompt(page)).to_have_value(wanted)
+    prompt(page).fill("a fox")
     drawer(page, "More")
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="restore from a file").click()
@@ -237,13 +220,13 @@ def test_once_through(visit, server, tmp_path):
     assert prompt(page).input_value() == "a sunflower on a blue background"
 
 
-def test_drafts_gallery_queue_and_keys(visit, server):
+def test_drafts_gallery_and_keys(visit, server):
     page = visit("tablet")
     looked_at(page, "tablet")
-    a_file_is_offered(page)
     set_number(page, "iterations", "12")
     button(page, "Drafts").click()
-    page.get_by_text("draft 2 of 6").wait_for()
+    for number_of_draft in (2, 5):  # a busy machine takes its time
+        page.get_by_text(f"draft {number_of_draft} of 6").wait_for()
     page.get_by_text("Click the draft that you like").wait_for()
     shot(page, f"{server[0]}-tablet-drafts")
     box = page.locator(".vq-sheet .vq-tile").nth(2).bounding_box()
@@ -251,21 +234,12 @@ def test_drafts_gallery_queue_and_keys(visit, server):
     done(page)
     drawer(page, "Picture")
     assert number(page, "seed").input_value() == "2"
+    prompt(page).fill("a red heart")
     for keys in ("Control+Enter", "Meta+Enter"):
         prompt(page).press(keys)
         page.wait_for_function("() => !document.body.innerText.includes('Done. Look back')")
         done(page)
-    tries = page.locator(".vq-try").count()
-    drawer(page, "Queue")
-    page.get_by_role("textbox", name="next prompts").fill("a red heart\nan owl")
-    button(page, "Add to the queue").click()
-    button(page, "✕ an owl").click()
-    done(page)
-    playwright.expect(prompt(page)).to_have_value("a red heart")
-    playwright.expect(page.locator(".vq-try")).to_have_count(tries + 1)
     drawer(page, "Gallery")
-    newest = page.locator(".vq-tile > button:visible", has_text="a red heart")
-    assert newest.count() >= 1
     page.locator(".vq-tile > button:visible", has_text="a sunflower").first.click()
     page.get_by_text("The controls are as they were").wait_for()
     playwright.expect(prompt(page)).to_have_value("a sunflower on a blue background")
@@ -312,61 +286,42 @@ def test_words_can_be_read_in_the_dark(visit, server):
 
 def test_enter_right_after_the_last_letter_starts_the_whole_prompt(visit):
     page = visit("desk")
-    for text in ("a red heart", "a blue star", "an owl", "a fox"):
+    for text in ("a red heart", "a blue star", "an owl"):
         prompt(page).fill("")
         prompt(page).press_sequentially(text)
         prompt(page).press("Enter")
         painting(page, STEPS)
         button(page, "Stop").click()
         page.get_by_text("Stopped after").wait_for()
-        names = page.locator(".vq-try")
-        assert prompt(page).input_value() == text and names.count() >= 1
+        assert prompt(page).input_value() == text
 
 
 @pytest.mark.parametrize("server", ["voila"], indirect=True)
-def test_a_slider_takes_effect_within_a_moment(visit):
+def test_a_slider_takes_effect_within_a_moment_and_the_picture_is_seen_to_form(visit):
     """From the key to the first step that has the new value, as the page sees it."""
     page = visit("desk")
     set_number(page, "iterations", "2000")
     button(page, "Run").click()
     painting(page, 2000)
+    page.evaluate(
+        """() => { window.seen = 0;
+          new MutationObserver(() => seen++).observe(document.querySelector('.vq-picture'),
+            {attributes: true, attributeFilter: ['src']}) }"""
+    )
     rate = number(page, "learning rate")
     page.locator(".vq-row", has=rate).get_by_role("slider").focus()
-    took, value = [], rate.input_value()
-    for _ in range(12):
-        began = time.perf_counter()
+    effect, took = page.get_by_text(re.compile(r"on: learning rate")), []
+    began = time.perf_counter()
+    for _ in range(6):
+        before = rate.input_value()
+        pressed = time.perf_counter()
         page.keyboard.press("ArrowRight")
-        page.wait_for_function(
-            "([before]) => { const text = document.body.innerText;"
-            " const m = text.match(/on: learning rate ([\\d.]+)/); return m && m[1] !== before }",
-            arg=[value],
-        )
-        took.append(time.perf_counter() - began)
-        value = page.evaluate(
-            "() => document.body.innerText.match(/on: learning rate ([\\d.]+)/)[1]"
-        )
-    print("seconds from key to effect:", sorted(round(t, 3) for t in took))
-    assert sorted(took)[len(took) // 2] < 1.5  # 0.3 on two idle cores; a busy machine gets slack
-
-
-@pytest.mark.parametrize("server", ["voila"], indirect=True)
-def test_the_picture_is_seen_to_form(visit):
-    """Pictures that reach the page, at 60 steps of the size that the pair likes."""
-    page = visit("desk")
-    set_number(page, "iterations", "60")
-    page.evaluate(
-        """() => { window.seen = [];
-          const picture = document.querySelector('.vq-picture');
-          new MutationObserver(() => seen.push(performance.now())).observe(
-            picture, {attributes: true, attributeFilter: ['src']}) }"""
-    )
-    button(page, "Run").click()
-    painting(page, 60)
-    done(page)
-    times = page.evaluate("seen")
-    rate = (len(times) - 1) / (times[-1] - times[0]) * 1000
-    print(f"{len(times)} pictures, {rate:.1f} a second")
-    assert rate > 1  # 4 on two idle cores; a busy machine gets slack
+        playwright.expect(rate).not_to_have_value(before)
+        playwright.expect(effect).to_contain_text(rate.input_value())
+        took.append(time.perf_counter() - pressed)
+    pictures = page.evaluate("seen") / (time.perf_counter() - began)
+    print(f"from key to effect {sorted(took)[3]:.2f} s, {pictures:.1f} pictures a second")
+    assert sorted(took)[3] < 1.5 and pictures > 1  # 0.3 and 4 on two idle cores
 
 
 @pytest.mark.parametrize("server", ["jupyterlab", "notebook", "classic"], indirect=True)

@@ -127,14 +127,16 @@ def load_pair(
 # -- a pair that is downloaded while another one paints
 
 
+def is_here(name: str) -> bool:
+    """Whether `load_pair(name)` has nothing to download."""
+    return name not in VQGANS or all(slim_path(one).exists() for one in (USUAL_CLIP, name))
+
+
 def pair_at_once(name: str) -> tuple[Pair, str]:
     """The pair of that name, and an empty text; or, where it would have to be downloaded, the emoji
     pair and the name of that which `download_pair` fetches. "auto": as in `load_pair`."""
     wanted = pair_for(best_device()) if name == "auto" else name
-    published = {USUAL_CLIP, wanted} if wanted in VQGANS else ()
-    if not all(slim_path(one).exists() for one in published):
-        return load_pair("emoji"), wanted
-    return load_pair(wanted), ""
+    return (load_pair(wanted), "") if is_here(wanted) else (load_pair("emoji"), wanted)
 
 
 def download_pair(name: str) -> None:

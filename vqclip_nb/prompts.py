@@ -81,20 +81,28 @@ def knows_attribute(clip: Clip, attribute: Attribute) -> bool:
     return not reading.substitutions and reading.parts[0].clip_text == said
 
 
+def read_all(pair: Pair, settings: Settings) -> tuple[list[Reading], Reading, Reading, str]:
+    """A run's include, exclude and extras as they are read, and what there is to say of words that
+    the pair never learned; ValueError for a prompt in which nothing has a weight."""
+    # Nobody asked to avoid the nearest thing.
+    exclude = read_prompt(settings.exclude, pair.clip.vocabulary, stand_ins=False)
+    extras = read_prompt(settings.extras, pair.clip.vocabulary)
+    regions = [parse_region(text) for text in settings.regions]
+    include = [pair.read(text, settings.extras, regions) for text in settings.include]
+    own = [part for reading in include for _, part in reading.regions]
+    every = [exclude, *include, *own, extras]
+    told = describe_substitutions(every, from_drawing=settings.drawn)
+    return include, exclude, extras, told
+
+
 def create_encodings(pair: Pair, settings: Settings) -> Encodings:
     """Read and encode a run's include, exclude, extras and regions.
 
     A warning names the words that the pair never learned. An exclude or extras of nothing else
     counts as empty; an include of nothing else is a ValueError.
     """
-    # Nobody asked to avoid the nearest thing.
-    exclude = read_prompt(settings.exclude, pair.clip.vocabulary, stand_ins=False)
-    extras = read_prompt(settings.extras, pair.clip.vocabulary)
-    regions = [parse_region(text) for text in settings.regions]
-    readings = [pair.read(text, settings.extras, regions) for text in settings.include]
-    own = [part for reading in readings for _, part in reading.regions]
-    every = [exclude, *readings, *own, extras]
-    if told := describe_substitutions(every, from_drawing=settings.drawn):
+    readings, exclude, extras, told = read_all(pair, settings)
+    if told:
         warnings.warn(f"{pair.name}: {told}", stacklevel=3)
     attributes = parse_attributes(settings.attributes)
     if strange := [a.word for a in attributes if not knows_attribute(pair.clip, a)]:

@@ -1,4 +1,4 @@
-"""Unfinished runs saved while they are painted, finished pictures kept in the gallery."""
+"""Unfinished runs, saved while they are painted, to go on with later."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import re
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -25,9 +23,7 @@ from ..reading import readable
 from ..settings import Settings
 from ..weights import WeightsError, cache_folder
 from .callbacks import Messages
-from .controls import Controls
-from .exporter import Gallery, number_of, numbered
-from .widgets import ButtonRow
+from .exporter import number_of, numbered
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -39,26 +35,16 @@ SHARE = 49  # wait so many times as long as saving took: at most a fiftieth of t
 NAME = re.compile(r"session-(?:(\d+)-)?[0-9a-f]{8}\.safetensors")
 
 
-@dataclass(frozen=True)
-class Saved:
-    """An unfinished run on disk. when: seconds since 1970. hashes: of its pair."""
-
-    path: Path
-    title: str
-    when: float
-    hashes: dict[str, str]
-
-
 class Autosave:
-    """The folder of unfinished runs, one file for each, numbered in the order they were begun; and
-    the gallery, which takes what is finished. A failure is said, and painting goes on.
+    """The folder of unfinished runs, one file for each, numbered in the order they were begun. A
+    failure is said, and painting goes on.
 
     While a run is being painted its Studio holds a lock on a file beside it, which the system
     releases when the process ends. Files that are not saved runs of ours are left alone.
     """
 
-    def __init__(self, folder: Path, gallery: Gallery, messages: Messages) -> None:
-        self.folder, self.gallery, self.messages = folder, gallery, messages
+    def __init__(self, folder: Path, messages: Messages) -> None:
+        self.folder, self.messages = folder, messages
         self.every, self._due, self.name = SAVE_EVERY, 0.0, ""
         self._names: WeakKeyDictionary[Run, str] = WeakKeyDictionary()
         self._left: dict[str, int] = {}  # when a file was changed by us or read, by its name
@@ -68,13 +54,12 @@ class Autosave:
     def path(self) -> Path:
         return self.folder / f"{self.name}.safetensors"
 
-    def begin(self, run: Run, saved: Saved | None = None) -> None:
+    def begin(self, run: Run, saved: Path | None = None) -> None:
         """Turn to `run`; `saved`: the file that it was read from, which becomes ours. The oldest
         runs beyond `KEPT` are removed."""
         self.release()
         if saved:
-            self._names[run] = saved.path.stem
-            self._left[saved.path.stem] = _changed(saved.path)
+            self._names[run], self._left[saved.stem] = saved.stem, _changed(saved)
         if run not in self._names:
             number = max((number_of(path, NAME) for path in self._files()), default=0) + 1
             self._names[run] = f"session-{number:06}-{secrets.token_hex(4)}"
@@ -128,6 +113,7 @@ class Autosave:
         began = time.monotonic()
         try:
             if run.done:
+                self.release()
                 _forget(self.path)
             else:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -140,12 +126,6 @@ class Autosave:
             self.messages.say("session", text, "warning")
         now = time.monotonic()
         self._due = now + max(self.every, SHARE * (now - began))
-
-    def finished(self, run: Run) -> None:
-        """Put the last picture of each prompt into the gallery."""
-        self.release()
-        self.save(run)
-        self.gallery.add_all(run)
 
     # -- runs of other Studios
 
@@ -161,10 +141,11 @@ class Autosave:
         """Whether another Studio asks for the run that is being painted."""
         return self.path.with_suffix(".asked").exists()
 
-    def others(self, pair: Pair) -> list[Saved]:
-        """Unfinished runs of `pair` that nobody is painting, newest first."""
-        found = map(_read, self._resting(self._files()))
-        return [saved for saved in found if saved and saved.hashes == pair.hashes][:OFFERED]
+    def others(self, pair: Pair) -> dict[Path, str]:
+        """Unfinished runs of `pair` that nobody is painting, newest first, with their titles."""
+        found = {path: _read(path) for path in self._resting(self._files())}
+        ours = [(path, said[0]) for path, said in found.items() if said and said[1] == pair.hashes]
+        return dict(ours[:OFFERED])
 
     def _files(self) -> list[Path]:
         """Saved runs by name, the last begun first."""
@@ -188,8 +169,8 @@ def going_on(path: Path) -> bool:
         return False
 
 
-def _read(path: Path) -> Saved | None:
-    """What a saved run says of itself; None if it cannot be read."""
+def _read(path: Path) -> tuple[str, dict[str, str]] | None:
+    """A saved run's title, and its pair's hashes; None if it cannot be read."""
     from safetensors import safe_open
 
     try:
@@ -197,9 +178,8 @@ def _read(path: Path) -> Saved | None:
             words = file.metadata()
             steps = file.get_slice("history").get_shape()[0]
         prompt = readable(Settings.from_json(words["settings"]).include[0])
-        when, hashes = path.stat().st_mtime, json.loads(words["hashes"])
-        at = time.strftime("%d %b %H:%M", time.localtime(when))
-        return Saved(path, f"Continue “{prompt[:40]}”, step {steps}, {at}", when, hashes)
+        at = time.strftime("%d %b %H:%M", time.localtime(path.stat().st_mtime))
+        return f"Continue “{prompt[:40]}”, step {steps}, {at}", json.loads(words["hashes"])
     except Exception as e:  # a damaged or foreign file must not keep the Studio from opening
         log.info("%s cannot be continued: %s", path.name, e)
         return None
@@ -220,27 +200,6 @@ def _changed(path: Path) -> int:
 
 def _lock(path: Path) -> FileLock:
     return FileLock(path.with_suffix(".lock"), timeout=0, thread_local=False)
-
-
-class ResumeButtons(ButtonRow):
-    """Unfinished runs, offered to be continued by `resume`."""
-
-    def __init__(
-        self, controls: Controls, autosave: Autosave, resume: Callable[[Saved], None]
-    ) -> None:
-        super().__init__(controls.calls, OFFERED, "it was not finished")
-        self.controls, self.autosave, self.resume = controls, autosave, resume
-
-    def look(self) -> None:
-        """Offer what is there now."""
-        found = self.autosave.others(self.controls.pair)
-        self.offer([(saved.title, partial(self._take, saved)) for saved in found])
-
-    def _take(self, saved: Saved) -> None:
-        try:
-            self.resume(saved)
-        finally:
-            self.look()
 
 
 def kept_folder(messages: Messages) -> Path:

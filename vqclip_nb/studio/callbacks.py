@@ -104,14 +104,16 @@ class Callbacks:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Warnings inside are said in the Studio."""
+        """Warnings inside are said in the Studio, unless they name the unknown words again."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             try:
                 yield
             finally:
-                for warning in caught:
-                    self._warn(str(warning.message))
+                _, words = self.messages.lines.get("words", ("", ""))
+                for text in (str(warning.message) for warning in caught):
+                    if text.partition(": ")[2] != words:
+                        self.messages.say("warning", for_people(text), "warning")
 
     def guard(self, call: Callable[[], None]) -> None:
         """Run a callback; whatever goes wrong is shown, never lost."""
@@ -122,11 +124,6 @@ class Callbacks:
                 except Exception as e:
                     self.fail(e)
             self.after()
-
-    def _warn(self, text: str) -> None:
-        """Say a warning, unless the unknown words that it is about are said already."""
-        if text.partition(": ")[2] != self.messages.lines.get("words", ("", ""))[1]:
-            self.messages.say("warning", for_people(text), "warning")
 
     def fail(self, error: Exception) -> None:
         """Stop what is going on, and say why."""
@@ -147,12 +144,9 @@ class Callbacks:
 
     def act(self, call: Callable[[], None]) -> None:
         """A click: what was said about the last one is taken back."""
-
-        def fresh() -> None:
+        with self.lock:
             self.messages.clear("problem", "warning", "now")
-            call()
-
-        self.guard(fresh)
+            self.guard(call)
 
     def button(self, name: str, help: str, call: Callable[[], None]) -> w.Button:
         button = w.Button(description=name).add_class("vq-button")

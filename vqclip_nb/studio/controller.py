@@ -3,43 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
 
 import ipywidgets as w
+from PIL import Image
 
 from ..run import Run
-from .autosave import Autosave, Saved, going_on
-from .callbacks import Ticker
-from .controls import PROMPTS, Controls, Steering
-from .exporter import Exporter
+from .autosave import OFFERED, Autosave, going_on
+from .controls import PROMPTS, Steering
+from .exporter import Exporter, Gallery
 from .preview import Preview
-from .tries import Drafts, History, HistoryItem, Queue, draft_settings
-from .widgets import set_shown
+from .tries import Drafts, History, Queue, Try, draft_settings
+from .widgets import Offer, Offers, set_shown
+
+ELSEWHERE = "This run is going on in another Studio."
 
 
 class Controller:
-    """The run that is shown and steered, and how it gets from one state to the next.
-
-    suggest: called with words that the pair does not know.
-    """
+    """How the run that is shown gets from one state to the next."""
 
     def __init__(
-        self,
-        controls: Controls,
-        autosave: Autosave,
-        exporter: Exporter,
-        suggest: Callable[[list[str]], None],
+        self, steering: Steering, autosave: Autosave, gallery: Gallery, exporter: Exporter
     ) -> None:
-        self.controls, self.autosave, self.exporter = controls, autosave, exporter
-        calls, self.messages = controls.calls, controls.calls.messages
-        self.ticker, self.preview, self.queue = Ticker(calls), Preview(calls), Queue(calls)
-        self.steering = Steering(controls, self.ticker, suggest)
+        self.steering, self.controls, self.ticker = steering, steering.controls, steering.ticker
+        self.autosave, self.gallery, self.exporter = autosave, gallery, exporter
+        calls, self.messages = steering.calls, steering.calls.messages
+        self.say = partial(self.messages.say, "now")
+        self.preview, self.queue = Preview(steering), Queue(calls)
         self.history = History(calls, self.reopen)
         self.drafts = Drafts(calls, self.pick, self.leave_drafts)
-        self.run: Run | None = None
+        self.unfinished = Offers(calls, OFFERED, css="vq-chips").add_class("vq-long")
 
-    def say(self, text: str) -> None:
-        self.messages.say("now", text)
+    @property
+    def run(self) -> Run | None:
+        return self.steering.run
 
     # -- a run
 
@@ -48,40 +47,38 @@ class Controller:
         self.adopt(Run(self.controls.pair, self.controls.settings))
         self.paint()
 
-    def adopt(self, run: Run, saved: Saved | None = None) -> None:
+    def adopt(self, run: Run, saved: Path | None = None) -> None:
         """Make `run` the one that is shown and steered; `saved`: what it was read from."""
         self.leave_drafts()
         self.ticker.end()
         self.autosave.begin(run, saved)
-        self.run = self.steering.run = run
-        self.steering.touched, self.steering.restart = {}, False
+        self.steering.begin(run)
         self.exporter.clear()
-        self.preview.adopt(run)
+        self.preview.begin()
         self.history.add(run)
         self.say("")
 
     def paint(self) -> None:
         """Go on with the run."""
-        self.ticker.begin(self._painting(self.run))
+        self.ticker.begin(self._painting())
 
-    def _painting(self, run: Run) -> Iterator[None]:
-        while not run.done:
-            self._hold()
-            self.steering.steer()
-            run.step()
-            self.preview.show(force=run.done)
-            self.autosave.stepped(run)
-            if self.autosave.asked and not run.done:
+    def _painting(self) -> Iterator[None]:
+        while not self.run.done:
+            self._step()
+            self.preview.show(force=self.run.done)
+            self.autosave.stepped(self.run)
+            if self.autosave.asked and not self.run.done:
                 self.pause()
                 self.say("Paused: the page was opened again, and goes on with this picture there.")
             yield
         self.finish()
 
-    def _hold(self) -> None:
-        """Make sure before a step that nobody else goes on with the run."""
+    def _step(self, **steering: float) -> None:
+        """One step with the controls as they are, unless somebody else goes on with the run."""
         if not self.autosave.hold():
-            text = "This run is going on in another Studio."
-            raise ValueError(f"{text} “Continue from here” begins a try of its own.")
+            raise ValueError(f"{ELSEWHERE} “Continue from here” begins a try of its own.")
+        self.steering.steer(**steering)
+        self.run.step()
 
     def end(self) -> None:
         """End what is going on; the run can go on later, here or in another Studio."""
@@ -90,25 +87,32 @@ class Controller:
 
     def finish(self) -> None:
         """Keep the finished run's pictures, and turn to the next prompt of the queue."""
-        self.autosave.finished(self.run)
+        self.autosave.save(self.run)
+        self.gallery.add_all(self.run)
         self.history.show()
         self.say("Done. Look back, export, or change something and press Run.")
         self.next()
 
     def next(self) -> None:
         """Begin with the prompt whose turn it is; one that cannot be painted is passed over."""
-        while prompt := self.queue.next():
-            self.steering.put(include=prompt)
+        while prompt := self.queue.take():
+            self.steering.put(include=[prompt])
             try:
                 return self.start()
             except (ValueError, OSError) as e:
                 self.messages.say("problem", f"“{prompt}” was passed over: {e}", "error")
 
+    def enqueue(self) -> None:
+        """Let the typed prompts wait for their turn; with nothing going on it comes at once."""
+        self.queue.add()
+        if self.ticker.job is None and (self.run is None or self.run.done):
+            self.next()
+
     def pause(self) -> None:
         """Stop for now, or go on."""
         if self.ticker.playing:
             self.ticker.play(False)
-            if self.run is not None and not self.drafts.shown:
+            if not self.drafts.shown:
                 self.preview.show(force=True)
             self.autosave.rest(self.run)
         elif self.ticker.job is not None:
@@ -119,9 +123,8 @@ class Controller:
 
     def stop(self) -> None:
         """End what is going on; what is made so far stays."""
-        drafting = self.drafts.shown
         self.end()
-        if drafting:
+        if self.drafts.shown:
             return self.say("Stopped. Click a draft to paint it in full.")
         if self.run:
             self.preview.show(force=True)
@@ -135,9 +138,7 @@ class Controller:
         if self.run is None or self.run.done:
             self.adopt(Run(self.controls.pair, self.controls.settings))
         self.leave_drafts()
-        self._hold()
-        self.steering.steer(wait=0)
-        self.run.step()
+        self._step(wait=0)
         self.preview.show(force=True)
         if self.run.done:
             self.finish()
@@ -153,36 +154,44 @@ class Controller:
         live = {n: v for n, v in settings.items() if self.run.settings.live(n)}
         if all(settings[n] == now[n] for n in PROMPTS):
             live.pop("loosen")  # nothing to make room for
-        frame = self.preview.frame
-        if not frame.state:
-            frame = self.run.frames[-1]
+        frame = self.preview.frame if self.preview.frame.state else self.run.frames[-1]
         steps = self.run.steps_before(frame) + 1
         self.adopt(self.run.branch(frame, **live))
         self.paint()
         self.say(f"A new try from step {steps}; the first one is kept below.")
 
-    def reopen(self, item: HistoryItem) -> None:
+    def reopen(self, item: Try) -> None:
         """Show an earlier try again, with its settings."""
         self.steering.put(**dataclasses.asdict(item.run.settings))
         self.adopt(item.run)
         todo = "is finished." if item.run.done else "can go on: press Continue."
         self.say(f"{item.name.value} {todo}")
 
-    def resume(self, saved: Saved, *, paint: bool = True) -> None:
-        """Go on with a run that was cut off; without `paint` only as far as showing it."""
-        if going_on(saved.path):
-            raise ValueError("This run is going on in another Studio.")
-        run = Run.resume(saved.path, self.controls.pair)
-        self.steering.put(**dataclasses.asdict(run.settings))
-        self.adopt(run, saved)
-        if paint:
-            self.paint()
+    def offer_unfinished(self) -> None:
+        """Offer the runs that were cut off and are there now."""
+        found, how = self.autosave.others(self.controls.pair), "it was not finished"
+        self.unfinished.offer([Offer(t, how, partial(self.resume, p)) for p, t in found.items()])
 
-    def draft(self, *, like: bool = False) -> None:
-        """Six cheap pictures to choose from; `like`: that start from the one that is looked at."""
-        pair, image = self.controls.pair, self.preview.frame.image if like else None
+    def resume(self, saved: Path, *, paint: bool = True) -> None:
+        """Go on with a run that was cut off; without `paint` only as far as showing it."""
+        try:
+            if going_on(saved):
+                raise ValueError(ELSEWHERE)
+            run = Run.resume(saved, self.controls.pair)
+            self.steering.put(**dataclasses.asdict(run.settings))
+            self.adopt(run, saved)
+            if paint:
+                self.paint()
+        finally:
+            self.offer_unfinished()
+
+    # -- what stands in the picture's place
+
+    def draft(self, like: Image.Image | None = None) -> None:
+        """Six cheap pictures to choose from; `like`: what they start from."""
+        pair = self.controls.pair
         # Before anything is put away.
-        settings = draft_settings(pair, self.controls.settings, image)
+        settings = draft_settings(pair, self.controls.settings, like)
         self.autosave.rest(self.run)
         set_shown(self.preview.picture, False)
         self.ticker.begin(self.drafts.paint(pair, settings, self.preview.progress))
@@ -193,40 +202,31 @@ class Controller:
         if self.drafts.shown:
             self.drafts.hide()
             self.ticker.end()
-            if self.run:
-                self.preview.show(force=True)
+            self.preview.show(force=True)
         set_shown(self.preview.picture)
 
     def pick(self, draft: Run) -> None:
         """Paint a draft in full: from its last picture on, with the steps and views of now."""
         names = ("seed", "start", "drawing", "init_image", "start_strength")
-        self.controls.set(**{name: getattr(draft.first, name) for name in names})
+        self.steering.put(**{name: getattr(draft.first, name) for name in names})
         full = self.controls.settings
         changes = {name: getattr(full, name) for name in ("include", "total_iter", "crops")}
         self.adopt(draft.branch(draft.frames[-1], **changes))
         self.paint()
 
-
-HELP = {
-    "Run": "start a picture with these controls",
-    "Pause": "stop for now; press again to continue",
-    "Step": "one optimisation step",
-    "Stop": "end this try",
-    "Run again": "from the first step, with the controls as they are",
-    "Drafts": "six quick pictures to choose from",
-    "More like this": "six others that start from this picture",
-    "Continue from here": "a new try from this picture with the controls as they are",
-    "Loosen now": "let the prompt undo what is painted, as far as the number says",
-    "Dice": "another seed",
-    "Add to the queue": "paint these after this picture",
-    "Export": "write the file",
-}
+    def look_back(self) -> None:
+        """Pause, and show the step that is asked for."""
+        if self.run is not None and not self.preview.back.wrong():
+            self.ticker.play(False)
+            self.autosave.rest(self.run)
+            self.leave_drafts()
+            self.preview.look_back()
 
 
 def enable(buttons: Mapping[str, w.Button], c: Controller) -> None:
     """Enable those buttons that can be used now, and only those."""
     run, ticker, preview = c.run, c.ticker, c.preview
-    wrong = "controls" in c.messages.lines
+    wrong = not c.steering.usable
     done = run is not None and run.done
     more = ticker.job is not None or (run is not None and not done)
     nothing = run is None or run.last is None

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 
 from ..models.pair import Pair
-from ..reading import Reading, describe_substitutions, read_prompt, readable
+from ..prompts import read_all
+from ..reading import Reading, readable
 from ..recipe import without_pictures
-from ..regions import parse_region
 from ..settings import KNOBS, PRESETS, TYPES, Settings, label
 from .callbacks import Callbacks, Ticker, for_people
 from .widgets import Number, column, labelled, set_class, set_shown
@@ -48,6 +48,11 @@ def make_control(name: str, value: Any) -> w.Widget:
     return make(w.Text, value=value)
 
 
+def lines(text: str) -> list[str]:
+    """The lines of a text that are not empty."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
 class Controls(dict[str, w.Widget]):
     """The widgets by the names of their settings.
 
@@ -77,7 +82,7 @@ class Controls(dict[str, w.Widget]):
             return value
         if name == "include":
             value += f"\n{self.more.value}"
-        return [line.strip() for line in value.splitlines() if line.strip()]
+        return lines(value)
 
     @property
     def settings(self) -> Settings:
@@ -114,106 +119,105 @@ class Controls(dict[str, w.Widget]):
             set_class(self[name], "vq-wrong", bool(text))
 
     def set(self, **values: Any) -> None:
-        """Put values into controls; None for what the pair uses itself."""
-        with self.calls.quietly():
-            for name, value in values.items():
-                if value is None:
-                    value = self.pair.defaults.get(name, KNOBS[name].usual)
-                if name == "include":
-                    value = [value] if isinstance(value, str) else value
-                    self.more.value, value = "\n".join(value[1:]), value[0]
-                elif TYPES[name] == "list[str]":
-                    value = "\n".join(value)
-                self[name].value = value
+        """Put values into controls, as a person does; None for what the pair uses itself. A text as
+        include is the first prompt alone."""
+        for name, value in values.items():
+            if value is None:
+                value = self.pair.defaults.get(name, KNOBS[name].usual)
+            if name == "include" and isinstance(value, list):
+                self.more.value, value = "\n".join(value[1:]), value[0]
+            self[name].value = "\n".join(value) if isinstance(value, list) else value
 
     def follow(self, pair: Pair) -> None:
         """Take another pair's defaults for what was left at those of the last pair."""
         before, self.pair = self.pair.defaults, pair
         left = [n for n, k in KNOBS.items() if k.empty and before.get(n, k.usual) == self[n].value]
-        self.set(**dict.fromkeys(left))
+        with self.calls.quietly():
+            self.set(**dict.fromkeys(left))
 
 
 class Steering:
-    """Checks what a person changes, says what comes of it, and hands it to the run in time.
+    """The controls and the run that they steer: checks what a person changes, says what comes of
+    it, and hands it to the run in time.
 
-    suggest: called with the words that the pair does not know. restart: whether a control was moved
-    that only the next run hears.
+    run: the one that is shown; None before the first. usable: whether the controls are. restart:
+    whether one was moved that only the next run hears. suggest: called with the words that the pair
+    does not know.
     """
 
-    def __init__(
-        self, controls: Controls, ticker: Ticker, suggest: Callable[[list[str]], None]
-    ) -> None:
-        self.controls, self.messages = controls, controls.calls.messages
-        self.ticker, self.suggest = ticker, suggest
+    def __init__(self, controls: Controls, ticker: Ticker) -> None:
+        self.controls, self.ticker, self.calls = controls, ticker, controls.calls
+        self.say = self.calls.messages.say
         self.run: Run | None = None
-        self.restart = False
-        self.touched: dict[str, float] = {}  # controls moved since the last step, and when
+        self.usable = self.restart = False
+        self.suggest: Callable[[list[str]], None] = lambda words: None
+        self._touched: dict[str, float] = {}  # controls moved since the last step, and when
         for name, control in (*controls.items(), ("include", controls.more)):
-            controls.calls.on(control, lambda name=name: self.changed(name))
+            self.calls.on(control, partial(self.changed, name))
+
+    def begin(self, run: Run) -> None:
+        """Turn to another run."""
+        self.run, self._touched, self.restart = run, {}, False
 
     def changed(self, name: str) -> None:
         """A person moved a control."""
-        self.messages.clear("problem", "now")
+        self.calls.messages.clear("problem", "now")
         if not self.check() or self.run is None or self.run.done or name == "loosen":
             return
         following = "" if self.ticker.playing else ", once you press Continue"
         if self.run.settings.live(name):
-            self.touched[name] = time.monotonic() if name in TYPED else 0.0
-            self.messages.say("now", f"{label(name)}: changes with the next step{following}.")
+            self._touched[name] = time.monotonic() if name in TYPED else 0.0
+            self.say("now", f"{label(name)}: changes with the next step{following}.")
         else:
             self.restart = self.controls.value(name) != getattr(self.run.settings, name)
-            self.messages.say("now", f"{label(name)}: takes effect with the next run. Press Run.")
+            self.say("now", f"{label(name)}: takes effect with the next run. Press Run.")
 
     def check(self) -> bool:
         """Say what is wrong or unusual about the controls; whether they can be used."""
-        wrong, pair, value = self.controls.wrong(), self.controls.pair, self.controls.value
-        words = pair.clip.vocabulary
-        include, exclude, extras = map(value, PROMPTS)
-        regions = [] if wrong else [parse_region(text) for text in value("regions")]
-        asked, others = list[Reading](), list[Reading]()
-        try:
-            asked = [pair.read(text, extras, regions) for text in include]
-            others.append(read_prompt(extras, words))
-            others.append(read_prompt(exclude, words, stand_ins=False))
-            others += [part for reading in asked for _, part in reading.regions]
-        except ValueError as e:
-            wrong.setdefault("include", for_people(str(e)))
+        wrong, pair = self.controls.wrong(), self.controls.pair
+        readings, told, drawn = list[Reading](), "", False
+        if not wrong:
+            settings = self.controls.settings
+            drawn = settings.drawn
+            try:
+                readings, _, _, told = read_all(pair, settings)
+            except ValueError as e:
+                wrong["include"] = for_people(str(e))
         self.controls.say(wrong)
         names = ", ".join(map(label, wrong))
-        self.messages.say("controls", names and f"To be changed first: {names}.", "error")
-        start, prior, picture = map(value, ("start", "prior", "init_image"))
-        drawn = not picture and (start == "library" or (start == "noise" and prior))
-        told = describe_substitutions([*asked, *others], from_drawing=drawn)
-        self.messages.say("words", told, "warning")
+        self.say("controls", names and f"To be changed first: {names}.", "error")
+        self.say("words", told, "warning")
+        own = pair.default_background
+        added = own and any(reading.known and reading.ending == f" {own}" for reading in readings)
+        self.say("ground", f"Painted {own}, unless you name another." if added else "")
         self.suggest(
             [
                 word
-                for reading in asked
+                for reading in readings
                 for word, thing in reading.substitutions.items()
                 if thing is None and not (drawn and word in reading.in_drawing)
             ]
         )
-        own = pair.default_background
-        added = own and any(reading.known and reading.ending == f" {own}" for reading in asked)
-        self.messages.say("ground", f"Painted {own}, unless you name another." if added else "")
-        return not wrong
+        self.usable = not wrong
+        return self.usable
 
     def put(self, **values: Any) -> bool:
-        """Put values into the controls; whether they can be used."""
-        self.controls.set(**values)
+        """Put values into the controls that the run does not follow; whether they can be used."""
+        with self.calls.quietly():
+            self.controls.set(**values)
         return self.check()
 
     def take(self, **values: Any) -> None:
-        """Values that count as if a person had set them: the run follows at once."""
+        """Put values into the controls that the run follows at once."""
         self.put(**values)
         if self.run is not None and not self.run.done:
-            self.touched |= dict.fromkeys(values, 0.0)
+            self._touched |= dict.fromkeys(values, 0.0)
 
     def steer(self, wait: float = TYPING) -> None:
         """Hand the run what was changed; prompts `wait` seconds after the last key."""
-        if not self.touched or time.monotonic() - max(self.touched.values()) < wait:
+        if not self._touched or time.monotonic() - max(self._touched.values()) < wait:
             return
-        touched, self.touched = self.touched, {}
+        touched, self._touched = self._touched, {}
         if self.controls.wrong():
             return
         values = {n: self.controls.value(n) for n in touched if self.run.settings.live(n)}
@@ -225,7 +229,7 @@ class Steering:
         try:
             self.run.change(**changes)
         except ValueError as e:
-            return self.messages.say("problem", for_people(str(e)), "error")
+            return self.say("problem", for_people(str(e)), "error")
         self._say_from_now("; ".join(value_in_words(n, v) for n, v in values.items()))
 
     def loosen(self) -> None:
@@ -236,7 +240,7 @@ class Steering:
         self._say_from_now(f"loosened by {amount:.0%}")
 
     def _say_from_now(self, text: str) -> None:
-        self.messages.say("now", f"from step {len(self.run.history) + 1} on: {text}")
+        self.say("now", f"from step {len(self.run.history) + 1} on: {text}")
 
 
 def value_in_words(name: str, value: Any, most: int = 120) -> str:

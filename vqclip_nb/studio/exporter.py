@@ -25,7 +25,7 @@ from ..images import open_image
 from ..reading import readable
 from ..recipe import read_recipe
 from .callbacks import Callbacks, in_colab
-from .widgets import Number, Tile, column, jpeg, labelled, row, set_shown
+from .widgets import Number, Offer, Offers, column, jpeg, labelled, row, set_shown
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -86,43 +86,43 @@ class Exporter:
         for part in (self.preview, self.download):
             set_shown(part, False)
 
-    def write(self, run: Run, frame: Frame, ticked: Sequence[Run]) -> Path:
+    def write(self, run: Run, frame: Frame, ticked: Sequence[Run]) -> None:
         """Write the chosen kind of file and offer it; ValueError for a size or rate out of
         range."""
         if wrong := self.wrong():
             raise ValueError(wrong)
-        side, fps, kind = self.side.value, self.fps.value, self.kind.value
         prompt = run.settings.include[min(frame.index, len(run.settings.include) - 1)]
-        path = free_path(self.folder / file_name(prompt, kind))
-        if kind == "PNG":
-            save_png(resized(frame.image, side), path, run.recipe(frame))
+        path = free_path(self.folder / file_name(prompt, self.kind.value))
+        if self.kind.value == "PNG":
+            save_png(resized(frame.image, self.side.value), path, run.recipe(frame))
+        elif self.motion.value == "morph":
+            self._write_film(path, list(morph(list(ticked) or [run])), run)
         else:
-            moving = self.motion.value == "morph"
-            images = list(morph(list(ticked) or [run])) if moving else [f.image for f in run.frames]
-            shown = len(images) * (2 if self.boomerang.value else 1)
-            fps = min(max(fps, shown / LONGEST), MAX_RATE)
-            most = int(fps * LONGEST * len(images) / shown)  # what is over is left out evenly
-            if len(images) > most:
-                images = [images[round(i * (len(images) - 1) / (most - 1))] for i in range(most)]
-            images = [resized(image, side) for image in images]
-            how = dict(fps=fps, boomerang=self.boomerang.value, progress=self._count)
-            try:
-                (save_gif if kind == "GIF" else save_mp4)(images, path, run.recipe(), **how)
-            finally:
-                set_shown(self.bar, False)
-        self._offer(path, resized(frame.image, SMALL))
-        return path
+            self._write_film(path, [f.image for f in run.frames], run)
+        self._offer(path, frame.image)
+
+    def _write_film(self, path: Path, images: list[Image.Image], run: Run) -> None:
+        boomerang = self.boomerang.value
+        shown = len(images) * (2 if boomerang else 1)
+        fps = min(max(self.fps.value, shown / LONGEST), MAX_RATE)
+        most = int(fps * LONGEST * len(images) / shown)  # what is over is left out evenly
+        if len(images) > most:
+            images = [images[round(i * (len(images) - 1) / (most - 1))] for i in range(most)]
+        images = [resized(image, self.side.value) for image in images]
+        save = save_gif if self.kind.value == "GIF" else save_mp4
+        try:
+            save(images, path, run.recipe(), fps=fps, boomerang=boomerang, progress=self._count)
+        finally:
+            set_shown(self.bar, False)
 
     def _count(self, done: int, of: int) -> None:
         self.bar.max, self.bar.value = of, done
         set_shown(self.bar)
 
     def _offer(self, path: Path, still: Image.Image) -> None:
-        self._written, content = path, path.read_bytes()
-        kilobytes, film = len(content) / 1000, path.suffix == ".mp4"
-        size = f"{kilobytes / 1000:.1f} MB" if kilobytes >= 1000 else f"{kilobytes:.0f} kB"
+        self._written, content, film = path, path.read_bytes(), path.suffix == ".mp4"
         self.preview.format = "jpeg" if film else path.suffix[1:]
-        self.preview.value = jpeg(still) if film else content
+        self.preview.value = jpeg(still, SMALL) if film else content
         set_shown(self.preview)
         set_shown(self.download, in_colab())
         name = link = html.escape(path.name)
@@ -130,6 +130,8 @@ class Exporter:
             kind, data = mimetypes.guess_type(name)[0], base64.b64encode(content).decode()
             link = f'<a class="vq-download" download="{name}" href="data:{kind};base64,{data}">'
             link += f"Download {name}</a>"
+        kilobytes = len(content) / 1000
+        size = f"{kilobytes / 1000:.1f} MB" if kilobytes >= 1000 else f"{kilobytes:.0f} kB"
         where = f", in {html.escape(str(path.resolve().parent))}"
         self.link.value = f"{link}, {size}{'' if self.calls.messages.public else where}"
 
@@ -156,15 +158,14 @@ class Gallery:
         if keep is not None and (isinstance(keep, bool) or not isinstance(keep, int) or keep < 1):
             raise ValueError(f"keep={keep!r}: give a number of pictures from 1, or None for all")
         self.folder, self.keep, self.messages = folder, keep, calls.messages
+        self._restore, self._first = restore, 0
         self.paths = list[Path]()
-        self.tiles = [Tile(calls, lambda i=i: restore(self.paths[i])) for i in range(SHOWN)]
-        self._first = 0
+        self.tiles = Offers(calls, SHOWN, tiles=True, css="vq-tiles")
         self.newer = calls.button("Newer", "newer pictures", partial(self._turn, -SHOWN))
         self.older = calls.button("Older", "older pictures", partial(self._turn, SHOWN))
         self.note = w.HTML()
         self.pages = row(self.newer, self.older, css="vq-buttons")
-        tiles = row(*self.tiles, css="vq-tiles")
-        self.box = column(self.note, tiles, self.pages, css="vq-gallery")
+        self.box = column(self.note, self.tiles, self.pages, css="vq-gallery")
         self.show()
 
     def add(self, run: Run, frame: Frame) -> None:
@@ -178,10 +179,9 @@ class Gallery:
                 if files:  # whatever the clock says, the new picture is the newest
                     number = max(number, number_of(files[0], NAME) + 1)
                 save_png(frame.image, self.folder / f"{number}-{data}.png", run.recipe(frame))
-                for old in files[self.keep - 1 :] if self.keep else []:
-                    if _is_ours(old):
-                        old.unlink(missing_ok=True)
-                        removed += 1
+                for old in filter(_is_ours, files[self.keep - 1 :] if self.keep else []):
+                    old.unlink(missing_ok=True)
+                    removed += 1
         except OSError as e:
             text = f"The picture is not in the gallery: {self.messages.words(e)}"
             return self.messages.say("session", text, "warning")
@@ -199,18 +199,19 @@ class Gallery:
 
     def show(self) -> None:
         """The tiles of this page; a file that is no picture of ours is passed over."""
-        every, found = numbered(self.folder, NAME), []
+        every, offers = numbered(self.folder, NAME), []
         self._first = max(0, min(self._first, len(every) - 1))
+        self.paths = []
         for path in every[self._first : self._first + SHOWN]:
             try:
-                found.append((path, _prompt(path), open_image(path, ("PNG",))))
+                prompt, picture = _prompt(path), open_image(path, ("PNG",))
             except (OSError, ValueError, LookupError, TypeError, ArithmeticError) as e:
                 log.info("not shown: %s", e)
-        self.paths = [path for path, _, _ in found]
-        for i, tile in enumerate(self.tiles):
-            set_shown(tile, i < len(found))
-        for tile, (_, prompt, picture) in zip(self.tiles, found, strict=False):
-            tile.set(picture, prompt[:80], f"{prompt}: use its settings again")
+                continue
+            help, act = f"{prompt}: use its settings again", partial(self._restore, path)
+            offers.append(Offer(prompt[:80], help, act, picture))
+            self.paths.append(path)
+        self.tiles.offer(offers)
         self.newer.disabled = self._first == 0
         self.older.disabled = self._first + SHOWN >= len(every)
         set_shown(self.pages, len(every) > SHOWN)

@@ -39,7 +39,7 @@ def lay_out(p: Studio) -> list[w.Widget]:
     side = column(*(c.fields[n] for n in CARD), now, _drawers(p), _search(p), css="vq-side")
     return [
         style_sheet(),
-        p.resume_buttons,
+        p.controller.unfinished,
         row(c["include"], b["Run"], steps, c.entered, css="vq-ask"),
         row(c.notes["include"], p.messages.box, p.chips.near, css="vq-notices"),
         row(stage, side, css="vq-columns"),

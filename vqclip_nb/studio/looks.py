@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import html
-from collections.abc import Callable
 from functools import partial
 
 import ipywidgets as w
@@ -20,7 +19,7 @@ from ..settings import KNOBS, label
 from .chips import in_words, mark_chosen, swatches
 from .controls import Controls
 from .tries import asked
-from .widgets import SIDE, Number, Tile, jpeg, labelled, row, set_options, set_shown, tip
+from .widgets import SIDE, Number, Offer, Offers, Tile, jpeg, labelled, row, set_options, set_shown
 
 NONE = "as it is"
 # Each colour once, by the first of its names.
@@ -28,7 +27,7 @@ SWATCHES = {c: v for c, v in COLOURS.items() if c == next(n for n in COLOURS if 
 # What people read: of the choice of a word, and of its strength.
 WORDS = {
     "colour": ("colour", "colour amount"),
-    "size": ("", "size"),
+    "size": ("size", "size amount"),
     "style": ("drawn as", "amount"),
 }
 # Of the pictures among the settings: what the button for a file reads, and what it is for.
@@ -45,28 +44,28 @@ ON = ("start", "init_image", "include", "extras", "regions", "attributes", "draw
 class PictureUpload:
     """The setting `name`, a picture file, as a button and a tile.
 
-    changed: called with `name`. image: the picture, a start cropped to the shape of the next run's.
+    image: the picture, a start cropped to the shape of the next run's.
     """
 
-    def __init__(self, name: str, controls: Controls, changed: Callable[[str], None]) -> None:
-        self.name, self.controls, self.changed = name, controls, changed
+    def __init__(self, name: str, controls: Controls) -> None:
+        self.name, self.controls = name, controls
         self.image: Image.Image | None = None
-        self.calls = calls = controls.calls
+        calls, self.messages = controls.calls, controls.calls.messages
         words, self.use = PICTURES[name]
         help = f"a picture file to {self.use}"
         self.upload = calls.upload(words, help, "image/*", f"vq-{name}", self._take)
-        self.tile = Tile(calls, lambda: self.set(""), f"✕ remove {label(name)}")
-        tip(self.tile.button, f"do not {self.use} this picture")
+        remove, help = f"✕ remove {label(name)}", f"do not {self.use} this picture"
+        self.tile = Tile(calls, lambda: controls.set(**{name: ""}), remove, help)
         self.box = w.VBox([self.upload, self.tile])
-        set_shown(controls[name], False)  # a picture as text says nothing to people
+        set_shown(self.controls[name], False)  # a picture as text says nothing to people
         for other in (name, *(("height", "width") if name == "init_image" else ())):
-            calls.watch(controls[other], self.show)
+            calls.watch(self.controls[other], self.show)
         calls.guard(self.show)
 
     def show(self) -> None:
         """The picture, if there is one."""
         source = self.controls[self.name].value
-        if self.calls.messages.public and not source.startswith("data:"):
+        if self.messages.public and not source.startswith("data:"):
             source = ""  # refused where the controls are checked, and never opened
         set_shown(self.tile, bool(source))
         self.image = open_image(source) if source else None
@@ -77,109 +76,78 @@ class PictureUpload:
         if self.image:
             self.tile.picture.value = jpeg(self.image, SIDE)
 
-    def set(self, source: str) -> None:
-        """Another picture, as a data URL, or none."""
-        self.controls.set(**{self.name: source})
-        self.changed(self.name)
-
     def _take(self, name: str, content: bytes) -> None:
         try:
             image = open_image(content)
         except ValueError as e:
             raise ValueError(f"{name}: {e}") from e
         image.thumbnail((MOST, MOST))
-        self.set(to_data_url(to_tensor(image)))
-        if self.name == "init_image" or not self.calls.messages.lines.get("now"):
-            self.calls.messages.say("now", f"Press Run to {self.use} {name}.")
-
-
-class AttributeRow(w.VBox):
-    """A choice of one word of a kind, and how strongly the prompt takes it on.
-
-    Where the kind is size there is no choice: below 0 is small.
-    """
-
-    def __init__(self, kind: str, controls: Controls, changed: Callable[[], None]) -> None:
-        self.kind, self.sized = kind, kind == "size"
-        choice, amount = WORDS[kind]
-        taken = f"a {kind} that the prompt takes on"
-        self.word = labelled(w.Dropdown, choice, taken, options=[NONE])
-        help, self.usual = "from -1 to 1; 0 is nothing, below 0 pushes away", 1.0
-        if self.sized:
-            help, self.usual = "from -1, small, to 1, big", 0.0
-        self.strength = Number(amount, self.usual, help, low=-1, high=1, slider=True)
-        for control in (self.word, self.strength):
-            controls.calls.on(control, changed)
-        super().__init__([self.strength] if self.sized else [self.word, self.strength])
-
-    @property
-    def setting(self) -> list[str]:
-        """The attribute as in `Settings.attributes`; empty for none."""
-        word, strength = self.word.value, self.strength.value
-        if isinstance(strength, str):  # refused where the setting is checked
-            return [f"{'big' if self.sized else word}: {strength or 'nothing'}"]
-        if self.sized:
-            word, strength = ("big" if strength > 0 else "small"), abs(strength)
-        nothing = not strength if self.sized else word == NONE
-        return [] if nothing else [f"{word}: {strength:g}"]
-
-    def set(self, texts: list[str]) -> None:
-        """Show the attribute of this kind among those of the settings."""
-        own = [a for a in parse_attributes(texts) if a.kind == self.kind]
-        word, strength = (own[0].word, own[0].strength) if own else (NONE, self.usual)
-        if self.sized:
-            self.strength.value = -strength if word == "small" else strength
-            return
-        if word not in self.word.options:
-            self.word.options = (*self.word.options, word)
-        self.word.value, self.strength.value = word, strength
+        self.controls.set(**{self.name: to_data_url(to_tensor(image))})
+        if self.name == "init_image" or not self.messages.lines.get("now"):
+            self.messages.say("now", f"Press Run to {self.use} {name}.")
 
 
 class Looks:
-    """Sliders for attributes, swatches for the palette, and the style picture."""
+    """A word of each kind of attribute and how strongly the prompt takes it on, swatches for the
+    palette, and the style picture."""
 
-    def __init__(self, controls: Controls, changed: Callable[[str], None]) -> None:
-        self.controls, self.changed = controls, changed
-        self.calls = calls = controls.calls
-        self.rows = [AttributeRow(kind, controls, self._attribute) for kind in ATTRIBUTES]
-        self.swatches = swatches(SWATCHES, calls, "{} in the palette", self._swatch)
+    def __init__(self, controls: Controls) -> None:
+        self.controls, self.calls = controls, controls.calls
+        self.words, self.amounts = dict[str, w.Dropdown](), dict[str, Number]()
+        self.rows = list[w.Widget]()  # each word, then its amount
+        help = "from -1 to 1; 0 is nothing, below 0 pushes away"
+        for kind, (word, amount) in WORDS.items():
+            taken = f"a {kind} that the prompt takes on"
+            self.words[kind] = labelled(w.Dropdown, word, taken, options=[NONE])
+            self.amounts[kind] = Number(amount, 1.0, help, low=-1, high=1, slider=True)
+            self.rows += (self.words[kind], self.amounts[kind])
+        for control in self.rows:
+            self.calls.on(control, self._take_attributes)
+        self.swatches = swatches(SWATCHES, self.calls, "{} in the palette", self._toggle_swatch)
         self.palette = row(*self.swatches.values(), css="vq-chips")
-        self.style = PictureUpload("style_image", controls, changed)
-        set_shown(controls["attributes"], False)  # the rows say the same
+        self.style = PictureUpload("style_image", controls)
+        set_shown(controls["attributes"], False)  # the words and amounts say the same
         for name in ("attributes", "palette", "style_image"):
-            calls.watch(controls[name], self.show)
+            self.calls.watch(controls[name], self.show)
         self.follow()
 
     def follow(self) -> None:
         """Offer what the pair knows."""
         clip = self.controls.pair.clip
         with self.calls.quietly():
-            for one in self.rows:
-                words = SWATCHES if one.kind == "colour" else ATTRIBUTES[one.kind]
+            for kind, choice in self.words.items():
+                words = SWATCHES if kind == "colour" else ATTRIBUTES[kind]
                 known = [word for word in words if knows_attribute(clip, Attribute(word))]
-                set_options(one.word, [NONE, *known])
+                set_options(choice, [NONE, *known])
         self.calls.guard(self.show)
 
     def show(self) -> None:
         """What the settings say; weights are of use only with what they weigh."""
         value = self.controls.value
         with contextlib.suppress(ValueError), self.calls.quietly():  # said where it is checked
-            for one in self.rows:
-                one.set(value("attributes"))
+            found = {a.kind: a for a in parse_attributes(value("attributes"))}
+            for kind, choice in self.words.items():
+                attribute = found.get(kind, Attribute(NONE))
+                set_options(choice, choice.options, attribute.word)
+                self.amounts[kind].value = attribute.strength
         palette = {_meant(text) for text in value("palette")}
         mark_chosen(self.swatches, [c for c in self.swatches if _meant(c) in palette])
         self.controls["palette_weight"].disabled = not palette
         self.controls["style_image_weight"].disabled = not value("style_image")
 
-    def _attribute(self) -> None:
-        self.controls.set(attributes=[text for one in self.rows for text in one.setting])
-        self.changed("attributes")
+    def _take_attributes(self) -> None:
+        found = []
+        for kind, choice in self.words.items():
+            amount = self.amounts[kind].value  # a text where that is no number, which is refused
+            amount = amount if isinstance(amount, str) else f"{amount:g}"
+            if choice.value != NONE:
+                found.append(f"{choice.value}: {amount or 'nothing'}")
+        self.controls.set(attributes=found)
 
-    def _swatch(self, colour: str) -> None:
+    def _toggle_swatch(self, colour: str) -> None:
         palette = self.controls.value("palette")
         others = [other for other in palette if _meant(other) != _meant(colour)]
         self.controls.set(palette=others if others != palette else [*palette, colour])
-        self.changed("palette")
 
 
 def _meant(text: str) -> Colour | None:
@@ -194,18 +162,17 @@ class StartPicker:
     """A picture from a file as the start; or, where the pair has a library, which of its drawings
     a prompt starts from, with others to choose."""
 
-    def __init__(self, controls: Controls, changed: Callable[[str], None]) -> None:
-        self.controls, self.found = controls, None
-        self.calls = calls = controls.calls
-        self.own = PictureUpload("init_image", controls, changed)
+    def __init__(self, controls: Controls) -> None:
+        self.controls, self.calls = controls, controls.calls
+        self.found: Start | None = None
+        self.own = PictureUpload("init_image", controls)
         self.note = w.HTML()
-        self.ask = calls.button("Other drawings", "what else it can start from", self._show_others)
-        self.tiles = [Tile(calls, partial(self._choose, i)) for i in range(OTHERS)]
-        self.others: list[str] = []
-        self.drawings = row(*self.tiles, css="vq-tiles")
-        self.box = w.VBox([self.note, self.ask, self.drawings, self.own.box])
+        help = "what else it can start from"
+        self.ask = self.calls.button("Other drawings", help, self._show_others)
+        self.others = Offers(self.calls, OTHERS, tiles=True, css="vq-tiles")
+        self.box = w.VBox([self.note, self.ask, self.others, self.own.box])
         for name in ON:
-            calls.watch(controls[name], self.show)
+            self.calls.watch(controls[name], self.show)
         self.follow()
 
     def follow(self) -> None:
@@ -233,7 +200,7 @@ class StartPicker:
             said = f"starts from: {html.escape(in_words(self.found.description))}"
         self.note.value = f"<span class='vq-title'>{said}</span>" if chosen else ""
         set_shown(self.ask, self.found is not None and not controls.value("regions"))
-        set_shown(self.drawings, False)
+        self.others.offer([])
 
     def _find(self) -> Start | None:
         try:
@@ -242,15 +209,13 @@ class StartPicker:
             return None
 
     def _show_others(self) -> None:
-        others = self.controls.pair.library.alternatives(self.found)[:OTHERS]
-        set_shown(self.drawings)
-        for i, tile in enumerate(self.tiles):
-            set_shown(tile, i < len(others))
-        for tile, other in zip(self.tiles, others, strict=False):
+        offers = []
+        for other in self.controls.pair.library.alternatives(self.found)[:OTHERS]:
+            choose = partial(self._choose, to_data_url(other.picture))
             picture, words = to_pil(other.picture[0]), in_words(other.description)
-            tile.set(picture, words, "start from this drawing")
-        self.others = [to_data_url(other.picture) for other in others]
+            offers.append(Offer(words, "start from this drawing", choose, picture))
+        self.others.offer(offers)
 
-    def _choose(self, i: int) -> None:
-        self.controls.set(init_image=self.others[i])
+    def _choose(self, picture: str) -> None:
+        self.controls.set(init_image=picture)
         self.calls.messages.say("now", "Press Run to start from this drawing.")

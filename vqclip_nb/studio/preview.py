@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import ipywidgets as w
 from PIL import Image
 
 from ..frames import Frame
 from ..show import Curves, Figure, total_steps
-from .callbacks import Callbacks
+from .controls import Steering
 from .widgets import BLANK, Number, duration, jpeg, set_shown, tip
-
-if TYPE_CHECKING:
-    from ..run import Run
 
 OFTEN, SELDOM = 0.1, 1.0  # seconds between two pictures, at least and at most
 SHARE = 15  # wait so many times as long as showing kept its thread busy: all in all 5 % of the time
@@ -24,9 +20,8 @@ CURVES_OFTEN, CURVES_SHARE = 1.0, 100  # seconds between two drawings, and times
 class Preview:
     """One large picture with its progress, its curves and the way back through its frames."""
 
-    def __init__(self, calls: Callbacks) -> None:
-        self.calls = calls
-        self.run: Run | None = None
+    def __init__(self, steering: Steering) -> None:
+        self.steering, self.quietly = steering, steering.calls.quietly
         self._due = self._curves_due = 0.0
         blank = jpeg(BLANK.resize((512, 512)))
         self.picture = w.Image(format="jpeg", value=blank).add_class("vq-picture")
@@ -39,9 +34,9 @@ class Preview:
         self.full = w.ToggleButton(description="Full size").add_class("vq-button")
         tip(self.full, "the picture as large as the page allows; press again for the controls")
 
-    def adopt(self, run: Run) -> None:
-        """Show `run` from now on."""
-        self.run, self._curves_due = run, 0.0
+    def begin(self) -> None:
+        """Show another run from now on."""
+        run, self._curves_due = self.steering.run, 0.0
         self._figure = Figure(figsize=(6.4, 1.9))
         self._curves = Curves(self._figure.add_axes((0.09, 0.24, 0.87, 0.7)))
         if not run.history:
@@ -50,33 +45,29 @@ class Preview:
         if run.last:
             self.show(force=True)
         else:
-            self.bar.value, self.status.value = 0, "starting"
+            self.progress(0, 1, "starting")
 
     @property
     def frame(self) -> Frame | None:
         """The frame that is looked at: the newest, or the kept one nearest to the slider."""
-        if self.run is None:
-            return None
-        run, back = self.run, self.back
-        if back.wrong() or back.value >= back.high or not run.frames:
-            return run.last
+        run, back = self.steering.run, self.back
+        if run is None or back.wrong() or back.value >= back.high or not run.frames:
+            return run and run.last
         return self._kept(back.value)[1]
 
     def show(self, *, force: bool = False) -> None:
         """Progress at every step; the picture at most ten times a second, at least once a second,
         and in between as 5 % of the time allows; with `force` at once, and what stopped
         has no time left."""
-        run, frame, began = self.run, self.run.last, time.monotonic()
-        if frame is None:
+        run, began = self.steering.run, time.monotonic()
+        if run is None or run.last is None:
             return
         steps, total = len(run.history), total_steps(run)
-        with self.calls.quietly():
-            self.bar.max, self.bar.value = total, min(steps, total)
         left = "" if run.done or force else f" · {duration(run.seconds_left)} left"
-        self.status.value = f"step {steps} of {total}{left}"
+        self.progress(min(steps, total), total, f"step {steps} of {total}{left}")
         if force or began > self._due:
             busy = time.thread_time()  # not what other programs take of the time meanwhile
-            self.picture.value = jpeg(frame.image if force else frame.preview)
+            self.picture.value = jpeg(run.last.image if force else run.last.preview)
             self._follow()
             busy = time.thread_time() - busy
             self._due = began + max(OFTEN, min(SELDOM, SHARE * busy))
@@ -89,35 +80,34 @@ class Preview:
             self._curves_due = drawn + max(CURVES_OFTEN, CURVES_SHARE * took)
 
     def progress(self, done: int, of: int, text: str) -> None:
-        """Say how far something other than the picture is."""
+        """Say how far something is."""
         self.bar.max, self.bar.value, self.status.value = of, done, text
 
     def show_other(self, image: Image.Image, text: str) -> None:
-        """Show a picture that is no frame of the run."""
+        """Show a picture that is not the run's newest."""
         self.picture.value = jpeg(image)
         set_shown(self.picture)
         self.status.value = text
 
     def look_back(self) -> None:
         """Show the kept frame nearest to the number."""
-        if not self.run.frames:
-            return
-        steps, frame = self._kept(self.back.value)
-        with self.calls.quietly():
-            self.back.value = steps
-        self.picture.value = jpeg(frame.image)
-        self.status.value = f"looking back at step {steps} of {total_steps(self.run)}"
+        if self.steering.run.frames:
+            steps, frame = self._kept(self.back.value)
+            with self.quietly():
+                self.back.value = steps
+            of = total_steps(self.steering.run)
+            self.show_other(frame.image, f"looking back at step {steps} of {of}")
 
     def _kept(self, steps: int) -> tuple[int, Frame]:
         """The kept frame nearest to so many steps, and its own."""
-        at = {(row[0], row[1]): i for i, row in enumerate(self.run.history, 1)}
-        frames = [(at[f.index, f.iteration], f) for f in self.run.frames]
+        run = self.steering.run
+        at = {(row[0], row[1]): i for i, row in enumerate(run.history, 1)}
+        frames = [(at[f.index, f.iteration], f) for f in run.frames]
         return min(frames, key=lambda pair: abs(pair[0] - steps))
 
     def _follow(self) -> None:
         """Move the way back to the newest step."""
-        steps = len(self.run.history)
-        with self.calls.quietly():
-            self.back.high = self.back.slider.max = steps
-            self.back.value = steps
-            self.back.disabled = not self.run.frames
+        run = self.steering.run
+        with self.quietly():
+            self.back.high = self.back.slider.max = self.back.value = len(run.history)
+            self.back.disabled = not run.frames

@@ -18,14 +18,15 @@ from ..recipe import open_recipe, read_recipe
 from ..run import Run
 from ..settings import Settings
 from ..show import Figure, Live
-from .autosave import Autosave, ResumeButtons, kept_folder
-from .callbacks import Callbacks
-from .chips import FIRST, Chips, Pairs, shape_chooser
-from .controller import HELP, Controller, enable
-from .controls import PROMPTS, Controls
+from .autosave import Autosave, kept_folder
+from .callbacks import Callbacks, Ticker
+from .chips import FIRST, Chips, shape_chooser
+from .controller import Controller, enable
+from .controls import PROMPTS, Controls, Steering
 from .exporter import Exporter, Gallery
 from .layout import lay_out
 from .looks import Looks, StartPicker
+from .pairs import Pairs
 from .visit import Visit
 from .widgets import on_enter, set_class
 
@@ -57,8 +58,9 @@ class Studio(w.VBox):
         if isinstance(pair, str):
             pair, wanted = (load_pair(pair), "") if public else pair_at_once(pair)
         self.calls = calls = Callbacks(public=public)
-        self.messages = calls.messages
+        self.messages, self.ticker = calls.messages, Ticker(calls)
         self.controls = controls = Controls(pair, settings or Settings(include=FIRST), calls)
+        self.steering = steering = Steering(controls, self.ticker)
         if public:
             self.visit = Visit(self)
             kept = folder = self.visit.folder
@@ -67,51 +69,56 @@ class Studio(w.VBox):
             kept = kept_folder(self.messages)
         self.exporter = Exporter(calls, Path(folder))
         self.gallery = Gallery(calls, kept / "gallery", self._open_kept, keep)
-        self.autosave = Autosave(kept / "sessions", self.gallery, self.messages)
-        self.chips = Chips(controls, self.take_prompt)
-        self.controller = c = Controller(controls, self.autosave, self.exporter, self.chips.offer)
-        self.ticker, self.preview, self.queue = c.ticker, c.preview, c.queue
-        self.steering, self.history, self.drafts = c.steering, c.history, c.drafts
-        self.start_picker = StartPicker(controls, self._start_from)
-        self.looks = Looks(controls, self.steering.changed)
-        self.resume_buttons = ResumeButtons(controls, self.autosave, c.resume)
+        self.autosave = Autosave(kept / "sessions", self.messages)
+        self.controller = c = Controller(steering, self.autosave, self.gallery, self.exporter)
+        self.preview, self.queue = c.preview, c.queue
+        self.history, self.drafts = c.history, c.drafts
+        self.chips, self.looks = Chips(steering), Looks(controls)
+        self.start_picker, self.shape = StartPicker(controls), shape_chooser(controls)
         self.pairs = Pairs(controls, self._start)
-        self.shape = shape_chooser(controls, self._start_from)
         help = "set the controls as they were for an exported picture"
         how = ("restore from a file", help, ".png,.gif,.mp4", "vq-restore")
         self.upload = calls.upload(*how, self._restore_upload)
         self.begun: Run | None = None  # by the notebook itself
         acts = {
-            "Run": self._start,
-            "Run again": self._start,
-            "Pause": c.pause,
-            "Step": c.step,
-            "Stop": c.stop,
-            "Drafts": c.draft,
-            "More like this": partial(c.draft, like=True),
-            "Continue from here": c.branch,
-            "Loosen now": c.steering.loosen,
-            "Dice": self._roll,
-            "Add to the queue": self._enqueue,
-            "Export": self._export,
+            "Run": ("start a picture with these controls", self._start),
+            "Run again": ("from the first step, with the controls as they are", self._start),
+            "Pause": ("stop for now; press again to continue", c.pause),
+            "Step": ("one optimisation step", c.step),
+            "Stop": ("end this try", c.stop),
+            "Drafts": ("six quick pictures to choose from", c.draft),
+            "More like this": (
+                "six others that start from this picture",
+                lambda: c.draft(self.preview.frame.image),
+            ),
+            "Continue from here": ("a new try from this picture, with these controls", c.branch),
+            "Loosen now": (
+                "let the prompt undo what is painted, as far as the number says",
+                steering.loosen,
+            ),
+            "Dice": ("another seed", lambda: controls.set(seed=secrets.randbelow(10_000))),
+            "Add to the queue": ("paint these after this picture", c.enqueue),
+            "Export": ("write the file", self._export),
         }
-        self.buttons = {name: calls.button(name, HELP[name], act) for name, act in acts.items()}
+        self.buttons = {name: calls.button(name, *act) for name, act in acts.items()}
         self.buttons["Run"].add_class("vq-run").button_style = "primary"
         calls.failed, calls.after = c.end, partial(enable, self.buttons, c)
         back = self.preview.back
         back.observe(lambda _: self.messages.say("back", back.wrong(), "error"), "value")
-        calls.on(back, self._look_back)
+        calls.on(back, c.look_back)
         full = self.preview.full
         calls.on(full, lambda: set_class(self, "vq-full", full.value))
         calls.on(controls.preset, self._set_preset)
-        calls.on(controls.entered, self._enter)
+        for name in ("init_image", "height", "width"):
+            calls.on(controls[name], self._show_start)
+        controls.entered.observe(lambda _: calls.act(self._enter), "value")
         on_enter(controls["include"], lambda: calls.act(self._start))
         unseen = [self.ticker.clock.box, *([self.visit.box] if public else [])]
         super().__init__([*lay_out(self), *unseen])
         self.add_class("vq-studio")
-        self.resume_buttons.look()
-        self.steering.check()
-        self.calls.after()
+        c.offer_unfinished()
+        steering.check()
+        calls.after()
         if wanted:
             self.pairs.download(wanted)
 
@@ -147,7 +154,7 @@ class Studio(w.VBox):
     @property
     def run(self) -> Run | None:
         """The run that is shown and steered; None before the first."""
-        return self.controller.run
+        return self.steering.run
 
     @property
     def figure(self) -> Figure:
@@ -165,8 +172,6 @@ class Studio(w.VBox):
 
     def _start(self) -> None:
         pair = self.pairs.load()
-        if pair is None:
-            return
         if pair is not self.controls.pair:
             self.controls.follow(pair)
             for part in (self.chips, self.start_picker, self.looks):
@@ -174,31 +179,14 @@ class Studio(w.VBox):
             self.steering.check()
         self.controller.start()
 
-    def take_prompt(self, prompt: str) -> None:
-        """Another prompt, as if it had been typed: a run that is going on follows."""
-        self.steering.take(include=[prompt, *self.controls.value("include")[1:]])
-
     def _enter(self) -> None:
         """Enter in the prompt: its text comes with the key, behind a number that makes it new."""
-        self.messages.clear("problem", "warning", "now")
-        prompt = self.controls.entered.value.partition(" ")[2]
-        if self.steering.put(include=[prompt, *self.controls.value("include")[1:]]):
+        if self.steering.put(include=self.controls.entered.value.partition(" ")[2]):
             self._start()
 
-    def _roll(self) -> None:
-        self.controls.set(seed=secrets.randbelow(10_000))
-        self.steering.changed("seed")
-
-    def _enqueue(self) -> None:
-        """Let the typed prompts wait for their turn; with nothing going on it comes at once."""
-        self.queue.add()
-        if self.ticker.job is None and (self.run is None or self.run.done):
-            self.controller.next()
-
-    def _start_from(self, name: str) -> None:
+    def _show_start(self) -> None:
         """Another picture to start from, shown as it will be used; what is painted stays in
         sight."""
-        self.steering.changed(name)
         image = self.start_picker.own.image
         if image and not self.ticker.playing:
             self.controller.leave_drafts()
@@ -210,13 +198,6 @@ class Studio(w.VBox):
         preset = Settings.preset(name, **{n: self.controls.value(n) for n in keep})
         self.steering.put(**dataclasses.asdict(preset))
         self.messages.say("now", f"Preset “{name}”: press Run.")
-
-    def _look_back(self) -> None:
-        if self.run is not None and not self.preview.back.wrong():
-            self.ticker.play(False)
-            self.autosave.rest(self.run)
-            self.controller.leave_drafts()
-            self.preview.look_back()
 
     def _export(self) -> None:
         """Write the chosen kind of file and offer it for download."""

@@ -19,8 +19,8 @@ from ..run import Run
 from ..settings import PRESETS, Settings
 from ..show import contact_sheet
 from .callbacks import Callbacks
-from .controls import value_in_words
-from .widgets import BLANK, SIDE, ButtonRow, Tile, column, jpeg, labelled, row, set_shown, tip
+from .controls import lines, value_in_words
+from .widgets import BLANK, SIDE, Offer, Offers, Tile, column, jpeg, labelled, row, set_shown, tip
 
 DRAFTS, FORMED = 6, 3  # and those of them that form from noise, where a thing can
 LIKE = 0.15  # start strength of "more like this"
@@ -35,14 +35,11 @@ def differences(settings: Settings, first: Settings) -> str:
     return ", ".join(value_in_words(n, now[n], 60) for n in now if now[n] != then[n])
 
 
-class HistoryItem(w.VBox):
+class Try(w.VBox):
     """A run with its small picture, its name, and a box to tick for comparing."""
 
-    def __init__(
-        self, run: Run, name: str, calls: Callbacks, open_item: Callable[[HistoryItem], None]
-    ) -> None:
-        self.run = run
-        self.tile = Tile(calls, lambda: open_item(self), name, f"look at {name} again")
+    def __init__(self, run: Run, name: str, calls: Callbacks, call: Callable[[], None]) -> None:
+        self.run, self.tile = run, Tile(calls, call, name)
         self.name = w.Text(value=name, description="name", style={"description_width": "initial"})
         w.dlink((self.name, "value"), (self.tile.button, "description"))
         self.compare = w.Checkbox(description="compare", indent=False)
@@ -53,11 +50,14 @@ class HistoryItem(w.VBox):
 
 
 class History:
-    """The tries, in the order they were begun; `compared` shows the ticked ones side by side."""
+    """The tries, in the order they were begun; `compared` shows the ticked ones side by side.
 
-    def __init__(self, calls: Callbacks, open_item: Callable[[HistoryItem], None]) -> None:
-        self.calls, self._open = calls, open_item
-        self.items: list[HistoryItem] = []
+    reopen: called with the try whose picture was clicked.
+    """
+
+    def __init__(self, calls: Callbacks, reopen: Callable[[Try], None]) -> None:
+        self.calls, self._reopen = calls, reopen
+        self.items: list[Try] = []
         self.box = row(css="vq-tiles")
         self.compared = w.Image(format="png").add_class("vq-compared")
         set_shown(self.compared, False)
@@ -65,7 +65,8 @@ class History:
     def add(self, run: Run) -> None:
         """Take a run in, unless it is here."""
         if all(item.run is not run for item in self.items):
-            item = HistoryItem(run, f"try {len(self.items) + 1}", self.calls, self._open)
+            name = f"try {len(self.items) + 1}"
+            item = Try(run, name, self.calls, lambda: self._reopen(item))
             for control in (item.compare, item.name):
                 self.calls.on(control, self.show_compared)
             self.items.append(item)
@@ -75,12 +76,12 @@ class History:
         """The newest picture of every run that has one."""
         seen = [item for item in self.items if item.run.image is not None]
         for item in seen:
-            item.tile.picture.value = jpeg(item.run.image, SIDE)
-            tip(item.tile.button, f"{readable(item.run.settings.include[-1])}: look at it again")
+            prompt = readable(item.run.settings.include[-1])
+            item.tile.show(item.run.image, item.name.value, f"{prompt}: look at it again")
         self.box.children = seen
 
     @property
-    def ticked(self) -> list[HistoryItem]:
+    def ticked(self) -> list[Try]:
         return [t for t in self.items if t.compare.value and t.run.image is not None]
 
     def show_compared(self) -> None:
@@ -194,7 +195,7 @@ class Drafts:
         self.runs = []
         for tile in self.tiles:
             tile.button.disabled = True
-            tile.set(BLANK, "…", "not painted yet")
+            tile.show(BLANK, "…", "not painted yet")
         set_shown(self.box)
         for i, (tile, caption) in enumerate(zip(self.tiles, drafts, strict=True)):
             progress(i, DRAFTS, f"draft {i + 1} of {DRAFTS} …")
@@ -206,7 +207,7 @@ class Drafts:
                     due = time.monotonic() + SHOW_EVERY
                 yield
             self.runs.append(run)
-            tile.set(run.image, caption, "paint this one in full")
+            tile.show(run.image, caption, "paint this one in full")
             tile.button.disabled = False
         progress(DRAFTS, DRAFTS, "Click the draft that you like: it is painted in full.")
 
@@ -221,30 +222,27 @@ class Queue:
         how = dict(rows=2, placeholder="one a line")
         self.text = labelled(w.Textarea, "next prompts", help, **how)
         calls.on(self.text, lambda: None)  # the button beside it looks whether there is something
-        self.row = ButtonRow(calls, LONGEST, "take this prompt out of the queue")
+        self.row = Offers(calls, LONGEST, css="vq-chips").add_class("vq-long")
 
     def add(self) -> None:
         """Let the prompts of the text wait; ValueError if there are none, or too many."""
-        lines = [line.strip() for line in self.text.value.splitlines() if line.strip()]
-        if not lines:
+        added = lines(self.text.value)
+        if not added:
             raise ValueError("Type the next prompts first, one a line.")
-        if len(self.prompts) + len(lines) > LONGEST:
+        if len(self.prompts) + len(added) > LONGEST:
             raise ValueError(f"The queue takes {LONGEST} prompts.")
-        self.prompts += lines
+        self.prompts += added
         with self.calls.quietly():
             self.text.value = ""
         self._show()
 
-    def cancel(self, i: int) -> None:
-        del self.prompts[i]
-        self._show()
-
-    def next(self) -> str | None:
-        """The prompt whose turn it is; None if none waits."""
-        prompt = self.prompts.pop(0) if self.prompts else None
+    def take(self, i: int = 0) -> str | None:
+        """Take a prompt out, the one whose turn it is; None if none waits."""
+        prompt = self.prompts.pop(i) if self.prompts else None
         self._show()
         return prompt
 
     def _show(self) -> None:
-        texts = (f"✕ {prompt[:60]}" for prompt in self.prompts)
-        self.row.offer([(text, partial(self.cancel, i)) for i, text in enumerate(texts)])
+        help = "take this prompt out of the queue"
+        texts = enumerate(self.prompts)
+        self.row.offer([Offer(f"✕ {text[:60]}", help, partial(self.take, i)) for i, text in texts])

@@ -76,7 +76,7 @@ class Visit:
         until = time.monotonic() + PATIENCE
         while autosave.ask() and time.monotonic() < until:
             time.sleep(0.1)
-        found = autosave.others(s.controls.pair)
+        found = [*autosave.others(s.controls.pair)]
         done = (path for path in gallery.paths if read_recipe(path).get("done"))  # others: exported
         finished = max((path.stat().st_mtime for path in done), default=0.0)
         tries = [item for item in s.history.items if item.run.done]
@@ -85,7 +85,7 @@ class Visit:
         self._own.cleanup()
         atexit.register(self._leave)
         untouched = s.run is s.begun and not s.drafts.shown  # what the notebook began by itself
-        if untouched and found and found[0].when > finished:
+        if untouched and found and found[0].stat().st_mtime > finished:
             s.history.items = tries
             s.controller.resume(found[0], paint=False)
             steps = f"{len(s.run.history)} of {total_steps(s.run)}"
@@ -94,7 +94,7 @@ class Visit:
             autosave.hold()  # its steps so far are not in this folder yet
             if not s.ticker.playing or s.drafts.shown:
                 autosave.rest(s.run)
-        s.resume_buttons.look()
+        s.controller.offer_unfinished()
 
     def _leave(self) -> None:
         """The kernel ends, maybe because the page was loaded again: save what is being painted.

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ipywidgets as w
 import traitlets
@@ -42,9 +42,9 @@ def set_class(widget: w.Widget, css: str, on: bool) -> None:
     (widget.add_class if on else widget.remove_class)(css)
 
 
-def set_options(dropdown: w.Dropdown, options: Sequence[str]) -> None:
-    """What there is to choose, beside what is chosen."""
-    chosen = dropdown.value
+def set_options(dropdown: w.Dropdown, options: Sequence[str], chosen: str = "") -> None:
+    """What there is to choose, and what is chosen, which may be none of it; by default as it is."""
+    chosen = chosen or dropdown.value
     dropdown.options = tuple(dict.fromkeys([*options, chosen]))
     dropdown.value = chosen
 
@@ -132,25 +132,25 @@ class Number(w.HBox):
         width: str = "112px",
     ) -> None:
         self.description, self.low, self.high = description, low, high
-        self.powers, self.whole = log, whole
-        kind, how = (w.IntSlider, {"step": 1}) if whole else (w.FloatSlider, {"step": 0.01})
-        how |= dict(min=low, max=high, readout=False)
-        if log:
-            kind, ends = w.FloatLogSlider, dict(min=math.log10(low), max=math.log10(high))
-            how |= dict(base=10, value=low, step=0.01, **ends)
-        self.slider = labelled(kind, description, help, width, **how) if slider else None
+        self.powers, self.whole, self.slider = log, whole, None
+        if slider:
+            kind, ends = w.IntSlider if whole else w.FloatSlider, dict(min=low, max=high)
+            if log:
+                kind, ends = w.FloatLogSlider, dict(min=math.log10(low), max=math.log10(high))
+            how = dict(readout=False, value=low, **ends, step=1 if kind is w.IntSlider else 0.01)
+            self.slider = labelled(kind, description, help, width, **how)
         name = "" if slider else description
         self.text = labelled(w.Text, name, help, width, continuous_update=False)
-        super().__init__([self.slider, self.text] if slider else [self.text])
         self.text.add_class("vq-number")
+        super().__init__([self.slider, self.text] if slider else [self.text])
         self.add_class("vq-row")
-        for control in self.children:
-            traitlets.dlink((self, "disabled"), (control, "disabled"))
         self.observe(lambda _: self._show(), "value")
         self.value = value
         self.text.observe(lambda change: self._typed(change["new"]), "value")
-        if self.slider:
+        if slider:
             self.slider.observe(lambda change: self._slid(change["new"]), "value")
+        for control in self.children:
+            traitlets.dlink((self, "disabled"), (control, "disabled"))
 
     def wrong(self) -> str:
         """What is wrong with the value; empty if nothing is."""
@@ -178,6 +178,7 @@ class Number(w.HBox):
             self.value = round(value) if self.whole else min(max(value, self.low), self.high)
 
     def _inside(self) -> float:
+        """The nearest number that the slider can show."""
         number = self.low if isinstance(self.value, str) else self.value
         return min(max(number, self.low), self.high)
 
@@ -213,25 +214,41 @@ class Tile(w.VBox):
         super().__init__([self.picture, self.button])
         self.add_class("vq-tile")
 
-    def set(self, image: Image.Image, caption: str, help: str) -> None:
+    def show(self, image: Image.Image, caption: str, help: str) -> None:
         """Another picture in the same place."""
         self.picture.value = jpeg(image, SIDE)
         self.button.description = caption
         tip(self.button, help)
 
 
-class ButtonRow(w.HBox):
-    """Buttons that change: what they read, what they do, and how many there are."""
+class Offer(NamedTuple):
+    """What a button or, with a picture, a tile reads and does."""
 
-    def __init__(self, calls: Callbacks, most: int, help: str) -> None:
+    text: str
+    help: str
+    act: Callable[[], None]
+    picture: Image.Image | None = None
+
+
+class Offers(w.HBox):
+    """What can be chosen now, at most so many: a tile for each if `tiles`, else a button.
+
+    They are made once, for ipywidgets keeps every widget that was ever made.
+    """
+
+    def __init__(self, calls: Callbacks, most: int, *, tiles: bool = False, css: str) -> None:
         self._acts: list[Callable[[], None]] = []
-        self._slots = [calls.button("", help, lambda i=i: self._acts[i]()) for i in range(most)]
+        acts = [lambda i=i: self._acts[i]() for i in range(most)]
+        self._made = [Tile(calls, act) if tiles else calls.button("", "", act) for act in acts]
         super().__init__()
-        self.add_class("vq-chips").add_class("vq-long")
+        self.add_class(css)
 
-    def offer(self, acts: Sequence[tuple[str, Callable[[], None]]]) -> None:
-        """Show a button for each pair of words and act."""
-        slots = self._slots[: len(acts)]
-        for slot, (text, _) in zip(slots, acts, strict=True):
-            slot.description = text
-        self.children, self._acts = slots, [act for _, act in acts]
+    def offer(self, offers: Sequence[Offer]) -> None:
+        """Show these and no others."""
+        self._acts, self.children = [one.act for one in offers], self._made[: len(offers)]
+        for widget, offer in zip(self.children, offers, strict=True):
+            if offer.picture:
+                widget.show(offer.picture, offer.text, offer.help)
+            else:
+                widget.description = offer.text
+                tip(widget, offer.help)
