@@ -252,6 +252,8 @@ def _stands(joint: str, thing: str, before: Sequence[Thing], relations: Sequence
         return "holding"
     if joint == "over" and last == "bridge" and owner in WORDS["crossing"]:
         return "on"
+    if how == "on" and last in WORDS["mounts"]:
+        return "riding"
     if how == "on" and last in WORDS["flat"]:
         return "served on"
     if how == "in" and last in WORDS["seats"]:

@@ -12,7 +12,7 @@ import torch
 from ..models.vqgan import VQGAN
 from ..reading import told_background
 
-TOLD = {"beside": "next to", "served on": "on"}
+TOLD = {"beside": "next to", "served on": "on", "riding": "on", "at the mouth": "with"}
 TOLD |= dict.fromkeys(("on the face", "round the neck", "on the feet", "on the body"), "wearing")
 TOLD |= dict.fromkeys(("held in", "heaped in", "standing in"), "in")
 COLOURFUL = "colourful"  # each of several things in another colour

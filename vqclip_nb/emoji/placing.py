@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from ..reading import GROUND
 from ..regions import Size, bounding_box
 from .drawings import Scene, Thing
 
@@ -46,6 +47,7 @@ PLACINGS = {
     "below": Placing(1, order=1, sunk=0.0, slant=0.7),
     "under": Placing(1, order=1, sunk=0.1, slant=0.9, covered=0.1, ratio=1.5),
     "on": Placing(1, sunk=0.1, slant=0.35, covered=0.15),
+    "riding": Placing(1, sunk=0.3, slant=0.15, covered=0.35, ratio=0.62),
     "topped with": Placing(1, order=1, sunk=1.2, covered=1.0, ratio=2.2, in_front=True),
     "served on": Placing(1, sunk=1.3, covered=1.0, ratio=0.55),
     "in": Placing(1, sunk=0.3, slant=0.2, covered=0.35, in_front=True),
@@ -57,6 +59,7 @@ PLACINGS = {
     "behind": Placing(1, sunk=0.35, slant=0.3, covered=0.5, in_front=True),
     "among": Placing(1, order=1, sunk=0.55, covered=0.7, ratio=0.8),
     "holding": Placing(0, covered=1.0, ratio=1.9, in_front=True, worn="hand"),
+    "at the mouth": Placing(0, order=1, covered=1.0, ratio=2.4, in_front=True, worn="mouth"),
     "wearing": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="head"),
     "on the face": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="eyes"),
     "round the neck": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="neck"),
@@ -88,7 +91,8 @@ def boxes(
         left, top, right, bottom = content(layer)
         singles.append((layer[3, top:bottom, left:right] > 0.3).float())
     if len(layers) == 1:
-        return [alone(scene.things[0], singles[0], size, fill)]
+        grounded = bool(scene.background) and scene.background[-1].endswith(GROUND)
+        return [alone(scene.things[0], singles[0], size, fill, grounded)]
     counts = [thing.count for thing in scene.things]
     masks = [grouped(mask, count) for mask, count in zip(singles, counts, strict=True)]
     first, *others = scene.things
@@ -129,9 +133,13 @@ def boxes(
     return list(zip(placed, counts, strict=True))
 
 
-def alone(thing: Thing, mask: torch.Tensor, size: Size, fill: bool) -> tuple[Box, int]:
-    """The same for the only thing of a scene, of a mask (h, w)."""
+def alone(
+    thing: Thing, mask: torch.Tensor, size: Size, fill: bool, grounded: bool
+) -> tuple[Box, int]:
+    """The same for the only thing of a scene, of a mask (h, w). grounded: it has a ground."""
     height, width = size
+    if thing.count > 3 and grounded:  # not above the ground
+        return (width / 2, height * 0.79, width * 0.94, height * 0.38), thing.count
     if thing.count > 1:
         return (width / 2, height / 2, width * 0.94, height * 0.8), thing.count
     if fill and thing.size != "small":
@@ -308,9 +316,11 @@ def worn(body: torch.Tensor, box: Box, mask: torch.Tensor, where: str, size: flo
         "body": (0.5, 0.7),
         "feet": (0.5, 0.95),
         "hand": (0.92, 0.65),
+        # Drawings in profile look to the left, as most emoji do.
+        "mouth": (0.5, 0.9) if whole else (0.35, 0.55) if upright else (0.04, 0.5),
     }
     right, down = places[where]
-    longer = size * max(box[2:]) / (1.0 if whole or where in ("body", "hand") else 1.3)
+    longer = size * max(box[2:]) / (1.0 if whole or where in ("body", "hand", "mouth") else 1.3)
     height, width = (longer * side / max(mask.shape) for side in mask.shape)
     up = 0.2 * height if where == "head" else 0.0
     return box[0] + (right - 0.5) * box[2], box[1] + (down - 0.5) * box[3] - up, width, height

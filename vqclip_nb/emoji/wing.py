@@ -151,6 +151,9 @@ class EmojiWing:
                 if not style:
                     return None
                 mirrored = bool(rng.random() < 0.5) and not WRITTEN & set(label.split())
+                mirrored = (
+                    mirrored and "at the mouth" not in scene.relations
+                )  # the mouth is on the left
                 pose = float(rng.uniform(*SCALES)), *map(float, rng.uniform(-SHIFT, SHIFT, 2))
                 alone = area is None and len(scene.things) == thing.count == 1
                 shapes.append(Shape(thing.name, label, style, mirrored, pose if alone else CENTRED))
