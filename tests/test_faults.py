@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -88,19 +87,6 @@ def test_killed_in_the_middle(run, pair, tmp_path, kind):
     assert is_whole(kind, path, pair) and not others(tmp_path)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of a file there")
-@pytest.mark.parametrize("kind", ["gif", "mp4", "run"])
-def test_no_room_on_the_disk(run, pair, tmp_path, kind):
-    path = tmp_path / f"made{SUFFIX[kind]}"
-    write(kind, run, path)
-    before = path.read_bytes()
-    command = [sys.executable, "-c", WRITER, kind, path, "900"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode and "Error" in done.stderr
-    assert path.read_bytes() == before and is_whole(kind, path, pair) and not others(tmp_path)
-
-
 @pytest.mark.parametrize("kind", SUFFIX)
 def test_no_permission(run, pair, tmp_path, kind, monkeypatch):
     path = tmp_path / f"made{SUFFIX[kind]}"
@@ -114,12 +100,4 @@ def test_no_permission(run, pair, tmp_path, kind, monkeypatch):
         m.setattr("pathlib.Path.rename", denied)
         write(kind, run, path)
     assert "permission" in str(error.value)
-    assert is_whole(kind, path, pair) and not others(tmp_path)
-
-
-@pytest.mark.parametrize("kind", ["png", "run"])
-def test_three_writers_at_once(run, pair, tmp_path, kind):
-    path = tmp_path / f"made{SUFFIX[kind]}"
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: write(kind, run, path), range(24)))
     assert is_whole(kind, path, pair) and not others(tmp_path)

@@ -237,13 +237,6 @@ def test_pale_things_gaps_and_edges_are_cut_out_as_they_are(far):
     assert (soft[1][seen] / soft[3][seen]).max() < 0.35
 
 
-def test_other_shapes_get_the_picture_in_the_middle():
-    black = torch.zeros(1, 3, 8, 8)
-    black[..., 2:6, 2:6] = 1
-    wide = fitted(black, (8, 16))
-    assert torch.equal(wide[..., 4:12], black) and wide[..., :4].max() == 0
-
-
 def test_where_the_prior_cannot_draw_it_is_said(pair):
     settings = vq.Settings(include="a key", activation_at="every step", **FORMED)
     with pytest.warns(UserWarning, match="activation at every step .* CLIP paints alone"):

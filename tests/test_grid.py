@@ -9,8 +9,6 @@ import json
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -127,16 +125,6 @@ def test_bad_input_raises_before_any_work(run, painted, tmp_path, wrong, error, 
     with pytest.raises(error, match=says):
         run(**wrong)
     assert not painted and not (tmp_path / "grid").exists()
-
-
-def test_pandas_is_loaded_by_the_first_grid_only():
-    code = """if True:
-        import sys, vqclip_nb as vq
-        assert callable(vq.grid)
-        import vqclip_nb.experiments.grid as module, vqclip_nb.experiments.plots
-        assert vq.grid is module.grid and vqclip_nb.experiments.grid is module
-        assert "pandas" not in sys.modules"""
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # -- rows and files
@@ -409,18 +397,6 @@ def test_threads_give_the_same_rows(run, pair, tmp_path):
     with ThreadPoolExecutor(2) as executor:
         frame = run(seed=range(4), executor=executor, folder=tmp_path / "threads")
     same(run(seed=range(4)), frame)
-
-
-@pytest.mark.slow
-def test_processes_give_the_same_rows_and_open_the_pair_once(run, tmp_path):
-    log = tmp_path / "opened"
-    source = functools.partial(open_and_count, log)
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=spawn) as executor:
-        frame = run(source, seed=range(6), executor=executor, folder=tmp_path / "processes")
-    opened = log.read_text().split()
-    assert 1 <= len(set(opened)) == len(opened) <= 2 and str(os.getpid()) not in opened
-    same(run(seed=range(6)), frame)
 
 
 @pytest.mark.slow

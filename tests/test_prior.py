@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.train_prior import masked, masked_loss
+from training.train_prior import masked_loss
 from vqclip_nb.emoji.prior import ATTENTION, Prior, attention_mask, caption_tokens
 
 SMALL = dict(side=4, width=64, layers=2, heads=2, text_width=8, encoding=8, head_width=16)
@@ -109,14 +109,6 @@ def test_without_caption_both_captions_give_the_same(taught):
     with torch.no_grad():
         one, two = prior(index, (tokens, torch.zeros_like(keep), encoding))
     torch.testing.assert_close(one, two)
-
-
-def test_masks_follow_the_cosine_and_hide_at_least_one_cell():
-    index = torch.arange(16).view(1, 4, 4).expand(4000, -1, -1)
-    shown, hidden = masked(index, 99, torch.Generator().manual_seed(0))
-    assert hidden.flatten(1).any(1).all()
-    assert torch.equal(shown == 99, hidden) and torch.equal(shown[~hidden], index[~hidden])
-    assert hidden.float().mean().item() == pytest.approx(2 / torch.pi, abs=0.03)
 
 
 def test_captions_are_read_as_the_guide_reads_them(pair):

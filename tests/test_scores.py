@@ -65,13 +65,6 @@ def test_rank_leaves_out_what_the_text_says_itself(guide):
     assert rank(guide, picture, f"{nearer}less red", [nearer]) == 2  # whole words only
 
 
-def test_an_emoji_is_scored_as_its_name(guide):
-    picture = disc("white", "red")
-    named, drawn = "a pineapple on a white background", "a 🍍 on a white background"
-    assert similarity(guide, picture, named) == similarity(guide, picture, drawn)
-    assert rank(guide, picture, named, concepts()) == rank(guide, picture, drawn, concepts())
-
-
 def test_the_distractors_that_ship_are_many_and_differ():
     names = concepts()
     assert len(names) == len(set(names)) > 900 and "a pineapple" in names
