@@ -54,12 +54,6 @@ def test_a_preset_can_be_changed():
     assert vq.open_recipe(names[1]).crops == vq.PRESETS["draft"]["crops"]
 
 
-def test_several_prompts_several_pictures():
-    assert main(["a fox", "a cat", *QUICK, "--out", "both.png", "--out", "both.gif"]) == 0
-    assert [p.name for p in sorted(Path().iterdir())] == ["both-1.png", "both-2.png", "both.gif"]
-    assert Image.open("both-1.png").tobytes() != Image.open("both-2.png").tobytes()
-
-
 @pytest.mark.parametrize(
     "words, told",
     [

@@ -1,4 +1,4 @@
-"""Notebooks: the reviewed .py and the stored .ipynb agree, nothing is stored in them, all run."""
+"""Notebooks: nothing is stored in them, and all run."""
 
 import json
 import os
@@ -45,19 +45,8 @@ PRINTED = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_pairs_agree(name):
-    reviewed = jupytext.read(FOLDER / f"{name}.py")
-    stored = nbformat.read(FOLDER / f"{name}.ipynb", 4)
-    assert [(c.cell_type, c.source) for c in reviewed.cells] == [
-        (c.cell_type, c.source) for c in stored.cells
-    ], "run: make docs"
-    assert [c.metadata.get("tags") for c in reviewed.cells] == [
-        c.metadata.get("tags") for c in stored.cells
-    ]
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_no_outputs_no_widget_state_short_cells(name):
+    assert sorted(p.stem for p in FOLDER.glob("*.ipynb")) == NAMES
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", 4)
     assert "widgets" not in notebook.metadata
     assert notebook.metadata.accelerator == "GPU"  # what Colab starts
@@ -66,10 +55,6 @@ def test_no_outputs_no_widget_state_short_cells(name):
             assert not cell.outputs and cell.execution_count is None
             limit = 17 if "install" in cell.metadata.get("tags", []) else 10
             assert len(cell.source.splitlines()) <= limit, cell.source
-
-
-def test_every_notebook_is_paired():
-    assert NAMES and NAMES == sorted(p.stem for p in FOLDER.glob("*.ipynb"))
 
 
 def test_training_says_so_where_npm_is_missing(monkeypatch, tmp_path):

@@ -112,11 +112,3 @@ def test_regions_steer_and_a_wrong_one_changes_nothing(pair, run):
     list(steered)
     left, right = colours(steered.image)
     assert left[0] > left[1] + 40 and right[1] > right[0]
-    own = dict(objective=vq.Run(pair, settings(regions=[])).painting.optimization.objective)
-    with pytest.raises(ValueError, match="regions need the loop's own objective"):
-        vq.Run(pair, settings(), **own)
-
-
-def test_words_of_regions_that_are_not_known_are_said(pair):
-    with pytest.warns(UserWarning, match="lighthouse: drawn, CLIP reads"):
-        vq.Run(pair, settings(regions=["left: a lighthouse"]))

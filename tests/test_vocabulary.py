@@ -1,13 +1,9 @@
 """Words a pair does not know: what is painted for them, and how that is said."""
 
-from pathlib import Path
-
 import pytest
 
-import vqclip_nb
 from vqclip_nb.emoji.vocabulary import Vocabulary
 from vqclip_nb.reading import describe_substitutions, read_prompt
-
 
 
 @pytest.fixture
