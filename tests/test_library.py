@@ -226,13 +226,10 @@ def test_three_things_stand_in_the_picture(library, size):
         "a house, a tree and a sun",
         "two dogs and a cat in front of a house",
     ):
-        sides = [max(box[2:]) for box, _ in placed(library, text, size)]
-        assert min(sides) > 0.2 * min(size), text
-
-
-def test_the_sun_stands_above_a_house(library):
-    house, _, sun = (box for box, _ in placed(library, "a house, a tree and a sun"))
-    assert sun[1] < house[1]
+        found = [box for box, _ in placed(library, text, size)]
+        assert min(max(box[2:]) for box in found) > 0.2 * min(size), text
+        if "sun" in text:
+            assert found[2][1] < found[0][1]  # above the house
 
 
 def test_two_things_have_drawings_that_stay_plain_when_small(library):
@@ -271,16 +268,6 @@ def test_other_drawings_are_offered(library):
     two = library.find("a fox next to a tree")
     for other in library.alternatives(two):
         assert other.drawings[1] == two.drawings[1] and other.drawings[0] != two.drawings[0]
-
-
-def test_words_it_does_not_know_are_taken_for_near_ones_and_said(pair, library):
-    start = library.find("a skyscraper")
-    assert start.scene.drawn_as == {"skyscraper": start.drawings[0].label}
-    assert library.parse("an apple on a kitchen").drawn_as == {"kitchen": "cooking"}
-    assert library.find("quux") is None
-    assert pair.wing.guess("quux") is None
-    scene = pair.wing.guess("celebratory")
-    assert scene is None or scene.drawn_as == {"celebratory": scene.things[0].name}
 
 
 def test_what_no_emoji_shows_is_drawn_as_a_silhouette(library):
@@ -351,11 +338,6 @@ def test_what_has_no_silhouette_of_its_own_is_blackened(library):
     assert drawn.float().mean() > 0.05 and start.picture.amax(1)[drawn].quantile(0.5) < 0.3
     grey = start.picture.amax(1) - start.picture.amin(1)
     assert grey.max() < 0.1  # no colour is left
-    dark = library.find("a silhouette of a bicycle on a black background").picture
-    assert dark.amax() > 0.9
-    mixed = library.find("a silhouette of a bicycle next to a fox")
-    assert len({d.style for d in mixed.drawings} - {"silhouette"}) == 1
-    assert (mixed.picture.amax(1) - mixed.picture.amin(1)).quantile(0.99) < 0.2
 
 
 def test_words_of_a_style_choose_a_drawing_of_it(library):

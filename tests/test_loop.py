@@ -138,18 +138,6 @@ def test_where_dropout_draws_for_other_lots_no_equal_picture_is_promised(pair):
         assert builder.save_memory()
 
 
-def test_the_memory_that_is_free_chooses_how_a_step_is_made(pair, monkeypatch):
-    chosen = []
-    for megabytes in (1e6, 500, 100, 10):
-        monkeypatch.setattr(memory, "free_bytes", lambda device, n=megabytes: n * 1e6)
-        chosen.append(memory.choose_saving(pair, (256, 256), 32, torch.float32))
-    assert chosen == [0, 0, 1, 2]
-    monkeypatch.setattr(memory, "free_bytes", lambda device: 1e12)
-    assert memory.choose_saving(pair, (256, 256), 32, torch.float32) == 0
-    monkeypatch.setattr(memory, "LOT", 1e6)  # a large guide's crops, on a CPU: no faster at once
-    assert memory.choose_saving(pair, (256, 256), 32, torch.float32) == 1
-
-
 def test_it_goes_on_after_an_interrupt_that_left_gradients_off():
     optimization, other = by_hand(), by_hand()
     with torch.no_grad():  # as an interrupt at its edge leaves it
