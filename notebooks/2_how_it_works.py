@@ -477,7 +477,7 @@ def contrastive(pictures, texts, scale):
 
 
 # %%
-def train(shake, steps=400, batch=64):
+def train(shake, steps=250, batch=64):
     image, text, scale = image_encoder(), TextEncoder(), nn.Parameter(torch.tensor(2.3))
     optimizer = torch.optim.AdamW([*image.parameters(), *text.parameters(), scale], 1e-3)
     losses = []
@@ -727,7 +727,7 @@ def unmirrored(picture, generator):
 
 # %%
 text = "a fish on a white background"
-quick = noise | dict(total_iter=15, crops=8, height=96, width=96)
+quick = noise | dict(total_iter=12, crops=8, height=96, width=96)
 
 
 # %%

@@ -19,7 +19,7 @@
 # Open in Colab, Kaggle, molab or Binder: as soon as `make address REPO=owner/name` has said where this repository is.
 #
 # What a prompt alone does not say: where things stand, how strongly an attribute shows, which colours and which style;
-# then a story, tiles, icons and a poster, and what to know before others see the pictures. A minute on two cores;
+# then a story, tiles, icons and a poster, and what to know before others see the pictures. A minute and a half on two cores;
 # `2_how_it_works` explains the parts.
 
 # %% tags=["install"]
@@ -64,7 +64,7 @@ judge = vq.load_judge("emoji")
 # control changes.
 
 # %%
-quick = dict(start="library", height=128, width=128, total_iter=10, crops=6)
+quick = dict(start="library", height=128, width=128, total_iter=15, crops=6)
 
 
 def paint(**asked):
@@ -176,15 +176,15 @@ contact_sheet([sketch, *over], ["the sketch", *names], columns=4)
 
 # %%
 story = ["an egg", "a hatching chick", "a rooster"]
-told = {**quick, "total_iter": 36, "show_step": 2, "ema_decay": 0.5}
+told = {**quick, "total_iter": 48, "show_step": 2, "ema_decay": 0.5}
 run = vq.Run(pair, vq.Settings(include=story[0], **told))
 for frame in run:
-    if frame.iteration in (11, 23):
-        run.change(include=[story[(frame.iteration + 1) // 12]], loosen=0.3)
+    if frame.iteration in (15, 31):
+        run.change(include=[story[(frame.iteration + 1) // 16]], loosen=0.3)
 
 # %%
 kept = run.frames[::2]
-contact_sheet([f.image for f in kept], [f"step {f.iteration}" for f in kept], columns=10)
+contact_sheet([f.image for f in kept], [f"step {f.iteration}" for f in kept], columns=7)
 
 # %% [markdown]
 # What the judge sees in these frames: each prompt has its time.
@@ -198,7 +198,7 @@ liked = {prompt: [similarity(judge, f.image, prompt) for f in kept] for prompt i
 figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
 for prompt, values in liked.items():
     axes.plot([f.iteration for f in kept], values, label=prompt)
-axes.vlines((12, 24), 0, 0.5, color="gray", linestyle=":")
+axes.vlines((16, 32), 0, 0.5, color="gray", linestyle=":")
 axes.set(xlabel="step", ylabel="judge's cosine similarity")
 _ = axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 

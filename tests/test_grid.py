@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -321,8 +322,8 @@ def test_a_full_disk_ends_the_grid_and_says_so(run, painted, monkeypatch):
 
 @pytest.mark.slow
 def test_two_grids_at_once_share_a_folder(tmp_path):
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=spawn) as executor:
+    copied = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    with ProcessPoolExecutor(2, mp_context=copied) as executor:
         one, two = executor.map(grid_of_four, [tmp_path, tmp_path])
     same(one, two)
     assert (one.error == "").all() and (two.error == "").all()
