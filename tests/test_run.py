@@ -61,13 +61,13 @@ def test_each_include_gives_a_picture_of_its_own_equal_to_its_own_run(pair, smal
 
 def test_report_preset_runs_as_described(pair):
     s = vq.Settings.preset(
-        "report", include="Pineapple in a bowl", exclude="watermark", total_iter=91, crops=3
-    ).replace(height=60, width=70)
+        "report", include="Pineapple in a bowl", exclude="watermark", total_iter=21, crops=3
+    ).replace(height=60, width=70, show_from=10)
     strange = "watermark: not known"  # the emoji pair knows no watermark
     with pytest.warns(match="60×70 becomes 56×64"), pytest.warns(match=strange):
         run = vq.Run(pair, s)
     frames = [f for f in run if f.shown]
-    assert [f.iteration for f in frames] == [80, 90]
+    assert [f.iteration for f in frames] == [10, 20]
     assert run.image.size == (64, 56) and run.image.mode == "RGB"
     assert all(f.z.shape == (1, pair.vqgan.latent_channels, 7, 8) for f in run.frames)
 
@@ -172,12 +172,12 @@ def test_sizes_that_fit_are_not_warned_about(pair, small):
 
 
 def test_a_start_from_the_library_says_which_drawing(pair):
-    include = ["a red fox on a blue background", "quux fox"]
+    include = ["a red fox on a blue background"]
     drawn = dict(start="library", height=128, width=128, total_iter=12, crops=4)
     settings = vq.Settings(include=include, **drawn)
     run = vq.Run(pair, settings)
     assert run.start.description == "red fox, noto; on blue"
-    frames = [frame for frame in run if frame.index == 0]
+    frames = list(run)
     red, green, blue = pixels(frames[-1].image)[[0, 1, -2, -1]].mean((0, 1))
     assert blue > red + 60
     noise, drawn = (pixels(f.image) for f in (frames[0], frames[-1]))

@@ -47,9 +47,8 @@ def test_every_picture_has_its_own_tries_and_the_time_left_counts_them(pair, thr
     assert run.seconds_left == 0
 
 
-@pytest.mark.parametrize("start", ["noise", "prior"])
-def test_a_recipe_gives_the_same_bytes(pair, three, tmp_path, start):
-    run = vq.Run(pair, three(start=start, keep_edges=5, tries=2, total_iter=4))
+def test_a_recipe_gives_the_same_bytes(pair, three, tmp_path):
+    run = vq.Run(pair, three(start="prior", keep_edges=5, tries=2, total_iter=4))
     run.step()
     run.change(learning_rate=0.1)
     finished(run).save_png(tmp_path / "picture.png")
