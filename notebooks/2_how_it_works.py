@@ -72,7 +72,7 @@ judge = vq.load_judge("emoji")  # vq.load_judge("RN101")
 # %%
 things = "a pineapple, a sunflower, a fire, a dog, a house, a fish, a rose, a carrot, a cupcake"
 texts = [*things.split(", "), "a cactus", "a crab", "an umbrella"]
-small = dict(start="prior", total_iter=6, crops=8, height=128, width=128)
+small = dict(start="prior", total_iter=10, crops=8, height=128, width=128)
 run = vq.watch(vq.Run(pair, vq.Settings(include=texts, **small)))
 
 # %%
