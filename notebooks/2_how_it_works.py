@@ -727,7 +727,7 @@ def unmirrored(picture, generator):
 
 # %%
 text = "a fish on a white background"
-quick = noise | dict(total_iter=12, crops=8, height=96, width=96)
+quick = noise | dict(total_iter=16, crops=8, height=96, width=96)
 
 
 # %%
