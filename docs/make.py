@@ -177,7 +177,8 @@ def same_cells(notebook: Path, text: str) -> bool:
 
 def main(check: bool) -> int:
     """Make what is stale, or with `check` name it and return 1."""
-    stale, to_store = [], []
+    stale = []
+    to_store = []
     notebooks = sorted((ROOT / "notebooks").glob("*.py"))
     files = [*ROOT.glob("*.md"), *ROOT.glob("*.cff"), *ROOT.glob("docs/**/*.md")]
     files += [p for p in ROOT.glob("space/*") if p.suffix in (".md", ".txt")]

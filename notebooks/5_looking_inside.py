@@ -69,7 +69,7 @@ small = dict(height=128, width=128, crops=8)
 # %%
 things = "a pineapple, a sunflower, a fire, a dog, a house, a fish, a rose, a carrot, a crab"
 things = [*things.split(", "), "a cupcake"]
-run = vq.Run(pair, vq.Settings(include=things, start="library", total_iter=8, **small))
+run = vq.Run(pair, vq.Settings(include=things, start="library", total_iter=12, **small))
 last = {frame.index: frame for frame in run}
 pictures = torch.cat([to_tensor(frame.image) for frame in last.values()])
 
@@ -539,7 +539,7 @@ ways = {
     "CLIP with the prior": dict(start="noise", prior=1.0),
     "a start by the prior": dict(start="prior"),
 }
-asked = dict(include="a rooster", total_iter=16, **small)
+asked = dict(include="a rooster", total_iter=24, **small)
 finished = [list(vq.Run(pair, vq.Settings(**asked, **how)))[-1].image for how in ways.values()]
 contact_sheet(finished, list(ways), columns=3)
 
