@@ -141,7 +141,7 @@ def test_changes_take_effect_on_the_next_step_or_ask_for_a_restart(pair, small):
 
 
 def test_a_branch_repeats_the_first_try_until_something_changes(pair, small):
-    run = vq.Run(pair, small(total_iter=8))
+    run = vq.Run(pair, small(total_iter=8, ema_decay=0.9))
     list(run)
     first = list(run.frames)
     same = run.branch(run.frames[1])
