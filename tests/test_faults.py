@@ -14,6 +14,7 @@ import vqclip_nb as vq
 from vqclip_nb.recipe import read_recipe
 from vqclip_nb.weights import read_checked, write_state
 
+END = dict(png=b"IEND\xaeB`\x82", gif=b";")  # the last bytes
 SUFFIX = dict(png=".png", gif=".gif", mp4=".mp4", run=".state", weights=".safetensors")
 
 
@@ -35,7 +36,9 @@ def write(kind, run, path):
 def is_whole(kind, path, pair) -> bool:
     if kind == "weights":
         return bool(read_checked(path))
-    return bool(vq.Run.resume(path, pair) if kind == "run" else read_recipe(path))
+    if kind == "run":
+        return bool(vq.Run.resume(path, pair))
+    return bool(read_recipe(path)) and path.read_bytes().endswith(END.get(kind, b""))
 
 
 def others(folder) -> set[str]:
@@ -61,12 +64,13 @@ def test_killed_in_the_middle(run, pair, tmp_path, kind):
     fork = multiprocessing.get_context("fork")
     child = fork.Process(target=write_for_ever, args=(kind, run, path))
     child.start()
-    for pause in (0.05, 0.11, 0.17):  # while the child writes one after another
+    for pause in (0.05, 0.11, 0.17, 0.0):  # while the child writes one after another, and after
         time.sleep(pause)
+        if not pause:
+            child.kill()
+            child.join()
         if kind != "weights":  # a pair of files: between its two renames the check may not fit
             assert is_whole(kind, path, pair)
-    child.kill()
-    child.join()
     write(kind, run, path)
     assert is_whole(kind, path, pair) and not others(tmp_path)
 
