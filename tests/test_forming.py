@@ -161,10 +161,10 @@ def test_another_thing_forms_in_the_steps_that_are_left(pair, at):
 
 
 def test_a_dressed_thing_takes_another_background_and_keeps_its_shape(pair, few):
-    yellow = vq.Settings(include="a carrot on a yellow background", total_iter=11, **FORMED)
+    yellow = vq.Settings(include="a carrot on a yellow background", total_iter=20, **FORMED)
     run = vq.Run(pair, yellow)
     for frame in run:
-        if frame.iteration == 9:
+        if frame.iteration == 18:
             shapes = run.painting.shapes
             run.change(include=["a carrot on a blue background"])
     assert torch.equal(run.painting.shapes, shapes)
