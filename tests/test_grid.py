@@ -439,7 +439,7 @@ def test_a_cell_that_failed_on_dask_is_tried_again(run, tmp_path):
 
 
 def test_the_table_shows_a_picture_and_numbers_in_every_cell(run):
-    frame = run(activation=["relu", "none"], learning_rate=[0.1, 0.5, 0.9], seed=range(2))
+    frame = run(activation=["relu", "none"], learning_rate=[0.1, 0.5, 0.9], seed=range(3))
     frame.loc[frame.activation == "none", ["similarity", "judge", "rank"]] = 0.25, 0.5, 7
     figure = table(frame)
     titles = [axes.get_title() for axes in figure.axes]
