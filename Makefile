@@ -18,10 +18,10 @@ studio: venv  ## JupyterLab on the Studio
 	@$(BIN)/python -m vqclip_nb studio --folder notebooks
 
 test: venv-test lint  ## style, types, and the tests of every part: minutes
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=12 -m "not slow and not browser"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --durations=12 -m "not slow and not browser"
 
 test-all: test  ## the slow tests too: all notebooks, killed processes, a fresh clone
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=12 -m "slow and not browser"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --durations=12 -m "slow and not browser"
 
 browser: venv-test  ## the Studio in a real Chromium, on JupyterLab and Voila: a few minutes
 	$(BIN)/python -m pytest -q -m browser

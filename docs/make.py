@@ -178,6 +178,7 @@ def same_cells(notebook: Path, text: str) -> bool:
 def main(check: bool) -> int:
     """Make what is stale, or with `check` name it and return 1."""
     stale = []
+    to_store = []
     notebooks = sorted((ROOT / "notebooks").glob("*.py"))
     files = [*ROOT.glob("*.md"), *ROOT.glob("*.cff"), *ROOT.glob("docs/**/*.md")]
     files += [p for p in ROOT.glob("space/*") if p.suffix in (".md", ".txt")]
@@ -191,9 +192,10 @@ def main(check: bool) -> int:
         notebook = path.with_suffix(".ipynb")
         if path in notebooks and not same_cells(notebook, after):
             stale.append(notebook)
-            if not check:
-                command = [sys.executable, "-m", "jupytext", "--quiet", "--to", "ipynb", "--update"]
-                subprocess.run([*command, str(path)], check=True)
+            to_store.append(path)
+    if to_store and not check:
+        command = [sys.executable, "-m", "jupytext", "--quiet", "--to", "ipynb", "--update"]
+        subprocess.run([*command, *to_store], check=True)
     for path in stale:
         print(f"{'stale' if check else 'made'}: {path.relative_to(ROOT)}")
     return 1 if check and stale else 0

@@ -477,7 +477,7 @@ def contrastive(pictures, texts, scale):
 
 
 # %%
-def train(shake, steps=400, batch=64):
+def train(shake, steps=250, batch=64):
     image, text, scale = image_encoder(), TextEncoder(), nn.Parameter(torch.tensor(2.3))
     optimizer = torch.optim.AdamW([*image.parameters(), *text.parameters(), scale], 1e-3)
     losses = []
@@ -643,7 +643,7 @@ _ = axes[2].set(xlabel="windows of 64×64 pixels, 8 apart")
 # %%
 noise = dict(start="noise", prior=0.0, learning_rate=0.2, weight_decay=0.1, ema_decay=0.0)
 noise |= dict(height=128, width=128)
-run = vq.Run(pair, vq.Settings(include="a pineapple on a blue background", total_iter=60, **noise))
+run = vq.Run(pair, vq.Settings(include="a pineapple on a blue background", total_iter=40, **noise))
 frames = [run.step() for _ in range(15)]
 
 # %%
@@ -696,10 +696,10 @@ contact_sheet(three, ["before", "after", "difference × 4"], columns=3)
 # Many steps make a picture. (`Run` counts its own steps; the one above was taken behind its back.)
 
 # %%
-for _ in range(45):
+for _ in range(25):
     run.step()
 kept = [f for f in run.frames if f.iteration % 5 == 0]
-contact_sheet([f.image for f in kept], [f"step {f.iteration}" for f in kept], columns=6)
+contact_sheet([f.image for f in kept], [f"step {f.iteration}" for f in kept], columns=8)
 
 # %% [markdown]
 # ### What each part is good for
@@ -727,7 +727,7 @@ def unmirrored(picture, generator):
 
 # %%
 text = "a fish on a white background"
-quick = noise | dict(total_iter=25, crops=8, height=96, width=96)
+quick = noise | dict(total_iter=16, crops=8, height=96, width=96)
 
 
 # %%
@@ -866,7 +866,7 @@ from vqclip_nb.report import Report, norm_data
 # Figure 9, helpers and parameters; figures 10 and 11, the networks.
 
 # %%
-r = Report(pair, learning_rate=0.5, wd=0.1, im_shape=[96, 96, 3], num_crops=8, seed=3, show=display)
+r = Report(pair, learning_rate=0.5, wd=0.1, im_shape=[64, 64, 3], num_crops=8, seed=3, show=display)
 r.clipmodel, r.taming_model.latent_channels, r.total_iter, r.noise_factor
 
 # %% [markdown]
@@ -901,14 +901,14 @@ _ = axes.bar(range(1, 9), losses.detach().cpu()), axes.set(xlabel="view", ylabel
 # `Params` and `optimizer` are passed in and made anew inside, in the report as here.
 
 # %%
-r.w1, r.w2, r.total_iter, r.show_step = 1, 1, 110, 20
+r.w1, r.w2, r.total_iter, r.show_step = 1, 1, 101, 20
 res_img, res_z = r.training_loop(Params, optimizer, show_crop=True)
 
 # %% [markdown]
 # `Run` with the preset "report" goes the same way: the same losses, but for rounding.
 
 # %%
-size = dict(include=["a pineapple in a bowl"], exclude="watermark", height=96, width=96, crops=8)
+size = dict(include=["a pineapple in a bowl"], exclude="watermark", height=64, width=64, crops=8)
 run = vq.Run(pair, vq.Settings.preset("report", **size, total_iter=8, seed=3))
 Params, optimizer = r.init_params()
 ours = [r.optimize(Params, optimizer, r.include_enc[0]).item() for _ in range(8)]

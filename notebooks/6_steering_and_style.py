@@ -19,7 +19,7 @@
 # Open in Colab, Kaggle, molab or Binder: as soon as `make address REPO=owner/name` has said where this repository is.
 #
 # What a prompt alone does not say: where things stand, how strongly an attribute shows, which colours and which style;
-# then a story, tiles, icons and a poster, and what to know before others see the pictures. Two minutes on two cores;
+# then a story, tiles, icons and a poster, and what to know before others see the pictures. A minute and a half on two cores;
 # `2_how_it_works` explains the parts.
 
 # %% tags=["install"]
@@ -64,7 +64,7 @@ judge = vq.load_judge("emoji")
 # control changes.
 
 # %%
-quick = dict(start="library", height=128, width=128, total_iter=20, crops=6)
+quick = dict(start="library", height=128, width=128, total_iter=15, crops=6)
 
 
 def paint(**asked):
@@ -143,7 +143,7 @@ for x in range(0, 140, 12):
 
 # %%
 styles = [to_data_url(to_tensor(style)) for style in (stripes, dots)]
-styled = [paint(include="a fox", style_image=style, total_iter=40) for style in styles]
+styled = [paint(include="a fox", style_image=style, total_iter=24) for style in styles]
 names = ["style picture", "a fox in it"] * 2
 contact_sheet([stripes, styled[0], dots, styled[1]], names, columns=4)
 
@@ -161,7 +161,7 @@ pen.polygon([(40, 40), (64, 14), (88, 40), (64, 52)], fill=(50, 150, 60))
 
 # %%
 strengths = [0.02, 0.1, 1.0]
-begun = dict(include="a strawberry", init_image=to_data_url(to_tensor(sketch)), total_iter=40)
+begun = dict(include="a strawberry", init_image=to_data_url(to_tensor(sketch)), total_iter=24)
 over = [paint(start_strength=s, keep_edges=40 * s, keep_colours=5 * s, **begun) for s in strengths]
 
 # %%
@@ -176,15 +176,15 @@ contact_sheet([sketch, *over], ["the sketch", *names], columns=4)
 
 # %%
 story = ["an egg", "a hatching chick", "a rooster"]
-told = {**quick, "total_iter": 60, "show_step": 2, "ema_decay": 0.5}
+told = {**quick, "total_iter": 48, "show_step": 2, "ema_decay": 0.5}
 run = vq.Run(pair, vq.Settings(include=story[0], **told))
 for frame in run:
-    if frame.iteration in (19, 39):
-        run.change(include=[story[(frame.iteration + 1) // 20]], loosen=0.3)
+    if frame.iteration in (15, 31):
+        run.change(include=[story[(frame.iteration + 1) // 16]], loosen=0.3)
 
 # %%
 kept = run.frames[::2]
-contact_sheet([f.image for f in kept], [f"step {f.iteration}" for f in kept], columns=8)
+contact_sheet([f.image for f in kept], [f"step {f.iteration}" for f in kept], columns=7)
 
 # %% [markdown]
 # What the judge sees in these frames: each prompt has its time.
@@ -198,7 +198,7 @@ liked = {prompt: [similarity(judge, f.image, prompt) for f in kept] for prompt i
 figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
 for prompt, values in liked.items():
     axes.plot([f.iteration for f in kept], values, label=prompt)
-axes.vlines((20, 40), 0, 0.5, color="gray", linestyle=":")
+axes.vlines((16, 32), 0, 0.5, color="gray", linestyle=":")
 axes.set(xlabel="step", ylabel="judge's cosine similarity")
 _ = axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
@@ -247,10 +247,10 @@ def looped(text, generator):
 # %%
 text = "flowers on a dark green background"
 run = looped(text, torch.Generator().manual_seed(0))
-tile = [run.step() for _ in range(60)][-1].picture
+tile = [run.step() for _ in range(40)][-1].picture
 
 # %%
-usual = dict(start="noise", prior=0.0, height=96, width=96, learning_rate=0.2, total_iter=30)
+usual = dict(start="noise", prior=0.0, height=96, width=96, learning_rate=0.2, total_iter=20)
 plain = to_tensor(paint(include=text, **usual))
 tiles = {"round its edges": tile, "painted without that": plain}
 contact_sheet([to_pil(t.repeat(1, 1, 3, 3)[0]) for t in tiles.values()], list(tiles), inches=3)

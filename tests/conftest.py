@@ -14,6 +14,11 @@ import vqclip_nb as vq
 from training.sets import STYLES
 
 
+def pytest_collection_modifyitems(items):
+    """The longest test comes first, so that no core waits for it at the end."""
+    items.sort(key=lambda item: "lines_of_the_readme" not in item.name)
+
+
 @pytest.fixture(scope="session")
 def pair() -> vq.Pair:
     return vq.load_pair("emoji", device="cpu")

@@ -18,7 +18,7 @@ from pathlib import Path
 import crafting
 import hostile
 import torch
-from crafting import Bomb, name, packed, row, scripted, state_dict, storage, tensor, text
+from crafting import Bomb, name, packed, row, scripted, storage, tensor, text
 from published import Original, archive, saved, small_clip, write
 from safetensors.torch import save
 
@@ -171,27 +171,6 @@ def pickled(rng: Rng) -> bytes:
     return rng.choice((b"\x80\x02" + body + b".", b"\x80\x02}(" + text("w") + body + b"u."))
 
 
-YAML = (
-    *("ddconfig:", "embed_dim: 8", "n_embed: 9", "${oc.env:HOME}", "&a", "*a", "!!x", "- ", "🦊"),
-    *("\n  ", ": ", "<<", *"[]{}'\"|\n?\t%#"),
-)
-
-
-def crafted(rng: Rng) -> tuple[str, bytes]:
-    kind = rng.randrange(3)
-    if kind == 0:
-        sizes, strides = (
-            row(*(rng.choice((0, 1, 2, 3, 4, -1, 2**32)) for _ in range(rng.randrange(4))))
-            for _ in range(2)
-        )
-        views = [tensor(storage(4), sizes, strides, rng.choice((0, 0, 1, 5)))]
-        return "a.pt", packed(state_dict(*views * rng.randrange(1, 4)), {"0": bytes(16)})
-    if kind == 1:
-        extra = crafting.CODE if rng.random() < 0.5 else {}
-        return "a.pt", packed(pickled(rng), {"0": bytes(16)}, extra=extra)
-    return "a.yaml", "".join(rng.choice(YAML) for _ in range(rng.randrange(60))).encode()
-
-
 # -- the run
 
 
@@ -199,7 +178,8 @@ def weights(rng: Rng, pair: object, folder: Path) -> str:
     """A damaged or crafted file is read or refused, and nothing else is done."""
     good, bad = seeds()
     if rng.random() < 0.3:
-        name, data = crafted(rng)
+        extra = crafting.CODE if rng.random() < 0.5 else {}
+        name, data = "a.pt", packed(pickled(rng), {"0": bytes(16)}, extra=extra)
     else:
         name, data = rng.choice(list((good if rng.random() < 0.7 else bad).items()))
         data = damaged(data, rng, inside_zip, inside_zip)

@@ -35,12 +35,13 @@ def test_tokens_are_openais():
     assert torch.equal(tokenize(texts, 20), theirs)
 
 
-def test_painting_imports_neither_torchvision_nor_torchs_compiler():
+def test_painting_imports_neither_torchvision_nor_torchs_compiler_nor_pandas():
     """Each takes longer than all else but torch."""
     code = """if True:
         import sys, torch
-        slow = {"torchvision", "torch._dynamo", "sympy"} - sys.modules.keys()
-        import vqclip_nb as vq
+        slow = {"torchvision", "torch._dynamo", "sympy", "pandas"} - sys.modules.keys()
+        import vqclip_nb as vq, vqclip_nb.experiments.plots
+        assert callable(vq.grid)
         vq.Run(vq.load_pair(device="cpu"), vq.Settings(include="a fox", height=64)).step()
         sys.exit(str(slow & sys.modules.keys()) if slow & sys.modules.keys() else 0)"""
     subprocess.run([sys.executable, "-c", code], check=True)

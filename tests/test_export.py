@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import vqclip_nb as vq
-from vqclip_nb.export import IPTC, XMP, save_gif, save_mp4, save_png
+from vqclip_nb.export import IPTC, save_gif, save_mp4, save_png
 from vqclip_nb.recipe import read_recipe
 
 
@@ -128,19 +128,6 @@ def save(folder, kind, recipe=RECIPE):
     if kind == "png":
         return save_png(FRAMES[0], folder / "a.png", recipe)
     return {"gif": save_gif, "mp4": save_mp4}[kind](FRAMES, folder / f"a.{kind}", recipe)
-
-
-def test_the_packet_of_a_gif_is_where_readers_look(tmp_path):
-    """Block by block, as the format has it; the packet ends before the trailer."""
-    data = save(tmp_path, "gif").read_bytes()
-    at = data.index(b"\x21\xff\x0bXMP DataXMP") + 14
-    assert data[at : at + len(XMP.encode())] == XMP.encode()
-    while data[at]:  # read as a chain of blocks it ends in the trailer
-        at += 1 + data[at]
-    with Image.open(tmp_path / "a.gif") as gif:
-        assert gif.n_frames == 4 and gif.info["loop"] == 0
-        assert json.loads(gif.info["comment"]) == RECIPE
-    assert data[at + 1] in b"\x21\x2c"  # the next extension or picture
 
 
 def test_the_packet_of_a_film_is_a_box_that_players_pass_over(tmp_path):

@@ -9,7 +9,6 @@ import json
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 import warnings
@@ -65,11 +64,11 @@ def open_and_count(path):
     return vq.load_pair("emoji", device="cpu")
 
 
-def grid_of_eight(folder):
+def grid_of_four(folder):
     """A whole grid, for a process of its own."""
     torch.set_num_threads(1)
     own = dict(folder=folder, distractors=FEW, judge=None)
-    return vq.grid("emoji", **own, **SMALL, seed=range(8))
+    return vq.grid("emoji", **own, **SMALL, seed=range(4))
 
 
 def square(number):
@@ -129,16 +128,6 @@ def test_bad_input_raises_before_any_work(run, painted, tmp_path, wrong, error, 
     assert not painted and not (tmp_path / "grid").exists()
 
 
-def test_pandas_is_loaded_by_the_first_grid_only():
-    code = """if True:
-        import sys, vqclip_nb as vq
-        assert callable(vq.grid)
-        import vqclip_nb.experiments.grid as module, vqclip_nb.experiments.plots
-        assert vq.grid is module.grid and vqclip_nb.experiments.grid is module
-        assert "pandas" not in sys.modules"""
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 # -- rows and files
 
 
@@ -177,10 +166,9 @@ def test_what_is_done_is_not_done_again(run, painted, tmp_path):
 def test_other_weights_or_distractors_are_other_results(run, painted, pair, monkeypatch):
     run()
     run(distractors=["a cat"])
-    run(judge=None)
     monkeypatch.setattr(pair, "vqgan_hash", "other")
     run()
-    assert len(painted) == 4
+    assert len(painted) == 3
     monkeypatch.setattr(pair, "vqgan_hash", "")
     with pytest.raises(ValueError, match="no hashes"):
         run()
@@ -228,17 +216,6 @@ def test_a_picture_that_gave_up_says_so_and_is_kept(run, painted):
     assert (frame.error == "").all() and all(p.is_file() for p in frame.picture)
     assert np.asarray(Image.open(frame.picture[0])).any() and frame["rank"].notna().all()
     assert run(**wild).equals(frame) and len(painted) == 2
-
-
-def test_a_judge_without_numbers_ranks_nothing(run, monkeypatch):
-    judge = vq.load_judge("emoji", device="cpu")
-    for weights in judge.model.visual.parameters():
-        weights.data.fill_(float("nan"))
-    monkeypatch.setattr(workers, "load_judge", lambda *name, **device: judge)
-    monkeypatch.setattr(workers, "_loaded", {})
-    frame = run()
-    assert "no number" in frame.error[0] and np.isnan(frame["rank"][0])
-    assert np.isnan(frame.judge[0]) and np.isnan(frame.similarity[0])
 
 
 # -- nothing that is read is trusted
@@ -309,12 +286,8 @@ def forge(path, picture, **changes):
 
 def test_forged_files_are_as_if_they_were_not_there(tmp_path):
     path = tmp_path / "a.json"
-    for name, answer in HOSTILE.items():
-        if isinstance(answer, dict) and "png" in answer and name not in ("warnings that are none",):
-            picture = answer["png"] if isinstance(answer["png"], bytes) else b""
-            scores = {k: v for k, v in answer.items() if k not in ("png", "recipe")}
-            if "recipe" not in name and name != "huge number":
-                assert module.read(forge(path, picture, **scores)) is None, name
+    for wrong in (dict(similarity=7.0), dict(rank=True), dict(note=["diverged"])):
+        assert module.read(forge(path, png(), **wrong)) is None, wrong
     for text in ("", "[" * 10_000, "1" * 5000, '{"similarity": 1e999}', "null", "x" * 10**6):
         forge(path, png())
         path.write_text(text)
@@ -349,15 +322,12 @@ def test_a_full_disk_ends_the_grid_and_says_so(run, painted, monkeypatch):
 
 @pytest.mark.slow
 def test_two_grids_at_once_share_a_folder(tmp_path):
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=spawn) as executor:
-        one, two = executor.map(grid_of_eight, [tmp_path, tmp_path])
+    copied = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    with ProcessPoolExecutor(2, mp_context=copied) as executor:
+        one, two = executor.map(grid_of_four, [tmp_path, tmp_path])
     same(one, two)
     assert (one.error == "").all() and (two.error == "").all()
-    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".json"] * 8 + [".png"] * 8
-    times = {p: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
-    grid_of_eight(tmp_path)
-    assert times == {p: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".json"] * 4 + [".png"] * 4
 
 
 def test_a_failed_cell_is_a_row_and_is_tried_again(run, tmp_path):
@@ -412,18 +382,6 @@ def test_threads_give_the_same_rows(run, pair, tmp_path):
 
 
 @pytest.mark.slow
-def test_processes_give_the_same_rows_and_open_the_pair_once(run, tmp_path):
-    log = tmp_path / "opened"
-    source = functools.partial(open_and_count, log)
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=spawn) as executor:
-        frame = run(source, seed=range(6), executor=executor, folder=tmp_path / "processes")
-    opened = log.read_text().split()
-    assert 1 <= len(set(opened)) == len(opened) <= 2 and str(os.getpid()) not in opened
-    same(run(seed=range(6)), frame)
-
-
-@pytest.mark.slow
 def test_a_killed_worker_costs_no_row(run, tmp_path):
     log, folder = tmp_path / "opened", tmp_path / "killed"
     source = functools.partial(open_and_count, log)
@@ -439,15 +397,17 @@ def test_a_killed_worker_costs_no_row(run, tmp_path):
     with ProcessPoolExecutor(2, mp_context=spawn) as executor, ThreadPoolExecutor(1) as killer:
         killed = killer.submit(kill)
         with pytest.warns(UserWarning, match="a worker died.* left are done one at a time"):
-            frame = run(source, seed=range(8), total_iter=10, executor=executor, folder=folder)
+            frame = run(source, seed=range(6), total_iter=8, executor=executor, folder=folder)
         killed.result(10)
         with pytest.raises(concurrent.futures.BrokenExecutor):
             executor.submit(os.getpid).result()
         with pytest.warns(UserWarning, match="a worker died"):  # this executor is of no use again
-            more = run(source, seed=range(9), total_iter=10, executor=executor, folder=folder)
-    assert list(frame.seed) == list(range(8)) and (frame.error == "").all()
-    assert (more.error == "").all() and more[:8].equals(frame)
-    same(run(seed=range(8), total_iter=10), frame)
+            more = run(source, seed=range(7), total_iter=8, executor=executor, folder=folder)
+    opened = log.read_text().split()
+    assert len(set(opened)) == len(opened)  # each process opens the pair once
+    assert list(frame.seed) == list(range(6)) and (frame.error == "").all()
+    assert (more.error == "").all() and more[:6].equals(frame)
+    same(run(seed=range(6), total_iter=8), frame)
 
 
 def test_a_job_that_ends_its_process_costs_only_itself():
@@ -487,13 +447,11 @@ def test_the_table_shows_a_picture_and_numbers_in_every_cell(run):
     assert titles[3].split("\n")[1:] == [
         "similarity 0.250 ± 0.000", "judge 0.500 ± 0.000", "rank 7 ± 0"]  # fmt: skip
     assert all(axes.images for axes in figure.axes)
+    failed = frame[frame.seed == 0].copy()
+    failed.loc[0, ["similarity", "rank", "error", "picture"]] = np.nan, np.nan, "failed", None
+    failed["judge"] = np.nan
+    titles = [axes.get_title() for axes in table(failed).axes]
+    assert titles[0] == "relu, 0.1" and "±" not in titles[1] and "judge" not in titles[1]
     (axes,) = intervals(frame, "activation").axes
     assert axes.get_xlabel() == "activation" and axes.get_ylabel() == "judge"
     assert [t.get_text() for t in axes.get_xticklabels()] == ["relu", "none"]
-
-
-def test_the_table_of_a_grid_where_a_cell_failed(run, tmp_path):
-    frame = run(activation=["relu", "none"], learning_rate=[0.5], judge=None)
-    frame.loc[0, ["similarity", "rank", "error", "picture"]] = np.nan, np.nan, "failed", None
-    titles = [axes.get_title() for axes in table(frame).axes]
-    assert titles[0] == "relu, 0.5" and "±" not in titles[1] and "judge" not in titles[1]

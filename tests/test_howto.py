@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 SMALL = dict(total_iter=6, crops=2, height=64, width=64, show_step=2)
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.M | re.S)
-SHORTER = {"seed=range(5)": "seed=[0]", "--steps 100": "--steps 3"}
+SHORTER = {"seed=range(5)": "seed=[0]", "--steps 100": "--steps 3", "width=192": "width=128"}
 USES = """digital_signature content_commitment key_encipherment data_encipherment key_agreement
     key_cert_sign crl_sign encipher_only decipher_only""".split()
 OPTIONAL = {"torch.utils.tensorboard": "tensorboard", "wandb": "wandb"}
@@ -42,7 +42,9 @@ def quick(pair, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(vq, "load_pair", lambda name="emoji", device=None, **options: small)
-    monkeypatch.setattr(vq, "grid", functools.partial(vq.grid, **SMALL), raising=False)
+    monkeypatch.setattr(
+        vq, "grid", functools.partial(vq.grid, distractors=["an owl"], **SMALL), raising=False
+    )
     for name in ("clip", "vqgan"):
         (tmp_path / f"{name}.safetensors").write_bytes(
             (ROOT / "vqclip_nb" / "emoji" / f"{name}.safetensors").read_bytes()

@@ -5,7 +5,6 @@ import os
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import torch
 from PIL import Image
 
 import vqclip_nb as vq
-from vqclip_nb.images import is_picture, load_image, open_image, read_info, to_data_url
+from vqclip_nb.images import is_picture, load_image, open_image, to_data_url
 from vqclip_nb.reading import parse_prompt
 
 ROOT = Path(__file__).parents[1]
@@ -52,20 +51,6 @@ def test_a_large_photo_is_halved_while_it_is_decoded():
     Image.new("RGB", (5000, 4000), "red").save(file, "JPEG")
     picture = open_image(file.getvalue())
     assert picture.size == (2500, 2000) and picture.getpixel((9, 9))[0] > 250
-
-
-def test_what_is_written_in_a_picture_is_read_without_its_pixels(run_image, tmp_path, monkeypatch):
-    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
-    assert "made_by" in read_info(run_image)["vqclip_nb"]
-    assert vq.open_recipe(run_image).include == ["a cat"]
-
-
-@pytest.fixture
-def run_image(tmp_path):
-    from vqclip_nb.export import save_png
-
-    recipe = {"made_by": "vqclip_nb", "form": 2, "settings": {"include": ["a cat"]}}
-    return save_png(Image.new("RGB", (8, 8)), tmp_path / "cat.png", recipe)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such files there")
@@ -167,20 +152,6 @@ def test_only_a_whole_picture_is_excused_from_the_length_of_a_prompt():
             parse_prompt(prompt)
 
 
-def test_a_long_text_takes_no_time(pair):
-    """The Studio reads what is typed whether the settings take it or not."""
-    began = time.monotonic()
-    for prompt in (
-        "a fox data:image/png;base64," + "a/" * 8000,
-        "data:image/png;base64, " * 50_000,
-    ):
-        with pytest.raises(ValueError, match="allowed are 2,000"):
-            vq.Settings(include=[prompt])
-        with pytest.raises(ValueError, match="allowed are 2,000"):
-            pair.read(prompt)
-    assert time.monotonic() - began < 1
-
-
 def test_every_picture_is_opened_in_one_place():
     opened = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
@@ -198,20 +169,21 @@ def test_a_device_that_is_not_here_is_refused(device):
         vq.load_pair("emoji", device=device)
 
 
-@pytest.mark.parametrize("kind", ["AVIF", "MPO", "WEBP", "TIFF"])
-def test_each_format_is_read_as_the_first_picture_of_a_process(tmp_path, kind):
+@pytest.mark.skipif(os.name == "nt", reason="no fork there")
+def test_each_format_is_read_as_the_first_picture_of_a_process(tmp_path):
     """Pillow loads its readers when they are first asked for."""
-    path = tmp_path / f"picture.{kind.lower()}"
     picture = Image.new("RGB", (32, 16), (200, 30, 30))
-    if kind not in Image.registered_extensions().values():
-        pytest.skip(f"this Pillow cannot write {kind}")
-    more = dict(save_all=True, append_images=[picture]) if kind == "MPO" else {}
-    picture.save(path, kind, **more)
-    code = (
-        "import sys; from vqclip_nb.images import load_image; "
-        "t = load_image(sys.argv[1]); print(*t.shape, round(float(t[0, 0].mean()), 1))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, path], capture_output=True, text=True, check=False
-    )
-    assert done.stdout.split() == ["1", "3", "16", "32", "0.8"], done.stderr
+    for kind in {"AVIF", "MPO", "WEBP", "TIFF"} & {*Image.registered_extensions().values()}:
+        more = dict(save_all=True, append_images=[picture]) if kind == "MPO" else {}
+        picture.save(tmp_path / kind, kind, **more)
+    code = """if True:
+        import os, sys; from vqclip_nb.images import load_image
+        for path in sys.argv[1:]:
+            if not os.fork():
+                t = load_image(path)
+                print(path, *t.shape, round(float(t[0, 0].mean()), 1), flush=True)
+                os._exit(0)
+            os.wait()"""
+    paths = sorted(tmp_path.iterdir())
+    done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True)
+    assert done.stdout.splitlines() == [f"{path} 1 3 16 32 0.8" for path in paths], done.stderr

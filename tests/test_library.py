@@ -1,26 +1,22 @@
 """The library: a prompt's words become a start picture that shows what they say."""
 
 import hashlib
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-import vqclip_nb
 from training import build_library
-from training.build_library import pack_bits, pack_masks
+from training.build_library import pack_bits
 from training.human_eval import numbered, prompts, right, score
 from training.scenes import Scenes
 from training.sets import TRAINED, people_and_signs, silhouettes
 from vqclip_nb.attributes import parse_attribute
 from vqclip_nb.emoji.caption_words import TABLES
-from vqclip_nb.emoji.compose import ground
-from vqclip_nb.emoji.drawings import MASK, unpack_bits, unpack_masks
-from vqclip_nb.emoji.layers import nearest_colour, tinted
+from vqclip_nb.emoji.drawings import unpack_bits
+from vqclip_nb.emoji.layers import nearest_colour
 from vqclip_nb.emoji.library import Library
-from vqclip_nb.emoji.placing import PLACINGS, arrange, boxes, content, covered, spread
+from vqclip_nb.emoji.placing import PLACINGS, arrange, boxes, covered, spread
 from vqclip_nb.emoji.vocabulary import Vocabulary
 from vqclip_nb.emoji.wing import taken_on
 from vqclip_nb.palettes import COLOURS
@@ -42,18 +38,6 @@ def test_a_name_of_several_words_is_one_thing(library):
     for name in {d.label for d in library.drawings if " " in d.label}:
         scene = library.parse(name)
         assert len(scene.things) == 1, name
-
-
-def test_code_numbers_and_masks_come_back():
-    rng = np.random.default_rng(0)
-    for n_embed in (2, 1000, 2048):
-        codes = torch.from_numpy(rng.integers(0, n_embed, 777))
-        packed = pack_bits(codes, n_embed)
-        assert torch.equal(unpack_bits(packed, n_embed)[:777], codes)
-        assert torch.equal(unpack_bits(packed, n_embed, 301, 9), codes[301:310])
-        assert len(packed) <= 777 * (n_embed - 1).bit_length() / 8 + 1
-    masks = torch.from_numpy(rng.integers(0, 4, (3, MASK, MASK))).float() / 3
-    torch.testing.assert_close(unpack_masks(pack_masks(masks)), masks)
 
 
 def test_a_library_is_built_and_read(sprites, pair, tmp_path):
@@ -244,13 +228,10 @@ def test_three_things_stand_in_the_picture(library, size):
         "a house, a tree and a sun",
         "two dogs and a cat in front of a house",
     ):
-        sides = [max(box[2:]) for box, _ in placed(library, text, size)]
-        assert min(sides) > 0.2 * min(size), text
-
-
-def test_the_sun_stands_above_a_house(library):
-    house, _, sun = (box for box, _ in placed(library, "a house, a tree and a sun"))
-    assert sun[1] < house[1]
+        found = [box for box, _ in placed(library, text, size)]
+        assert min(max(box[2:]) for box in found) > 0.2 * min(size), text
+        if "sun" in text:
+            assert found[2][1] < found[0][1]  # above the house
 
 
 def test_two_things_have_drawings_that_stay_plain_when_small(library):
@@ -291,16 +272,6 @@ def test_other_drawings_are_offered(library):
         assert other.drawings[1] == two.drawings[1] and other.drawings[0] != two.drawings[0]
 
 
-def test_words_it_does_not_know_are_taken_for_near_ones_and_said(pair, library):
-    start = library.find("a skyscraper")
-    assert start.scene.drawn_as == {"skyscraper": start.drawings[0].label}
-    assert library.parse("an apple on a kitchen").drawn_as == {"kitchen": "cooking"}
-    assert library.find("quux") is None
-    assert pair.wing.guess("quux") is None
-    scene = pair.wing.guess("celebratory")
-    assert scene is None or scene.drawn_as == {"celebratory": scene.things[0].name}
-
-
 def test_what_no_emoji_shows_is_drawn_as_a_silhouette(library):
     start = library.find("a fedora")
     assert start.description == "fedora, silhouette" and not start.scene.drawn_as
@@ -325,21 +296,20 @@ def test_what_no_emoji_shows_is_drawn_as_a_silhouette(library):
     assert library.find("a fox").drawings[0].style == "noto"
 
 
-@pytest.mark.slow
 def test_every_silhouette_is_found_by_its_name_and_has_a_word_for_clip(pair, library):
     for name in silhouettes():
-        start = library.find(f"a {name}")
-        assert start.drawings[0].label == TABLES["meant"].get(name, name), name
-        assert not start.scene.drawn_as, name
+        scene = library.parse(f"a {name}")
+        assert next(library.choices(scene)).label == TABLES["meant"].get(name, name), name
+        assert not scene.drawn_as, name
         assert pair.read(f"a {name}").known, name
 
 
-@pytest.mark.slow
 def test_people_and_signs_are_found_by_every_word_for_them(pair, library):
     for name, emoji in people_and_signs().items():
         for word in (name, *emoji.also):
-            start = library.find(f"a {word}")
-            assert [d.label for d in start.drawings] == [name] and not start.scene.drawn_as, word
+            scene = library.parse(f"a {word}")
+            assert next(library.choices(scene)).label == name and not scene.drawn_as, word
+            assert len(scene.things) == 1, word
             assert pair.read(f"a {word}").known, word
     two = library.find("a wizard next to a witch")
     assert [d.label for d in two.drawings] == ["wizard", "witch"]
@@ -369,11 +339,6 @@ def test_what_has_no_silhouette_of_its_own_is_blackened(library):
     assert drawn.float().mean() > 0.05 and start.picture.amax(1)[drawn].quantile(0.5) < 0.3
     grey = start.picture.amax(1) - start.picture.amin(1)
     assert grey.max() < 0.1  # no colour is left
-    dark = library.find("a silhouette of a bicycle on a black background").picture
-    assert dark.amax() > 0.9
-    mixed = library.find("a silhouette of a bicycle next to a fox")
-    assert len({d.style for d in mixed.drawings} - {"silhouette"}) == 1
-    assert (mixed.picture.amax(1) - mixed.picture.amin(1)).quantile(0.99) < 0.2
 
 
 def test_words_of_a_style_choose_a_drawing_of_it(library):
@@ -388,18 +353,6 @@ def test_words_of_a_style_choose_a_drawing_of_it(library):
     scene = library.parse("a comic of two lighthouses")
     assert library.shows(scene, "a comic of") and library.shows(scene, "lighthouses")
     assert not library.shows(scene, "quux") and not library.shows(scene, "cathedral")
-
-
-@pytest.mark.parametrize(
-    "prompt",
-    "a portrait of a woman|a spaceship|sunset over the ocean|happy birthday|abstract art"
-    "|the Eiffel tower|cyberpunk city at night|mountain lake|a dragon breathing fire|pizza|owl"
-    "|a green frog in oil painting style|a house in the snow|a purple elephant".split("|"),
-)
-def test_everyday_prompts_have_a_start_and_words_for_clip(pair, prompt):
-    reading = pair.read(prompt)
-    assert reading.scene is not None and reading.known
-    assert None not in reading.substitutions.values()
 
 
 def test_a_start_is_told_with_its_drawings(library):
@@ -417,26 +370,24 @@ def test_four_to_six_stand_in_two_rows_and_keep_apart():
             assert all(abs(x - a) >= w or y != b for a, b, _, _ in boxes[:i])
 
 
-def test_starts_survive_the_vqgan(pair, library):
-    start = library.find("a red car on a yellow background")
-    with torch.no_grad():
-        z = pair.vqgan.quantize(start.latent(pair.vqgan))
-        again = pair.vqgan.synthesize(z, quantize=False)
-    assert (again - start.picture).square().mean() < 0.01
+def test_food_is_at_the_mouth_and_a_rider_smaller_than_its_mount(library):
+    scene = library.parse("a hedgehog eating a strawberry")
+    layers = [library.layer(drawing) for drawing in library.start(scene).drawings]
+    (animal, _), (food, _) = boxes(layers, scene, (128, 128))
+    assert food[0] < animal[0] - 0.4 * animal[2] and food[2] < 0.5 * animal[2]
+    scene = library.parse("a monkey riding an elephant")
+    layers = [library.layer(drawing) for drawing in library.start(scene).drawings]
+    (rider, _), (mount, _) = boxes(layers, scene, (128, 128))
+    assert max(rider[2:]) < 0.7 * max(mount[2:]) and rider[1] < mount[1]
 
 
-def test_parts_of_a_composition():
-    layer = torch.zeros(4, 20, 20)
-    layer[:, 5:10, 2:18] = 0.9
-    assert content(layer) == (2, 5, 18, 10)
-    assert content(torch.zeros(4, 8, 6)) == (0, 0, 6, 8)
-    two = ground(("red", "blue"), (10, 10))
-    assert two[0, 0, 0] > two[0, -1, -1] and two[2, 0, 0] < two[2, -1, -1]
-    red = tinted(layer, "red")
-    assert torch.equal(red[3], layer[3]) and red[0].max() > red[2].max()
+def test_ducks_swim_on_their_pond(library):
+    scene = library.parse("five ducks on a light blue background above blue ground")
+    box, count = boxes([library.layer(library.drawings[0])], scene, (128, 128))[0]
+    assert count == 5 and box[1] - box[3] / 2 > 0.5 * 128
 
 
-def test_blind_naming_is_counted(library):
+def test_blind_naming_is_counted():
     assert prompts("single", 5, 1) == prompts("single", 5, 1) != prompts("single", 5, 2)
     assert len(prompts("scenes", 24, 0)) == 24 and len(prompts("everyday", 1, 0)) == 20
     with pytest.raises(ValueError, match="single, silhouettes, people"):
@@ -455,4 +406,3 @@ def test_blind_naming_is_counted(library):
     assert [r["three"] for r in rows] == [True, True, True, False, False]
     sheet = numbered([Image.new("RGB", (128, 128), "red")] * 9, side=40, columns=4)
     assert sheet.size == (4 * 48, 3 * 62)
-    assert Path(vqclip_nb.__file__).exists()

@@ -70,12 +70,6 @@ def test_what_is_none_is_refused_and_says_what_is(asked, message):
         vq.Settings(include=["a fox"], **asked)
 
 
-def test_a_style_picture_that_is_none_is_refused(pair, tmp_path):
-    (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(ValueError, match="is no picture that can be read"):
-        vq.Run(pair, vq.Settings(include=["a fox"], style_image=str(tmp_path / "text.png")))
-
-
 @pytest.mark.parametrize(
     "attribute, text, said",
     [
@@ -207,9 +201,16 @@ def test_a_style_picture_of_any_size_has_features(pair):
     assert len(pair.vqgan.features(torch.rand(1, 3, 127, 1))) == 3
 
 
-def test_looks_need_the_loops_own_objective(pair):
-    with pytest.raises(ValueError, match="palette need.* add objectives.palette"):
-        vq.Run(pair, vq.Settings(include=["a fox"], palette=["red"]), objective=palette((1, 0, 0)))
+@pytest.mark.parametrize(
+    "asked, words",
+    [
+        (dict(palette=["red"]), "palette need.* add objectives.palette"),
+        (dict(regions=["left: a cat"]), "regions need the loop's own objective"),
+    ],
+)
+def test_looks_and_regions_need_the_loops_own_objective(pair, asked, words):
+    with pytest.raises(ValueError, match=words):
+        vq.Run(pair, vq.Settings(include=["a fox"], **asked), objective=palette((1, 0, 0)))
 
 
 def test_a_recipe_opens_no_picture_by_its_path(pair, tmp_path):

@@ -7,7 +7,6 @@ import torch
 import vqclip_nb as vq
 from vqclip_nb.emoji.caption_words import MEDIA_WORDS
 from vqclip_nb.emoji.media import MEDIA
-from vqclip_nb.reading import describe_substitutions
 from vqclip_nb.studio.chips import with_style
 
 
@@ -44,46 +43,12 @@ def test_a_linocut_has_two_tones(picture):
     assert 0.05 < (tones < 0.25).float().mean() < 0.95
 
 
-def test_wax_of_a_crayon_misses_some_of_the_paper():
-    drawn = MEDIA["crayon drawing"](
-        torch.tensor([0.9, 0.1, 0.1]).view(1, 3, 1, 1).expand(1, 3, 96, 96)
-    )
-    missed = (drawn[:, 1:].amin(1) > 0.6).float().mean()
-    assert 0.02 < missed < 0.3
-
-
-def test_sheets_of_paper_cast_shadows():
-    x = torch.ones(1, 3, 128, 128)
-    x[..., 40:80, 40:80] = torch.tensor([0.9, 0.5, 0.1]).view(3, 1, 1)
-    made = MEDIA["paper cut-out"](x).mean(1)[0]
-    assert made[82, 50:70].mean() < made[36, 50:70].mean() - 0.05  # below it, not above
-
-
-@pytest.mark.parametrize("name", ["oil painting", "stained glass", "paper cut-out"])
-def test_white_is_tinted(name):
-    white = MEDIA[name](torch.ones(1, 3, 96, 96))
-    seen = white[:, :, white[0].amin(0) > 0.3]  # without lead
-    assert (seen.amax(1) - seen.amin(1)).mean() > 0.04 and seen.mean() > 0.75
-
-
-def test_black_is_coloured_glass():
-    glass = MEDIA["stained glass"](torch.full((1, 3, 96, 96), 0.03))
-    assert (glass.amax(1) - glass.amin(1)).quantile(0.75) > 0.3
-
-
 @pytest.mark.parametrize("name", sorted(MEDIA))
-@pytest.mark.parametrize("size", [(96, 248), (130, 64)])
-def test_media_are_of_any_size_and_of_what_is_plain(name, size):
-    x = torch.full((1, 3, *size), 0.5, requires_grad=True)
+def test_media_are_of_any_size_and_of_what_is_plain(name):
+    x = torch.full((1, 3, 96, 248), 0.5, requires_grad=True)
     made = MEDIA[name](x)
     assert made.shape == x.shape and made.isfinite().all()
     assert torch.autograd.grad(made.square().sum(), x)[0].isfinite().all()
-
-
-def test_what_is_painted_as_it_was_asked_for_needs_no_words(pair):
-    assert describe_substitutions([pair.read("a watercolour of a fox")]) == ""
-    said = describe_substitutions([pair.read("a fox, gouache")])
-    assert said == "gouache: painted as watercolour"
 
 
 def test_the_studio_offers_every_medium(pair):

@@ -115,11 +115,11 @@ def test_objectives_add_and_scale_like_numbers():
 
 def test_a_run_takes_another_objective_and_its_prompts_are_texts(pair, small):
     want = prompt("a red apple") - 0.5 * prompt("snow") + 0.1 * smoothness()
-    run = vq.Run(pair, small(total_iter=25, crops=8), objective=want)
+    run = vq.Run(pair, small(total_iter=15), objective=want)
     losses = [f.loss for f in run]
     assert losses[-1] < losses[0] - 0.1
-    rough = vq.Run(pair, small(total_iter=25, crops=8))
-    smooth = vq.Run(pair, small(total_iter=25, crops=8), objective=3 * smoothness())
+    rough = vq.Run(pair, small(total_iter=15))
+    smooth = vq.Run(pair, small(total_iter=15), objective=3 * smoothness())
     list(rough), list(smooth)
     total = [
         objectives.smoothness()(step(r.painting.optimization.picture())) for r in (rough, smooth)

@@ -8,9 +8,6 @@ import torch
 from PIL import Image
 
 import vqclip_nb as vq
-from training.eval_two_objects import pairs_of_things, part, summary
-from vqclip_nb.objectives import Step, as_objective, on_crops
-from vqclip_nb.parts import crop_ranges
 from vqclip_nb.recipe import read_recipe
 from vqclip_nb.regions import outside, parse_region
 
@@ -73,12 +70,6 @@ def test_places_are_boxes_of_the_picture_and_a_mask_is_where_it_is_white(tmp_pat
             parse_region(f"{name}: a cat").area((10, 20))
 
 
-@pytest.mark.parametrize("mask", ["http://example.org/cat", "HTTPS://example.org/cat.png"])
-def test_a_mask_on_the_web_is_refused_with_what_to_do(pair, mask):
-    with pytest.raises(ValueError, match="download it, then give the file's name"):
-        vq.Run(pair, settings(regions=[f"{mask}: a cat"]))
-
-
 def test_a_region_pulls_at_its_own_pixels_only():
     picture = torch.rand(1, 3, 8, 8, requires_grad=True)
     area = parse_region("left: a cat").area((8, 8))
@@ -87,20 +78,6 @@ def test_a_region_pulls_at_its_own_pixels_only():
     picture.grad = None
     outside(picture, [area]).sum().backward()
     assert (picture.grad[..., :4] == 0).all() and (picture.grad[..., 4:] == 1).all()
-
-
-def test_each_term_sees_its_own_views_however_they_are_cut_into_lots():
-    encodings = torch.arange(10.0)[:, None].requires_grad_()
-    whole, own = crop_ranges(6, 1)
-    assert (whole, own) == (range(6), range(6, 9))
-    objective = on_crops(own, as_objective(lambda step: step.encodings.mean()))
-    picture, total = torch.zeros(1, 3, 2, 2), 0.0
-    for lot in torch.arange(9).split(4):
-        share = len(lot) / 9
-        crops = torch.zeros(len(lot), 3, 2, 2)
-        step = Step(picture, picture, picture, crops, encodings[lot], int(lot[0]), share)
-        total += share * objective(step)
-    assert total.item() == pytest.approx(7.0)
 
 
 def test_each_half_shows_what_it_was_asked_for(run):
@@ -135,25 +112,3 @@ def test_regions_steer_and_a_wrong_one_changes_nothing(pair, run):
     list(steered)
     left, right = colours(steered.image)
     assert left[0] > left[1] + 40 and right[1] > right[0]
-    own = dict(objective=vq.Run(pair, settings(regions=[])).painting.optimization.objective)
-    with pytest.raises(ValueError, match="regions need the loop's own objective"):
-        vq.Run(pair, settings(), **own)
-
-
-def test_words_of_regions_that_are_not_known_are_said(pair):
-    with pytest.warns(UserWarning, match="lighthouse: drawn, CLIP reads"):
-        vq.Run(pair, settings(regions=["left: a lighthouse"]))
-
-
-def test_the_measure_cuts_out_the_part_and_counts_both_things():
-    image = Image.new("RGB", (100, 50), "red")
-    assert part(image, (0, 0, 50, 50)).size == (53, 53)
-    assert len({name for two in pairs_of_things(24, 0) for name in two}) == 48
-    rows = [
-        {"own": True, "judge": [1, 6], "shapes": [1, 1]},
-        {"own": False, "judge": [1, 1], "shapes": [9, 1]},
-    ]
-    assert summary(rows) == {
-        "own half": 0.5, "judge first": 0.5, "judge among five": 0.5, "shapes first": 0.5,
-        "shapes among five": 0.5, "either judge first": 1.0,
-    }  # fmt: skip

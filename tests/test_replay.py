@@ -25,9 +25,9 @@ def steered(pair, small, tmp):
     run = vq.Run(pair, small(total_iter=8))
     for frame in run:
         if frame.iteration == 2:
-            run.change(learning_rate=0.05, include="a blue heart", crops=6)
+            run.change(learning_rate=0.05, include="a blue heart", crops=6, ema_decay=0.5)
         if frame.iteration == 5:
-            run.change(noise_factor=0.1, ema_decay=0.5, loosen=0.5)
+            run.change(noise_factor=0.1, loosen=0.5)
     return run
 
 
@@ -44,10 +44,10 @@ def stopped(pair, small, tmp):
 
 
 def resumed(pair, small, tmp):
-    run = vq.Run(pair, small(total_iter=8, ema_decay=0.9))
+    run = vq.Run(pair, small(total_iter=8))
     for _ in range(3):
         run.step()
-    run.change(include="a blue heart")
+    run.change(include="a blue heart", ema_decay=0.9)
     run.step()
     return vq.Run.resume(run.save(tmp / "run.state"), pair)
 
@@ -101,11 +101,6 @@ def test_replay_gives_the_same_bytes(pair, small, tmp_path, way):
         assert np.array_equal(np.asarray(other.image), np.asarray(run.image))
         assert [f.pixels for f in other.frames] == [f.pixels for f in run.frames]
     assert vq.open_recipe(files[0]) == run.first
-
-
-def test_a_loss_without_a_number_is_said_at_once(pair, small):
-    with pytest.raises(ArithmeticError, match="objective gave nan"):
-        vq.Run(pair, small(), objective=lambda s: s.picture.mean() * float("nan")).step()
 
 
 def test_parts_of_ones_own_are_asked_for(pair, small, tmp_path):

@@ -6,7 +6,6 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import vqclip_nb as vq
 import vqclip_nb.objectives
@@ -60,26 +59,15 @@ def test_each_include_gives_a_picture_of_its_own_equal_to_its_own_run(pair, smal
     assert both.frames[-1].pixels == alone.frames[-1].pixels
 
 
-def test_only_the_latent_learns(pair, small):
-    run = vq.Run(pair, small())
-    before = {k: v.clone() for k, v in pair.vqgan.state_dict().items()}
-    start = run.painting.optimization.latent.data.detach().clone()
-    list(run)
-    assert not torch.equal(start, run.painting.optimization.latent.data)
-    assert all(torch.equal(v, before[k]) for k, v in pair.vqgan.state_dict().items())
-    networks = [*pair.clip.model.parameters(), *pair.vqgan.parameters()]
-    assert all(p.grad is None and not p.requires_grad for p in networks)
-
-
 def test_report_preset_runs_as_described(pair):
     s = vq.Settings.preset(
-        "report", include="Pineapple in a bowl", exclude="watermark", total_iter=91, crops=3
-    ).replace(height=60, width=70)
+        "report", include="Pineapple in a bowl", exclude="watermark", total_iter=21, crops=3
+    ).replace(height=60, width=70, show_from=10)
     strange = "watermark: not known"  # the emoji pair knows no watermark
     with pytest.warns(match="60×70 becomes 56×64"), pytest.warns(match=strange):
         run = vq.Run(pair, s)
     frames = [f for f in run if f.shown]
-    assert [f.iteration for f in frames] == [80, 90]
+    assert [f.iteration for f in frames] == [10, 20]
     assert run.image.size == (64, 56) and run.image.mode == "RGB"
     assert all(f.z.shape == (1, pair.vqgan.latent_channels, 7, 8) for f in run.frames)
 
@@ -98,14 +86,6 @@ def test_report_preset_runs_as_described(pair):
 def test_optimizers_that_cannot_be_used_are_refused_at_once(pair, small, optimizer, words):
     with pytest.raises(ValueError, match=words):
         vq.Run(pair, small(), optimizer=optimizer)
-
-
-def test_exclude_and_extras_move_the_picture(pair, small):
-    plain = vq.Run(pair, small())
-    frames = {"plain": list(plain)[-1]}
-    for field in ("exclude", "extras"):
-        frames[field] = list(vq.Run(pair, small(**{field: "green"})))[-1]
-    assert len({f.pixels for f in frames.values()}) == 3
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -134,41 +114,10 @@ def test_activations_act_at_the_start_or_in_every_step(name):
     torch.testing.assert_close(every().detach(), expected)
 
 
-def test_resume_refuses_other_weights_and_other_files(pair, small, tmp_path):
-    run = vq.Run(pair, small())
-    run.step()
-    file = run.save(tmp_path / "run.safetensors")
-    known, pair.vqgan_hash = pair.vqgan_hash, "0"
-    try:
-        with pytest.raises(ValueError, match="other weights"):
-            vq.Run.resume(file, pair)
-    finally:
-        pair.vqgan_hash = known
-    file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(vq.WeightsError, match="damaged"):
-        vq.Run.resume(file, pair)
-
-
-def test_an_interrupt_loses_nothing(pair, small, monkeypatch):
-    whole = vq.Run(pair, small(total_iter=8))
-    list(whole)
-    encode, calls = pair.clip.encode_crops, []
-
-    def interrupted(*crops_and_generator, **how):
-        encodings = encode(*crops_and_generator, **how)
-        calls.extend([1] * (len(encodings) == 4))  # not what is tried before the first step
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return encodings
-
-    monkeypatch.setattr(pair.clip, "encode_crops", interrupted)
-    run = vq.Run(pair, small(total_iter=8))
-    with pytest.raises(KeyboardInterrupt):
-        list(run)
-    assert len(run.history) == 3 and len(run.frames) == 2 and run.image is not None
-    list(run)
-    assert run.history == whole.history
-    assert [f.pixels for f in run.frames] == [f.pixels for f in whole.frames]
+def test_resume_refuses_other_weights(pair, small, tmp_path):
+    file = vq.Run(pair, small()).save(tmp_path / "run.safetensors")
+    with pytest.raises(ValueError, match="other weights"):
+        vq.Run.resume(file, dataclasses.replace(pair, vqgan_hash="0"))
 
 
 def test_changes_take_effect_on_the_next_step_or_ask_for_a_restart(pair, small):
@@ -192,10 +141,10 @@ def test_changes_take_effect_on_the_next_step_or_ask_for_a_restart(pair, small):
 
 
 def test_a_branch_repeats_the_first_try_until_something_changes(pair, small):
-    run = vq.Run(pair, small(total_iter=8))
+    run = vq.Run(pair, small(total_iter=8, ema_decay=0.9))
     list(run)
     first = list(run.frames)
-    same = run.branch(run.frames[1])
+    same = run.branch(run.frames[-2])
     list(same)
     assert same.history == run.history and same.frames[-1].pixels == run.frames[-1].pixels
     changed = run.branch(run.frames[1], include="a blue heart")
@@ -203,35 +152,6 @@ def test_a_branch_repeats_the_first_try_until_something_changes(pair, small):
     assert changed.frames[0].pixels == run.frames[0].pixels
     assert changed.frames[-1].pixels != run.frames[-1].pixels
     assert run.frames == first
-
-
-def test_starts_from_a_picture(pair, small, tmp_path):
-    Image.new("RGB", (80, 80), (30, 90, 220)).save(tmp_path / "blue.png")
-    run = vq.Run(pair, small(init_image=str(tmp_path / "blue.png")))
-    red, green, blue = pixels(next(iter(run)).image).mean((0, 1))
-    assert blue > green + 30 > red + 30
-    with pytest.raises(FileNotFoundError, match="nowhere.png"):
-        vq.Run(pair, small(init_image=str(tmp_path / "nowhere.png")))
-    (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(ValueError, match="no picture"):
-        vq.Run(pair, small(init_image=str(tmp_path / "text.png")))
-
-
-def test_a_start_picture_travels_in_the_file(pair, small, tmp_path):
-    gone = tmp_path / "ramp.png"
-    Image.linear_gradient("L").convert("RGB").save(gone)
-    run = vq.Run(pair, small(include=["a red apple", "a blue heart"], init_image=str(gone)))
-    for _ in range(3):
-        run.step()
-    saved, film = run.save(tmp_path / "run.safetensors"), run.save_mp4(tmp_path / "run.mp4")
-    list(run)
-    gone.unlink()
-    again = vq.Run.resume(saved, pair)
-    list(again)
-    assert again.frames[-1].pixels == run.frames[-1].pixels
-    near = vq.Run(pair, vq.open_recipe(film))
-    list(near)
-    assert abs(pixels(near.frames[0].image) - pixels(run.frames[0].image)).mean() < 8
 
 
 def test_memory_of_long_runs_is_bounded(pair, small):
@@ -252,12 +172,12 @@ def test_sizes_that_fit_are_not_warned_about(pair, small):
 
 
 def test_a_start_from_the_library_says_which_drawing(pair):
-    include = ["a red fox on a blue background", "quux fox"]
+    include = ["a red fox on a blue background"]
     drawn = dict(start="library", height=128, width=128, total_iter=12, crops=4)
     settings = vq.Settings(include=include, **drawn)
     run = vq.Run(pair, settings)
     assert run.start.description == "red fox, noto; on blue"
-    frames = [frame for frame in run if frame.index == 0]
+    frames = list(run)
     red, green, blue = pixels(frames[-1].image)[[0, 1, -2, -1]].mean((0, 1))
     assert blue > red + 60
     noise, drawn = (pixels(f.image) for f in (frames[0], frames[-1]))
@@ -282,45 +202,3 @@ def test_a_pair_without_drawings_starts_from_noise(pair):
     assert vq.Run(other, vq.Settings(include=["a fox"])).settings.start == "noise"
     with pytest.raises(ValueError, match="has no library of drawings"):
         vq.Run(other, vq.Settings(include=["a fox"], start="library"))
-
-
-def test_what_is_begun_with_is_made_once_and_again_only_for_what_it_depends_on(
-    pair, small, tmp_path, monkeypatch
-):
-    Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
-    looks = dict(palette=["navy", "orange"], keep_edges=1.0, keep_colours=1.0, tries=2)
-    from_file = small(init_image=str(tmp_path / "red.png"), **looks)
-    made, recolour = [], vqclip_nb.parts.recolour
-    monkeypatch.setattr(
-        vqclip_nb.parts, "recolour", lambda p, c: made.append(len(c)) or recolour(p, c)
-    )
-    # From the library each try has a drawing of its own.
-    for settings in (from_file, small(start="library", **looks | {"tries": 1})):
-        made.clear()
-        run = vq.Run(pair, settings)
-        run.step()
-        run.change(learning_rate=0.1, alpha=0.9, keep_edges=2.0)
-        run.change(loosen=0.5)
-        run.step()
-        assert made == [2]
-        run.change(palette=["navy", "orange", "white"])
-        run.step()
-        assert made == [2, 3]
-        run.change(include=["a blue heart"])
-        assert made == ([2, 3] if settings is from_file else [2, 3, 3])
-
-
-def test_a_style_picture_is_measured_again_only_if_it_changes(pair, small, tmp_path, monkeypatch):
-    for name in ("red", "blue"):
-        Image.new("RGB", (32, 32), name).save(tmp_path / f"{name}.png")
-    made, style = [], vqclip_nb.objectives.style
-    monkeypatch.setattr(
-        vqclip_nb.objectives, "style", lambda *about: made.append(1) or style(*about)
-    )
-    run = vq.Run(pair, small(style_image=str(tmp_path / "red.png"), tries=2))
-    run.step()
-    run.change(learning_rate=0.1, include=["a blue heart"], style_image_weight=2.0)
-    run.step()
-    assert len(made) == 1
-    run.change(style_image=str(tmp_path / "blue.png"))
-    assert len(made) == 2

@@ -130,19 +130,3 @@ def test_a_cache_that_is_only_read(slim, shelf, cache, monkeypatch):
         with read_only(folder):
             slim()
     assert len(shelf.asked) == asked
-
-
-def test_a_cache_that_is_no_folder(slim, monkeypatch, tmp_path):
-    below = write(tmp_path, "file", "here") / "below"
-    monkeypatch.setenv("VQCLIP_CACHE", str(below))
-    with pytest.raises(WeightsError, match="cannot make the cache folder .*below.*VQCLIP_CACHE"):
-        slim()
-
-
-def test_other_errors_of_the_disk_are_not_hidden(slim, monkeypatch):
-    def broken(path):
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(weights.download, "sha256_of", broken)
-    with pytest.raises(OSError, match="Input/output error"):
-        slim()
