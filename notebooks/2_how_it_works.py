@@ -53,7 +53,7 @@ import torch.nn.functional as F
 # %%
 import vqclip_nb as vq
 from vqclip_nb import objectives
-from vqclip_nb.hooks import listen
+from vqclip_nb.models.vqgan import listen
 from vqclip_nb.images import load_image, to_data_url, to_pil, to_tensor
 from vqclip_nb.show import contact_sheet, show_from_tensor
 

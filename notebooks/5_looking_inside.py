@@ -52,7 +52,7 @@ from torch import nn
 import vqclip_nb as vq
 from vqclip_nb.emoji.caption_words import article
 from vqclip_nb.experiments.scores import mean_interval
-from vqclip_nb.hooks import listen
+from vqclip_nb.models.vqgan import listen
 from vqclip_nb.images import to_pil, to_tensor
 from vqclip_nb.show import contact_sheet
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -153,3 +154,16 @@ class VQGAN(nn.Module):
         """The report's `generator` and `norm_data`: latent to picture (n, 3, f·h, f·w) in [0, 1],
         by way of the codebook or straight. dtype: as in `decode`."""
         return norm_data(self.decode(self.quantize(z) if quantize else z, dtype=dtype))
+
+
+def listen(layers: Sequence[nn.Module], call: Callable[[], object]) -> list[torch.Tensor]:
+    """The outputs of `layers` while `call()` runs, in the order of the calls: one for each call of
+    a layer. The hooks are removed again, also on an error."""
+    outputs: list[torch.Tensor] = []
+    hooks = [at.register_forward_hook(lambda _, __, out: outputs.append(out)) for at in layers]
+    try:
+        call()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return outputs
