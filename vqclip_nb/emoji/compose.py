@@ -11,8 +11,8 @@ from ..palettes import COLOURS, Colour
 from ..reading import GROUND, WEATHERS
 from ..regions import Size
 from .drawings import COLOURFUL, Scene
-from .layers import BLACK, tinted, usual_colour
-from .placing import FRAME, PLACINGS, Box, boxes, content, spread
+from .layers import BLACK, Box, tinted, usual_colour
+from .placing import FRAME, PLACINGS, boxes, content, spread
 
 Pose = tuple[float, float, float]  # size as a factor; right and down, as shares of the sides
 CENTRED: Pose = (1.0, 0.0, 0.0)

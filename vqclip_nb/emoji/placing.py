@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,8 +11,8 @@ import torch.nn.functional as F
 from ..reading import GROUND
 from ..regions import Size, bounding_box
 from .drawings import Scene, Thing
+from .layers import Box, worn
 
-Box = tuple[float, float, float, float]  # centre x, centre y, width, height in pixels
 # Side of a thing's box, as a share of the picture's shorter side.
 SIDES = {"": 0.8, "big": 0.98, "small": 0.42}
 SECOND = {"big": 1.2, "small": 0.6, "": 1.0}  # by how much the first of two is larger
@@ -288,39 +287,3 @@ def covered(
         drawn.append(mask[row[:, :, None], column[:, None]] * inside)
     smaller = torch.stack(drawn).sum((2, 3)).amin(0).clamp(min=1)
     return (drawn[0] * drawn[1]).sum((1, 2)) / smaller
-
-
-def worn(body: torch.Tensor, box: Box, mask: torch.Tensor, where: str, size: float) -> Box:
-    """Where something of a mask (h, w) is worn by a body, given as a mask and its box. where: as
-    `Placing.worn`. size: its longer side, as a share of the body's.
-
-    The head is where most of the body's upper part is; what is alike on both sides and wide above
-    is a head alone.
-    """
-    rows, columns = body.shape
-    upper = body[: math.ceil(0.35 * rows)].sum(0).cumsum(0)
-    x = int((upper < upper[-1] / 2).sum())
-    near = body[:, max(0, x - columns // 20) : x + columns // 20 + 1].amax(1)
-    top, across = int(near.argmax()) / rows, (x + 0.5) / columns
-    alike = float((body * body.flip(1)).sum() / body.maximum(body.flip(1)).sum().clamp(min=1))
-    wide, upright = body.sum(1), alike > 0.7
-    broad = bool(wide[rows // 6 : rows // 3].mean() > 0.62 * wide.max())
-    whole = alike > 0.9 and columns > 0.82 * rows and broad
-    eyes, neck = (top + 0.2, top + 0.4) if upright else (top + 0.15, top + 0.35)
-    if whole:
-        eyes, neck = 0.48, 0.92
-    places = {  # shares of the body's sides, from the left and from above
-        "head": (across, top),
-        "eyes": (across, eyes),
-        "neck": (across, neck),
-        "body": (0.5, 0.7),
-        "feet": (0.5, 0.95),
-        "hand": (0.92, 0.65),
-        # Drawings in profile look to the left, as most emoji do.
-        "mouth": (0.5, 0.9) if whole else (0.35, 0.55) if upright else (0.04, 0.5),
-    }
-    right, down = places[where]
-    longer = size * max(box[2:]) / (1.0 if whole or where in ("body", "hand", "mouth") else 1.3)
-    height, width = (longer * side / max(mask.shape) for side in mask.shape)
-    up = 0.2 * height if where == "head" else 0.0
-    return box[0] + (right - 0.5) * box[2], box[1] + (down - 0.5) * box[3] - up, width, height
