@@ -1,4 +1,4 @@
-"""Drawings as layers: cut out of their ground, in another colour, and where on them what is worn."""
+"""Drawings as layers: cut out of their ground, recoloured; and where on one something is worn."""
 
 from __future__ import annotations
 
