@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..palettes import COLOURS
 from ..reading import COLOUR, GROUND, SCENERY, any_of, split_background
 from .caption_words import (
+    ARTICLES,
     BODY,
     OF_A_KIND,
     RELATIONS,
@@ -189,6 +190,8 @@ class _Rules:
     def person_doing(self, found: re.Match) -> str:
         """The drawing of who does it: a swimmer of "woman swimming"."""
         who, act, what = found.groups()
+        if PEOPLE_DOING[act.lower()] == f"{who} {act}".lower():
+            return found[0]
         self.said[f"{who} {act}".lower()] = label = PEOPLE_DOING[act.lower()]
         counted = {*found.string[: found.start()].lower().split()[-1:]} & OF_A_KIND
         several = who.lower() in SEVERAL and not counted
@@ -269,8 +272,10 @@ class _Rules:
             compound = not joint and not behind[0].endswith("ing") and words.reads(behind[0])
         rest = text[found.end() :]
         owner = rest.startswith(("'s", "’s"))  # "a fisherman's boat"
+        alone = phrase.endswith("ing") and self.thing(phrase)  # "skiing" is a skier
+        alone = alone and {*text[: found.start()].split()} <= {*ARTICLES}
         of = rest.startswith(" of ") and " background" in new and not phrase.endswith(" of")
-        if owner or of or compound or {longer, *singulars(longer)} & words.names:
+        if owner or alone or of or compound or {longer, *singulars(longer)} & words.names:
             return None  # "on ice cream" is not on ice
         before = text[: found.start()].split()[-1:]
         if before and before[0] in COLOURS and new.split()[:1] and new.split()[0] in COLOURS:
