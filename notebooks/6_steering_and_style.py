@@ -361,7 +361,7 @@ _ = axes.set(xlabel="mean and 95 % interval of six seeds")
 
 # %%
 path = run.save_png("rocket.png")
-print(Image.open(path).info["XML:com.adobe.xmp"])
+print(Image.open(path, formats=["PNG"]).info["XML:com.adobe.xmp"])
 
 # %% [markdown]
 # **A check of prompts is not built**: a list of words stops few and many of the wrong ones, and someone who runs this

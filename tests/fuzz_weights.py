@@ -178,8 +178,7 @@ def weights(rng: Rng, pair: object, folder: Path) -> str:
     """A damaged or crafted file is read or refused, and nothing else is done."""
     good, bad = seeds()
     if rng.random() < 0.3:
-        extra = crafting.CODE if rng.random() < 0.5 else {}
-        name, data = "a.pt", packed(pickled(rng), {"0": bytes(16)}, extra=extra)
+        name, data = "a.pt", packed(pickled(rng), {"0": bytes(16)})
     else:
         name, data = rng.choice(list((good if rng.random() < 0.7 else bad).items()))
         data = damaged(data, rng, inside_zip, inside_zip)
