@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -61,8 +62,8 @@ def compose(
             looks = [torch.lerp(one, tinted(layer, colour, style), share) for one in looks]
         if len(layers) == count == 1:
             box = moved(box, pose, size)
-        stand_in = enumerate(spread(box, count))
-        placed.append([place(looks[i % len(looks)], one, size) for i, one in stand_in])
+        each_box = zip(itertools.cycle(looks), spread(box, count), strict=False)
+        placed.append([place(look, one, size) for look, one in each_box])
     order = placed[:1]  # from the back to the front
     for relation, several in zip(scene.relations, placed[1:], strict=True):
         order.insert(len(order) if PLACINGS[relation].in_front else 0, several)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ..palettes import COLOURS
 from ..reading import COLOUR, GROUND, SCENERY, any_of, split_background
 from .caption_words import (
-    ARTICLES,
     BODY,
     OF_A_KIND,
     RELATIONS,
@@ -48,6 +47,8 @@ FISH_BOWL = re.compile(
 )
 STRAW = re.compile(r"\bwith an? straw(?=\s*(?:$|,))", re.IGNORECASE)  # of a drink
 # "A sleeping cat"; "a man is swimming", "a girl walking her dog".
+DONE = re.compile(r"[a-z]+ing|asleep")
+DOERS = WORDS["bearers"] | WORDS["doers"] | WORDS["mounts"] | WORDS["people"]
 DOING_FIRST = re.compile(r"\b([a-z]+ing) ([a-z]+)\b", re.IGNORECASE)
 PEOPLE_DOING = TABLES["people doing"]
 SEVERAL = frozenset(("boys", "children", "girls", "kids", "men", "people", "women"))
@@ -185,7 +186,12 @@ class _Rules:
         words, whole = self.words, found[0].lower()
         acts = act.lower() in PEOPLE_DOING or act.lower() in words.phrases
         known = whole in words.names or whole in words.phrases or whole in words.nearest
-        return f"{who} {act}" if acts and not known and self.thing(who) else found[0]
+        return f"{who} {act}" if acts and not known and self.doer(who) else found[0]
+
+    def doer(self, text: str) -> bool:
+        """Whether a text ends with somebody who may do something: not "a fishing village"."""
+        named = [word for word in WORD.findall(text.lower()) if word not in SMALL_WORDS][-1:]
+        return any(not DOERS.isdisjoint((word, *singulars(word))) for word in named)
 
     def person_doing(self, found: re.Match) -> str:
         """The drawing of who does it: a swimmer of "woman swimming"."""
@@ -272,10 +278,9 @@ class _Rules:
             compound = not joint and not behind[0].endswith("ing") and words.reads(behind[0])
         rest = text[found.end() :]
         owner = rest.startswith(("'s", "’s"))  # "a fisherman's boat"
-        alone = phrase.endswith("ing") and self.thing(phrase)  # "skiing" is a skier
-        alone = alone and {*text[: found.start()].split()} <= {*ARTICLES}
+        idle = DONE.fullmatch(phrase) and not self.doer(text[: found.start()])
         of = rest.startswith(" of ") and " background" in new and not phrase.endswith(" of")
-        if owner or alone or of or compound or {longer, *singulars(longer)} & words.names:
+        if owner or idle or of or compound or {longer, *singulars(longer)} & words.names:
             return None  # "on ice cream" is not on ice
         before = text[: found.start()].split()[-1:]
         if before and before[0] in COLOURS and new.split()[:1] and new.split()[0] in COLOURS:

@@ -150,10 +150,8 @@ class EmojiWing:
                 label, style = self._label_and_style(thing, scene, seed, stand_ins)
                 if not style:
                     return None
-                mirrored = bool(rng.random() < 0.5) and not WRITTEN & set(label.split())
-                mirrored = (
-                    mirrored and "at the mouth" not in scene.relations
-                )  # the mouth is on the left
+                turned = bool(rng.random() < 0.5) and not WRITTEN & set(label.split())
+                mirrored = turned and "at the mouth" not in scene.relations  # which is on the left
                 pose = float(rng.uniform(*SCALES)), *map(float, rng.uniform(-SHIFT, SHIFT, 2))
                 alone = area is None and len(scene.things) == thing.count == 1
                 shapes.append(Shape(thing.name, label, style, mirrored, pose if alone else CENTRED))
