@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,7 @@ def _cell(value: Any) -> str:
     return "–" if value in ("", [], None) else f"{value}"
 
 
+@cache
 def rooms() -> str:
     """Each file of the package with the first paragraph of its own docstring, as a table."""
     rows = ["| file | what it holds |", "|---|---|"]

@@ -53,7 +53,6 @@ VQGAN_STEPS, VQGAN_BATCH = 120, 16  # what ships took 2,800
 PAINT_STEPS = 60
 
 # %%
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -88,9 +87,6 @@ from training.scenes import Scenes
 # %%
 Path(DATA).mkdir(parents=True, exist_ok=True)
 if not Path(DATA, "sprites.npy").exists():
-    assert shutil.which("npm"), (
-        "npm is missing: install Node.js (https://nodejs.org), then run this cell again"
-    )
     data.fetch(Path(DATA))
     data.render(Path(DATA))
 scenes = Scenes(DATA)

@@ -15,8 +15,8 @@ from training.sets import STYLES
 
 
 def pytest_collection_modifyitems(items):
-    """The longest test comes first, so that no core waits for it at the end."""
-    items.sort(key=lambda item: "lines_of_the_readme" not in item.name)
+    """The notebooks take longest: they come first, so that no core waits for one at the end."""
+    items.sort(key=lambda item: "from_top_to_bottom" not in item.name)
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +36,18 @@ def small():
         return vq.Settings(include=include, **{**quick, **changes})
 
     return make
+
+
+@pytest.fixture
+def painted(pair, small):
+    """Function: a small quick run, painted to its end."""
+
+    def paint(*include, **changes) -> vq.Run:
+        run = vq.Run(pair, small(*include, **changes))
+        list(run)
+        return run
+
+    return paint
 
 
 @pytest.fixture

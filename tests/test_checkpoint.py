@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import vqclip_nb as vq
+from docs import gallery
 from vqclip_nb import run as run_module
 from vqclip_nb.checkpoint import checksum, previous, read_saved
 from vqclip_nb.settings import KNOBS
@@ -74,11 +74,10 @@ def test_a_run_that_slowed_down_goes_on_slowly(pair, small, tmp_path):
     assert [f.pixels for f in resumed.frames] == [f.pixels for f in run.frames]
 
 
-def test_an_interrupt_at_any_line_changes_nothing(pair, small, monkeypatch):
+def test_an_interrupt_at_any_line_changes_nothing(pair, small, painted, monkeypatch):
     """Interrupts where the run's own functions return, one after another."""
     quick = dict(total_iter=4, show_step=1, crops=2, height=32, width=32, ema_decay=0.9)
-    whole = vq.Run(pair, small(["a fox", "an owl"], **quick))
-    list(whole)
+    whole = painted(["a fox", "an owl"], **quick)
     places = [
         (run_module, "thin_states"),
         (vq.Run, "_begin"),
@@ -111,52 +110,21 @@ def test_an_interrupt_at_any_line_changes_nothing(pair, small, monkeypatch):
     assert [f.pixels for f in run.frames] == [f.pixels for f in whole.frames]
 
 
-# Values that `unusual` does not find, and what else it takes for a setting to have an effect.
-VALUES = dict(
-    include=["a fox:2 | snow:1"],
-    exclude="snow",
-    extras="at night",
-    regions=["left: a cat"],
-    attributes=["red: 0.5"],
-    palette=["navy", "gold"],
-    **dict.fromkeys(("style_image", "init_image"), "PICTURE"),
-    **dict.fromkeys(("height", "width"), 48),
-    **dict(total_iter=5, crops=3, seed=7, tries=2, drawing=1, show_step=1, show_from=2),
-)
-ALSO = dict(
-    region_weight=dict(regions=["left: a cat"]),
-    palette_weight=dict(palette=["navy", "gold"]),
-    style_image_weight=dict(style_image="PICTURE"),
-    activation_at=dict(activation="relu"),
-    w2=dict(extras="at night"),
-    beta=dict(exclude="snow"),
-    prior=dict(total_iter=6),
-    **dict.fromkeys(
-        ("drawing", "start_strength", "keep_edges", "keep_colours"), dict(start="library")
-    ),
-)
-
-
-def unusual(name):
-    """A value of a setting that is not the usual one."""
-    k = KNOBS[name]
-    usual = k.usual if k.empty else k.default
-    if name in VALUES:
-        return VALUES[name]
-    if k.kind == "bool":
-        return not usual
-    if k.choices:
-        return next(choice for choice in reversed(k.choices) if choice != usual)
-    return 2 * usual if 0 < 2 * usual <= k.high else k.high / 2
+# What a setting needs to have an effect, and values of it, of which the last is not the usual one.
+ROWS = gallery.ROWS | {
+    "total_iter": (gallery.ALONE, [5]),
+    "precision": (gallery.ALONE, ["half"]),
+    "random": (gallery.ALONE, ["cpu"]),
+    "show_step": (gallery.ALONE, [1]),
+    "show_from": (gallery.ALONE, [2]),
+}
 
 
 @pytest.mark.parametrize("name", KNOBS)
-def test_every_setting_goes_on_to_the_same_bytes(pair, small, tmp_path, name):
-    picture = tmp_path / "picture.png"
-    Image.linear_gradient("L").resize((32, 32)).convert("RGB").save(picture)
-    given = {name: unusual(name)} | ALSO.get(name, {})
-    given = {k: str(picture) if v == "PICTURE" else v for k, v in given.items()}
-    run = vq.Run(pair, small(**dict(total_iter=4, crops=2, height=32, width=32) | given))
+def test_every_setting_goes_on_to_the_same_bytes(pair, tmp_path, name):
+    common, values = ROWS[name]
+    quick = dict(total_iter=4, crops=2, height=32, width=32, show_step=2)
+    run = vq.Run(pair, vq.Settings(**{**common, **quick, name: values[-1]}))
     run.step(), run.step()
     if name == "loosen":
         run.change(include=["an owl"])
@@ -179,8 +147,6 @@ def test_a_picture_named_by_path_in_a_saved_run_is_never_opened(pair, half, tmp_
         vq.Run.resume(tmp_path / "a.state", pair, height=256)
 
 
-def test_a_change_after_the_last_step_is_said_to_have_no_effect(pair, small):
-    run = vq.Run(pair, small(total_iter=1))
-    list(run)
+def test_a_change_after_the_last_step_is_said_to_have_no_effect(painted):
     with pytest.warns(UserWarning, match="every picture is finished: this change has no effect"):
-        run.change(learning_rate=0.1)
+        painted(total_iter=1).change(learning_rate=0.1)

@@ -11,7 +11,6 @@ from clip.model import CLIP
 from torch import nn
 
 import vqclip_nb as vq
-from vqclip_nb.loop import AdamW
 from vqclip_nb.models import fast
 from vqclip_nb.models.clip import ClipEnsemble, build_clip, tokenize
 
@@ -45,21 +44,6 @@ def test_painting_imports_neither_torchvision_nor_torchs_compiler_nor_pandas():
         vq.Run(vq.load_pair(device="cpu"), vq.Settings(include="a fox", height=64)).step()
         sys.exit(str(slow & sys.modules.keys()) if slow & sys.modules.keys() else 0)"""
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_the_optimizer_is_torchs_adamw():
-    torch.manual_seed(0)
-    start, target = torch.randn(5), torch.randn(5)
-    found = []
-    for kind in (AdamW, torch.optim.AdamW):
-        z = start.clone().requires_grad_()
-        optimizer = kind([z], lr=0.1, weight_decay=0.2)
-        for _ in range(5):
-            optimizer.zero_grad()
-            (z - target).square().sum().backward()
-            optimizer.step()
-        found.append(z)
-    assert torch.equal(*found)
 
 
 @pytest.mark.parametrize("kind", ["vit", "resnet"])

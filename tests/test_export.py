@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import vqclip_nb as vq
-from vqclip_nb.export import IPTC, save_gif, save_mp4, save_png
+from vqclip_nb.export import IPTC, save_gif, save_mp4
 from vqclip_nb.recipe import read_recipe
 
 
@@ -109,29 +109,8 @@ def test_bad_requests(run, pair, small, tmp_path):
         vq.Run(pair, small()).save_gif(tmp_path / "a.gif")
 
 
-# -- the mark
-
-
-FRAMES = [Image.new("RGB", (48, 32), (40 * i, 9, 99)) for i in range(4)]
-RECIPE = {
-    "made_by": "vqclip_nb",
-    "form": 2,
-    "settings": {"include": ["a fox"], "seed": 7},
-    "steps": 60,
-    "pair": "emoji",
-    "changes": [[20, {"include": ["an owl"]}]],
-    "versions": {"vqclip_nb": "0.2.0"},
-}
-
-
-def save(folder, kind, recipe=RECIPE):
-    if kind == "png":
-        return save_png(FRAMES[0], folder / "a.png", recipe)
-    return {"gif": save_gif, "mp4": save_mp4}[kind](FRAMES, folder / f"a.{kind}", recipe)
-
-
-def test_the_packet_of_a_film_is_a_box_that_players_pass_over(tmp_path):
-    path = save(tmp_path, "mp4")
+def test_the_packet_of_a_film_is_a_box_that_players_pass_over(run, tmp_path):
+    path = run.save_mp4(tmp_path / "a.mp4")
     data, at, boxes = path.read_bytes(), 0, []
     while at < len(data):
         boxes.append(data[at + 4 : at + 8])

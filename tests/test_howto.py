@@ -23,7 +23,7 @@ from vqclip_nb.__main__ import main
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
-SMALL = dict(total_iter=6, crops=2, height=64, width=64, show_step=2)
+SMALL = dict(total_iter=6, crops=2, height=64, width=64, show_step=2, start="noise", prior=0.0)
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.M | re.S)
 SHORTER = {"seed=range(5)": "seed=[0]", "--steps 100": "--steps 3", "width=192": "width=128"}
 USES = """digital_signature content_commitment key_encipherment data_encipherment key_agreement

@@ -6,7 +6,7 @@ from PIL import Image
 
 import vqclip_nb as vq
 from vqclip_nb.prompts import create_encodings, encode_prompt
-from vqclip_nb.reading import parse_prompt
+from vqclip_nb.reading import describe_substitutions, parse_prompt, read_prompt
 
 
 def test_weights_and_parts():
@@ -94,6 +94,37 @@ def test_unknown_words_come_with_near_ones(pair):
     found = vq.unknown_words(pair, "a pineaple in a lighthouse of quux")
     assert found == {"pineaple": "pineapple", "lighthouse": found["lighthouse"], "quux": None}
     assert found["lighthouse"] in ("Tokyo tower", "tower")
+
+
+@pytest.mark.parametrize(
+    "word, things",
+    {
+        "sofa": ["couch and lamp"],
+        "motorbike": ["motorcycle"],
+        "spaceship": ["rocket", "flying saucer"],
+        "woman": ["smiling face with smiling eyes"],
+        "king": ["crown"],
+        "ocean": ["water wave"],
+        "igloo": ["hut", "house", "tent"],
+        "toucan": ["bird", "parrot"],
+        "labrador": ["dog", "guide dog", "service dog"],
+        "sports car": ["racing car", "automobile"],
+    }.items(),
+)
+def test_the_table_of_near_things_means_what_people_mean(pair, word, things):
+    assert pair.clip.vocabulary.nearest_known(word) in things
+
+
+def test_what_clip_is_given_of_other_words_and_how_that_is_said(pair):
+    reading = pair.read("two Lighthouses, a portrait of a fox and a quux")
+    [given] = [part.clip_text for part in reading.parts]
+    assert given == "two Tokyo tower a fox and a quux"
+    assert reading.substitutions["quux"] is None
+    told = describe_substitutions([reading])
+    for words in ("lighthouses: painted as Tokyo tower", "a portrait of: left out"):
+        assert words in told
+    published = read_prompt("a quux 🍍", None)  # a CLIP without a vocabulary of its own
+    assert published.parts[0].clip_text == "a quux 🍍" and not published.substitutions
 
 
 def test_emoji_are_read_by_their_names(pair):

@@ -2,10 +2,12 @@
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
-import tempfile
 import types
+import venv
 from pathlib import Path
 
 import pytest
@@ -153,56 +155,44 @@ def test_the_install_cell_fails_where_pip_fails(cell, monkeypatch):
 # -- a stranger's machine
 
 
+def test_ci_begins_with_the_lines_of_the_readme():
+    """On a checkout that has no environment yet: what a stranger's first minutes are."""
+    _, _, demo = blocks("sh")[0].splitlines()
+    called = (ROOT / ".ci" / "run").read_text("utf8").splitlines()
+    makes = [line for line in called if line.startswith("make")]
+    assert makes == [demo, "make test-all"]
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="the README's other lines are for Windows")
-def test_the_lines_of_the_readme_run_as_they_stand():
-    """A fresh clone, fresh environments, pip's newest release; gigabytes, so nothing is kept."""
-    clone_and_demo, own_environment = blocks("sh")
-    [code] = blocks("python")
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        address = folder / "address" / "vqclip_nb"
-        subprocess.run(["git", "clone", "-q", ROOT, address], check=True)
-        outside = {
-            k: v
-            for k, v in os.environ.items()
-            if not k.startswith(("PYTHON", "VIRTUAL", "MAKE", "MFLAGS"))
-        }
-        outside["PIP_NO_COMPILE"] = "no"  # nothing is compiled that is not imported
+def test_the_lines_of_the_readme_run_as_they_stand(tmp_path):
+    """From an address, into an environment that has all but the package."""
+    [code], (_, own_environment) = blocks("python"), blocks("sh")
+    address, own = tmp_path / "address", tmp_path / "own"
+    subprocess.run(["git", "clone", "-q", ROOT, address], check=True)
+    venv.create(own)
+    [site] = own.glob("[Ll]ib/**/site-packages")
+    (site / "these.pth").write_text("\n".join(p for p in sys.path if p.endswith("site-packages")))
+    bin = own / ("Scripts" if os.name == "nt" else "bin")
+    outside = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL"))}
+    outside |= {"PIP_NO_COMPILE": "no", "PATH": os.pathsep.join([str(bin), outside["PATH"]])}
 
-        def run(lines, where, bin=None):
-            lines = re.sub(r"https://github\.com/[\w-]+/vqclip_nb", address.as_uri(), lines)
-            path = os.pathsep.join([str(bin), outside["PATH"]] if bin else [outside["PATH"]])
-            done = subprocess.run(
-                ["bash", "-ec", lines],
-                cwd=where,
-                env={**outside, "PATH": path},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            assert done.returncode == 0, done.stdout[-3000:]
-            return done.stdout
+    def run(*command, where=tmp_path):
+        command = [shutil.which(command[0], path=outside["PATH"]), *command[1:]]
+        both = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(command, cwd=where, env=outside, **both)
+        assert done.returncode == 0, done.stdout[-3000:]
+        return done.stdout
 
-        (folder / "there").mkdir()
-        told = run(clone_and_demo, folder / "there")
-        clone = folder / "there" / "vqclip_nb"
-        assert {p.name for p in (clone / "outputs").iterdir()} == {"picture.png", "picture.gif"}
-        recipe = vq.open_recipe(clone / "outputs" / "picture.png")
-        assert (
-            recipe.include == ["a green frog on a yellow background"] and ".venv is ready" in told
-        )
-        assert run("make venv", clone) == ""  # complete: nothing to do, nothing to say
-
-        run(f"python - <<'END'\n{code}\nEND", folder, clone / ".venv" / "bin")
-        assert (folder / "sunflower.gif").is_file()
-
-        # From the address into an environment that has what the package requires already.
-        own = clone / ".venv" / "bin"
-        run("python -m pip install -qU pip; python -m pip uninstall -qy vqclip_nb", folder, own)
-        quick = own_environment.replace("--steps 100", "--steps 5")
-        assert quick != own_environment and quick.endswith("vqclip studio\n")
-        run(quick.replace("studio\n", "studio --version\n"), folder, own)
-        assert vq.open_recipe(folder / "fox.gif").include == ["a fox"]
-        assert (folder / "vqclip_notebooks" / "1_studio.ipynb").is_file()
-        run("bash binder/postBuild", address, own)
+    run("python", "-m", "pip", "install", "-qU", "pip")  # an old one takes no address of a file
+    install, paint, studio = map(shlex.split, own_environment.splitlines())
+    run(*(word.replace(URL, address.as_uri()) for word in install))
+    assert str(site) in run("python", "-Ic", "import vqclip_nb; print(vqclip_nb.__file__)")
+    run(*("5" if word == "100" else word for word in paint))
+    assert vq.open_recipe(tmp_path / "fox.gif").include == ["a fox"]
+    run(*studio, "--version")
+    copied = {path.name for path in (tmp_path / "vqclip_notebooks").iterdir()}
+    assert copied == {path.with_suffix(".ipynb").name for path in NOTEBOOKS}
+    run("python", "-c", code)
+    assert (tmp_path / "sunflower.gif").is_file()
+    if os.name != "nt":
+        run("bash", "binder/postBuild", where=address)

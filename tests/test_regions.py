@@ -1,14 +1,11 @@
 """Regions: each part of the picture follows its own prompt, and bad ones are refused at once."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import vqclip_nb as vq
-from vqclip_nb.recipe import read_recipe
 from vqclip_nb.regions import outside, parse_region
 
 HALVES = ["left: a red heart", "right: a green heart"]
@@ -84,20 +81,6 @@ def test_each_half_shows_what_it_was_asked_for(run):
     left, right = colours(run.image)
     assert left[0] > left[1] + 60 and right[1] > right[0] + 20
     assert run.start.description.startswith("left: ")
-
-
-def test_a_recipe_holds_regions_and_masks_and_paints_the_same_bytes(pair, tmp_path):
-    mask = Image.new("L", (128, 128))
-    mask.paste(255, (64, 0, 128, 128))
-    mask.save(tmp_path / "m.png")
-    regions = ["left: a red heart", f"{tmp_path / 'm.png'}: a green heart"]
-    run = finished(pair, regions=regions)
-    run.save_png(tmp_path / "a.png")
-    (tmp_path / "m.png").unlink()
-    again = vq.replay(tmp_path / "a.png", pair)
-    assert np.array_equal(np.asarray(again.image), np.asarray(run.image))
-    stored = json.dumps(read_recipe(tmp_path / "a.png")["settings"]["regions"])
-    assert "m.png" not in stored and "data:image" in stored
 
 
 def test_regions_steer_and_a_wrong_one_changes_nothing(pair, run):

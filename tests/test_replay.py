@@ -80,8 +80,26 @@ def diverged(pair, small, tmp):
     return run
 
 
-WAYS = [plain, steered, branched, stopped, resumed]
-WAYS += [from_a_picture, from_the_library, picture_as_prompt, diverged]
+def in_regions_and_a_style(pair, small, tmp):
+    mask = Image.linear_gradient("L").point(lambda v: 255 * (v > 128))
+    mask.save(tmp / "mask.png")
+    regions = ["left: a red heart", f"{tmp / 'mask.png'}: a green heart"]
+    return vq.Run(pair, small(regions=regions, style_image=picture(tmp / "style.png", 2)))
+
+
+def tried(pair, small, tmp):
+    run = vq.Run(pair, small(start="prior", keep_edges=5, tries=2, total_iter=4))
+    run.step()
+    run.change(learning_rate=0.1)
+    return run
+
+
+def formed(pair, small, tmp):
+    return vq.Run(pair, small("a key", prior=0.8))
+
+
+WAYS = [plain, steered, branched, stopped, resumed, from_a_picture, from_the_library]
+WAYS += [picture_as_prompt, in_regions_and_a_style, tried, formed, diverged]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -89,10 +107,10 @@ def test_replay_gives_the_same_bytes(pair, small, tmp_path, way):
     run = way(pair, small, tmp_path)
     if way is not stopped:
         list(run)
-    files = [getattr(run, f"save_{k}")(tmp_path / f"made.{k}") for k in ("png", "gif", "mp4")]
-    for leftover in tmp_path.glob("*ed.png"):
-        if leftover not in files:
-            leftover.unlink()
+    kinds = ("png", "gif", "mp4") if way is plain else ("png",)
+    files = [getattr(run, f"save_{kind}")(tmp_path / f"made.{kind}") for kind in kinds]
+    for given in {*tmp_path.glob("*.png")} - {*files}:
+        given.unlink()  # all is in the recipe
     with warnings.catch_warnings():
         warnings.simplefilter("error" if way is not diverged else "ignore")
         again = [vq.replay(file, pair) for file in files]
@@ -149,21 +167,25 @@ def test_recipes_of_the_old_form_are_read_and_say_what_they_cannot_tell(pair, tm
 
 def test_a_path_in_a_recipe_is_never_opened(pair, tmp_path):
     secret = picture(tmp_path / "secret.png")
-    values = OLD | {"include": [f"a fox:1 | {secret}:1"], "init_image": secret}
+    pictures = {"init_image": secret, "style_image": secret}
+    values = OLD | pictures | {"include": [f"a fox:1 | {secret}:1"]}
     hostile = {"made_by": "vqclip_nb", "settings": values, "hashes": pair.hashes, "steps": 1}
     file = written(tmp_path / "a.png", hostile)
-    with pytest.warns(UserWarning, match="include, init_image named pictures on another machine"):
+    with pytest.warns(UserWarning, match="include, init_image, style_image named pictures"):
         settings = vq.open_recipe(file)
-    assert settings.init_image == "" and settings.include == ["a fox:1.0"]
+    assert settings.init_image == settings.style_image == ""
+    assert settings.include == ["a fox:1.0"]
     only = written(tmp_path / "b.png", hostile | {"settings": OLD | {"include": [secret]}})
     with pytest.warns(UserWarning), pytest.raises(ValueError, match="nothing but a picture"):
         vq.open_recipe(only)
+    for change in ({"style_image": secret}, {"include": [secret]}):
+        steered = hostile | {"settings": OLD, "form": 2, "changes": [[0, change]]}
+        with pytest.raises(ValueError, match="name pictures on another machine"):
+            vq.replay(written(tmp_path / "c.png", steered), pair)
 
 
-def test_other_weights_are_refused_and_other_threads_said(pair, small, tmp_path):
-    run = vq.Run(pair, small(total_iter=1))
-    list(run)
-    recipe = run.recipe()
+def test_other_weights_are_refused_and_other_threads_said(pair, painted, tmp_path):
+    recipe = painted(total_iter=1).recipe()
     file = written(tmp_path / "a.png", recipe | {"hashes": {"clip": "0"}})
     with pytest.raises(ValueError, match="other weights"):
         vq.replay(file, pair)

@@ -91,7 +91,4 @@ def test_every_preset_and_every_knob_is_sound():
         Settings.preset(name, include="a fox")
     for f in dataclasses.fields(Settings):
         assert KNOBS[f.name].help, f.name
-
-
-def test_each_activation_that_can_be_chosen_is_a_function():
     assert tuple(FUNCTIONS) == KNOBS["activation"].choices

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.utils._pytree import tree_flatten
 
-from training import data, export, gpu_prior, paint_tokens, train_tokens
+from training import data, export, gpu_prior
 from training.classifier import (
     Classifier,
     ShapeJudge,
@@ -219,23 +219,6 @@ def test_a_styles_prior_joins_those_of_the_package(pair, tmp_path):
     save_file(own, other, {"config": "{}", "hashes": facts["hashes"]})
     with pytest.raises(ValueError, match="of another shape or pair"):
         join_priors({"line": other}, target)
-
-
-def test_a_generator_of_one_latent_learns_and_goes_on_and_paints(pair, tmp_path, monkeypatch):
-    asked = train_tokens.TokenOptions(
-        out=tmp_path, device="cpu", steps=6, batch=4, every=3, width=32
-    )
-    first = next(train_tokens.train_tokens(asked))
-    last = finish(train_tokens.train_tokens(asked))
-    assert (first.step, last.step) == (3, 6)
-    assert last.running["distance"] < first.running["distance"]
-    weights = load_file(tmp_path / "tokens.safetensors")
-    assert weights["decoder.into.weight"].shape == (32, 128 + 32 + 2)
-    monkeypatch.setattr(paint_tokens, "STEPS", 3)
-    monkeypatch.setattr(paint_tokens, "THINNED", (1,))
-    decoder = paint_tokens.load_decoder(tmp_path, pair)
-    a, b, again = (paint_tokens.paint(decoder, pair, "a fox", seed) for seed in (0, 1, 0))
-    assert a.size == (128, 128) and a.tobytes() == again.tobytes() != b.tobytes()
 
 
 @pytest.mark.slow
