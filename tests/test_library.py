@@ -4,19 +4,18 @@ import hashlib
 
 import pytest
 import torch
-from PIL import Image
 
 from training import build_library
 from training.build_library import pack_bits
-from training.human_eval import numbered, prompts, right, score
+from training.human_eval import right, score
 from training.scenes import Scenes
 from training.sets import TRAINED, people_and_signs, silhouettes
 from vqclip_nb.attributes import parse_attribute
 from vqclip_nb.emoji.caption_words import TABLES
-from vqclip_nb.emoji.drawings import unpack_bits
-from vqclip_nb.emoji.layers import nearest_colour
+from vqclip_nb.emoji.drawings import PLACINGS, unpack_bits
+from vqclip_nb.emoji.layers import levelled, nearest_colour, spread
 from vqclip_nb.emoji.library import Library
-from vqclip_nb.emoji.placing import PLACINGS, arrange, boxes, covered, spread
+from vqclip_nb.emoji.placing import arrange, boxes, covered
 from vqclip_nb.emoji.vocabulary import Vocabulary
 from vqclip_nb.emoji.wing import taken_on
 from vqclip_nb.palettes import COLOURS
@@ -120,7 +119,9 @@ def test_two_things_stand_as_the_relation_says(library):
 
 
 @pytest.mark.parametrize("size", [(128, 128), (96, 160), (160, 96), (16, 400)])
-@pytest.mark.parametrize("relation", [name for name, how in PLACINGS.items() if not how.worn])
+@pytest.mark.parametrize(
+    "relation", [name for name, how in PLACINGS.items() if not (how.worn or how.far)]
+)
 def test_two_things_are_as_large_as_the_frame_takes(relation, size):
     y, x = torch.meshgrid(*(torch.linspace(-1, 1, 40),) * 2, indexing="ij")
     disc = ((x**2 + y**2) <= 1).float()
@@ -164,6 +165,13 @@ def test_what_is_worn_stands_where_it_is_worn(library):
     assert crown[0] < -0.1 and crown[1] < -0.4
     [guitar] = middles("a panda playing a guitar")
     assert guitar[0] > 0.3
+
+
+def test_what_rides_a_skateboard_stands_on_a_level_one(library):
+    drawing = library.find("a skateboard").drawings[0]
+    level = levelled(library.layer(drawing))[3] > 0.3
+    rows, columns = level.any(1).sum(), level.any(0).sum()
+    assert columns > 2 * rows  # it was drawn aslant, about as high as wide
 
 
 def test_a_sky_is_above_the_ground(library):
@@ -232,6 +240,42 @@ def test_three_things_stand_in_the_picture(library, size):
         assert min(max(box[2:]) for box in found) > 0.2 * min(size), text
         if "sun" in text:
             assert found[2][1] < found[0][1]  # above the house
+
+
+@pytest.mark.parametrize("size", ((256, 256), (96, 256), (256, 96)))
+def test_what_is_far_stands_behind_and_higher(library, size):
+    for text in (
+        "a dog in front of a house",
+        "three ducks in front of a barn",
+        "a bear and a fox in the forest",
+        "an owl under the moon",
+        "a rainbow over a castle",
+        "the sun above a cow on the farm",
+    ):
+        (*near, far), scene = [box for box, _ in placed(library, text, size)], library.parse(text)
+        lower_ends = [y + height / 2 for _, y, _, height in near]
+        assert max(lower_ends) == pytest.approx(0.97 * size[0], abs=1), text
+        assert far[1] + far[3] / 2 < 0.82 * size[0], text
+        assert scene.relations[-1] in ("in front of", "among", "under"), text
+
+
+def test_who_is_in_a_field_stands_behind_its_flowers(library):
+    ((_, y, _, height), _), (flowers, count) = placed(library, "a dog in a field of tulips")
+    assert count == 3 and flowers[1] > y and 0.8 < (y + height / 2) / 256 < 0.9
+
+
+def test_a_sun_alone_is_above_the_horizon(library):
+    [((_, y, _, height), _)] = placed(library, "a sunset over the ocean")
+    assert 0.55 < (y + height / 2) / 256 < 0.68
+
+
+def test_two_in_the_sky_stand_on_either_side_and_a_huge_one_is_larger(library):
+    _, moon, stars = [box for box, _ in placed(library, "a house under the moon and stars")]
+    assert stars[0] + stars[2] / 2 < moon[0] - moon[2] / 2
+    _, huge = [box for box, _ in placed(library, "a house under a huge moon")]
+    assert huge[3] > 1.5 * moon[3]
+    cow, barn, sun = [box for box, _ in placed(library, "a cow on the farm under the sun")]
+    assert sun[0] + sun[2] / 2 < barn[0] and cow[0] < barn[0]  # neither hides the barn
 
 
 def test_two_things_have_drawings_that_stay_plain_when_small(library):
@@ -355,12 +399,6 @@ def test_words_of_a_style_choose_a_drawing_of_it(library):
     assert not library.shows(scene, "quux") and not library.shows(scene, "cathedral")
 
 
-def test_a_start_is_told_with_its_drawings(library):
-    told = "red 3 × cherries, flat, above big tangerine, flat; on starry dark blue"
-    asked = "three red cherries above a big orange on a starry dark blue background"
-    assert library.find(asked).description == told
-
-
 def test_four_to_six_stand_in_two_rows_and_keep_apart():
     for count in range(1, 7):
         boxes = spread((64, 64, 120, 100), count)
@@ -388,21 +426,14 @@ def test_ducks_swim_on_their_pond(library):
 
 
 def test_blind_naming_is_counted():
-    assert prompts("single", 5, 1) == prompts("single", 5, 1) != prompts("single", 5, 2)
-    assert len(prompts("scenes", 24, 0)) == 24 and len(prompts("everyday", 1, 0)) == 20
-    with pytest.raises(ValueError, match="single, silhouettes, people"):
-        prompts("odd", 1, 0)
     assert right("a tabby cat", ["cat"]) and right("cats", ["cat"]) and not right("dog", ["cat"])
     key = [
         {"number": 1, "prompt": "a cat", "things": [["cat", "kitten"]]},
         {"number": 2, "prompt": "a fox", "things": [["fox"]]},
         {"number": 3, "prompt": "a cat on a bed", "things": [["cat"], ["bed"]]},
-        {"number": 4, "prompt": "a cat on a bed", "things": [["cat"], ["bed"]]},
-        {"number": 5, "prompt": "a bus", "things": [["bus"]]},
+        {"number": 4, "prompt": "a bus", "things": [["bus"]]},
     ]
-    said = {"1": ["kitten"], "2": ["dog", "a fox"], "3": ["cat and bed"], "4": ["cat", "sofa"]}
+    said = {"1": ["kitten"], "2": ["dog", "a fox"], "3": ["cat", "sofa"]}
     rows = score(key, said)
-    assert [r["first"] for r in rows] == [True, False, True, False, False]
-    assert [r["three"] for r in rows] == [True, True, True, False, False]
-    sheet = numbered([Image.new("RGB", (128, 128), "red")] * 9, side=40, columns=4)
-    assert sheet.size == (4 * 48, 3 * 62)
+    assert [r["first"] for r in rows] == [True, False, False, False]
+    assert [r["three"] for r in rows] == [True, True, False, False]

@@ -5,9 +5,14 @@ from __future__ import annotations
 import functools
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import palettes
+
+if TYPE_CHECKING:
+    from .drawings import Thing
 
 
 def read_rows(table: str) -> list[tuple[str, list[str]]]:
@@ -40,6 +45,8 @@ COUNTS = {word: int(count) for word, count in TABLES["counts"].items()}
 MORE = WORDS["more"] | {str(i) for i in range(7, 101)}  # numbers of which six are drawn: it is said
 OF_A_KIND = {*SIZES, *MORE, *" ".join(COUNTS).split()}  # what says something of all of them
 RELATIONS = TABLES["relations"]  # between two things: how the first then stands to the second
+WORN = TABLES["worn"]  # where on who wears it
+HOLDERS = WORDS["holders"]  # of what they hold more than one: "a bowl of apples"
 BODY = WORDS["body"]  # what a drawing shows or does not: "a cat with yellow eyes"
 WITHOUT = ("without", "no", "not")  # what follows is not asked for
 READ = frozenset(
@@ -80,3 +87,63 @@ def singulars(word: str) -> tuple[str, ...]:
         if word.endswith(end) and len(word) > len(end) + 1 and not word.endswith("ss"):
             found.append(word.removesuffix(end) + one)
     return tuple(found)
+
+
+def stand(thing: Thing, before: Sequence[Thing], relations: Sequence[str]) -> str:
+    """How the things before one stand to it; relations: of those."""
+    joint, last = thing.led, thing.said.split()[-1]
+    how = RELATIONS.get(joint, "beside")
+    if how == "in" and last in HOLDERS:
+        heap = before[-1].count > (1 if last == "bowl" else 3)
+        return "standing in" if last in WORDS["vases"] else "heaped in" if heap else "held in"
+    worn = joint == "and" and relations[-1:] and relations[-1] in WORN.values()
+    if last in WORN and (joint in ("wearing", "with", "in") or worn):
+        return WORN[last]
+    if last in WORDS["backdrops"] and joint in ("with", "in", "by", "near"):
+        return "among"
+    owner = before[-1].said.split()[-1]
+    if joint == "with" and owner in WORDS["tables"]:
+        return "below"
+    if joint == "with" and owner in WORDS["dishes"] and last in WORDS["toppings"]:
+        return "topped with"
+    if joint == "with" and last in WORDS["held"] and owner in WORDS["bearers"]:
+        return "holding"
+    if joint == "over" and last == "bridge" and owner in WORDS["crossing"]:
+        return "on"
+    if last in ("tree", "trees") and (how == "in" or joint in WORDS["below"]):
+        return "on" if how == "in" else "in front of"
+    if how == "on" and last in WORDS["mounts"]:
+        return "riding"
+    if how == "on" and last in WORDS["flat"]:
+        return "served on"
+    if how == "in" and last in WORDS["seats"]:
+        return "on"
+    if how == "in" and last in WORDS["places"]:
+        return "beside"  # of a forest one tree is drawn, which holds nothing
+    scenic = joint in ("", "and", "with") and thing.name != "star"  # "a sheriff with a star"
+    above = in_the_sky(thing.name) and (how == "below" or scenic)
+    return "under" if above and not all(in_the_sky(t.name) for t in before) else how
+
+
+def in_the_sky(name: str) -> bool:
+    """Whether a thing is: "full moon", "cloud with rain"."""
+    whole = name.partition(" with ")[0]
+    star = whole.endswith(" star")  # not "rock star"
+    return whole in WORDS["sky"] or (whole.split()[-1] in WORDS["sky"] and not star)
+
+
+def second_colour(rest: list[str]) -> str:
+    """The colour behind "and", where a thing follows: of "orange and white cat"."""
+    for length in (2, 1):
+        colour = " ".join(rest[1 : 1 + length])
+        if rest[:1] == ["and"] and colour in palettes.COLOURS and goes_on(rest[1 + length :]):
+            return colour
+    return ""
+
+
+def goes_on(rest: list[str]) -> bool:
+    """Whether a colour word has something to colour: "an orange cat", not "a cat and an orange"."""
+    if rest[:1] == [","]:  # "a red, round ball", but not "an orange, a ball"
+        return len(rest) > 1 and rest[1] not in SKIPPED and rest[1] not in COUNTS
+    stands = any(" ".join(rest[:n]) in RELATIONS for n in (1, 2, 3))
+    return bool(rest) and not stands and rest[0] != "of"

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from ..palettes import COLOURS, Colour
 from ..reading import GROUND, WEATHERS
 from ..regions import Size
-from .drawings import COLOURFUL, Scene
-from .layers import BLACK, Box, tinted, usual_colour
-from .placing import FRAME, PLACINGS, boxes, content, spread
+from .caption_words import WORDS
+from .drawings import COLOURFUL, PLACINGS, Scene
+from .layers import BLACK, Box, levelled, spread, tinted, usual_colour
+from .placing import FRAME, boxes, content
 
 Pose = tuple[float, float, float]  # size as a factor; right and down, as shares of the sides
 CENTRED: Pose = (1.0, 0.0, 0.0)
@@ -42,6 +43,10 @@ def compose(
     dark, and silhouettes in the thing's usual colour where the scene names none. fill: one thing is
     as large as fits. pose: where a thing that is alone stands.
     """
+    layers = [
+        levelled(layer) if thing.name in WORDS["level"] and scene.relations else layer
+        for layer, thing in zip(layers, scene.things, strict=True)
+    ]
     canvas = ground(scene.background, size)
     dark = canvas.mean() < 0.3
     placed = []

@@ -43,7 +43,7 @@ class Scene:
     """What a caption asks for.
 
     relations: of each thing but the first, how those before it stand to it; keys of
-    `placing.PLACINGS`. background: as `reading.split_background` has it: weather, one colour or two
+    `PLACINGS`. background: as `reading.split_background` has it: weather, one colour or two
     for a gradient, that of the ground; empty where none was named. left_out: words that are not
     drawn as they stand, each with what is said of it. drawn_as: words that were taken for a thing
     of another name; "" for those that were left out.
@@ -60,6 +60,59 @@ class Scene:
     def plain(self) -> bool:
         """Whether it is of one thing as it is drawn, in whatever style."""
         return replace(self, style="") == Scene((Thing(self.things[0].name),))
+
+
+@dataclass(frozen=True)
+class Placing:
+    """How two things of a relation stand.
+
+    axis: 0 beside, 1 above each other. order: -1 if the first has the smaller coordinate there, 1
+    if the larger. sunk: share of the smaller one's extent that goes into the other. slant: how far
+    they may be moved across the axis, of their distance along it. covered: how much of the smaller
+    one's area may lie under or over the other. ratio: size of the first over the second's.
+    in_front: the second, not the first. worn: where the second has its middle on the first, a key
+    of `places` in `worn`; axis, sunk and slant then say nothing. far: the second stands at the
+    horizon ("ground"), in the "sky" or along the lower edge ("front"), of which nothing else then
+    says anything.
+    """
+
+    axis: int
+    order: int = -1
+    sunk: float = 0.0
+    slant: float = 0.0
+    covered: float = 0.05
+    ratio: float = 1.0
+    in_front: bool = False
+    worn: str = ""
+    far: str = ""
+
+
+PLACINGS = {
+    "beside": Placing(0, sunk=0.0, slant=0.7),
+    "above": Placing(1, sunk=0.0, slant=0.7),
+    "below": Placing(1, order=1, sunk=0.0, slant=0.7),
+    "under": Placing(1, order=1, far="sky"),
+    "on": Placing(1, sunk=0.1, slant=0.35, covered=0.15),
+    "riding": Placing(1, sunk=0.3, slant=0.15, covered=0.35, ratio=0.62),
+    "topped with": Placing(1, order=1, sunk=1.2, covered=1.0, ratio=2.2, in_front=True),
+    "served on": Placing(1, sunk=1.3, covered=1.0, ratio=0.55),
+    "in": Placing(1, sunk=0.3, slant=0.2, covered=0.35, in_front=True),
+    "held in": Placing(1, sunk=0.55, slant=0.1, covered=0.65, ratio=0.8, in_front=True),
+    "heaped in": Placing(1, sunk=0.65, slant=0.1, covered=0.7, ratio=0.62, in_front=True),
+    "standing in": Placing(1, sunk=0.12, covered=0.2, in_front=True),
+    "full of": Placing(1, order=1, sunk=0.65, slant=0.1, covered=0.7, ratio=1.6),
+    "in front of": Placing(1, order=1, far="ground"),
+    "behind": Placing(1, sunk=0.35, slant=0.3, covered=0.5, in_front=True),
+    "among": Placing(1, order=1, far="ground"),
+    "amid": Placing(1, order=1, in_front=True, far="front"),
+    "holding": Placing(0, covered=1.0, ratio=1.9, in_front=True, worn="hand"),
+    "at the mouth": Placing(0, order=1, covered=1.0, ratio=2.4, in_front=True, worn="mouth"),
+    "wearing": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="head"),
+    "on the face": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="eyes"),
+    "round the neck": Placing(1, covered=1.0, ratio=2.5, in_front=True, worn="neck"),
+    "on the body": Placing(1, covered=1.0, ratio=1.7, in_front=True, worn="body"),
+    "on the feet": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="feet"),
+}
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,8 @@ from ..regions import Area, Size
 from ..settings import Settings
 from .caption_words import article
 from .compose import CENTRED, Pose, compose, ground, weathered
-from .drawings import Scene, Start
+from .drawings import PLACINGS, Scene, Start
 from .layers import cut_out, fitted, posed, usual_colour
-from .placing import PLACINGS
 from .prior import Caption, conditions, gumbel
 from .priors import NAMED, Priors
 

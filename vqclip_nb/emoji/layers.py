@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,8 @@ SILHOUETTE = "silhouette"
 BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
 BLACKEST = 0.2  # mean light of a drawing that is a silhouette
 MAIN = 0.5  # share of a drawing from which on a hue is its main one
+ALIKE = 0.7  # of left and right side, from which on a body is seen from in front
+FRONT = 0.6  # share of the width where the head of another is, which looks to the left
 OTHER_HUE = 0.8  # angle in radians between two hues that are not the same
 
 
@@ -112,6 +115,22 @@ def cut_out(picture: torch.Tensor) -> torch.Tensor:
     return torch.cat([(picture[0] - (1 - alpha) * colour[0]).clamp(min=0).minimum(alpha), alpha])
 
 
+def levelled(layer: torch.Tensor) -> torch.Tensor:
+    """A drawing (4, h, w) turned so that its longest direction lies level: a skateboard to stand
+    on."""
+    weight = layer[3] / layer[3].sum().clamp(min=1)
+    y, x = (torch.linspace(-1, 1, side) for side in weight.shape)
+    middle_x, middle_y = (weight.sum(0) * x).sum(), (weight.sum(1) * y).sum()
+    x, y = x - middle_x, y - middle_y
+    spread_x, spread_y = (weight.sum(0) * x**2).sum(), (weight.sum(1) * y**2).sum()
+    both = (weight * y[:, None] * x).sum()
+    angle = torch.atan2(2 * both, spread_x - spread_y) / 2
+    cos, sin = angle.cos() * 2**0.5, angle.sin() * 2**0.5  # smaller, so that all stays inside
+    theta = torch.stack([cos, -sin, middle_x, sin, cos, middle_y]).view(1, 2, 3)
+    grid = F.affine_grid(theta, [1, *layer.shape], align_corners=False)
+    return F.grid_sample(layer[None], grid, align_corners=False)[0]
+
+
 def _dilated(x: torch.Tensor, radius: int) -> torch.Tensor:
     return F.max_pool2d(x, 2 * radius + 1, 1, radius)
 
@@ -160,6 +179,58 @@ def border_colour(picture: torch.Tensor) -> torch.Tensor:
     return torch.cat([x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1]], 1).median(1).values
 
 
+def tight(box: Box, mask: torch.Tensor) -> Box:
+    """What a mask (h, w) takes of a box that it is fitted into, in its middle."""
+    scale = min(box[2] / mask.shape[1], box[3] / mask.shape[0])
+    return box[0], box[1], scale * mask.shape[1], scale * mask.shape[0]
+
+
+def bounds(placed: Sequence[Box]) -> Box:
+    """The box of all."""
+    sides = torch.tensor(placed)
+    lows = (sides[:, :2] - sides[:, 2:] / 2).amin(0)
+    highs = (sides[:, :2] + sides[:, 2:] / 2).amax(0)
+    return (*((lows + highs) / 2).tolist(), *(highs - lows).tolist())
+
+
+def moved_with(box: Box, frame: Box, target: Box) -> Box:
+    """Where a box stands once the `frame` that it is in has become `target`."""
+    scale = target[2] / frame[2]
+    x, y = (t + (own - f) * scale for own, f, t in zip(box[:2], frame[:2], target[:2], strict=True))
+    return x, y, box[2] * scale, box[3] * scale
+
+
+def rows_of(count: int) -> list[int]:
+    """How many things stand side by side, of so many: more than three in two rows."""
+    return [count] if count <= 3 else [count - count // 2, count // 2]
+
+
+def grouped(mask: torch.Tensor, count: int) -> torch.Tensor:
+    """What `count` of a thing cover side by side, as `spread` puts them."""
+    rows = rows_of(count)
+    height, width = mask.shape
+    group = mask.new_zeros(len(rows) * height, rows[0] * width)
+    for row, of_row in enumerate(rows):
+        left = (rows[0] - of_row) * width // 2
+        part = group[row * height : (row + 1) * height, left : left + of_row * width]
+        part.copy_(mask.repeat(1, of_row))
+    return group
+
+
+def spread(box: Box, count: int) -> list[Box]:
+    """`count` equal boxes in one, side by side; more than three in two rows."""
+    if count == 1:
+        return [box]
+    x, y, width, height = box
+    rows = rows_of(count)
+    each, high, middle = width / rows[0], height / len(rows), (len(rows) - 1) / 2
+    return [
+        (x + (i - (of_row - 1) / 2) * each, y + (row - middle) * high, each * 0.96, high)
+        for row, of_row in enumerate(rows)
+        for i in range(of_row)
+    ]
+
+
 def worn(body: torch.Tensor, box: Box, mask: torch.Tensor, where: str, size: float) -> Box:
     """Where something of a mask (h, w) is worn by a body, given as a mask and its box. where: as
     `Placing.worn`. size: its longer side, as a share of the body's.
@@ -168,20 +239,21 @@ def worn(body: torch.Tensor, box: Box, mask: torch.Tensor, where: str, size: flo
     is a head alone.
     """
     rows, columns = body.shape
-    upper = body[: math.ceil(0.35 * rows)].sum(0).cumsum(0)
+    alike = float((body * body.flip(1)).sum() / body.maximum(body.flip(1)).sum().clamp(min=1))
+    front = columns if alike > ALIKE else round(FRONT * columns)  # a tail may be held high
+    upper = body[: math.ceil(0.35 * rows), :front].sum(0).cumsum(0)
     x = int((upper < upper[-1] / 2).sum())
     near = body[:, max(0, x - columns // 20) : x + columns // 20 + 1].amax(1)
     top, across = int(near.argmax()) / rows, (x + 0.5) / columns
-    alike = float((body * body.flip(1)).sum() / body.maximum(body.flip(1)).sum().clamp(min=1))
-    wide, upright = body.sum(1), alike > 0.7
+    wide, upright = body.sum(1), alike > ALIKE
     broad = bool(wide[rows // 6 : rows // 3].mean() > 0.62 * wide.max())
     whole = alike > 0.9 and columns > 0.82 * rows and broad
-    eyes, neck = (top + 0.2, top + 0.4) if upright else (top + 0.15, top + 0.35)
+    eyes, neck = (top + 0.2, top + 0.46) if upright else (top + 0.15, top + 0.35)
     if whole:
         eyes, neck = 0.48, 0.92
     places = {  # shares of the body's sides, from the left and from above
         "head": (across, top),
-        "eyes": (across, eyes),
+        "eyes": (across if upright else across - 0.06, eyes),
         "neck": (across, neck),
         "body": (0.5, 0.7),
         "feet": (0.5, 0.95),

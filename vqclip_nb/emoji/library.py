@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from ..models.vqgan import VQGAN
+from ..reading import GROUND
 from ..regions import Size
 from ..weights import read_checked
 from .caption_grammar import parse, split_style
@@ -32,7 +33,7 @@ from .caption_words import (
 from .compose import compose
 from .drawings import Drawing, Scene, Start, describe, unpack_bits, unpack_masks
 from .layers import SILHOUETTE, usual_colour
-from .signs import TOKEN
+from .shorthand import TOKEN
 from .vocabulary import Vocabulary
 
 SCALE = 0.85  # of a drawing's own square, on the white square whose codes are kept
@@ -49,6 +50,7 @@ TWO_TONES = re.compile(
     rf"\b{TWO_TONE} (?!photo|picture|image|drawing|painting|film|art|style|sketch)\w", re.IGNORECASE
 )
 OWNED = re.compile(r"\b(\w+)['’]s (\w+)")
+HEADS = {*TABLES["worn"].values(), "at the mouth", "in", "riding"}  # of whom a head is enough
 KEYS = ("name", "label")  # of a concept: what it is called
 
 
@@ -111,7 +113,8 @@ class Library:
         plural = f"{phrase.lower()}s"  # "a ballet shoe"
         for word in (*sorted(forms, key=lambda form: form not in self._called), plural):
             if word in self._named and (word != plural or word in self._labels):
-                meant = self._named.get(TABLES["meant"].get(word, word), ())
+                known = TABLES["meant"]
+                meant = self._named.get(known.get(phrase.lower()) or known.get(word, word), ())
                 return [*dict.fromkeys([*[*meant][:1], *self._named[word]])]
         return []
 
@@ -128,7 +131,7 @@ class Library:
             if TOKEN.fullmatch(phrase):
                 return self.vocabulary.emoji.label(phrase)
             if self.named(phrase):
-                return phrase
+                return TABLES["instead"].get(phrase, phrase)
             thing = self.vocabulary.nearest_known(phrase)
             if thing and phrase not in thing.split():  # "apple" is a red apple: no need to say
                 taken[phrase] = thing
@@ -157,6 +160,16 @@ class Library:
             replace(thing, count=1) if thing.count == 2 and concept["label"] in pairs else thing
             for thing, concept in zip(scene.things, drawn, strict=True)
         )
+        alone = len(things) == 1 and not (
+            scene.background and scene.background[-1].endswith(GROUND)
+        )
+        heads = HEADS & {*scene.relations} or WORDS["heads"] & {c["label"] for c in drawn}
+        if not (alone or heads or "portrait" in asked.lower()):  # else a head would lie there
+            upright = (TABLES["standing"].get(concept["label"]) for concept in drawn)
+            things = tuple(
+                replace(thing, name=name) if name else thing
+                for thing, name in zip(things, upright, strict=True)
+            )
         by_itself = bool(WORDS["two-coloured"] & {*names.split()})  # black and white as it is
         if by_itself:
             left_out = {w: told for w, told in left_out.items() if w not in TWO_TONE_WORDS}

@@ -19,11 +19,12 @@ from .caption_words import (
     WORDS,
     singulars,
 )
-from .signs import TOKEN, Replaced
+from .shorthand import TOKEN, Replaced
 
 if TYPE_CHECKING:
     from .vocabulary import Vocabulary
 
+OPEN = (" of", " with", " on", " over")  # ends of phrases that go on with a thing
 WORD = re.compile(r"\w[\w'’-]*")
 JOINTS = frozenset(word for phrase in (*RELATIONS, *WITHOUT) for word in phrase.split())
 JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/–]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
@@ -119,7 +120,7 @@ WHOLE = BODY | WORDS["never each"]  # "red and blue shoes" are of two colours
 NAME = re.compile(r"\b((?:my|our|your|his|her|their) (?:\w+ )?([a-z]+)) ([A-Z][a-z]+)\b")
 PLACED = re.compile(r"\b(?:at|in|by|on)\s+(?:(?:an?|the)\s+)?\w+", re.IGNORECASE)
 ADDED = re.compile(  # what a place brings with it: "next to a cactus on a light blue background"
-    r"(?:next to|among|below|a(?=\s))\s+(?:(?:an?|two)\s+)?([a-z -]+?)\s+(?=on an? )"
+    r"(?:next to|in front of|among|below|a(?=\s))\s+(?:(?:an?|two)\s+)?([a-z -]+?)\s+(?=on an? )"
 )
 
 
@@ -273,13 +274,14 @@ class _Rules:
         behind = WORD.match(text[found.end() :].lstrip())
         longer = f"{phrase.split()[-1]} {behind[0]}" if behind else ""
         compound = False  # "a forest elf"
-        if behind and " background" in new and not phrase.endswith(" of"):
+        whole = " background" in new and not phrase.endswith(OPEN)
+        if behind and whole:
             joint = behind[0] in SMALL_WORDS or behind[0] in JOINTS
             compound = not joint and not behind[0].endswith("ing") and words.reads(behind[0])
         rest = text[found.end() :]
         owner = rest.startswith(("'s", "’s"))  # "a fisherman's boat"
         idle = DONE.fullmatch(phrase) and not self.doer(text[: found.start()])
-        of = rest.startswith(" of ") and " background" in new and not phrase.endswith(" of")
+        of = whole and rest.startswith(" of ")
         if owner or idle or of or compound or {longer, *singulars(longer)} & words.names:
             return None  # "on ice cream" is not on ice
         before = text[: found.start()].split()[-1:]

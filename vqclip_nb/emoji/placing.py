@@ -2,72 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 
 from ..reading import GROUND
 from ..regions import Size, bounding_box
-from .drawings import Scene, Thing
-from .layers import Box, worn
+from .caption_words import in_the_sky
+from .drawings import PLACINGS, Scene, Thing
+from .layers import Box, bounds, grouped, moved_with, rows_of, spread, tight, worn
 
 # Side of a thing's box, as a share of the picture's shorter side.
 SIDES = {"": 0.8, "big": 0.98, "small": 0.42}
 SECOND = {"big": 1.2, "small": 0.6, "": 1.0}  # by how much the first of two is larger
-
-
-@dataclass(frozen=True)
-class Placing:
-    """How two things of a relation stand.
-
-    axis: 0 beside, 1 above each other. order: -1 if the first has the smaller coordinate there, 1
-    if the larger. sunk: share of the smaller one's extent that goes into the other. slant: how far
-    they may be moved across the axis, of their distance along it. covered: how much of the smaller
-    one's area may lie under or over the other. ratio: size of the first over the second's.
-    in_front: the second, not the first. worn: where the second has its middle on the first, a key
-    of `places` in `worn`; axis, sunk and slant then say nothing.
-    """
-
-    axis: int
-    order: int = -1
-    sunk: float = 0.0
-    slant: float = 0.0
-    covered: float = 0.05
-    ratio: float = 1.0
-    in_front: bool = False
-    worn: str = ""
-
-
-PLACINGS = {
-    "beside": Placing(0, sunk=0.0, slant=0.7),
-    "above": Placing(1, sunk=0.0, slant=0.7),
-    "below": Placing(1, order=1, sunk=0.0, slant=0.7),
-    "under": Placing(1, order=1, sunk=0.1, slant=0.9, covered=0.1, ratio=1.5),
-    "on": Placing(1, sunk=0.1, slant=0.35, covered=0.15),
-    "riding": Placing(1, sunk=0.3, slant=0.15, covered=0.35, ratio=0.62),
-    "topped with": Placing(1, order=1, sunk=1.2, covered=1.0, ratio=2.2, in_front=True),
-    "served on": Placing(1, sunk=1.3, covered=1.0, ratio=0.55),
-    "in": Placing(1, sunk=0.3, slant=0.2, covered=0.35, in_front=True),
-    "held in": Placing(1, sunk=0.55, slant=0.1, covered=0.65, ratio=0.8, in_front=True),
-    "heaped in": Placing(1, sunk=0.65, slant=0.1, covered=0.7, ratio=0.62, in_front=True),
-    "standing in": Placing(1, sunk=0.12, covered=0.2, in_front=True),
-    "full of": Placing(1, order=1, sunk=0.65, slant=0.1, covered=0.7, ratio=1.6),
-    "in front of": Placing(1, order=1, sunk=0.12, covered=0.5, ratio=1.7),
-    "behind": Placing(1, sunk=0.35, slant=0.3, covered=0.5, in_front=True),
-    "among": Placing(1, order=1, sunk=0.55, covered=0.7, ratio=0.8),
-    "holding": Placing(0, covered=1.0, ratio=1.9, in_front=True, worn="hand"),
-    "at the mouth": Placing(0, order=1, covered=1.0, ratio=2.4, in_front=True, worn="mouth"),
-    "wearing": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="head"),
-    "on the face": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="eyes"),
-    "round the neck": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="neck"),
-    "on the body": Placing(1, covered=1.0, ratio=1.7, in_front=True, worn="body"),
-    "on the feet": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="feet"),
-}
 GROUPED = 1.8  # of two things together, beside a third
 # Relations of which the first keeps its size though it is several things.
-TOUCHING = frozenset("in, on, served on, among, held in, heaped in, standing in".split(", "))
+TOUCHING = frozenset("in, on, served on, held in, heaped in, standing in".split(", "))
+# Of what stands in front of something far, in shares of the picture's sides: its middle, width and
+# height; the same of what is far: one thing at the horizon beside it, several, or in the sky.
+BESIDE, BEFORE, BELOW = (0.33, 0.6, 0.62), (0.5, 0.94, 0.56), (0.5, 0.94, 0.68)
+ONE_FAR, SEVERAL_FAR = (0.67, 0.62, 0.64), (0.5, 0.96, 0.62)
+ONE_HIGH, WIDE_HIGH = (0.8, 0.34, 0.3), (0.5, 0.94, 0.34)
+HIGH_SHARES = {"big": 1.7, "small": 0.6, "": 1.0}  # sizes in the sky
+IN_FRONT = (0.5, 0.96, 0.34)
+LOWER = {"ground": 0.8, "front": 0.99, "sky": 0.02}  # ends from above, of the sky's the upper
+BASE, AMID_BASE = 0.97, 0.86  # lower ends of what stands in front, and behind a field of others
+SUN = 0.42  # middle and side of one alone above a ground
+FLAT = 0.35  # up to which height the middle is better than beside
 MASK = 64  # pixels along the longer side of what they cover
 FRAME = 0.98  # of the picture's sides
 UNEQUAL = (1.0, 1.12, 1 / 1.12, 1.25, 1 / 1.25)  # ratios tried where the caption names none
@@ -81,19 +44,25 @@ def content(layer: torch.Tensor) -> tuple[int, int, int, int]:
     return bounding_box(inside) if inside.any() else (0, 0, layer.shape[2], layer.shape[1])
 
 
+def covers(layer: torch.Tensor) -> torch.Tensor:
+    """What a layer (4, h, w) covers, as a mask cut to its extent."""
+    left, top, right, bottom = content(layer)
+    return (layer[3, top:bottom, left:right] > 0.3).float()
+
+
 def boxes(
     layers: Sequence[torch.Tensor], scene: Scene, size: Size, *, fill: bool = False
 ) -> list[tuple[Box, int]]:
     """Where each thing goes, and how many of it stand side by side there."""
-    singles = []
-    for layer in layers:
-        left, top, right, bottom = content(layer)
-        singles.append((layer[3, top:bottom, left:right] > 0.3).float())
+    singles = [covers(layer) for layer in layers]
     if len(layers) == 1:
         grounded = bool(scene.background) and scene.background[-1].endswith(GROUND)
         return [alone(scene.things[0], singles[0], size, fill, grounded)]
     counts = [thing.count for thing in scene.things]
     masks = [grouped(mask, count) for mask, count in zip(singles, counts, strict=True)]
+    far = far_things(scene)
+    if far:
+        return in_front_of(far, layers, scene, size)
     first, *others = scene.things
     zoom, share = first.zoom
     ratio = SECOND[first.size] ** (1 - share) * SECOND[zoom] ** share
@@ -123,13 +92,66 @@ def boxes(
             grouped_by = GROUPED / placing.ratio if several and relation not in TOUCHING else 1.0
             ratio = ratio * max(1.0, grouped_by) / own
             two = arrange((group, mask), relation, size, ratio=ratio)
-            if relation == "beside" and placed and row:  # the third stands where it can be larger
+            if relation == "beside" and several and row:  # the third stands where it can be larger
                 under = arrange((group, mask), "above", size, ratio=ratio)
                 two = max(two, under, key=lambda boxes: boxes[1][2] * boxes[1][3])
             placed = [moved_with(box, frame, two[0]) for box in placed] or two[:1]
             placed.append(two[1])
         (group, frame), ratio = together(masks, placed), 1.0
     return list(zip(placed, counts, strict=True))
+
+
+def far_things(scene: Scene) -> dict[int, str]:
+    """Which things of a scene are far behind the others, and where: as `Placing.far`."""
+    placings = (PLACINGS[relation] for relation in scene.relations)
+    return {i: placing.far for i, placing in enumerate(placings, 1) if placing.far}
+
+
+def in_front_of(
+    far: Mapping[int, str], layers: Sequence[torch.Tensor], scene: Scene, size: Size
+) -> list[tuple[Box, int]]:
+    """`boxes` of a scene with things that are far: the others stand in front, as large as fits."""
+    height, width = size
+    near = [i for i in range(len(layers)) if i not in far]
+    own = replace(
+        scene,
+        things=tuple(scene.things[i] for i in near),
+        relations=tuple(scene.relations[i - 1] for i in near[1:]),
+        background=(),
+    )
+    singles, counts = [covers(layer) for layer in layers], [t.count for t in scene.things]
+    grounded = [counts[i] for i, where in far.items() if where == "ground"]
+    ways = [BELOW] if not grounded else [BESIDE, BEFORE] if grounded == [1] else [BEFORE]
+    base = AMID_BASE if "front" in far.values() else BASE
+    placed = dict[int, Box]()
+    for x, wide, high in ways:
+        room = round(high * height), round(wide * width)
+        stand = boxes([layers[i] for i in near], own, room, fill=True)
+        for i, (box, count) in zip(near, stand, strict=True):
+            placed[i], counts[i] = tight(box, grouped(singles[i], count)), count
+        frame = bounds([*placed.values()])
+        target = x * width, base * height - frame[3] / 2, *frame[2:]
+        if frame[3] > FLAT * height:
+            break
+    placed = {i: moved_with(box, frame, target) for i, box in placed.items()}
+    beside = target[0] < width / 2
+    for i, where in far.items():
+        mask = grouped(singles[i], counts[i])
+        x, wide, high = ONE_FAR if beside else SEVERAL_FAR
+        share = min(1.0, SECOND[scene.things[i].size])
+        if where == "sky":
+            flat = mask.shape[1] > 1.3 * mask.shape[0]
+            x, wide, high = WIDE_HIGH if flat and len(far) == 1 else ONE_HIGH
+            share = min(HIGH_SHARES[scene.things[i].size], FRAME / wide)
+            x = min(x, 1 - share * wide / 2)
+            if beside or far.get(i - 1) == "sky":  # not above what is far, nor on the other
+                x = 1 - x
+        elif where == "front":
+            x, wide, high = IN_FRONT
+        box = tight((x * width, 0.0, share * wide * width, share * high * height), mask)
+        y = LOWER[where] * height + (box[3] if where == "sky" else 0.0)
+        placed[i] = box[0], y - box[3] / 2, *box[2:]
+    return [(placed[i], counts[i]) for i in range(len(layers))]
 
 
 def alone(
@@ -139,8 +161,12 @@ def alone(
     height, width = size
     if thing.count > 3 and grounded:  # not above the ground
         return (width / 2, height * 0.79, width * 0.94, height * 0.38), thing.count
+    if grounded and in_the_sky(thing.name):
+        x, y, side = width / 2, SUN * height, HIGH_SHARES[thing.size] * SUN * min(size)
+        return tight((x, y, side * thing.count, side), grouped(mask, thing.count)), thing.count
     if thing.count > 1:
-        return (width / 2, height / 2, width * 0.94, height * 0.8), thing.count
+        share = min(1.0, SECOND[thing.size])
+        return (width / 2, height / 2, share * width * 0.94, share * height * 0.8), thing.count
     if fill and thing.size != "small":
         return (width / 2, height / 2, width * 0.94, height * 0.94), 1
     zoom, share = thing.zoom
@@ -155,14 +181,6 @@ def in_frame(placed: Sequence[Box], size: Size) -> list[Box]:
     scale = FRAME * min(size[1] / frame[2], size[0] / frame[3])
     target = size[1] / 2, size[0] / 2, frame[2] * scale, frame[3] * scale
     return [moved_with(box, frame, target) for box in placed]
-
-
-def bounds(placed: Sequence[Box]) -> Box:
-    """The box of all."""
-    sides = torch.tensor(placed)
-    lows = (sides[:, :2] - sides[:, 2:] / 2).amin(0)
-    highs = (sides[:, :2] + sides[:, 2:] / 2).amax(0)
-    return (*((lows + highs) / 2).tolist(), *(highs - lows).tolist())
 
 
 def together(masks: Sequence[torch.Tensor], placed: Sequence[Box]) -> tuple[torch.Tensor, Box]:
@@ -180,44 +198,6 @@ def together(masks: Sequence[torch.Tensor], placed: Sequence[Box]) -> tuple[torc
         part = group[round(float(y)) :, round(float(x)) :][: own.shape[0], : own.shape[1]]
         part.copy_(part.maximum(own[: part.shape[0], : part.shape[1]]))
     return group, frame
-
-
-def moved_with(box: Box, frame: Box, target: Box) -> Box:
-    """Where a box stands once the `frame` that it is in has become `target`."""
-    scale = target[2] / frame[2]
-    x, y = (t + (own - f) * scale for own, f, t in zip(box[:2], frame[:2], target[:2], strict=True))
-    return x, y, box[2] * scale, box[3] * scale
-
-
-def rows_of(count: int) -> list[int]:
-    """How many things stand side by side, of so many: more than three in two rows."""
-    return [count] if count <= 3 else [count - count // 2, count // 2]
-
-
-def grouped(mask: torch.Tensor, count: int) -> torch.Tensor:
-    """What `count` of a thing cover side by side, as `spread` puts them."""
-    rows = rows_of(count)
-    height, width = mask.shape
-    group = mask.new_zeros(len(rows) * height, rows[0] * width)
-    for row, of_row in enumerate(rows):
-        left = (rows[0] - of_row) * width // 2
-        part = group[row * height : (row + 1) * height, left : left + of_row * width]
-        part.copy_(mask.repeat(1, of_row))
-    return group
-
-
-def spread(box: Box, count: int) -> list[Box]:
-    """`count` equal boxes in one, side by side; more than three in two rows."""
-    if count == 1:
-        return [box]
-    x, y, width, height = box
-    rows = rows_of(count)
-    each, high, middle = width / rows[0], height / len(rows), (len(rows) - 1) / 2
-    return [
-        (x + (i - (of_row - 1) / 2) * each, y + (row - middle) * high, each * 0.96, high)
-        for row, of_row in enumerate(rows)
-        for i in range(of_row)
-    ]
 
 
 def arrange(
@@ -277,13 +257,13 @@ def covered(
     height, width = size
     cells = max(size) / GRID
     x, y = ((torch.arange(-(-side // cells)) + 0.5) * cells for side in (width, height))
-    drawn = []
+    seen = []
     for i, mask in enumerate(masks):
         column = ((x - lows[:, i, :1]) / sides[:, i, :1] * mask.shape[1]).floor().long()
         row = ((y - lows[:, i, 1:]) / sides[:, i, 1:] * mask.shape[0]).floor().long()
         inside = ((row >= 0) & (row < mask.shape[0]))[:, :, None]
         inside = inside & ((column >= 0) & (column < mask.shape[1]))[:, None]
         row, column = row.clamp(0, mask.shape[0] - 1), column.clamp(0, mask.shape[1] - 1)
-        drawn.append(mask[row[:, :, None], column[:, None]] * inside)
-    smaller = torch.stack(drawn).sum((2, 3)).amin(0).clamp(min=1)
-    return (drawn[0] * drawn[1]).sum((1, 2)) / smaller
+        seen.append(mask[row[:, :, None], column[:, None]] * inside)
+    smaller = torch.stack(seen).sum((2, 3)).amin(0).clamp(min=1)
+    return (seen[0] * seen[1]).sum((1, 2)) / smaller

@@ -1,12 +1,28 @@
-"""Prompts without what asks for the picture, their shorthand written out."""
+"""What is not written in words: emoji, each as the drawing that the library has of it, shorthand
+written out, and what asks for the picture left away."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
 
 from ..reading import COLOUR
 from .caption_words import RELATIONS, WITHOUT
 
+VARIATION, TONES = "\ufe0f", "\U0001f3fb-\U0001f3ff"
+JOINER = "\u200d"
+PRIVATE = 0xF0000  # from here on a character stands for an emoji of the table
+# Words of a text, each with what stands for it: "" where it is left out, None if it is not known.
+Replaced = dict[str, str | None]
+TOKEN = re.compile("[\U000f0000-\U000fffff]")
+_SIGN = "[\u00a9\u00ae\u2122\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001fbff]"
+EMOJI = re.compile(
+    f"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]{VARIATION}?\u20e3"
+    f"|{_SIGN}(?:{VARIATION}|[{TONES}]|[\U000e0020-\U000e007f])*"
+    f"(?:{JOINER}{_SIGN}(?:{VARIATION}|[{TONES}])*)*"
+)
 SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)|<3\b")  # ":)" and the like
 SHORT = (
     (r"(?<!\w)['‘]([^'‘’]*)['’](?!\w)", r"\1"),
@@ -48,6 +64,71 @@ NEGATED = (
     r"|\bnot (?:on|in|at|under|near|next to|beside|behind|with)\s+"
     rf"(?:(?!\b(?:{'|'.join(RELATIONS)}|but)\b)[^,;:.!?\n])+"
 )
+
+
+class Emoji:
+    """labels: what the library calls each, by its code points without variation selectors and skin
+    tones. names: what CLIP calls it."""
+
+    def __init__(self, table: Path) -> None:
+        """Of lines "emoji label" or "emoji label = what CLIP calls it"."""
+        self.labels, self.names = dict[str, str](), dict[str, str]()
+        for line in table.read_text(encoding="utf8").splitlines():
+            signs, _, rest = line.partition(" ")
+            label, _, name = rest.partition(" = ")
+            self.labels[plain(signs)], self.names[plain(signs)] = label, name or label
+        self.numbers = {signs: number for number, signs in enumerate(self.labels)}
+        self.by_number = list(self.labels.values())
+        self.known = {*self.by_number, *self.names.values()}
+
+    def find(self, signs: str) -> str | None:
+        """The emoji of the table that a sequence is, or is a variant of."""
+        return next((s for s in simpler(plain(signs)) if s in self.labels), None)
+
+    def label(self, token: str) -> str:
+        """What the library calls the emoji for which a character of `split` stands."""
+        return self.by_number[ord(token) - PRIVATE]
+
+    def split(self, text: str, *, tokens: bool) -> tuple[str, Replaced]:
+        """A text with its emoji as words, or with `tokens` as one private character each; and those
+        that are not known. Signs that are no emoji go by their Unicode names."""
+        unknown: Replaced = {}
+
+        def instead(found: re.Match) -> str:
+            signs = self.find(found[0])
+            if signs is not None:
+                if tokens:
+                    return f" {chr(PRIVATE + self.numbers[signs])} , "
+                return f" {self.names[signs]} "
+            name = unicodedata.name(found[0][0], "").lower() if len(plain(found[0])) == 1 else ""
+            if name in self.known:  # else a word of it would stand for it
+                return f" {name} "
+            unknown[found[0]] = None
+            return " , "
+
+        if text.isascii():
+            return text, unknown
+        unknown |= dict.fromkeys(TOKEN.findall(text))  # of icon fonts
+        text = TOKEN.sub(" ", text)
+        return EMOJI.sub(instead, text), unknown
+
+
+def plain(signs: str) -> str:
+    return re.sub(f"[{VARIATION}{TONES}]", "", signs)
+
+
+def simpler(signs: str) -> Iterator[str]:
+    """A sequence, and step by step what it is a variant of."""
+    yield signs
+    ungendered = re.sub(f"{JOINER}[\u2640\u2642]", "", signs)
+    yield ungendered
+    person = re.sub("^[\U0001f468\U0001f469]", "\U0001f9d1", ungendered)
+    while True:
+        yield person
+        yield ungendered
+        if JOINER not in ungendered:
+            return
+        person, ungendered = person.rpartition(JOINER)[0], ungendered.rpartition(JOINER)[0]
 
 
 def shortened(text: str) -> str:

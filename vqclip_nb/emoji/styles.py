@@ -18,7 +18,7 @@ from .caption_words import (
     WORDS,
     read_rows,
 )
-from .signs import TOKEN, Replaced
+from .shorthand import TOKEN, Replaced
 
 FILLERS = WORDS["fillers"]
 MEDIA = WORDS["media"]  # what a picture is: a style with an article too

@@ -23,8 +23,7 @@ from .caption_words import (
     singulars,
 )
 from .phrasing import WORD, rephrased
-from .shorthand import NEGATED, shortened
-from .signs import Emoji, Replaced
+from .shorthand import NEGATED, Emoji, Replaced, shortened
 from .styles import Styles
 
 NOTHING = "nothing"  # in the table: words that mean no thing, though the library may have them

@@ -32,6 +32,8 @@ USUAL = ("noto", "3d", "sticker")  # styles of what forms, where a prompt names 
 WRITTEN = set("arrow button calendar clock dollar euro keycap letter letters medal note".split())
 WRITTEN |= set("notes points pound sign watch yen".split())
 SCALES, SHIFT = (0.86, 1.1), 0.055  # of a thing alone, by the seed; in shares of the sides
+# Where something is on a head, which is looked for on the left.
+ON_THE_HEAD = {"at the mouth", "on the face", "round the neck", "wearing"}
 STYLED = 0.5  # strength of a style from which on the drawing that is begun with is of it
 
 
@@ -151,7 +153,7 @@ class EmojiWing:
                 if not style:
                     return None
                 turned = bool(rng.random() < 0.5) and not WRITTEN & set(label.split())
-                mirrored = turned and "at the mouth" not in scene.relations  # which is on the left
+                mirrored = turned and not ON_THE_HEAD & {*scene.relations}
                 pose = float(rng.uniform(*SCALES)), *map(float, rng.uniform(-SHIFT, SHIFT, 2))
                 alone = area is None and len(scene.things) == thing.count == 1
                 shapes.append(Shape(thing.name, label, style, mirrored, pose if alone else CENTRED))
