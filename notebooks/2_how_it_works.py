@@ -67,12 +67,12 @@ judge = vq.load_judge("emoji")  # vq.load_judge("RN101")
 
 # %% [markdown]
 # Something to look at first: twelve pictures, painted by the loop that the rest of the notebook explains. The pair that
-# ships begins here with drawings of its library; chapter 4, below, begins with noise, as the report does.
+# ships begins here with what its prior draws; chapter 4, below, leaves that out, as the report does.
 
 # %%
 things = "a pineapple, a sunflower, a fire, a dog, a house, a fish, a rose, a carrot, a cupcake"
 texts = [*things.split(", "), "a cactus", "a crab", "an umbrella"]
-small = dict(start="library", total_iter=8, crops=8, height=128, width=128)
+small = dict(start="prior", total_iter=8, crops=8, height=128, width=128)
 run = vq.watch(vq.Run(pair, vq.Settings(include=texts, **small)))
 
 # %%

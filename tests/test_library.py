@@ -120,7 +120,7 @@ def test_two_things_stand_as_the_relation_says(library):
 
 @pytest.mark.parametrize("size", [(128, 128), (96, 160), (160, 96), (16, 400)])
 @pytest.mark.parametrize(
-    "relation", [name for name, how in PLACINGS.items() if not (how.worn or how.far)]
+    "relation", [name for name, how in PLACINGS.items() if not (how.worn or how.zone)]
 )
 def test_two_things_are_as_large_as_the_frame_takes(relation, size):
     y, x = torch.meshgrid(*(torch.linspace(-1, 1, 40),) * 2, indexing="ij")
@@ -243,7 +243,7 @@ def test_three_things_stand_in_the_picture(library, size):
 
 
 @pytest.mark.parametrize("size", ((256, 256), (96, 256), (256, 96)))
-def test_what_is_far_stands_behind_and_higher(library, size):
+def test_what_is_at_the_horizon_or_in_the_sky_stands_higher(library, size):
     for text in (
         "a dog in front of a house",
         "three ducks in front of a barn",

@@ -22,8 +22,8 @@ from .caption_words import (
     SKIPPED,
     WORDS,
     goes_on,
+    relation_of,
     second_colour,
-    stand,
 )
 from .drawings import COLOURFUL, Thing
 from .shorthand import TOKEN
@@ -232,11 +232,11 @@ class CaptionReader:
             self._change_last(name=name, said=f"{self.things[-1].said} {phrase}", **look)
             if self.relations:  # "with a party hat"
                 *before, last = self.things
-                self.relations[-1] = stand(last, before, self.relations[:-1])
+                self.relations[-1] = relation_of(last, before, self.relations[:-1])
         else:
             thing = Thing(name, said=name if is_emoji else phrase, led=self.joint, **look)
             if self.things:
-                self.relations.append(stand(thing, self.things, self.relations))
+                self.relations.append(relation_of(thing, self.things, self.relations))
             self.things.append(thing)
         self.spelt |= set() if is_emoji else {name}
         self.joint, self.own, self.touching = "", phrase, True

@@ -89,7 +89,7 @@ def singulars(word: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def stand(thing: Thing, before: Sequence[Thing], relations: Sequence[str]) -> str:
+def relation_of(thing: Thing, before: Sequence[Thing], relations: Sequence[str]) -> str:
     """How the things before one stand to it; relations: of those."""
     joint, last = thing.led, thing.said.split()[-1]
     how = RELATIONS.get(joint, "beside")

@@ -71,9 +71,9 @@ class Placing:
     they may be moved across the axis, of their distance along it. covered: how much of the smaller
     one's area may lie under or over the other. ratio: size of the first over the second's.
     in_front: the second, not the first. worn: where the second has its middle on the first, a key
-    of `places` in `worn`; axis, sunk and slant then say nothing. far: the second stands at the
-    horizon ("ground"), in the "sky" or along the lower edge ("front"), of which nothing else then
-    says anything.
+    of `places` in `worn`; axis, sunk and slant then say nothing. zone: where in the
+    picture the second stands, whatever else is here: at the "horizon", in the "sky" or along the
+    lower edge, at the "front".
     """
 
     axis: int
@@ -84,14 +84,14 @@ class Placing:
     ratio: float = 1.0
     in_front: bool = False
     worn: str = ""
-    far: str = ""
+    zone: str = ""
 
 
 PLACINGS = {
     "beside": Placing(0, sunk=0.0, slant=0.7),
     "above": Placing(1, sunk=0.0, slant=0.7),
     "below": Placing(1, order=1, sunk=0.0, slant=0.7),
-    "under": Placing(1, order=1, far="sky"),
+    "under": Placing(1, order=1, zone="sky"),
     "on": Placing(1, sunk=0.1, slant=0.35, covered=0.15),
     "riding": Placing(1, sunk=0.3, slant=0.15, covered=0.35, ratio=0.62),
     "topped with": Placing(1, order=1, sunk=1.2, covered=1.0, ratio=2.2, in_front=True),
@@ -101,10 +101,10 @@ PLACINGS = {
     "heaped in": Placing(1, sunk=0.65, slant=0.1, covered=0.7, ratio=0.62, in_front=True),
     "standing in": Placing(1, sunk=0.12, covered=0.2, in_front=True),
     "full of": Placing(1, order=1, sunk=0.65, slant=0.1, covered=0.7, ratio=1.6),
-    "in front of": Placing(1, order=1, far="ground"),
+    "in front of": Placing(1, order=1, zone="horizon"),
     "behind": Placing(1, sunk=0.35, slant=0.3, covered=0.5, in_front=True),
-    "among": Placing(1, order=1, far="ground"),
-    "amid": Placing(1, order=1, in_front=True, far="front"),
+    "among": Placing(1, order=1, zone="horizon"),
+    "amid": Placing(1, order=1, in_front=True, zone="front"),
     "holding": Placing(0, covered=1.0, ratio=1.9, in_front=True, worn="hand"),
     "at the mouth": Placing(0, order=1, covered=1.0, ratio=2.4, in_front=True, worn="mouth"),
     "wearing": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="head"),

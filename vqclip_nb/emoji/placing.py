@@ -20,14 +20,14 @@ SECOND = {"big": 1.2, "small": 0.6, "": 1.0}  # by how much the first of two is 
 GROUPED = 1.8  # of two things together, beside a third
 # Relations of which the first keeps its size though it is several things.
 TOUCHING = frozenset("in, on, served on, held in, heaped in, standing in".split(", "))
-# Of what stands in front of something far, in shares of the picture's sides: its middle, width and
-# height; the same of what is far: one thing at the horizon beside it, several, or in the sky.
+# Where other things have a zone, in shares of the picture's sides: middle, width and height of what
+# stands in front; the same of one thing at the horizon beside it, of several, and in the sky.
 BESIDE, BEFORE, BELOW = (0.33, 0.6, 0.62), (0.5, 0.94, 0.56), (0.5, 0.94, 0.68)
 ONE_FAR, SEVERAL_FAR = (0.67, 0.62, 0.64), (0.5, 0.96, 0.62)
 ONE_HIGH, WIDE_HIGH = (0.8, 0.34, 0.3), (0.5, 0.94, 0.34)
 HIGH_SHARES = {"big": 1.7, "small": 0.6, "": 1.0}  # sizes in the sky
 IN_FRONT = (0.5, 0.96, 0.34)
-LOWER = {"ground": 0.8, "front": 0.99, "sky": 0.02}  # ends from above, of the sky's the upper
+LOWER = {"horizon": 0.8, "front": 0.99, "sky": 0.02}  # ends from above, of the sky's the upper
 BASE, AMID_BASE = 0.97, 0.86  # lower ends of what stands in front, and behind a field of others
 SUN = 0.42  # middle and side of one alone above a ground
 FLAT = 0.35  # up to which height the middle is better than beside
@@ -60,9 +60,9 @@ def boxes(
         return [alone(scene.things[0], singles[0], size, fill, grounded)]
     counts = [thing.count for thing in scene.things]
     masks = [grouped(mask, count) for mask, count in zip(singles, counts, strict=True)]
-    far = far_things(scene)
-    if far:
-        return in_front_of(far, layers, scene, size)
+    zones = zones_of(scene)
+    if zones:
+        return in_zones(zones, layers, scene, size)
     first, *others = scene.things
     zoom, share = first.zoom
     ratio = SECOND[first.size] ** (1 - share) * SECOND[zoom] ** share
@@ -101,18 +101,18 @@ def boxes(
     return list(zip(placed, counts, strict=True))
 
 
-def far_things(scene: Scene) -> dict[int, str]:
-    """Which things of a scene are far behind the others, and where: as `Placing.far`."""
+def zones_of(scene: Scene) -> dict[int, str]:
+    """The things of a scene that have a zone, with it: as `Placing.zone`."""
     placings = (PLACINGS[relation] for relation in scene.relations)
-    return {i: placing.far for i, placing in enumerate(placings, 1) if placing.far}
+    return {i: placing.zone for i, placing in enumerate(placings, 1) if placing.zone}
 
 
-def in_front_of(
-    far: Mapping[int, str], layers: Sequence[torch.Tensor], scene: Scene, size: Size
+def in_zones(
+    zones: Mapping[int, str], layers: Sequence[torch.Tensor], scene: Scene, size: Size
 ) -> list[tuple[Box, int]]:
-    """`boxes` of a scene with things that are far: the others stand in front, as large as fits."""
+    """`boxes` of a scene with zones: the other things stand in front, as large as fits."""
     height, width = size
-    near = [i for i in range(len(layers)) if i not in far]
+    near = [i for i in range(len(layers)) if i not in zones]
     own = replace(
         scene,
         things=tuple(scene.things[i] for i in near),
@@ -120,9 +120,9 @@ def in_front_of(
         background=(),
     )
     singles, counts = [covers(layer) for layer in layers], [t.count for t in scene.things]
-    grounded = [counts[i] for i, where in far.items() if where == "ground"]
+    grounded = [counts[i] for i, where in zones.items() if where == "horizon"]
     ways = [BELOW] if not grounded else [BESIDE, BEFORE] if grounded == [1] else [BEFORE]
-    base = AMID_BASE if "front" in far.values() else BASE
+    base = AMID_BASE if "front" in zones.values() else BASE
     placed = dict[int, Box]()
     for x, wide, high in ways:
         room = round(high * height), round(wide * width)
@@ -135,16 +135,18 @@ def in_front_of(
             break
     placed = {i: moved_with(box, frame, target) for i, box in placed.items()}
     beside = target[0] < width / 2
-    for i, where in far.items():
+    for i, where in zones.items():
         mask = grouped(singles[i], counts[i])
         x, wide, high = ONE_FAR if beside else SEVERAL_FAR
         share = min(1.0, SECOND[scene.things[i].size])
         if where == "sky":
             flat = mask.shape[1] > 1.3 * mask.shape[0]
-            x, wide, high = WIDE_HIGH if flat and len(far) == 1 else ONE_HIGH
+            x, wide, high = WIDE_HIGH if flat and len(zones) == 1 else ONE_HIGH
             share = min(HIGH_SHARES[scene.things[i].size], FRAME / wide)
             x = min(x, 1 - share * wide / 2)
-            if beside or far.get(i - 1) == "sky":  # not above what is far, nor on the other
+            if (
+                beside or zones.get(i - 1) == "sky"
+            ):  # beside what is at the horizon or there already
                 x = 1 - x
         elif where == "front":
             x, wide, high = IN_FRONT
