@@ -144,9 +144,7 @@ def in_zones(
             x, wide, high = WIDE_HIGH if flat and len(zones) == 1 else ONE_HIGH
             share = min(HIGH_SHARES[scene.things[i].size], FRAME / wide)
             x = min(x, 1 - share * wide / 2)
-            if (
-                beside or zones.get(i - 1) == "sky"
-            ):  # beside what is at the horizon or there already
+            if beside or zones.get(i - 1) == "sky":  # away from what is there already
                 x = 1 - x
         elif where == "front":
             x, wide, high = IN_FRONT
