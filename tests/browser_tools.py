@@ -53,12 +53,6 @@ CONTRASTS = """() => {
     .map(e => { const a = light(getComputedStyle(e).color), b = light(behind(e));
       return [(Math.max(a, b) + .05) / (Math.min(a, b) + .05), e.innerText || e.value] }) }"""
 
-WATCH_EXPORT = """() => { const bar = document.querySelector('.vq-side .vq-bar');
-  window.bars = 0;
-  new MutationObserver(() => { bars += bar.offsetParent !== null }).observe(
-    bar, {attributes: true, subtree: true}) }"""
-
-
 HEADERS = ":is(.jupyter-widget-Collapse-header, .p-Collapse-header)"  # of ipywidgets 8 and 7
 
 
@@ -105,6 +99,11 @@ def painting(page, total: int) -> None:
 
 def done(page) -> None:
     page.get_by_text("Done. Look back").wait_for()
+
+
+def stop(page) -> None:
+    button(page, "Stop").click()
+    page.get_by_text("Stopped after").wait_for()
 
 
 def errors_become(page, count: int) -> None:
@@ -222,13 +221,22 @@ def a_run_is_seen(page, total: int) -> None:
 def a_file_is_offered(page) -> None:
     """Progress and the link that downloads the file stand beside the picture."""
     drawer(page, "Save")
-    page.evaluate(WATCH_EXPORT)
     button(page, "Export").click()
     link = page.get_by_role("link", name=re.compile(r"^Download a-sunflower-on-.*gif$"))
     link.wait_for()
     found = page.evaluate(MEASURE)
-    assert page.evaluate("bars") > 0 and not page.locator(".vq-side .vq-bar").is_visible()
+    assert not page.locator(".vq-side .vq-bar").is_visible()
     assert re.search(r"[1-9]\d* kB|\d\.\d MB", page.inner_text(".vq-link"))
     if found["studio"]["width"] > 700:
         at, stage = found["link"], found["stage"]
         assert at["left"] >= stage["right"] and stage["top"] < at["bottom"] <= stage["bottom"] + 150
+
+
+def looked_at(page, device: str) -> None:
+    """What is to be so on every page: as it comes, opened, wrongly set, and while it paints."""
+    one_large_picture(page, device)
+    all_can_be_read(page)
+    keys_reach_all(page)
+    wrong_values_are_said(page)
+    a_run_is_seen(page, 40)
+    stop(page)

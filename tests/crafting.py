@@ -121,22 +121,12 @@ def one(size: bytes, stride: bytes, offset: int = 0, numel: int = 4) -> bytes:
     return packed(state_dict(tensor(storage(numel), size, stride, offset)), {"0": bytes(16)})
 
 
-def patched(data: bytes, old: bytes, new: bytes) -> bytes:
-    assert old in data and len(old) == len(new)
-    return data.replace(old, new)
-
-
-def twice_named() -> bytes:
-    """A zip with two entries of the same name."""
-    good = state_dict(tensor(storage(4), row(4), row(1)))
-    data = packed(good, {"0": bytes(16), "1": b"x" * 16})
-    return patched(data, b"archive/data/1", b"archive/data/0")
+GOOD = state_dict(tensor(storage(4), row(4), row(1)))
 
 
 def overlapping() -> bytes:
     """A zip whose list says that two entries share one place."""
-    good = state_dict(tensor(storage(4), row(4), row(1)))
-    data = bytearray(packed(good, {"0": bytes(16), "1": bytes(16)}))
+    data = bytearray(packed(GOOD, {"0": bytes(16), "1": bytes(16)}))
     places = [i for i in range(len(data)) if data[i : i + 4] == b"PK\x01\x02"]
     data[places[2] + 42 : places[2] + 46] = data[places[1] + 42 : places[1] + 46]
     return bytes(data)
@@ -145,25 +135,17 @@ def overlapping() -> bytes:
 def oversized() -> bytes:
     """A zip that declares 4 GB for an entry of 16 bytes."""
     numel = (1 << 30) - 1
-    data = bytearray(
-        packed(state_dict(tensor(storage(numel), row(numel), row(1))), {"0": bytes(16)})
-    )
+    pickled = state_dict(tensor(storage(numel), row(numel), row(1)))
+    data = bytearray(packed(pickled, {"0": bytes(16)}))
     place = data.rindex(b"PK\x01\x02")
     data[place + 20 : place + 28] = struct.pack("<II", numel * 4, numel * 4)
     return bytes(data)
 
 
 def bombed() -> bytes:
-    """A small file that unpacks to 256 MB."""
-    count = 1 << 26
-    pickled = state_dict(tensor(storage(count), row(count), row(1)))
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("archive/data.pkl", pickled)
-        with archive.open("archive/data/0", "w") as entry:
-            for _ in range(256):
-                entry.write(bytes(1 << 20))
-    return file.getvalue()
+    """A small file that unpacks to 64 MB."""
+    pickled = state_dict(tensor(storage(1 << 24), row(1 << 24), row(1)))
+    return packed(pickled, {"0": bytes(1 << 26)}, compression=zipfile.ZIP_DEFLATED)
 
 
 def crowded(count: int = 400_000) -> bytes:
@@ -176,29 +158,28 @@ def crowded(count: int = 400_000) -> bytes:
     return b"PK\3\4" + listed + record + where + end
 
 
+MODULE = name("__torch__", "M") + b")\x81"
+
+
 def shared_modules(levels: int = 60) -> bytes:
     """Modules that hold the next one twice: 2 to the power of `levels` names."""
-    new = name("__torch__", "M") + b")\x81"
-    inner = new + b"q\x00"
+    inner = MODULE + b"q\x00"
     for i in range(levels):
         body = text("a") + b"h" + bytes([i]) + text("b") + b"h" + bytes([i])
-        inner += new + b"}(" + body + b"ubq" + bytes([i + 1])
+        inner += MODULE + b"}(" + body + b"ubq" + bytes([i + 1])
     return packed(b"\x80\x02" + inner + b".")
 
 
 def long_name() -> bytes:
     """A module below a name of two million letters, which each of its weights would repeat."""
-    new = name("__torch__", "M") + b")\x81"
     weight = tensor(storage(4), row(2, 2), row(2, 1))
-    inner = new + b"}(" + text("w") + weight + b"ub"
-    return packed(b"\x80\x02" + new + b"}(" + text("n" * 2_000_000) + inner + b"ub.")
+    inner = MODULE + b"}(" + text("w") + weight + b"ub"
+    return packed(b"\x80\x02" + MODULE + b"}(" + text("n" * 2_000_000) + inner + b"ub.")
 
 
 def own_parent() -> bytes:
     """A module that holds itself."""
-    new = name("__torch__", "M") + b")\x81q\x00"
-    pickled = b"\x80\x02" + new + b"}(" + text("me") + b"h\x00ub."
-    return packed(pickled)
+    return packed(b"\x80\x02" + MODULE + b"q\x00}(" + text("me") + b"h\x00ub.")
 
 
 def deep_views(levels: int) -> bytes:

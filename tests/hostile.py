@@ -15,28 +15,26 @@ HUGE = 1 << 40
 LARGER, SHAPE = "larger than what is stored", "an impossible shape"
 Files = dict[str, tuple[str, bytes]]
 
-_wrong: Callable[[str, tuple], bool] | None = None
-_seen: list[str] = []
+_watched: list[tuple[Callable[[str, tuple], bool], list[str]]] = []
 
 
 def _audit(event: str, arguments: tuple) -> None:
-    if _wrong and _wrong(event, arguments):
-        _seen.append(f"{event} {arguments}"[:300])
+    for wrong, seen in _watched:
+        if wrong(event, arguments):
+            seen.append(f"{event} {arguments}"[:300])
+
+
+sys.addaudithook(_audit)
 
 
 @contextlib.contextmanager
 def noticed(wrong: Callable[[str, tuple], bool]) -> Iterator[list[str]]:
     """What is done in the block that is wrong to do, by Python's own report (`sys.audit`)."""
-    global _wrong
-    _seen.clear()
-    _wrong = wrong
+    _watched.append((wrong, []))
     try:
-        yield _seen
+        yield _watched[-1][1]
     finally:
-        _wrong = None
-
-
-sys.addaudithook(_audit)
+        _watched.pop()
 
 
 def views() -> Files:
@@ -73,7 +71,7 @@ def zips() -> Files:
     """Archives whose list of contents lies, or that unpack to much more than they are."""
     deflated = dict(compression=zipfile.ZIP_DEFLATED)
     return {
-        "names twice": ("same name", c.twice_named()),
+        "names twice": ("same name", packed(c.GOOD, {"0": b""}, extra={"archive/data/0": b""})),
         "overlaps": ("overlap", c.overlapping()),
         "declares 4 GB": ("larger than the file|overlap", c.oversized()),
         "bomb": ("would take", c.bombed()),
@@ -97,7 +95,6 @@ def pickles() -> Files:
         "memory index": (none, b"Nr\xff\xff\xff\xff."),
         "text of 4 GB": ("only 1 remain", b"X\xff\xff\xff\xff."),
         "array of 1 TB": ("only 1 remain|unknown", b"\x96" + struct.pack("<Q", HUGE) + b"."),
-        "empty array": (unknown, b"\x96" + bytes(8) + b"."),
         "endless": ("instructions", b"N" * 300_001),
         "deep": (none, b")" + b"\x85" * 290_000 + b"."),
         "deep objects": (
@@ -110,7 +107,6 @@ def pickles() -> Files:
             "a key that is neither",
             b")q\x00" + b"".join(b"h%ch%c\x86q%c" % (i, i, i + 1) for i in range(60)) + b"}h<Ns.",
         ),
-        "key from memory": ("a key that is neither", b")\x85q\x00}h\x00Ns."),
         "large key": ("a key that is neither", b"}" + c.whole(1 << 61) + b"Ns."),
         "many arguments": (
             "with 100 arguments",
@@ -120,15 +116,11 @@ def pickles() -> Files:
             "a key that is neither",
             b"}" + tensor(storage(4), row(4), row(1)) + b"Ns.",
         ),
-        "many names": (
-            none,
-            b"".join(name("__torch__", f"M{i}") for i in range(10_001)) + b".",
-        ),
+        "many names": (none, b"".join(name("__torch__", f"M{i}") for i in range(10_001)) + b"."),
         "builds a text": (none, text("a") + b"Nb."),
         "builds a name": (none, size + b"}b."),
         "builds a class": (none, module + b"}b."),
         "builds a storage": (none, storage(4) + b"}(" + text("numel") + b"K\x09ub."),
-        "extension": (unknown, b"\x82\x01."),
         "old instruction": (unknown, b"(S'id'\nios\nsystem\n."),
         "new instruction": (unknown, b"\x8c\x02os\x8c\x06system\x93."),
         "empty stack": ("damaged", b"."),
@@ -180,8 +172,7 @@ def configs() -> dict[str, tuple[str, str]]:
     """Configurations that must be refused: why, and their text."""
     tens = (f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12))
     doubled = "".join(f"a{i}: '${{a{i - 1}}}${{a{i - 1}}}'\n" for i in range(1, 40))
-    aliases, references, tags = "aliases", "references are not resolved", "tags are not read"
-    allowed = "allowed are 1 to"
+    aliases, references, allowed = "aliases", "references are not resolved", "allowed are 1 to"
 
     def good(size: object, more: str = "") -> str:
         return f"ddconfig: {{ch: 32}}\nembed_dim: {size}\nn_embed: 8\n{more}"
@@ -191,15 +182,11 @@ def configs() -> dict[str, tuple[str, str]]:
 
     return {
         "laughs": (aliases, "a0: &a0 [lol, lol]\n" + "".join(tens)),
-        "merge": (aliases, "a: &a {x: 1}\nb: {<<: *a}\n"),
         "alias of itself": (aliases, "&a [*a]"),
         "environment": (references, good("${oc.env:HOME}")),
-        "decode": (references, good('"${oc.decode:1}"')),
-        "other key": (references, good("${n_embed}")),
         "as key": (references, good(8, '"${oc.env:HOME}": 1\n')),
         "doubling": (references, "a0: x\n" + doubled),
-        "python": (tags, "!!python/object/apply:os.system ['touch ran']"),
-        "tag": (tags, good("!!int 8")),
+        "python": ("tags are not read", "!!python/object/apply:os.system ['touch ran']"),
         "deep": ("nested deeper", "[" * 60_000),
         "deep blocks": ("nested deeper", "\n".join(" " * i + "a:" for i in range(100))),
         "long": ("longer than", good(8, "#" * 70_000)),

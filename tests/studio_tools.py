@@ -1,12 +1,10 @@
 """What the Studio's tests share: the hands of a person, without a browser."""
 
 import html
-import io
 import re
 from datetime import datetime
 
 import ipywidgets
-from PIL import Image
 
 
 def tick(studio, times: int = 1) -> None:
@@ -65,9 +63,8 @@ def widgets(box):
 
 
 def button(studio, name: str):
-    return next(
-        x for x in widgets(studio) if isinstance(x, ipywidgets.Button) and x.description == name
-    )
+    buttons = (x for x in widgets(studio) if isinstance(x, ipywidgets.Button))
+    return next(x for x in buttons if x.description == name)
 
 
 def tooltip(control) -> str:
@@ -84,9 +81,3 @@ def drop(upload, name: str, content: bytes | None) -> None:
     else:
         facts = {"size": len(content), "type": "", "last_modified": datetime.now()}
         upload.value = ({"name": name, "content": content, **facts},)
-
-
-def a_png(colour: str) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (64, 64), colour).save(file, "PNG")
-    return file.getvalue()

@@ -1,5 +1,4 @@
-"""The Studio in a real Chromium: on JupyterLab, Notebook 7 and Voilà, at the width of a desk, of a
-tablet and of a phone."""
+"""The Studio in a real Chromium, as wide as a desk, as a tablet and as a phone."""
 
 import os
 import re
@@ -10,31 +9,15 @@ import sys
 import time
 from pathlib import Path
 
+import browser_tools
 import pytest
-from browser_tools import (
-    a_file_is_offered,
-    a_run_is_seen,
-    all_can_be_read,
-    button,
-    done,
-    drawer,
-    keys_reach_all,
-    number,
-    one_large_picture,
-    painting,
-    prompt,
-    set_number,
-    stands_well,
-    the_card_comes_first,
-    wrong_values_are_said,
-)
+from browser_tools import button, done, drawer, number, painting, prompt, set_number, stop
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "1_studio.ipynb"
 # A Python with Colab's front end: notebook 6.5.7, ipywidgets 7.7.1, ipykernel 6.17.1.
 CLASSIC = os.environ.get("VQCLIP_CLASSIC")
-SHOTS = os.environ.get("VQCLIP_SHOTS")  # a folder to keep a screenshot of each stage in
 SLIDERS = ":is(.noUi-base, .ui-slider)"  # of ipywidgets 8 and 7
 WIDTHS = {"desk": 1440, "tablet": 1024, "phone": 390}
 STEPS = 20
@@ -112,12 +95,9 @@ def visit(server, browser):
         context = browser.new_context(viewport={"width": width, "height": height}, has_touch=phone)
         page = context.new_page()
         page.set_default_timeout(120_000)
-        page.kept_as = f"{kind}-{device}"
-        contexts.append((context, page))
-        if kind == "voila":
-            page.goto(
-                address + query, wait_until="commit"
-            )  # it runs the notebook before the page is whole
+        contexts.append(context)
+        if kind == "voila":  # it runs the notebook before the page is whole
+            page.goto(address + query, wait_until="commit")
         elif kind == "classic":
             page.goto(address, wait_until="commit")
             page.wait_for_function("window.Jupyter?.notebook?.kernel?.is_connected()")
@@ -143,26 +123,8 @@ def visit(server, browser):
         return page
 
     yield open_at
-    for context, page in contexts:
-        shot(page, f"{page.kept_as}-last")
+    for context in contexts:
         context.close()
-
-
-def looked_at(page, device: str) -> None:
-    """What is to be so on every page: as it comes, opened, wrongly set, and while it paints."""
-    shot(page, f"{page.kept_as}-first")
-    one_large_picture(page, device)
-    all_can_be_read(page)
-    keys_reach_all(page)
-    wrong_values_are_said(page)
-    a_run_is_seen(page, 40)
-    button(page, "Stop").click()
-    page.get_by_text("Stopped after").wait_for()
-
-
-def shot(page, name: str) -> None:
-    if SHOTS:
-        page.screenshot(path=f"{SHOTS}/{name}.png")
 
 
 def test_once_through(visit, server, tmp_path):
@@ -173,8 +135,8 @@ def test_once_through(visit, server, tmp_path):
     assert "javascript error" not in page.inner_text("body").lower()
     status, picture = page.locator(".vq-status"), page.locator(".vq-picture")
     assert status.inner_text() == f"step {STEPS} of {STEPS}"
-    the_card_comes_first(page)
-    looked_at(page, "desk")
+    browser_tools.the_card_comes_first(page)
+    browser_tools.looked_at(page, "desk")
     prompt(page).fill("xyzzy")
     button(page, "Run").click()
     page.get_by_text("knows none of its words").wait_for()
@@ -199,14 +161,13 @@ def test_once_through(visit, server, tmp_path):
     done(page)
     set_number(page, "look back", "11")
     page.get_by_text("looking back at step 11 of 50").wait_for()
-    shot(page, f"{server[0]}-desk-back")
     button(page, "Continue from here").click()
     page.get_by_text("A new try from step 11").wait_for()
     done(page)
     for box in page.get_by_role("checkbox", name="compare").all():
         box.check()
     page.locator(".vq-compared").wait_for()
-    a_file_is_offered(page)
+    browser_tools.a_file_is_offered(page)
     with page.expect_download() as download:
         page.get_by_text("Download a-sunflower-on-a-blue-background.gif").click()
     saved = tmp_path / "downloaded.gif"
@@ -220,50 +181,49 @@ def test_once_through(visit, server, tmp_path):
     assert prompt(page).input_value() == "a sunflower on a blue background"
 
 
-def test_drafts_gallery_and_keys(visit, server):
+def test_drafts_gallery_and_keys(visit):
     page = visit("tablet")
-    looked_at(page, "tablet")
+    browser_tools.looked_at(page, "tablet")
     set_number(page, "iterations", "12")
     button(page, "Drafts").click()
     for number_of_draft in (2, 5):  # a busy machine takes its time
         page.get_by_text(f"draft {number_of_draft} of 6").wait_for()
     page.get_by_text("Click the draft that you like").wait_for()
-    shot(page, f"{server[0]}-tablet-drafts")
     box = page.locator(".vq-sheet .vq-tile").nth(2).bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)  # the picture
     done(page)
     drawer(page, "Picture")
     assert number(page, "seed").input_value() == "2"
-    prompt(page).fill("a red heart")
-    for keys in ("Control+Enter", "Meta+Enter"):
-        prompt(page).press(keys)
-        page.wait_for_function("() => !document.body.innerText.includes('Done. Look back')")
-        done(page)
+    set_number(page, "iterations", "60")
+    for text, keys in (("a star", "Control+Enter"), ("an owl", "Meta+Enter"), ("a key", "Enter")):
+        prompt(page).fill("")
+        prompt(page).press_sequentially(text)
+        prompt(page).press(keys)  # right after the last letter
+        painting(page, 60)
+        stop(page)
+        assert prompt(page).input_value() == text
     drawer(page, "Gallery")
     page.locator(".vq-tile > button:visible", has_text="a sunflower").first.click()
     page.get_by_text("The controls are as they were").wait_for()
     playwright.expect(prompt(page)).to_have_value("a sunflower on a blue background")
-    stands_well(page)
-    shot(page, f"{server[0]}-tablet-gallery")
+    browser_tools.stands_well(page)
     button(page, "Full size").click()
     page.wait_for_timeout(500)
     full, stage = (page.locator(f".vq-{n}").bounding_box() for n in ("picture", "columns"))
     assert full["height"] > 700 and abs(full["width"] - stage["width"]) < 3
-    shot(page, f"{server[0]}-tablet-full")
 
 
 def test_on_a_phone(visit):
     """Columns are stacked, all words can be read, and it paints."""
     page = visit("phone")
-    looked_at(page, "phone")
-    a_file_is_offered(page)
+    browser_tools.looked_at(page, "phone")
+    browser_tools.a_file_is_offered(page)
     set_number(page, "iterations", "50")
     drawer(page, "Prompt helpers")
     button(page, "fire").tap()
     button(page, "Run").tap()
     painting(page, 50)
-    button(page, "Stop").tap()
-    page.get_by_text("Stopped after").wait_for()
+    stop(page)
 
 
 def test_words_can_be_read_in_the_dark(visit, server):
@@ -280,20 +240,7 @@ def test_words_can_be_read_in_the_dark(visit, server):
     page.get_by_text("knows none of its words").wait_for()
     for name in ("Prompt helpers", "Look", "What each control does"):
         drawer(page, name)
-        all_can_be_read(page)
-    shot(page, f"{server[0]}-dark")
-
-
-def test_enter_right_after_the_last_letter_starts_the_whole_prompt(visit):
-    page = visit("desk")
-    for text in ("a red heart", "a blue star", "an owl"):
-        prompt(page).fill("")
-        prompt(page).press_sequentially(text)
-        prompt(page).press("Enter")
-        painting(page, STEPS)
-        button(page, "Stop").click()
-        page.get_by_text("Stopped after").wait_for()
-        assert prompt(page).input_value() == text
+        browser_tools.all_can_be_read(page)
 
 
 @pytest.mark.parametrize("server", ["voila"], indirect=True)
@@ -346,9 +293,7 @@ def test_a_page_that_is_reloaded_in_mid_run_goes_on(visit, server):
     )
     button(page, "Pause").click()
     button(page, "Continue").wait_for()
-    shot(page, f"{page.kept_as}-reloaded")
-    button(page, "Stop").click()
-    page.get_by_text("Stopped after").wait_for()
+    stop(page)
 
 
 @pytest.mark.parametrize("server", ["voila"], indirect=True)
@@ -367,7 +312,6 @@ def test_a_public_page_that_is_reloaded_in_mid_run_is_paused_and_goes_on(visit, 
     paused = page.get_by_text(re.compile(r"^Paused at step \d+ of 3000: press Continue"))
     paused.wait_for()
     page.wait_for_timeout(1000)
-    shot(page, f"{page.kept_as}-reloaded")
     at = int(re.match(r"step (\d+) of 3000", status.inner_text())[1])
     print(f"at step {before} before the page was reloaded, at step {at} after it")
     assert at >= before and page.url == address  # it holds no key

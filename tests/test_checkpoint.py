@@ -21,11 +21,21 @@ def half(pair):
     return run
 
 
-def test_any_name_will_do_and_the_last_picture_comes_back(pair, half, tmp_path):
+def test_a_saved_run_has_any_name_keeps_its_picture_and_opens_no_path(pair, half, tmp_path):
     again = vq.Run.resume(half.save(tmp_path / "my run.state"), pair)
     assert not half.last.shown and again.last.iteration == 3
     assert np.array_equal(np.asarray(again.image), np.asarray(half.image))
     assert len(again.frames) == len(half.frames) and again.first == half.first
+    from safetensors.torch import save_file
+
+    tensors, metadata = read_saved(half.save(tmp_path / "a.state"))
+    metadata["settings"] = half.first.replace(init_image="/etc/hostname.png").to_json()
+    metadata["checksum"] = checksum(tensors, metadata)
+    save_file(tensors, tmp_path / "b.state", metadata)
+    with pytest.raises(vq.WeightsError, match="init_image name pictures by path, which are never"):
+        vq.Run.resume(tmp_path / "b.state", pair)
+    with pytest.raises(TypeError, match="height: .* keeps its settings"):
+        vq.Run.resume(tmp_path / "a.state", pair, height=256)
 
 
 def test_with_an_optimizer_of_ones_own_it_goes_on_at_the_same_rate(pair, small, tmp_path):
@@ -132,21 +142,3 @@ def test_every_setting_goes_on_to_the_same_bytes(pair, tmp_path, name):
     list(run), list(resumed)
     assert resumed.history == run.history
     assert [f.pixels for f in resumed.frames] == [f.pixels for f in run.frames]
-
-
-def test_a_picture_named_by_path_in_a_saved_run_is_never_opened(pair, half, tmp_path):
-    from safetensors.torch import save_file
-
-    tensors, metadata = read_saved(half.save(tmp_path / "a.state"))
-    metadata["settings"] = half.first.replace(init_image="/etc/hostname.png").to_json()
-    metadata["checksum"] = checksum(tensors, metadata)
-    save_file(tensors, tmp_path / "b.state", metadata)
-    with pytest.raises(vq.WeightsError, match="init_image name pictures by path, which are never"):
-        vq.Run.resume(tmp_path / "b.state", pair)
-    with pytest.raises(TypeError, match="height: .* keeps its settings"):
-        vq.Run.resume(tmp_path / "a.state", pair, height=256)
-
-
-def test_a_change_after_the_last_step_is_said_to_have_no_effect(painted):
-    with pytest.warns(UserWarning, match="every picture is finished: this change has no effect"):
-        painted(total_iter=1).change(learning_rate=0.1)

@@ -1,18 +1,27 @@
 """CLIP walked through by us answers as OpenAI's own class does; several guide as one."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 
 import clip
+import open_clip
 import pytest
 import torch
+import torch.nn.functional as F
 from clip.model import CLIP
+from published import Original
+from safetensors.torch import save_file
 from torch import nn
 
 import vqclip_nb as vq
+from benchmarks.gpu import main
+from vqclip_nb.crops import create_crops
 from vqclip_nb.models import fast
 from vqclip_nb.models.clip import ClipEnsemble, build_clip, tokenize
+from vqclip_nb.models.open_clip import build_siglip
+from vqclip_nb.weights import CLIPS, WeightsError
 
 
 def tiny(kind: str) -> nn.Module:
@@ -63,9 +72,8 @@ def test_encodings_and_gradients_are_openais(kind):
 
 def test_what_the_guide_leaves_out_follows_the_generator(pair):
     crops = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    one, again, other = (
-        pair.clip.encode_crops(crops, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
-    )
+    seeds = (torch.Generator().manual_seed(seed) for seed in (1, 1, 2))
+    one, again, other = (pair.clip.encode_crops(crops, seed) for seed in seeds)
     assert torch.equal(one, again) and not torch.allclose(one, other, atol=1e-3)
     generator = torch.Generator().manual_seed(0)
     mean = sum(pair.clip.encode_crops(crops, generator) for _ in range(40))
@@ -80,7 +88,7 @@ def judge():
     return vq.load_judge("emoji", device="cpu")
 
 
-def test_several_clips_judge_by_the_weighted_mean_of_their_similarities(pair, judge):
+def test_several_clips_judge_by_the_weighted_mean_and_paint_together(pair, judge, small):
     crops, texts = torch.rand(5, 3, 64, 64), ["a fox", "a castle"]
     both = ClipEnsemble([pair.clip, judge], [3, 1])
 
@@ -90,20 +98,13 @@ def test_several_clips_judge_by_the_weighted_mean_of_their_similarities(pair, ju
 
     expected = 0.75 * cosines(pair.clip) + 0.25 * cosines(judge)
     torch.testing.assert_close(cosines(both), expected, atol=1e-5, rtol=1e-4)
-
-
-def test_guide_and_judge_paint_together(pair, judge, small):
     both = ClipEnsemble([pair.clip, judge])
-    runs = [
-        vq.Run(dataclasses.replace(pair, clip=c), small(total_iter=15)) for c in (pair.clip, both)
-    ]
+    pairs = pair, dataclasses.replace(pair, clip=both)
+    runs = [vq.Run(own, small(total_iter=15)) for own in pairs]
     for run in runs:
         list(run)
     assert runs[1].similarity > runs[1].history[0][3] + 0.1
     assert runs[0].frames[-1].pixels != runs[1].frames[-1].pixels
-
-
-def test_members_of_other_sizes_and_bad_weights(pair, judge):
     original = tiny("vit")
     small = vq.ClipModel(
         name="small", model=build_clip(original.state_dict()), device=torch.device("cpu")
@@ -119,3 +120,111 @@ def test_members_of_other_sizes_and_bad_weights(pair, judge):
         vq.load_pair("imagenet", clip=["ViT-B/32", "ViT-Z"])
     with pytest.raises(ValueError, match="the emoji pair has a CLIP of its own"):
         vq.load_pair("emoji", clip="ViT-L/14")
+
+
+@pytest.fixture
+def gradient(pair):
+    """Function of the precisions of CLIP and decoder: the latent's gradient, flat."""
+    text, start = pair.clip.encode_text(["a fox"]), torch.Generator().manual_seed(1)
+    z = 0.5 * torch.randn(1, pair.vqgan.latent_channels, 8, 8, generator=start)
+
+    def make(guide: torch.dtype, decoder: torch.dtype, scale: float = 1024.0) -> torch.Tensor:
+        latent, generator = z.clone().requires_grad_(), torch.Generator().manual_seed(2)
+        picture = pair.vqgan.synthesize(latent, dtype=decoder)
+        crops = create_crops(picture, 8, pair.clip.resolution, generator=generator)
+        seen = pair.clip.encode_crops(crops, generator, dtype=guide)
+        assert picture.dtype == seen.dtype == torch.float32
+        (-scale * F.cosine_similarity(seen, text).mean()).backward()
+        return latent.grad.flatten() / scale
+
+    return make
+
+
+def test_gradients_in_half_precision_agree_with_float32(gradient):
+    full = gradient(torch.float32, torch.float32)
+    for guide, decoder, least in (
+        (torch.float16, torch.float32, 0.9995),
+        (torch.float16, torch.float16, 0.9995),
+        (torch.bfloat16, torch.bfloat16, 0.99),
+    ):
+        assert F.cosine_similarity(full, gradient(guide, decoder), dim=0) > least
+
+
+def test_a_vision_transformer_in_half_precision_keeps_its_norms_in_float32():
+    visual = tiny("vit").visual.float()
+    half = fast.in_precision(visual, torch.bfloat16)
+    assert half.ln_pre.weight.dtype == torch.float32 and half.proj.dtype == torch.bfloat16
+    x = torch.randn(3, 3, 32, 32)
+    exact, rounded = fast.encode_image(visual, x), fast.encode_image(half, x.bfloat16())
+    assert F.cosine_similarity(exact, rounded.float()).min() > 0.999
+    assert fast.in_precision(visual, torch.float32) is visual
+
+
+def test_the_gpu_benchmark_runs_at_toy_size(tmp_path):
+    out = tmp_path / "rows.json"
+    main(["--device", "cpu", "--toy", "--seconds", "60", "--out", str(out)])
+    rows = json.loads(out.read_text())
+    assert not [row for row in rows if "failed" in row]
+    assert {row.get("precision") for row in rows} >= {"float32", "half"}
+    assert all(row["ms"] > 0 and row["TFLOP"] > 0 for row in rows if "precision" in row)
+
+
+# -- SigLIP by open_clip
+
+NAME = "toy-SigLIP"
+VISION = dict(image_size=224, timm_model_name="vit_tiny_patch16_224", timm_pool="map")
+TEXT = dict(context_length=8, vocab_size=49408, width=32, heads=2, layers=1)
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory):
+    """A toy model among open_clip's own, with random weights."""
+    folder = tmp_path_factory.mktemp("configs")
+    vision = VISION | dict(timm_model_pretrained=False, timm_proj="none")
+    text = TEXT | dict(no_causal_mask=True, proj_bias=True, pool_type="last")
+    shape = dict(embed_dim=192, init_logit_bias=-10, custom_text=True)
+    shape |= dict(vision_cfg=vision, text_cfg=text)
+    (folder / f"{NAME}.json").write_text(json.dumps(shape))
+    open_clip.add_model_config(folder)
+    torch.manual_seed(0)
+    return open_clip.create_model(NAME, load_weights=False).eval()
+
+
+@pytest.fixture
+def tokens(monkeypatch):
+    """open_clip's tokenizer without a download, in place of SigLIP's."""
+    tokens = open_clip.SimpleTokenizer(context_length=8)
+    monkeypatch.setattr(open_clip, "get_tokenizer", lambda name: tokens)
+    return tokens
+
+
+def test_a_siglip_guides_with_its_own_mean_and_words(theirs, tokens, tmp_path):
+    painter, files = Original(), {n: tmp_path / f"{n}.safetensors" for n in ("clip", "vqgan")}
+    save_file(theirs.state_dict(), files["clip"])
+    save_file(painter.state_dict(), files["vqgan"], {"config": json.dumps(painter.config)})
+    pair = vq.open_pair(**files, open_clip=NAME, device="cpu")
+    views = torch.rand(2, 3, 224, 224)
+    seen = pair.clip.encode_image(views)
+    torch.testing.assert_close(seen, theirs.encode_image((views - 0.5) / 0.5))
+    told = theirs.encode_text(tokens(["a fox"]))
+    torch.testing.assert_close(pair.clip.encode_text(["a fox"]), told)
+    still = dict(noise_factor=0, crop_method="whole", quantize=False, learning_rate=0.5)
+    asked = vq.Settings(include="a fox", total_iter=6, crops=4, height=32, width=32, **still)
+    first, *_, last = vq.Run(pair, asked)
+    assert first.similarity < last.similarity <= 1
+
+
+def test_what_siglip_cannot_do_is_said(theirs, tokens, monkeypatch):
+    own = dict(name="toy", device=torch.device("cpu"))
+    guide = build_siglip(NAME, theirs.state_dict(), **own)
+    with pytest.warns(UserWarning, match="not seen: 'and a cat'"):
+        guide.encode_text(["a fox a dog a bird and a cat"])
+    with pytest.raises(WeightsError, match="choose one of .*ViT-B-16-SigLIP"):
+        build_siglip("ViT-B-32", theirs.state_dict(), **own)
+    with pytest.raises(WeightsError, match="not the weights of"):
+        build_siglip("ViT-B-16-SigLIP", theirs.state_dict(), **own)
+    published = open_clip.get_model_config(CLIPS["SigLIP-ViT-B/16"].facts["open_clip"])
+    assert published["vision_cfg"]["image_size"] == 224
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    with pytest.raises(WeightsError, match="pip install open_clip_torch"):
+        build_siglip(NAME, {}, **own)

@@ -1,5 +1,4 @@
-"""The command line: options made from `Settings`, files where they were asked for, Ctrl-C loses
-nothing."""
+"""The command line: options made from `Settings`, the files asked for; Ctrl-C loses nothing."""
 
 import _thread
 import dataclasses
@@ -27,13 +26,7 @@ def here(monkeypatch, tmp_path, pair):
     monkeypatch.setattr(vq, "load_pair", lambda name, device=None: pair)
 
 
-def test_every_setting_is_an_option():
-    options = {word for action in make_parser()._actions for word in action.option_strings}
-    for f in dataclasses.fields(vq.Settings):
-        assert f.name == "include" or f"--{f.name.replace('_', '-')}" in options
-
-
-def test_paints_what_was_asked_for(capsys, pair):
+def test_paints_what_was_asked_for_and_every_setting_is_an_option(capsys, pair):
     words = ["a fox", *QUICK, "--avoid", "snow", "--no-quantize", "--seed", "7", "--out", "fox.gif"]
     assert main([*words, "--out", "fox.png", "--learning-rate=.1"]) == 0
     assert capsys.readouterr().out.split() == ["fox.gif", "fox.png"]
@@ -43,14 +36,20 @@ def test_paints_what_was_asked_for(capsys, pair):
     asked = vq.Settings(include=["a fox"], **quick, **own)
     defaults = pair.own_defaults
     assert vq.open_recipe("fox.png").for_pair(defaults) == asked.for_pair(defaults)
+    options = {word for action in make_parser()._actions for word in action.option_strings}
+    for f in dataclasses.fields(vq.Settings):
+        assert f.name == "include" or f"--{f.name.replace('_', '-')}" in options
 
 
-def test_a_preset_can_be_changed():
+def test_a_preset_can_be_changed_and_names_are_those_that_no_file_has(capsys):
     assert main(["a fox", "--preset", "draft", *QUICK]) == 0
     assert main(["a fox", "--preset", "draft", "--steps", "1", "--size", "32"]) == 0
-    names = ["a-fox.png", "a-fox-2.png"]  # a picture that is there is not painted over
-    assert {p.name for p in Path().iterdir()} == set(names)
-    assert vq.open_recipe(names[1]).crops == vq.PRESETS["draft"]["crops"]
+    assert vq.open_recipe("a-fox-2.png").crops == vq.PRESETS["draft"]["crops"]
+    for _ in range(2):
+        assert main(["a cat", "an owl", "a cat", *QUICK, "--seed", "-1"]) == 0
+    assert "painted once" in capsys.readouterr().err
+    names = "a-fox a-fox-2 a-cat-1 a-cat-2 a-cat-2-1 a-cat-2-2".split()
+    assert {p.name for p in Path().iterdir()} == {f"{name}.png" for name in names}
 
 
 @pytest.mark.parametrize(
@@ -78,23 +77,13 @@ def test_says_what_is_wrong_and_paints_nothing(words, told, capsys, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "environment",
-    [dict(PYTHONIOENCODING="cp1252"), dict(LC_ALL="POSIX")],
-    ids=["a console without the letters", "a locale of ASCII"],
-)
+@pytest.mark.parametrize("environment", [dict(PYTHONIOENCODING="cp1252"), dict(LC_ALL="POSIX")])
 @pytest.mark.skipif(sys.platform != "linux", reason="others have no such locale")
 def test_a_prompt_outside_ascii_is_painted_and_written(tmp_path, environment):
     command = [sys.executable, "-m", "vqclip_nb", "a fox 狐", *QUICK]
     environment |= {"PYTHONPATH": str(ROOT)}
     subprocess.run(command, env=os.environ | environment, cwd=tmp_path, check=True)
     assert vq.open_recipe(tmp_path / "a-fox-狐.png").include == ["a fox 狐"]
-
-
-def test_the_same_prompt_twice_is_painted_once_and_that_is_said(capsys):
-    assert main(["a cat", "a cat", *QUICK, "--seed", "-1", "--out", "cat.png"]) == 0
-    assert "painted once" in capsys.readouterr().err
-    assert sorted(p.name for p in Path().iterdir()) == ["cat.png"]
 
 
 def test_ctrl_c_keeps_the_picture_so_far(capsys, monkeypatch, request):
@@ -114,23 +103,12 @@ def test_ctrl_c_keeps_the_picture_so_far(capsys, monkeypatch, request):
     assert Image.open("fox.gif").n_frames > 1 and vq.open_recipe("fox.png").total_iter == 10_000
 
 
-def test_a_failed_file_does_not_cost_the_others(capsys):
+def test_a_failed_file_or_memory_that_ends_does_not_cost_what_is_painted(capsys, monkeypatch):
     Path("both-1.png").mkdir()
     asked = ["a fox", "a cat", *QUICK, "--out", "both.png", "--out", "both.gif"]
     assert main(asked) == 1
     assert Path("both.gif").is_file() and Path("both-2.png").is_file()
     assert "both-1.png could not be written" in capsys.readouterr().err
-
-
-def test_names_of_its_own_are_those_that_no_file_has():
-    for _ in range(2):
-        assert main(["a fox", "a cat", *QUICK]) == 0
-    assert {p.name for p in Path().iterdir()} == {
-        "a-fox-1.png", "a-fox-2.png", "a-fox-2-1.png", "a-fox-2-2.png"
-    }  # fmt: skip
-
-
-def test_what_is_painted_when_memory_ends_is_kept(capsys, monkeypatch):
     step = vq.Run.step
 
     def full(run):
@@ -144,7 +122,7 @@ def test_what_is_painted_when_memory_ends_is_kept(capsys, monkeypatch):
     assert Image.open("fox.png").size == (64, 64)
 
 
-def test_studio_copies_the_notebooks_and_overwrites_nothing(capfd, tmp_path):
+def test_studio_copies_the_notebooks_and_overwrites_nothing(capfd, tmp_path, monkeypatch):
     Path("mine").mkdir()
     Path("mine/1_studio.ipynb").write_text("mine")
     assert main(["studio", "--folder", "mine", "--version"]) == 0  # JupyterLab's version: it runs
@@ -152,13 +130,7 @@ def test_studio_copies_the_notebooks_and_overwrites_nothing(capfd, tmp_path):
     names = [p.name for p in notebooks().glob("*.ipynb")]
     assert len(names) >= 4 and {p.name for p in Path("mine").iterdir()} == set(names)
     assert str(tmp_path / "mine") in capfd.readouterr().out
-
-
-def test_studio_without_jupyterlab_says_how_to_get_it(capsys, monkeypatch):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "jupyterlab" else found(name)
-    )
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)  # without JupyterLab
     assert main(["studio"]) == 1
-    assert "pip install jupyterlab" in capsys.readouterr().err
+    assert "pip install jupyterlab" in capfd.readouterr().err
     assert Path("vqclip_notebooks/1_studio.ipynb").is_file()

@@ -1,5 +1,5 @@
 """Every place where a file from outside is opened meets the same hostile files: nothing in them is
-run, nothing they name is opened, and only documented errors are raised."""
+run, nothing they name is opened, and only documented errors are raised. So do random ones."""
 
 import gzip
 import json
@@ -11,10 +11,12 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
+import fuzz
 import pytest
 from crafting import Bomb, bombed, own_parent, packed, tensors_header
 from hostile import configs, noticed
-from PIL import Image, PngImagePlugin
+from pictures import picture
+from PIL import Image
 
 import vqclip_nb as vq
 from vqclip_nb.export import save_png
@@ -30,22 +32,8 @@ def harmful(event, arguments):
     return event in STARTED or (event == "open" and "bait" in str(arguments[0]))
 
 
-def png(*, cut: int | None = None, **text) -> bytes:
-    info, file = PngImagePlugin.PngInfo(), BytesIO()
-    for name, words in text.items():
-        info.add_itxt(name, words)
-    Image.effect_noise((64, 64), 99).save(file, "PNG", pnginfo=info)
-    return file.getvalue()[:cut]
-
-
 def recipe(**settings) -> str:
     return json.dumps({"made_by": "vqclip_nb", "form": 2, "settings": settings})
-
-
-def picture(kind: str, size=(64, 64)) -> bytes:
-    file = BytesIO()
-    Image.new("RGB", size).save(file, kind)
-    return file.getvalue()
 
 
 def hostile_files(folder) -> dict[str, bytes]:
@@ -79,17 +67,17 @@ def hostile_files(folder) -> dict[str, bytes]:
         "YAML that runs": yaml["python"],
         "YAML of laughs": yaml["laughs"],
         "YAML of the environment": yaml["environment"],
-        "cut PNG": png(cut=2000),
-        "cut PNG with a recipe": png(vqclip_nb=recipe(include=["a cat"]), cut=2000),
+        "cut PNG": picture()[:-40],
+        "cut PNG with a recipe": picture(recipe=recipe(include=["a cat"]))[:-40],
         "PNG of 6,000 pixels a side": picture("PNG", (6000, 6000)),
         "cut GIF": picture("GIF")[:20],
         "cut TIFF": picture("TIFF")[:-100],
         "cut WEBP": picture("WEBP")[:30],
         "ICO": picture("ICO"),
-        "deep recipe": png(vqclip_nb="[" * 200_000),
-        "recipe of paths": png(vqclip_nb=recipe(**named)),
-        "recipe of a list": png(vqclip_nb="[1]"),
-        "recipe of wrong types": png(vqclip_nb=recipe(include=3, regions={"a": 1}, seed=[])),
+        "deep recipe": picture(recipe="[" * 200_000),
+        "recipe of paths": picture(recipe=recipe(**named)),
+        "recipe of a list": picture(recipe="[1]"),
+        "recipe of wrong types": picture(recipe=recipe(include=3, regions={"a": 1}, seed=[])),
     }
 
 
@@ -118,10 +106,7 @@ def doors(pair, studio, tmp_path):
             sessions.folder / "session-000001-0123abcd.safetensors",
             lambda path: sessions.others(pair),
         ),
-        "gallery": (
-            gallery.folder / "20260101000000-0123456789ab.png",
-            lambda _: gallery.show(),
-        ),
+        "gallery": (gallery.folder / "20260101000000-0123456789ab.png", lambda _: gallery.show()),
     }
 
 
@@ -152,19 +137,34 @@ def test_no_door_believes_a_hostile_file(doors, tmp_path):
     assert not wrong
 
 
-@pytest.mark.parametrize("address", ["file:///C:/my%20cat.png", "file://C:/my%20cat.png"])
-def test_an_address_of_a_file_on_windows_names_its_drive(monkeypatch, address):
+def test_on_windows_an_address_names_a_drive_and_a_path_may_be_a_prompt_and_a_mask(monkeypatch):
+    for path in (r"C:\Users\me\cat.png", r"\\server\pets\cat 2.jpg", "D:/{a/1:2.gif"):
+        assert parse_prompt(f"{path}:2 | a fox") == [(path, 2), ("a fox", 1)]
+        assert parse_region(f"{path}: a fox") == Region(path, "a fox")
     monkeypatch.setattr("vqclip_nb.images.url2pathname", nturl2path.url2pathname)
     opened = []
     monkeypatch.setattr("vqclip_nb.images.Path", lambda path: opened.append(path) or Path(path))
-    with pytest.raises(FileNotFoundError):
-        load_image(address)
-    assert opened == [r"C:\my cat.png"]
+    for address in ("file:///C:/my%20cat.png", "file://C:/my%20cat.png"):
+        with pytest.raises(FileNotFoundError):
+            load_image(address)
+        assert opened.pop() == r"C:\my cat.png"
 
 
-@pytest.mark.parametrize(
-    "path", [r"C:\Users\me\cat.png", r"\\server\pets\cat 2.jpg", "D:/{a/1:2.gif"]
-)
-def test_a_path_on_windows_may_be_a_prompt_a_mask_and_have_a_weight(path):
-    assert parse_prompt(f"{path}:2 | a fox") == [(path, 2), ("a fox", 1)]
-    assert parse_region(f"{path}: a fox") == Region(path, "a fox")
+LONG = pytest.param("weights", 4_000, marks=pytest.mark.slow)
+FEW = [("settings", 20), ("recipes", 40), ("saved_runs", 100), ("weights", 150), LONG]
+MORE = int(os.environ.get("FUZZ", "1"))  # times as many tries
+
+
+@pytest.mark.parametrize(("name", "tries"), FEW)
+def test_nothing_undocumented_happens(pair, name, tries):
+    """Of random settings, recipes, saved runs and weight files: see fuzz.py."""
+    seed = int.from_bytes(os.urandom(4)) if name == "weights" or MORE > 1 else 0
+    counts = fuzz.fuzz(name, pair, tries=tries * MORE, seed=seed)
+    print(name, dict(counts))
+    assert name != "weights" or tries / 2 < counts["refused"] / MORE < tries
+
+
+def test_code_that_is_run_is_noticed(monkeypatch, tmp_path):
+    monkeypatch.setattr(fuzz, "read_state", lambda path: os.mkdir(path.with_name("made")))
+    with pytest.raises(AssertionError, match="os.mkdir"):
+        fuzz.read_one(Path(tmp_path) / "a.pt", b"")

@@ -4,7 +4,7 @@ import concurrent.futures
 import errno
 import functools
 import hashlib
-import io
+import itertools
 import json
 import multiprocessing
 import os
@@ -16,8 +16,10 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 import torch
+from pictures import picture
 from PIL import Image
 
 import vqclip_nb as vq
@@ -25,6 +27,7 @@ import vqclip_nb.experiments.grid as module
 from vqclip_nb.experiments import workers
 from vqclip_nb.experiments.plots import intervals, table
 from vqclip_nb.recipe import read_recipe
+from vqclip_nb.show import Live, contact_sheet
 
 FEW = ["a red apple", "a fox", "a house", "a blue heart"]
 COPIED = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
@@ -93,19 +96,10 @@ def same(one, two):
 
 
 def test_lists_of_any_kind_expand_in_order():
-    made = module.combinations(
-        include=["a fox", "a cat"],
-        learning_rate=np.array([0.1, 0.2]),
-        seed=range(2),
-        crops=np.int64(4),
-        activation=("relu",),
-    )
-    assert [(s.include, s.learning_rate, s.seed) for s in made] == [
-        ([text], rate, seed)
-        for text in ("a fox", "a cat")
-        for rate in (0.1, 0.2)
-        for seed in (0, 1)
-    ]
+    lists = dict(include=["a fox", "a cat"], learning_rate=np.array([0.1, 0.2]), seed=range(2))
+    made = module.combinations(**lists, crops=np.int64(4), activation=("relu",))
+    expected = itertools.product(("a fox", "a cat"), (0.1, 0.2), (0, 1))
+    assert [(s.include[0], s.learning_rate, s.seed) for s in made] == [*expected]
     assert {(s.crops, s.activation) for s in made} == {(4, "relu")}
     (one,) = module.combinations(include="a fox", regions=["left: a cat", "right: a dog"])
     assert one.regions == ["left: a cat", "right: a dog"]
@@ -154,7 +148,9 @@ def test_rows_tell_settings_scores_and_picture(run, pair, tmp_path):
     assert unjudged.judge.isna().all() and unjudged["rank"].isin([1, 2]).all()
 
 
-def test_what_is_done_is_not_done_again(run, painted, tmp_path):
+def test_what_is_done_is_done_again_for_other_weights_and_distractors_alone(
+    run, painted, tmp_path, pair, monkeypatch
+):
     first = run(seed=[0, 1])
     times = {p: p.stat().st_mtime_ns for p in (tmp_path / "grid").iterdir()}
     again = run(seed=[0, 1])
@@ -163,35 +159,13 @@ def test_what_is_done_is_not_done_again(run, painted, tmp_path):
     more = run(seed=[2, 1, 1, 0])
     assert [s.seed for s in painted] == [0, 1, 2]
     assert list(more.seed) == [2, 1, 1, 0] and more.picture[1] == more.picture[2]
-
-
-def test_other_weights_or_distractors_are_other_results(run, painted, pair, monkeypatch):
-    run()
     run(distractors=["a cat"])
     monkeypatch.setattr(pair, "vqgan_hash", "other")
     run()
-    assert len(painted) == 3
+    assert len(painted) == 5
     monkeypatch.setattr(pair, "vqgan_hash", "")
     with pytest.raises(ValueError, match="no hashes"):
         run()
-
-
-@pytest.mark.parametrize("what", ["cut json", "other json", "no picture", "cut picture"])
-def test_a_damaged_result_is_made_again(run, painted, what):
-    first = run(seed=[0, 1])
-    picture = first.picture[0]
-    scores = picture.with_suffix(".json")
-    if what == "cut json":
-        scores.write_text(scores.read_text()[:-20])
-    elif what == "other json":
-        scores.write_text(json.dumps(["no", "scores"]))
-    elif what == "no picture":
-        picture.unlink()
-    else:
-        picture.write_bytes(picture.read_bytes()[:-20])
-    again = run(seed=[0, 1])
-    assert [s.seed for s in painted] == [0, 1, 0]
-    same(first, again)
 
 
 def test_settings_left_empty_are_the_pairs(run, painted, pair, monkeypatch):
@@ -207,9 +181,6 @@ def test_settings_left_empty_are_the_pairs(run, painted, pair, monkeypatch):
     assert other.picture[0] != frame.picture[0]
 
 
-# -- nothing without numbers scores
-
-
 def test_a_picture_that_gave_up_says_so_and_is_kept(run, painted):
     wild = dict(learning_rate=[10, 0.1], weight_decay=10, total_iter=26, crops=1)
     with pytest.warns(UserWarning, match="stopped; the last good picture is kept"):
@@ -223,17 +194,9 @@ def test_a_picture_that_gave_up_says_so_and_is_kept(run, painted):
 # -- nothing that is read is trusted
 
 
-def png(size=(32, 32), format="PNG"):
-    file = io.BytesIO()
-    Image.new("RGB", size, "red").save(file, format)
-    return file.getvalue()
-
-
-GOOD = dict(similarity=0.5, judge=None, rank=1, seconds=0.1, note="", recipe={}, png=png())
+GOOD = dict(similarity=0.5, judge=None, rank=1, seconds=0.1, note="", recipe={}, png=picture())
 HOSTILE = {
-    "a text": "done",
     "nothing": None,
-    "empty": {},
     "no png": {k: v for k, v in GOOD.items() if k != "png"},
     "not a number": GOOD | {"similarity": float("nan")},
     "too good": GOOD | {"similarity": 7.0},
@@ -247,9 +210,9 @@ HOSTILE = {
     "a list for a note": GOOD | {"note": ["diverged"]},
     "not a picture": GOOD | {"png": b"PNG"},
     "half a picture": GOOD | {"png": GOOD["png"][:60]},
-    "another format": GOOD | {"png": png(format="JPEG")},
+    "another format": GOOD | {"png": picture("JPEG")},
     "no bytes": GOOD | {"png": 5},
-    "a bomb": GOOD | {"png": png((4097, 4096))},
+    "a bomb": GOOD | {"png": picture(size=(4097, 4096))},
     "a recipe that cannot be written": GOOD | {"recipe": {"settings": {1, 2}}},
     "warnings that are none": GOOD | {"warnings": 3},
 }
@@ -271,35 +234,30 @@ def test_answers_of_hostile_workers_are_rows_with_an_error(run, monkeypatch):
     assert (run(seed=range(3)).error == "").all()
 
 
-def forge(path, picture, **changes):
-    """A result whose hash is right."""
-    path.with_suffix(".png").write_bytes(picture)
-    scores = {k: v for k, v in GOOD.items() if k not in ("png", "recipe")} | changes
-    path.write_text(json.dumps(scores | {"sha256": hashlib.sha256(picture).hexdigest()}))
-    return path
-
-
-def test_forged_files_are_as_if_they_were_not_there(tmp_path):
-    path = tmp_path / "a.json"
-    for wrong in (dict(similarity=7.0), dict(rank=True), dict(note=["diverged"])):
-        assert module.read(forge(path, png(), **wrong)) is None, wrong
-    for text in ("", "[" * 10_000, "1" * 5000, '{"similarity": 1e999}', "null", "x" * 10**6):
-        forge(path, png())
-        path.write_text(text)
-        assert module.read(path) is None, text[:20]
-    forge(path, b"\0" * 300)
+def test_a_damaged_or_forged_result_is_made_again(run, painted):
+    first = run()
+    picture = first.picture[0]
+    path = picture.with_suffix(".json")
+    text, content = path.read_text(), picture.read_bytes()
+    good, other = json.loads(text), bytes(300)
+    wrong = [good | change for change in ({"similarity": 7.0}, {"rank": True}, {"note": ["x"]})]
+    texts = ["", "[" * 10_000, "1" * 5000, '{"similarity": 1e999}', "null", "x" * 10**6, text[:-20]]
+    damaged = [(words, content) for words in [*texts, *map(json.dumps, wrong)]]
+    forged = json.dumps(good | {"sha256": hashlib.sha256(other).hexdigest()})
+    for words, pixels in [*damaged, (text, content[:-20]), (forged, other)]:
+        path.write_text(words)
+        picture.write_bytes(pixels)
+        same(run(), first)
+    picture.unlink()
+    same(run(), first)
     if hasattr(os, "mkfifo"):  # waiting for a pipe would never end
         path.unlink()
         os.mkfifo(path)
-        assert module.read(path) is None
-
-
-def test_a_folder_in_the_way_is_a_row_with_an_error(run, tmp_path):
-    picture = run(seed=[0]).picture[0]
+        same(run(), first)
+    assert len(painted) == 14 + hasattr(os, "mkfifo")
     picture.unlink()
     picture.mkdir()
-    frame = run(seed=[0, 1])
-    assert "is a folder" in frame.error[0] and frame.error[1] == ""
+    assert "is a folder" in run().error[0]
 
 
 def test_a_full_disk_ends_the_grid_and_says_so(run, painted, monkeypatch):
@@ -330,13 +288,26 @@ def test_a_failed_cell_is_a_row_and_is_tried_again(run, tmp_path):
     assert "FileNotFoundError" in frame.error[0] and "start.png" in frame.error[0]
     assert frame.picture[0] is None and np.isnan(frame.similarity[0])
     assert frame.error[1] == "" and frame.picture[1].is_file()
-    Image.new("RGB", (32, 32), "red").save(start)
+    start.write_bytes(picture())
     again = run(init_image=[str(start), ""])
     assert (again.error == "").all() and again.seconds[1] == frame.seconds[1]
 
 
+def test_a_cell_that_failed_on_dask_is_tried_again(run, tmp_path):
+    from distributed import Client
+
+    start, how = tmp_path / "start.png", dict(processes=False, dashboard_address=None)
+    with Client(n_workers=1, threads_per_worker=1, **how) as client:
+        executor, held = client.get_executor(), []
+        submit = executor.submit  # an interrupted call's traceback holds its futures, too
+        executor.submit = lambda *job: held.append(submit(*job)) or held[-1]
+        for failed in (True, False):
+            assert bool(run("emoji", init_image=str(start), executor=executor).error[0]) == failed
+            start.write_bytes(picture())
+
+
 @pytest.mark.parametrize("threads", [0, 1])
-def test_an_interrupt_keeps_what_is_done(run, painted, monkeypatch, threads):
+def test_an_interrupt_keeps_what_is_done(run, painted, monkeypatch, tmp_path, threads):
     real = module.paint
 
     def stop_at_two(settings, *more):
@@ -353,7 +324,10 @@ def test_an_interrupt_keeps_what_is_done(run, painted, monkeypatch, threads):
     monkeypatch.setattr(module, "paint", real)
     before = len(painted)
     assert 2 <= before <= 20  # the rest was cancelled
-    assert len(run(seed=range(4))) == 4 and before < len(painted) + 1 <= before + 3
+    frame = run(seed=range(4))
+    assert before < len(painted) + 1 <= before + 3
+    with ThreadPoolExecutor(2) as executor:
+        same(run(seed=range(4), executor=executor, folder=tmp_path / "threads"), frame)
 
 
 def test_a_warning_is_said_once(run):
@@ -364,15 +338,6 @@ def test_a_warning_is_said_once(run):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run(height=[33], seed=range(3))  # nothing to do, nothing to say
-
-
-# -- executors
-
-
-def test_threads_give_the_same_rows(run, pair, tmp_path):
-    with ThreadPoolExecutor(2) as executor:
-        frame = run(seed=range(4), executor=executor, folder=tmp_path / "threads")
-    same(run(seed=range(4)), frame)
 
 
 @pytest.mark.slow
@@ -413,25 +378,7 @@ def test_a_job_that_ends_its_process_costs_only_itself():
     assert isinstance(found[5], ValueError) and list(jobs) == sorted(found)
 
 
-def test_a_cell_that_failed_on_dask_is_tried_again(run, tmp_path):
-    from distributed import Client
-
-    start = tmp_path / "start.png"
-    with Client(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as client:
-        executor, held = client.get_executor(), []
-        submit = executor.submit  # an interrupted call's traceback holds its futures, too
-        executor.submit = lambda *job: held.append(submit(*job)) or held[-1]
-        assert run("emoji", init_image=str(start), executor=executor).error[0]
-        Image.new("RGB", (32, 32), "red").save(start)
-        assert run("emoji", init_image=str(start), executor=executor).error[0] == ""
-
-
-# -- the table
-
-
-def test_the_table_shows_a_picture_and_numbers_in_every_cell(run):
+def test_figures_show_pictures_and_numbers_and_words_as_they_are(run, pair, small):
     frame = run(activation=["relu", "none"], learning_rate=[0.1, 0.5], seed=range(3))
     frame.loc[frame.activation == "none", ["similarity", "judge", "rank"]] = 0.25, 0.5, 7
     figure = table(frame)
@@ -448,3 +395,10 @@ def test_the_table_shows_a_picture_and_numbers_in_every_cell(run):
     (axes,) = intervals(frame, "activation").axes
     assert axes.get_xlabel() == "activation" and axes.get_ylabel() == "judge"
     assert [t.get_text() for t in axes.get_xticklabels()] == ["relu", "none"]
+    words = r"a bag of $5 and $\frac_ \x$"
+    run = vq.Run(pair, small(include=[f"an apple, {words}"], total_iter=1))
+    assert Live(run).update(run.step())._repr_png_()
+    assert contact_sheet([Image.new("RGB", (8, 8))], [words])._repr_png_()
+    columns = dict(include=[words, "a fox"] * 2, extras=[words] * 4, seed=[0, 0, 1, 1])
+    frame = pandas.DataFrame(columns | {"judge": 0.5})
+    assert intervals(frame, "include", lines="extras")._repr_png_()

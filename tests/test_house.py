@@ -1,6 +1,9 @@
 """The structure of the package: no circles, few floors, and rings that only point inwards."""
 
 import ast
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +86,29 @@ def test_the_method_does_not_import_the_wings_nor_the_package_its_workshop(modul
 def test_no_file_of_code_is_longer_than_320_lines():
     lines = {m: len(p.read_text("utf8").splitlines()) for m, p in MODULES.items()}
     assert max(lines.values()) <= 320, max(lines, key=lines.get)
+
+
+SCRIPT = """
+import sys
+import vqclip_nb as vq
+pair = vq.open_pair(clip=sys.argv[1], vqgan=sys.argv[2], device="cpu")
+reading = pair.read("a lighthouse:2 | snow", extras="at night")
+assert [(p.clip_text, p.weight) for p in reading.parts] == [("a lighthouse", 2), ("snow", 1)]
+settings = vq.Settings(include=["a red apple"], height=32, width=32, total_iter=2, crops=2)
+run = vq.Run(pair, settings)
+assert len(list(run)) == 2 and run.start is None
+run.save_png("apple.png")
+assert vq.replay("apple.png", pair).image.tobytes() == run.image.tobytes()
+print(vq.__file__)
+"""
+
+
+def test_a_pair_opened_from_files_paints_without_emoji_studio_and_experiments(tmp_path):
+    copy = tmp_path / ROOT.name
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*WINGS, "__pycache__"))
+    files = [str(ROOT / "emoji" / f"{name}.safetensors") for name in ("clip", "vqgan")]
+    env = {"PYTHONPATH": str(tmp_path), "PATH": "", "VQCLIP_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", SCRIPT, *files]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).parent == copy

@@ -1,14 +1,21 @@
-"""Every block of code in the pages runs, in order, as it stands there but for `SHORTER`."""
+"""Every block of code in the pages runs, but for what is `SHORTER`; so does every notebook."""
 
 import dataclasses
 import datetime
 import functools
 import importlib.util
+import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
+import pandas
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -42,13 +49,10 @@ def quick(pair, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(vq, "load_pair", lambda name="emoji", device=None, **options: small)
-    monkeypatch.setattr(
-        vq, "grid", functools.partial(vq.grid, distractors=["an owl"], **SMALL), raising=False
-    )
-    for name in ("clip", "vqgan"):
-        (tmp_path / f"{name}.safetensors").write_bytes(
-            (ROOT / "vqclip_nb" / "emoji" / f"{name}.safetensors").read_bytes()
-        )
+    grid = functools.partial(vq.grid, distractors=["an owl"], **SMALL)
+    monkeypatch.setattr(vq, "grid", grid, raising=False)
+    for name in ("clip.safetensors", "vqgan.safetensors"):
+        shutil.copy(ROOT / "vqclip_nb" / "emoji" / name, tmp_path)
     waves = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     Image.fromarray(waves).save("waves.jpg")
     make_certificates(tmp_path)
@@ -59,31 +63,23 @@ def make_certificates(folder):
     """Those of an authority and of somebody who signs, with the key."""
     now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(1)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    kinds = OID.COMMON_NAME, OID.ORGANIZATION_NAME
     names = [
-        x509.Name(
-            [x509.NameAttribute(kind, name) for kind in (OID.COMMON_NAME, OID.ORGANIZATION_NAME)]
-        )
-        for name in ("authority", "somebody")
+        x509.Name([x509.NameAttribute(kind, who) for kind in kinds])
+        for who in ("authority", "somebody")
     ]
-    of_authority = x509.SubjectKeyIdentifier.from_public_key(keys[0].public_key())
+    authority = x509.SubjectKeyIdentifier.from_public_key(keys[0].public_key())
+    from_authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority)
+    purpose = x509.ExtendedKeyUsage([PURPOSE.EMAIL_PROTECTION])
     pem = b""
-    for i in (1, 0):
+    for i, own in ((1, [purpose, from_authority]), (0, [authority])):
         uses = dict.fromkeys(USES, False) | {"key_cert_sign": i == 0, "digital_signature": i == 1}
-        made = (
-            x509.CertificateBuilder(names[0], names[i], keys[i].public_key(), i + 1)
-            .not_valid_before(now - day)
-            .not_valid_after(now + day)
-            .add_extension(x509.BasicConstraints(i == 0, None), True)
-            .add_extension(x509.KeyUsage(**uses), True)
-        )
-        if i:
-            made = made.add_extension(x509.ExtendedKeyUsage([PURPOSE.EMAIL_PROTECTION]), False)
-            from_authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
-                of_authority
-            )
-            made = made.add_extension(from_authority, False)
-        else:
-            made = made.add_extension(of_authority, False)
+        made = x509.CertificateBuilder(names[0], names[i], keys[i].public_key(), i + 1)
+        made = made.not_valid_before(now - day).not_valid_after(now + day)
+        made = made.add_extension(x509.BasicConstraints(i == 0, None), True)
+        made = made.add_extension(x509.KeyUsage(**uses), True)
+        for extension in own:
+            made = made.add_extension(extension, False)
         pem += made.sign(keys[0], hashes.SHA256()).public_bytes(Encoding.PEM)
     (folder / "certificates.pem").write_bytes(pem)
     form = Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
@@ -118,5 +114,76 @@ def test_every_page_with_code_is_run():
     """No block escapes by the name of its language."""
     for page in PAGES:
         fences = re.findall(r"^```(\w*)$", page.read_text("utf8"), re.M)
-        own = {"py"} if page.name == "gallery.md" else set()  # run by test_gallery.py
+        own = {"py"} if page.name == "gallery.md" else set()  # run by test_kept.py
         assert set(fences) <= {"", "python", "sh", "console", *own}, page.name
+
+
+# -- notebooks
+
+FOLDER = ROOT / "notebooks"
+NAMES = sorted(p.stem for p in FOLDER.glob("*.py"))
+SHORT = {  # parameters that finish soon; the notebooks run in an empty folder
+    "1_studio": dict(TOTAL_ITER=6, OUTPUT="."),
+    "3_experiments": dict(
+        ACTIVATIONS=["relu", "none"],
+        LEARNING_RATES=[0.5, 3],
+        SIZE=32,
+        CROPS=2,
+        ITERATIONS=2,
+        CSV="experiments.csv",
+    ),
+    "4_train_a_pair": dict(
+        CLIP_STEPS=4, CLIP_BATCH=6, VQGAN_STEPS=8, VQGAN_BATCH=4, PAINT_STEPS=4, OUT="run"
+    ),
+}
+
+# Figures that a notebook prints, and between which bounds they must be.
+PRINTED = {
+    "2_how_it_works": {
+        r"a text for a picture, of 120: first (\d+)%": (70, 100),
+        r"a picture for a text, of 120: first (\d+)%": (70, 100),
+    },
+    "5_looking_inside": {
+        r"(\d+)% ± \d+% of the map on the right half": (70, 100),  # 50 is chance
+        r"one pass, .*: ([\d.]+) s": (0, 1),  # a machine may be busy
+    },
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_outputs_no_widget_state_short_cells(name):
+    assert sorted(p.stem for p in FOLDER.glob("*.ipynb")) == NAMES
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", 4)
+    assert "widgets" not in notebook.metadata
+    assert notebook.metadata.accelerator == "GPU"  # what Colab starts
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not cell.outputs and cell.execution_count is None
+            limit = 17 if "install" in cell.metadata.get("tags", []) else 10
+            assert len(cell.source.splitlines()) <= limit, cell.source
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_from_top_to_bottom(name, tmp_path, sprites):
+    """In an empty folder, on one thread, which is faster for networks this small."""
+    short = SHORT.get(name, {}) | (dict(DATA=str(sprites)) if name == "4_train_a_pair" else {})
+    done, parameters = tmp_path / "done.ipynb", ["-y", json.dumps(short), "--no-progress-bar"]
+    command = [sys.executable, "-m", "papermill", FOLDER / f"{name}.ipynb", done, *parameters]
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(command, cwd=tmp_path, env=one_thread, capture_output=True, text=True)
+    assert not ran.returncode, ran.stderr[-3000:]
+    cells = nbformat.read(done, 4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    assert any("image/png" in o.get("data", {}) for o in outputs), "no picture was shown"
+    if name == "1_studio":
+        assert {"picture.png", "picture.gif"} <= {p.name for p in tmp_path.iterdir()}
+    printed = "".join(o.get("text", "") for o in outputs)
+    for figure, (low, high) in PRINTED.get(name, {}).items():
+        found = re.findall(figure, printed)
+        assert found and all(low <= float(n) <= high for n in found), (figure, found)
+    if name == "3_experiments":
+        assert (tmp_path / "grid" / "morph.gif").is_file()
+        rows = pandas.read_csv(tmp_path / "experiments.csv", keep_default_na=False)
+        assert list(rows.experiment.unique())[:2] == ["table", "where"]
+        assert (rows.error == "").all() and "picture" not in rows

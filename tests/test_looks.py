@@ -1,5 +1,4 @@
-"""Attributes, palette and style picture: the picture takes them on, as far as asked; bad ones are
-refused at once."""
+"""Attributes, palette, style picture, regions, media: the picture takes them on as far as asked."""
 
 import numpy as np
 import pytest
@@ -9,10 +8,14 @@ from PIL import Image, ImageDraw
 import vqclip_nb as vq
 from training.eval_attributes import share_near
 from vqclip_nb.attributes import parse_attribute
+from vqclip_nb.emoji.caption_words import MEDIA_WORDS
+from vqclip_nb.emoji.media import MEDIA
 from vqclip_nb.images import to_tensor
 from vqclip_nb.objectives import Step, palette, style
 from vqclip_nb.palettes import parse_colour, recolour
 from vqclip_nb.prompts import encode_reading
+from vqclip_nb.regions import outside, parse_region
+from vqclip_nb.studio.chips import with_style
 
 
 def begun(pair, **asked):
@@ -59,6 +62,11 @@ def loss(objective, picture):
         (dict(palette=["#12345"]), "is no colour"),
         (dict(palette=["red"] * 7), "palette has 7 texts: allowed are 6"),
         (dict(palette_weight=-1), "palette_weight=-1 is out of range"),
+        (dict(regions=["a cat"]), "is no region: give a place and a prompt, as 'left: a cat'"),
+        (dict(regions=["left:"]), "is no region"),
+        (dict(regions=["0 0 1: a cat"]), "is no region"),
+        (dict(regions=["0 0 .5 2: a cat"]), "give left, top, right, bottom from 0 to 1"),
+        (dict(regions=[".5 0 .5 1: a cat"]), "left and top before right and bottom"),
     ],
 )
 def test_what_is_none_is_refused_and_says_what_is(asked, message):
@@ -90,21 +98,15 @@ def test_full_strength_reads_as_the_words_and_none_as_the_prompt(pair):
         assert torch.allclose(found, plain + strength * (red - plain), atol=1e-5)
 
 
-def test_a_colour_is_taken_on_as_far_as_asked(pair, fox):
+def test_an_attribute_is_taken_on_as_far_as_asked(pair, fox):
     blues = []
     for run in (fox, *(painted(pair, attributes=[f"blue: {strength}"]) for strength in (0.5, 1))):
         pixels = thing(run.image)
         blues.append((pixels[:, 2] - pixels[:, 0]).mean())
     assert blues[0] < blues[1] - 0.3 < blues[2] - 0.6
-
-
-def test_a_size_is_taken_on_as_far_as_asked(pair):
     sizes = ["small: 1", "big: 0", "big: 1"]
     drawn = [len(thing(painted(pair, include="a car", attributes=[s]).image)) for s in sizes]
     assert all(a * 1.15 < b for a, b in zip(drawn, drawn[1:], strict=False))
-
-
-def test_a_style_chooses_the_drawing_from_half_its_strength_on(pair):
     for strength, is_line in ((0.4, False), (0.5, True)):
         run = begun(pair, attributes=[f"line drawing: {strength}"])
         assert (run.start.drawings[0].style == "line") == is_line
@@ -128,18 +130,9 @@ def test_recolouring_uses_every_colour_and_no_other():
 def test_the_picture_keeps_to_the_palette(pair, start):
     names = ["navy", "gold", "white"]
     asked = dict(include="a strawberry", start=start)
-    near = [
-        share_near(painted(pair, palette=p, **asked).image, list(map(parse_colour, names)))
-        for p in ([], names)
-    ]
-    assert near[1] > near[0] + 0.1 and near[1] > 0.75
-
-
-def test_the_palettes_term_wants_every_colour():
-    wanted = palette((1.0, 0, 0), (0, 0, 1.0))
-    red = torch.tensor([1.0, 0, 0])[None, :, None, None].expand(1, 3, 8, 8)
-    both = torch.cat([red[..., :4], red.flip(1)[..., 4:]], -1)
-    assert loss(wanted, both) == 0 and loss(wanted, red) > 0.5
+    colours = [parse_colour(name) for name in names]
+    free, kept = (share_near(painted(pair, palette=p, **asked).image, colours) for p in ([], names))
+    assert kept > free + 0.1 and kept > 0.75
 
 
 def test_a_style_picture_gives_its_colours(pair, fox, tmp_path):
@@ -152,6 +145,10 @@ def test_a_style_picture_gives_its_colours(pair, fox, tmp_path):
     wanted = style(to_tensor(picture), pair.vqgan.features)
     away = [loss(wanted, to_tensor(image)) for image in (run.image, fox.image)]
     assert away[0] < 0.5 * away[1]
+    Image.new("RGB", (64, 64), (128, 128, 128)).save(tmp_path / "grey.png")
+    run = painted(pair, style_image=str(tmp_path / "grey.png"))
+    assert np.asarray(run.image, float).std() > 20  # the thing is left, not a field of grey
+    assert len(pair.vqgan.features(torch.rand(1, 3, 127, 1))) == 3  # of any size
 
 
 def test_looks_can_change_while_a_picture_forms(pair):
@@ -163,15 +160,7 @@ def test_looks_can_change_while_a_picture_forms(pair):
     assert share_near(run.image, [parse_colour("blue"), (1, 1, 1)]) > 0.7
 
 
-def test_an_attribute_that_the_pair_never_learned_is_said_and_only_drawn(pair):
-    with pytest.warns(UserWarning, match="magenta: not known as an attribute"):
-        run = begun(pair, attributes=["magenta"])
-    plain = begun(pair)
-    assert torch.equal(run.encodings.include[0], plain.encodings.include[0])
-    assert not torch.equal(run.start.picture, plain.start.picture)
-
-
-def test_an_attribute_goes_from_what_the_prompt_says(pair):
+def test_an_attribute_goes_from_what_the_prompt_says_and_is_drawn_if_it_was_never_learned(pair):
     def start(prompt, *attributes):
         return begun(pair, include=prompt, attributes=list(attributes)).start.picture
 
@@ -181,16 +170,11 @@ def test_an_attribute_goes_from_what_the_prompt_says(pair):
         ("a line drawing of a fox on a black background", "blue: 0.01"),
     ):
         assert (start(prompt, attribute) - start(prompt)).abs().mean() < 0.01
-
-
-def test_a_grey_style_picture_leaves_the_thing(pair, tmp_path):
-    Image.new("RGB", (64, 64), (128, 128, 128)).save(tmp_path / "grey.png")
-    run = painted(pair, style_image=str(tmp_path / "grey.png"))
-    assert np.asarray(run.image, float).std() > 20  # not a field of grey
-
-
-def test_a_style_picture_of_any_size_has_features(pair):
-    assert len(pair.vqgan.features(torch.rand(1, 3, 127, 1))) == 3
+    with pytest.warns(UserWarning, match="magenta: not known as an attribute"):
+        run = begun(pair, attributes=["magenta"])
+    plain = begun(pair)
+    assert torch.equal(run.encodings.include[0], plain.encodings.include[0])
+    assert not torch.equal(run.start.picture, plain.start.picture)
 
 
 @pytest.mark.parametrize(
@@ -203,3 +187,118 @@ def test_a_style_picture_of_any_size_has_features(pair):
 def test_looks_and_regions_need_the_loops_own_objective(pair, asked, words):
     with pytest.raises(ValueError, match=words):
         vq.Run(pair, vq.Settings(include=["a fox"], **asked), objective=palette((1, 0, 0)))
+
+
+# -- regions
+
+
+def test_places_are_boxes_of_the_picture_and_a_mask_is_where_it_is_white(tmp_path):
+    box = parse_region("0.25, 0, 1, .5: a cat").area((100, 200))
+    assert box.box == (50, 0, 200, 50) and box.size == (50, 150)
+    assert parse_region("Bottom Right : a cat").area((10, 10)).box == (5, 5, 10, 10)
+    mask = Image.new("L", (20, 10))
+    mask.paste(255, (0, 0, 10, 10))
+    mask.save(tmp_path / "m.png")
+    area = parse_region(f"{tmp_path / 'm.png'}: a cat").area((10, 20))
+    assert area.box == (0, 0, 10, 10) and area.inside[..., :10].all()
+    Image.new("L", (20, 10)).save(tmp_path / "black.png")
+    with pytest.raises(ValueError, match="has no white"):
+        parse_region(f"{tmp_path / 'black.png'}: a cat").area((10, 20))
+    for name in ("nothing.png", "0 cat.png"):
+        with pytest.raises(FileNotFoundError):
+            parse_region(f"{name}: a cat").area((10, 20))
+
+
+def test_a_region_pulls_at_its_own_pixels_only():
+    picture = torch.rand(1, 3, 8, 8, requires_grad=True)
+    area = parse_region("left: a cat").area((8, 8))
+    area.cut(picture).sum().backward()
+    assert (picture.grad[..., :4] > 0).all() and (picture.grad[..., 4:] == 0).all()
+    picture.grad = None
+    outside(picture, [area]).sum().backward()
+    assert (picture.grad[..., :4] == 0).all() and (picture.grad[..., 4:] == 1).all()
+
+
+def halves(image):
+    """Mean red, green, blue of the left half's middle and of the right half's."""
+    x = np.asarray(image, float)
+    h, w = x.shape[:2]
+    return [x[h // 3 : -h // 3, a : a + w // 6].mean((0, 1)) for a in (w // 6, w * 4 // 6)]
+
+
+def test_each_half_shows_what_it_was_asked_for_and_regions_steer(pair):
+    asked = dict(
+        include="a white background", regions=["left: a red heart", "right: a green heart"]
+    )
+    short = dict(total_iter=8, crops=6)
+    run = painted(pair, **asked, **short)
+    left, right = halves(run.image)
+    assert left[0] > left[1] + 60 and right[1] > right[0] + 20
+    assert run.start.description.startswith("left: ")
+    steered = begun(pair, include="a red heart", loosen=1.0, **short)
+    steered.step(), steered.step()
+    with pytest.raises(ValueError, match="is no region"):
+        steered.change(regions=["nowhere"])
+    with pytest.raises(FileNotFoundError):
+        steered.change(regions=["gone.png: a cat"])
+    steered.change(**asked)  # a wrong one changed nothing
+    list(steered)
+    left, right = halves(steered.image)
+    assert left[0] > left[1] + 40 and right[1] > right[0]
+
+
+# -- media: layers that can be seen, and that the gradient goes through
+
+
+@pytest.fixture(scope="module")
+def picture(pair):
+    return pair.library.find("a fox on a light blue background", size=(128, 96)).picture
+
+
+@pytest.mark.parametrize("name", sorted(MEDIA))
+def test_a_medium_is_seen_and_lets_the_gradient_through(picture, name):
+    x = picture.clone().requires_grad_()
+    made = MEDIA[name](x)
+    assert made.shape == x.shape and 0 <= made.min() and made.max() <= 1
+    assert (made - x).abs().mean() > 0.01
+    [gradient] = torch.autograd.grad(made.square().sum(), x)
+    assert gradient.isfinite().all() and (gradient != 0).float().mean() > 0.5
+    assert torch.equal(made, MEDIA[name](x))  # the same at every step
+    plain = torch.full((1, 3, 96, 248), 0.5, requires_grad=True)  # of any size, without an edge
+    made = MEDIA[name](plain)
+    assert made.shape == plain.shape and made.isfinite().all()
+    assert torch.autograd.grad(made.square().sum(), plain)[0].isfinite().all()
+
+
+def test_what_makes_a_medium_is_in_its_picture_and_the_studio_offers_all(picture, pair):
+    def colours(name):
+        return len(MEDIA[name](picture)[0].flatten(1).T.mul(255).round().unique(dim=0))
+
+    assert colours("pixel art") < 500 and colours("low poly") < 700  # of 12,288 pixels
+    grey = MEDIA["black and white"](picture)
+    assert torch.equal(grey[:, 0], grey[:, 1]) and MEDIA["neon"](picture).median() < 0.3
+    assert MEDIA["stained glass"](picture).quantile(0.05) < 0.1  # lead
+    assert colours("paper cut-out") < colours("oil painting") / 2
+    tones = MEDIA["linocut"](picture).mean(1)
+    assert ((tones < 0.25) | (tones > 0.75)).float().mean() > 0.7
+    assert 0.05 < (tones < 0.25).float().mean() < 0.95
+    assert {*MEDIA_WORDS} == {*MEDIA}
+    for name in MEDIA:
+        assert pair.medium(pair.read(with_style("a sticker of a fox", name))) is MEDIA[name]
+
+
+def colourful(image):
+    """How far the channels of a picture are apart at most, in steps of 255."""
+    rgb = np.asarray(image, int)
+    return (rgb.max(2) - rgb.min(2)).max()
+
+
+def test_a_picture_is_painted_in_its_medium_from_the_first_frame_until_the_prompt_changes(
+    pair, small
+):
+    run = vq.Run(pair, small(include="a black and white fox", start="library", show_step=1))
+    for frame in run:
+        if frame.iteration == 3:
+            assert colourful(frame.image) <= 1
+            run.change(include=["a fox"])
+    assert colourful(frame.image) > 50

@@ -1,5 +1,6 @@
 """The pages that a stranger reads: short, true, from one source, and their lines run as said."""
 
+import inspect
 import os
 import re
 import shlex
@@ -20,6 +21,7 @@ README = (ROOT / "README.md").read_text("utf8")
 URL = re.search(r"git clone (https://\S+)", README)[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "space").glob("*.md")]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
+CELL = re.compile(r'tags=\["install"\]\n(.*?)^# %%', re.M | re.S)
 
 
 def blocks(language):
@@ -27,17 +29,17 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
 
 
-def test_the_readme_is_one_page():
+def test_the_readme_is_one_page_and_ci_begins_with_its_lines():
     assert len(README.splitlines()) <= 150 and len(README.split()) <= 1000
     [code] = blocks("python")
     assert len(code.split("\n\n", 1)[1].strip().splitlines()) <= 5  # and the import: six
     screen = README.splitlines()[:30]  # a picture, and the line that makes one, without scrolling
     assert any(line.startswith("![") for line in screen[:5])
     assert any(line.startswith("make demo") for line in screen)
-
-
-def test_what_is_made_is_up_to_date():
-    assert make.main(check=True) == 0, "run make docs"
+    _, _, demo = blocks("sh")[0].splitlines()
+    called = (ROOT / ".ci" / "run").read_text("utf8").splitlines()
+    makes = [line for line in called if line.startswith("make")]
+    assert makes == [demo, "make test-all"]
 
 
 @pytest.mark.slow
@@ -60,21 +62,46 @@ def test_a_fork_changes_the_address_in_one_place(tmp_path):
             assert not re.search("YOUR_NAME|vqclip/vqclip_nb", page.read_text("utf8")), page
 
 
-def test_without_an_address_no_badge_leads_to_a_missing_page():
-    for page in [ROOT / "README.md", *NOTEBOOKS]:
+def test_pages_are_up_to_date_and_their_links_lead_somewhere(pair):
+    assert make.main(check=True) == 0, "run make docs"
+    for page in [ROOT / "README.md", *NOTEBOOKS]:  # without an address there are no badges
         text = page.read_text("utf8")
         assert ("[![Open in" in text) != ("make address REPO" in text), page
-
-
-def test_links_lead_somewhere():
     for page in PAGES:
         for link in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text("utf8")):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
-
-
-def test_the_vocabulary_is_counted(pair):
     [said] = re.findall(r"knows ([\d,]+) English words", README)
     assert int(said.replace(",", "")) == len(pair.clip.vocabulary.words)
+
+
+def test_every_public_name_says_what_it_is():
+    for name in vq.__all__:
+        thing = getattr(vq, name)
+        if not callable(thing):
+            continue
+        assert inspect.getdoc(thing), name
+        for part, method in inspect.getmembers(thing, inspect.isfunction):
+            ours = method.__module__.startswith("vqclip_nb")
+            if not part.startswith("_") and ours and inspect.isclass(thing):
+                assert inspect.getdoc(method), f"{name}.{part}"
+
+
+@pytest.mark.slow
+def test_the_site_has_every_page(tmp_path):
+    for needed in ("mkdocs", "material", "mkdocstrings"):
+        pytest.importorskip(needed)
+    site = tmp_path / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for page in site.rglob("*.html"):
+        assert not re.search(r'(href|src)="(?!git\+)[^"]*YOUR_NAME', page.read_text("utf8")), page
+    api = (site / "reference" / "api" / "index.html").read_text("utf8")
+    for name in vq.__all__:
+        assert f">{name}<" in api, name
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        assert (site / "tutorials" / notebook.stem / "index.html").is_file()
+    assert "--learning-rate" in (site / "reference/command_line/index.html").read_text("utf8")
 
 
 # -- the notebooks' install cell
@@ -83,9 +110,7 @@ def test_the_vocabulary_is_counted(pair):
 @pytest.fixture
 def cell(monkeypatch, tmp_path):
     """Runs the install cell in `folder`; returns what it asks pip for, or None."""
-    source = re.search(
-        r'tags=\["install"\]\n(.*?)^# %%', NOTEBOOKS[0].read_text("utf8"), re.M | re.S
-    )
+    source = CELL.search(NOTEBOOKS[0].read_text("utf8"))
 
     def run(folder=tmp_path, *, here=False, colab=None, address=None):
         asked = []
@@ -103,20 +128,13 @@ def cell(monkeypatch, tmp_path):
     return run
 
 
-def test_the_install_cell_is_short_and_the_same_everywhere():
-    cells = [re.search(r'tags=\["install"\]\n(.*?)^# %%', p.read_text("utf8"), re.M | re.S)[1]
-             for p in NOTEBOOKS]  # fmt: skip
-    assert len(set(cells)) == 1 and len(cells[0].strip().splitlines()) <= 17
-
-
-def test_the_install_cell_leaves_alone_what_is_here(cell):
+def test_the_install_cell_is_the_same_everywhere_and_takes_what_is_here(cell, tmp_path):
+    cells = {CELL.search(page.read_text("utf8"))[1] for page in NOTEBOOKS}
+    assert len(cells) == 1 and len(cells.pop().strip().splitlines()) <= 17
     assert cell(here=True) is None
-
-
-def test_the_install_cell_takes_the_copy_beside_the_notebook(cell, tmp_path):
     (tmp_path / "a b" / "vqclip_nb").mkdir(parents=True)
     (tmp_path / "a b" / "notebooks").mkdir()
-    line = cell(tmp_path / "a b" / "notebooks")
+    line = cell(tmp_path / "a b" / "notebooks")  # the copy beside the notebook
     assert line == f'install -q "vqclip_nb[train] @ {(tmp_path / "a b").as_uri()}"'
 
 
@@ -126,41 +144,28 @@ def test_the_install_cell_in_colab_takes_the_fork_it_was_opened_from(cell, branc
     said = f'[{{"path": "fileId=https%3A//{page.replace("/", "%2F")}", "name": "1_studio.ipynb"}}]'
     answer = types.SimpleNamespace(read=said.encode)
     asked = cell(colab=lambda url: answer)
-    assert asked == (
-        f'install -q "vqclip_nb[train] @ git+https://github.com/some-one/fork.nb@{branch}"'
-    )
+    address = f"git+https://github.com/some-one/fork.nb@{branch}"
+    assert asked == f'install -q "vqclip_nb[train] @ {address}"'
 
 
-@pytest.mark.parametrize("fault", [TimeoutError, lambda: types.SimpleNamespace(read=lambda: b"[]")])
-def test_the_install_cell_of_a_copy_on_drive_takes_the_address_in_it(cell, fault, tmp_path):
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_install_cell_of_a_copy_on_drive_takes_the_address_in_it(cell, answers, monkeypatch):
     def answer(url):
-        got = fault()
-        if isinstance(got, Exception):
-            raise got
-        return got
+        if not answers:
+            raise TimeoutError
+        return types.SimpleNamespace(read=lambda: b"[]")
 
     if "YOUR_NAME" in README:  # nobody owns that: pip is not even asked
         with pytest.raises(AssertionError, match="edit the line REPOSITORY"):
             cell(colab=answer)
     address = "https://github.com/me/copy"
     assert cell(colab=answer, address=address) == f'install -q "vqclip_nb[train] @ git+{address}"'
-
-
-def test_the_install_cell_fails_where_pip_fails(cell, monkeypatch):
-    monkeypatch.setitem(sys.modules, "vqclip_nb", None)
+    monkeypatch.setitem(sys.modules, "vqclip_nb", None)  # pip failed
     with pytest.raises(ModuleNotFoundError, match="vqclip_nb"):
-        cell(address="https://github.com/me/copy")
+        cell(address=address)
 
 
 # -- a stranger's machine
-
-
-def test_ci_begins_with_the_lines_of_the_readme():
-    """On a checkout that has no environment yet: what a stranger's first minutes are."""
-    _, _, demo = blocks("sh")[0].splitlines()
-    called = (ROOT / ".ci" / "run").read_text("utf8").splitlines()
-    makes = [line for line in called if line.startswith("make")]
-    assert makes == [demo, "make test-all"]
 
 
 @pytest.mark.slow

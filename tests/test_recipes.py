@@ -1,5 +1,4 @@
-"""The recipes of Crowson's and nerdyrodent's notebooks: with the same numbers in the crops, the
-losses are those of their formulas, written here by hand."""
+"""What CLIP is shown; and Crowson's and nerdyrodent's recipes, whose losses are their formulas'."""
 
 import dataclasses
 
@@ -8,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 import vqclip_nb as vq
-from vqclip_nb.crops import create_crops
+from vqclip_nb.crops import VIEWS, create_crops
 
 
 class ReplaceGrad(torch.autograd.Function):
@@ -96,18 +95,42 @@ def test_a_published_pair_paints_by_the_recipe_unless_told_otherwise(plain):
     losses = [[f.loss for f in vq.Run(plain, s)] for s in (default, same.replace(beta=0.5))]
     assert losses[0] == losses[1]
     report = vq.Settings.preset("report", **told).for_pair(plain.defaults)
-    assert (report.distance, report.within_codebook, report.crop_method) == (
-        "cosine",
-        False,
-        "report",
-    )
+    assert (report.distance, report.crop_method) == ("cosine", "report")
+    assert not report.within_codebook
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("method", VIEWS)
+def test_every_part_of_the_picture_is_seen_and_mirrored_as_often_as_asked(method):
+    picture = torch.rand(1, 3, 48, 48, generator=seeded()).requires_grad_()
+    for seed in range(20):
+        create_crops(picture, 16, 32, method=method, generator=seeded(seed)).sum().backward()
+    assert (picture.grad.abs().sum(1) > 0).float().mean() > 0.99
+    picture = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)  # brighter to the right
+    for flip in (0.0, 0.5, 1.0):
+        how = dict(noise_factor=0, method=method, flip=flip)
+        views = [create_crops(picture, 8, 32, **how, generator=seeded(s)) for s in range(60)]
+        right = (torch.cat(views) * picture[..., ::2, ::2]).sum((1, 2, 3)) > 0
+        share = right.float().mean()
+        assert share == pytest.approx(1 - flip, abs=0.3)  # off-centre views lose some
+
+
+def test_noise_grows_with_its_factor():
+    picture = torch.full((1, 3, 32, 32), 0.5)
+
+    def spread(factor):
+        how = dict(noise_factor=factor, method="anchored", generator=seeded())
+        return create_crops(picture, 64, 32, **how).std()
+
+    assert spread(0.0) < 1e-6 and spread(0.4) / spread(0.1) == pytest.approx(4, rel=0.05)
 
 
 @pytest.mark.parametrize("method", ["cutouts", "whole"])
 def test_views_lie_as_they_should(method):
-    from vqclip_nb.crops import VIEWS
-
-    theta = VIEWS[method][0](200, 1.5, 0.0, torch.Generator().manual_seed(0))
+    theta = VIEWS[method][0](200, 1.5, 0.0, seeded())
     if method == "cutouts":
         corner = theta[:, :, :2].diagonal(dim1=1, dim2=2)
         torch.testing.assert_close(corner[:, 0] * 1.5, corner[:, 1])  # square in pixels

@@ -5,15 +5,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 import vqclip_nb as vq
-from vqclip_nb.experiments.scores import (
-    concepts,
-    diversity,
-    mean_interval,
-    over_seeds,
-    r_precision,
-    rank,
-    similarity,
-)
+from vqclip_nb.experiments import scores
+from vqclip_nb.experiments.scores import diversity, mean_interval, r_precision, rank, similarity
 
 COLOURS = {"red": (220, 40, 40), "blue": (40, 80, 220), "green": (40, 160, 60)}
 
@@ -32,12 +25,10 @@ def guide(request, pair):
 
 def test_similarity_prefers_the_true_background(guide):
     for name, colour in COLOURS.items():
-        scores = {
-            other: similarity(guide, disc(colour), f"a circle on a {other} background")
-            for other in COLOURS
-        }
-        assert max(scores, key=scores.get) == name, scores
-        assert all(-1 <= s <= 1 for s in scores.values())
+        texts = [f"a circle on a {other} background" for other in COLOURS]
+        found = [similarity(guide, disc(colour), text) for text in texts]
+        assert [*COLOURS][np.argmax(found)] == name, found
+        assert -1 <= min(found) and max(found) <= 1
 
 
 def test_similarity_reads_weights_as_the_loop_does(guide):
@@ -47,25 +38,16 @@ def test_similarity_reads_weights_as_the_loop_does(guide):
     assert similarity(guide, picture, "a red background:-1") == pytest.approx(-plain, abs=1e-6)
 
 
-def test_rank_counts_who_is_nearer(guide):
+def test_rank_counts_who_is_nearer_of_many_and_not_what_the_text_says_itself(guide):
     texts = [f"a circle on a {colour} background" for colour in COLOURS]
-    picture = disc(COLOURS["blue"])
-    nearer = sorted(texts, key=lambda text: -similarity(guide, picture, text))
-    assert nearer[0] == texts[1]
-    assert [rank(guide, picture, text, texts) for text in nearer] == [1, 2, 3]
-    assert rank(guide, picture, texts[0], []) == 1
-
-
-def test_rank_leaves_out_what_the_text_says_itself(guide):
-    picture, text = disc(COLOURS["blue"]), "a circle on a red background"
-    nearer = "a circle on a blue background"
-    assert rank(guide, picture, text, [nearer, text]) == 2
-    assert rank(guide, picture, f"{text} | {nearer}:0.01", [nearer]) == 1
-    assert rank(guide, picture, f"{nearer}less red", [nearer]) == 2  # whole words only
-
-
-def test_the_distractors_that_ship_are_many_and_differ():
-    names = concepts()
+    picture, red = disc(COLOURS["blue"]), texts[0]
+    blue, *others = sorted(texts, key=lambda text: -similarity(guide, picture, text))
+    assert blue == texts[1]
+    assert [rank(guide, picture, text, texts) for text in (blue, *others)] == [1, 2, 3]
+    assert rank(guide, picture, red, []) == 1
+    assert rank(guide, picture, f"{red} | {blue}:0.01", [blue]) == 1
+    assert rank(guide, picture, f"{blue}less red", [blue]) == 2  # whole words only
+    names = scores.concepts()
     assert len(names) == len(set(names)) > 900 and "a pineapple" in names
 
 
@@ -80,13 +62,7 @@ def test_diversity_is_nothing_for_equal_pictures_and_grows_with_difference(guide
         diversity(guide, [red])
 
 
-def test_r_precision_is_the_share_of_firsts():
-    assert r_precision([1, 1, 2, 976]) == 0.5
-    assert r_precision([1, float("nan")]) == 1
-    assert np.isnan(r_precision([]))
-
-
-def test_mean_interval_is_students():
+def test_mean_interval_is_students_and_r_precision_the_share_of_firsts():
     mean, half = mean_interval([1, 2, 3, 4, 5])
     assert mean == 3 and half == pytest.approx(2.776 * 2.5**0.5 / 5**0.5, abs=1e-3)  # t of 4
     assert mean_interval([1, 3, 5, float("nan")])[1] == pytest.approx(4.303 * 2 / 3**0.5, abs=1e-3)
@@ -94,6 +70,8 @@ def test_mean_interval_is_students():
     assert mean_interval([2, 2, 2]) == (2, 0)
     assert mean_interval([7])[0] == 7 and np.isnan(mean_interval([7])[1])
     assert np.isnan(mean_interval([])).all()
+    assert r_precision([1, 1, 2, 976]) == 0.5 and r_precision([1, float("nan")]) == 1
+    assert np.isnan(r_precision([]))
 
 
 def test_prompts_are_averaged_within_a_seed():
@@ -107,7 +85,7 @@ def test_prompts_are_averaged_within_a_seed():
             judge=[0.0, 10.0, 2.0, 10.0, 1.0, None],
         )
     )
-    found = over_seeds(frame, ["activation"], "judge")
+    found = scores.over_seeds(frame, ["activation"], "judge")
     assert list(found.index) == ["relu", "none"]
     assert found.loc["relu", "mean"] == 5.5 and np.isnan(found.loc["relu", "interval"])
     assert found["mean"]["none"] == 1 and np.isnan(found.interval["none"])

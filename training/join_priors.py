@@ -11,12 +11,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from vqclip_nb.emoji.prior import LEVELS
 from vqclip_nb.emoji.priors import NAMED
 from vqclip_nb.models.pair import EMOJI
 from vqclip_nb.weights import write_state
+
+from .build_library import pack_bits
 
 OF_ALL = ("config", "hashes")
 
@@ -39,8 +43,21 @@ def join_priors(sources: Mapping[str, Path], target: Path = EMOJI / "prior.safet
         state = {key: v for key, v in state.items() if key.partition(".")[0] != style}
         state |= {f"{style}.{key}": value for key, value in load_file(source).items()}
     return write_state(
-        target, state, facts | {"styles": json.dumps(styles), "weak": json.dumps(weak)}
+        target, packed(state), facts | {"styles": json.dumps(styles), "weak": json.dumps(weak)}
     )
+
+
+def packed(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights as `build_prior` reads them, matrices in 7 bits a number."""
+    small = {}
+    for name, value in state.items():
+        if value.ndim == 2 and value.is_floating_point():
+            step = value.float().abs().amax(1).clamp(min=1e-8) / (LEVELS // 2 - 1)
+            small[f"{name}.step"] = step = step.half()
+            numbers = (value.float() / step.float()[:, None]).round().long() + LEVELS // 2
+            value = pack_bits(numbers.clamp(0, LEVELS - 1), LEVELS)
+        small[name] = value
+    return small
 
 
 def _facts(path: Path) -> dict[str, str]:

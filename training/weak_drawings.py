@@ -23,7 +23,7 @@ from safetensors.torch import load_file
 
 from vqclip_nb.emoji.caption_words import article
 from vqclip_nb.emoji.prior import caption_tokens
-from vqclip_nb.emoji.priors import NAMED
+from vqclip_nb.emoji.wing import USUAL
 from vqclip_nb.loading import load_pair
 from vqclip_nb.models.pair import EMOJI, Pair
 from vqclip_nb.weights import write_state
@@ -95,7 +95,7 @@ if __name__ == "__main__":
     parser.add_argument("data", type=Path)
     target = EMOJI / "prior.safetensors"
     pair = load_pair("emoji", device="cpu")
-    styles = [style for style in pair.wing.priors if style != NAMED]
+    styles = [*USUAL]  # another is drawn only where a prompt names it
     lists = weak({style: measure(pair, parser.parse_args().data, style) for style in styles})
     lists = by_eye(lists)
     print({style: len(labels) for style, labels in lists.items()})

@@ -4,8 +4,6 @@ JupyterLab.
 Its options are made from `Settings`, so whatever a run can be asked for can be asked for here.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib.util
 import os

@@ -4,8 +4,6 @@ In CLIP's space one is the way from the prompt to the prompt that says it in wor
 its strength; a drawing of the library that is begun with takes it on by as much.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Sequence

@@ -44,8 +44,7 @@ def save_run(path: str | Path, run: Run) -> Path:
     last_is_kept = run.last in run.frames
     kept = [*run.frames, *([run.last] if run.last and not last_is_kept else [])]
     for i, frame in enumerate(kept):
-        png = frame.pixels if isinstance(frame.pixels, bytes) else frame.png()
-        tensors[f"frame.{i}.png"] = torch.frombuffer(bytearray(png), dtype=torch.uint8)
+        tensors[f"frame.{i}.png"] = torch.frombuffer(bytearray(frame.png()), dtype=torch.uint8)
         tensors |= {f"frame.{i}.{k}": v.clone() for k, v in frame.state.items()}
     metadata = {
         "settings": run.first.to_json(),

@@ -1,7 +1,5 @@
 """What CLIP gets to see of a picture: shaken, cropped, noisy views, all sampled in one go."""
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -118,7 +116,9 @@ def create_crops(
     theta = views(count, picture.shape[3] / picture.shape[2], flip, generator).to(picture)
     grid = F.affine_grid(theta, [count, 3, size, size], align_corners=False)
     if padding == "border" and picture.device.type == "mps":
-        grid, padding = clamp_to_border(grid, picture.shape[2], picture.shape[3]), "zeros"
+        # It has none before torch 2.13: what is outside is moved onto the outermost pixels.
+        edge = 1 - 1 / torch.tensor([picture.shape[3], picture.shape[2]], device=grid.device)
+        grid, padding = torch.minimum(torch.maximum(grid, -edge), edge), "zeros"
     crops = F.grid_sample(
         picture.expand(count, -1, -1, -1), grid, padding_mode=padding, align_corners=False
     )
@@ -127,11 +127,3 @@ def create_crops(
         noise = torch.randn(crops.shape, generator=generator, device=generator.device)
         crops = crops + (strength * noise).to(crops)
     return crops
-
-
-def clamp_to_border(grid: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """A sampling grid (n, h, w, 2) whose points outside the centres of a picture's outermost pixels
-    are moved onto them: zero padding then gives what border padding gives, which MPS lacks before
-    torch 2.13."""
-    edge = 1 - 1 / torch.tensor([width, height], device=grid.device)
-    return torch.minimum(torch.maximum(grid, -edge), edge)

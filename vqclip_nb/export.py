@@ -1,7 +1,5 @@
 """PNG, GIF and MP4 files that carry their recipe and the mark of generated media."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import re
@@ -157,7 +155,9 @@ def save_mp4(
                     f"{path} was not written: {frames} of {len(images)} frames; is the disk full? "
                     f"{done.stderr.strip()[-200:]}"
                 )
-            _mark_mp4(part)
+            content = MP4_BOX.bytes + XMP.encode()
+            with open(part, "ab") as file:  # the mark is a box of its own at the end
+                file.write((8 + len(content)).to_bytes(4, "big") + b"uuid" + content)
         finally:
             bare.unlink(missing_ok=True)
             words.unlink(missing_ok=True)
@@ -180,13 +180,6 @@ def _mark_gif(path: Path) -> None:
     trailer = bytes([1, *range(255, -1, -1), 0])
     extension = b"\x21\xff\x0bXMP DataXMP" + XMP.encode() + trailer
     path.write_bytes(b"GIF89a" + data[6:at] + extension + data[at:])
-
-
-def _mark_mp4(path: Path) -> None:
-    """Put the packet at the end of an MP4, as a box of its own."""
-    content = MP4_BOX.bytes + XMP.encode()
-    with open(path, "ab") as file:
-        file.write((8 + len(content)).to_bytes(4, "big") + b"uuid" + content)
 
 
 # -- through several pictures

@@ -1,7 +1,5 @@
 """The one way files are written: whole or not at all, and safe beside other writers."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import itertools
@@ -83,7 +81,7 @@ def _temporary(path: Path) -> Iterator[Path]:
         token = f"{HOST}-{secrets.token_hex(4)}"
         part = path.with_name(f".{path.stem.lstrip('.')[:40]}-{token}-part{path.suffix}")
         file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        locked = _lock(file, wait=True)
+        locked = lock(file, wait=True)
         if part.exists():
             break
         os.close(file)  # taken for an orphan before it was locked
@@ -98,12 +96,14 @@ def _temporary(path: Path) -> Iterator[Path]:
             os.close(file)
 
 
-def _lock(file: int, *, wait: bool = False) -> bool:
-    """Lock an open file until it is closed; False where another has it, or none can have it."""
+def lock(file: int, *, wait: bool = False, shared: bool = False) -> bool:
+    """Lock an open file or folder until it is closed, alone or shared with others that do so too;
+    False where another has it, or none can have it."""
     if fcntl is None:
         return False
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        fcntl.flock(file, kind | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         return False
     return True
@@ -180,4 +180,4 @@ def _locked_until(end: contextlib.ExitStack, path: Path) -> bool:
     """Lock a file until `end`; False if another process has it."""
     file = os.open(path, os.O_RDWR | getattr(os, "O_NONBLOCK", 0))
     end.callback(os.close, file)
-    return _lock(file)
+    return lock(file)

@@ -56,6 +56,8 @@ class Frame:
 
     def png(self) -> bytes:
         """The picture as a PNG file."""
+        if isinstance(self.pixels, bytes):
+            return self.pixels
         file = io.BytesIO()
         self.image.save(file, "PNG", compress_level=1)
         return file.getvalue()

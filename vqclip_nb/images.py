@@ -1,8 +1,6 @@
 """The one place where pictures become tensors and tensors pictures, and where picture files are
 opened."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import io

@@ -1,7 +1,5 @@
 """What a setting may be: its range, its words, and the check of a value."""
 
-from __future__ import annotations
-
 import os
 import re
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The tensor that is optimised: its start and its activation (report, figure 12)."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -49,11 +47,6 @@ def noise(
     so that it is the same for all devices; without activation with `at="every step"`."""
     z = 0.5 * torch.randn(*shape, generator=generator)
     return FUNCTIONS[activation](z) if at == "start" else z
-
-
-def blend(start: torch.Tensor, noise: torch.Tensor, strength: float) -> torch.Tensor:
-    """A start (1, channels, h, w) mixed with noise: `strength` in [0, 1] is the start's share."""
-    return start if strength == 1 else torch.lerp(noise.to(start), start, strength)
 
 
 def fitting_size(height: int, width: int, factor: int) -> tuple[int, int]:

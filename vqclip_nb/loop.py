@@ -3,12 +3,10 @@
 `Optimization` knows tensors and functions only: no text, no file, no setting, no pair.
 """
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
 import torch
 
@@ -71,6 +69,7 @@ def warmed_up(decay: float, step: int) -> float:
     return min(decay, step / (step + 10))
 
 
+@dataclass(eq=False)
 class Optimization:
     """A latent that is optimised, with the parts of the loop.
 
@@ -86,37 +85,33 @@ class Optimization:
     All parts but the latent may be replaced between two steps. A step waits for its device once.
     """
 
-    def __init__(
-        self,
-        latent: Latent,
-        synthesize: Synthesize,
-        crops: Crops,
-        encode: Encode,
-        objective: Callable[[Step], torch.Tensor],
-        optimizer: torch.optim.Optimizer,
-        *,
-        measure: Measure | None = None,
-        generator: torch.Generator | None = None,
-        on_device: bool = False,
-        ema_decay: float = 0.0,
-        bounds: tuple[torch.Tensor, torch.Tensor] | None = None,
-        scale: float = 1.0,
-        lot: int = 32,
-    ) -> None:
-        self.latent, self.synthesize, self.crops, self.encode = latent, synthesize, crops, encode
+    latent: Latent
+    synthesize: Synthesize
+    crops: Crops
+    encode: Encode
+    objective: Callable[[Step], torch.Tensor]
+    optimizer: torch.optim.Optimizer
+    _: KW_ONLY
+    measure: Measure | None = None
+    generator: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(0))
+    on_device: bool = False
+    ema_decay: float = 0.0
+    bounds: tuple[torch.Tensor, torch.Tensor] | None = None
+    scale: float = 1.0
+    lot: int = 32
+
+    def __post_init__(self) -> None:
+        optimizer, data = self.optimizer, self.latent.data
         closure = isinstance(optimizer, torch.optim.LBFGS)
         if closure or not isinstance(optimizer, torch.optim.Optimizer):
             why = "needs several losses a step" if closure else "is no optimizer of torch's"
             raise ValueError(
                 f"{type(optimizer).__name__} {why}: use one as torch.optim.AdamW, Adam or SGD"
             )
-        if not any(p is latent.data for group in optimizer.param_groups for p in group["params"]):
+        if not any(p is data for group in optimizer.param_groups for p in group["params"]):
             raise ValueError(f"{type(optimizer).__name__} does not hold the latent: give it that")
-        self.objective, self.optimizer, self.ema_decay = objective, optimizer, ema_decay
-        self.measure, self.scale, self.bounds, self.lot = measure, scale, bounds, lot
-        self.generator = generator or torch.Generator().manual_seed(0)
-        device = latent.data.device
-        self.own = torch.Generator(device) if on_device and device.type == "cuda" else None
+        own = self.on_device and data.is_cuda
+        self.own = torch.Generator(data.device) if own else None
         self.iteration = 0
         self.average: torch.Tensor | None = None
 

@@ -1,7 +1,5 @@
 """What a step keeps in memory for its gradient, and how it is made to fit."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 from collections.abc import Callable

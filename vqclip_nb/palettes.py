@@ -1,7 +1,5 @@
 """Palettes: colours by name or number, and a picture painted over in them."""
 
-from __future__ import annotations
-
 import difflib
 import itertools
 import re

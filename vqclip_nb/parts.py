@@ -26,19 +26,15 @@ if TYPE_CHECKING:
     from .picture import Painting
 
 
-def dtype_of(precision: str, device: torch.device) -> torch.dtype:
-    """What both networks compute in: float32, or for less time and memory float16, whose gradients
-    agree better with float32's than bfloat16's do. "auto" takes that on CUDA alone."""
-    half = precision == "half" or (precision == "auto" and device.type == "cuda")
-    return torch.float16 if half else torch.float32
-
-
 class PartBuilder:
     """Builds the parts of the loop for one run's pictures, size (height, width) in pixels.
 
     What is slow to make is cached until a setting that it depends on changes. given: the parts
-    that replace those of the loop, as `Run` takes them. saving: how a step fits into memory. In the
-    methods, p: the picture that a part is for.
+    that replace those of the loop, as `Run` takes them. dtype: what both networks compute in:
+    float32, or for less time and memory float16, whose gradients agree better with float32's than
+    bfloat16's do. saving: how a step fits into memory.
+
+    In the methods, p: the picture that a part is for.
     """
 
     def __init__(
@@ -46,8 +42,9 @@ class PartBuilder:
     ) -> None:
         self.pair, self.size, self.given = pair, size, given
         self._cache: dict[str, tuple[tuple, Any]] = {}
-        dtype = dtype_of(settings.precision, pair.device)
-        self.saving = memory.choose_saving(pair, size, settings.crops, dtype)
+        fast = settings.precision == "auto" and pair.device.type == "cuda"
+        self.dtype = torch.float16 if fast or settings.precision == "half" else torch.float32
+        self.saving = memory.choose_saving(pair, size, settings.crops, self.dtype)
 
     def _cached(self, name: str, key: tuple, make: Callable[[], Any]) -> Any:
         if name not in self._cache or self._cache[name][0] != key:
@@ -92,7 +89,9 @@ class PartBuilder:
                 raise ValueError(f"latent has shape {tuple(start.shape)}: this run needs {shape}")
             return start
         start = self._cached("latent", _picture_key(p), lambda: self._encode(p))
-        return noise if start is None else latents.blend(start, noise, s.start_strength)
+        if start is None:
+            return noise
+        return start if s.start_strength == 1 else noise.to(start).lerp(start, s.start_strength)
 
     def found(self, p: Painting) -> Start | None:
         """The start from library or prior; None if it is a picture file or noise."""
@@ -177,18 +176,16 @@ class PartBuilder:
 
     # -- objective
 
-    def _given_objective(self) -> Objective:
-        given = objectives.as_objective(self.given["objective"])
-        encode = lambda prompt: encode_prompt(self.pair.clip, prompt)  # noqa: E731
-        return self._cached("given", (), lambda: given.bind(encode))
-
+    @torch.no_grad()
     def objective(self, p: Painting) -> Objective:
         """The objective of a picture: while things form, that of their names; else the report's
         loss, for each region too, palette, style, and edges and colours of the start, or of the
         latent that is kept. A given one takes its place."""
         if "objective" in self.given:
-            return self._given_objective()
-        s, encodings = p.settings, p.encodings
+            given = objectives.as_objective(self.given["objective"])
+            encode = functools.partial(encode_prompt, self.pair.clip)
+            return self._cached("given", (), lambda: given.bind(encode))
+        s, encodings, vqgan = p.settings, p.encodings, self.pair.vqgan
         if p.forming:
             terms = (
                 objectives.on_crops(own, objectives.report(name, alpha=s.alpha))
@@ -219,19 +216,15 @@ class PartBuilder:
             if not weight:
                 continue
             if p.kept is not None:
-                total = total + weight * term(seen(self._decoded(p.kept)))
+                total = total + weight * term(seen(vqgan.synthesize(p.kept, quantize=False)))
             elif (start := self.picture(p)) is not None:
                 name, make = f"keep {term.__name__}", functools.partial(term, seen(start))
                 total = total + weight * self._cached(name, _picture_key(p), make)
         return total
 
-    @torch.no_grad()
-    def _decoded(self, codes: torch.Tensor) -> torch.Tensor:
-        return self.pair.vqgan.synthesize(codes, quantize=False)
-
-    def _style(self, style_image: str) -> Objective:
+    def _style(self, file: str) -> Objective:
         vqgan = self.pair.vqgan
-        return objectives.style(load_image(style_image).to(vqgan.codebook.weight), vqgan.features)
+        return objectives.style(load_image(file).to(vqgan.codebook.weight), vqgan.features)
 
 
 def crop_ranges(count: int, regions: int) -> list[range]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -14,10 +15,10 @@ from .knobs import shown
 from .latents import Latent
 from .loop import AdamW, Diverged, Optimization, State, StepResult
 from .palettes import parse_colour, recolour
-from .parts import PartBuilder, dtype_of, similarity
+from .parts import PartBuilder, similarity
 from .prompts import Encodings
 from .reading import Reading
-from .settings import Settings
+from .settings import JUDGED, Settings
 from .weights.errors import out_of_memory
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ Pixels = Callable[[], torch.Tensor]
 MAX_SLOWED = 3  # how often a picture that diverges goes on at half the learning rate
 
 
+@dataclass(eq=False)
 class Painting:
     """Picture number `index` of include while it is being optimised.
 
@@ -35,27 +37,24 @@ class Painting:
     which is added to the seed; None: the tries are still to be made.
     """
 
-    def __init__(
-        self,
-        builder: PartBuilder,
-        settings: Settings,
-        encodings: Encodings,
-        index: int,
-        attempt: int | None = 0,
-    ) -> None:
-        self.builder, self.pair, self.index, self.attempt = builder, builder.pair, index, attempt
-        self.settings, self.encodings = settings, encodings
-        builder.areas(settings)
-        self.slowed = 0
-        self.dtype = dtype_of(settings.precision, self.pair.device)
+    builder: PartBuilder
+    settings: Settings
+    encodings: Encodings
+    index: int
+    attempt: int | None = 0
+
+    def __post_init__(self) -> None:
+        builder, self.pair, self.slowed = self.builder, self.builder.pair, 0
+        builder.areas(self.settings)
+        self.dtype = builder.dtype
         self.medium = self.pair.medium(self.reading)
-        self.forming = self.builder.forming(self)
+        self.forming = builder.forming(self)
         self.begun = 0  # step at which the shapes began to form
         self.shapes: torch.Tensor | None = None  # picture of the shapes once they are dressed
         self.kept: torch.Tensor | None = None  # and the latent of that
         # Seeded before the latent is drawn, and apart from the global generator.
         generator = torch.Generator().manual_seed(self.seed)
-        z = self.builder.start(self, generator)
+        z = builder.start(self, generator)
         self.drawn = torch.zeros(1, 1, *z.shape[2:], dtype=torch.bool, device=self.pair.device)
         self.optimization = self._loop(z, generator)
         groups = self.optimization.optimizer.param_groups if "optimizer" in builder.given else []
@@ -64,10 +63,11 @@ class Painting:
 
     def _loop(self, z: torch.Tensor, generator: torch.Generator) -> Optimization:
         """The loop at its first step, from the latent z."""
-        settings, given = self.settings, self.builder.given
+        settings, given, clip = self.settings, self.builder.given, self.pair.clip
         at_every_step = dict(activation=settings.activation, at=settings.activation_at)
         latent = Latent(z, **at_every_step).to(self.pair.device)
-        make = given.get("optimizer", self._adamw)
+        own: dict[str, Any] = dict(lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        make = given.get("optimizer", lambda parameters: AdamW(parameters, **own))
         if not callable(make):
             raise ValueError(
                 f"optimizer={shown(make)}: give a function that makes one from a list of "
@@ -77,7 +77,7 @@ class Painting:
             latent,
             self._synthesize,
             given.get("crops") or functools.partial(self.builder.crops, self),
-            self._encode,
+            lambda crops, random: clip.encode_crops(crops, random, dtype=self.dtype),
             self.builder.objective(self),
             make([latent.data]),
             measure=functools.partial(similarity, self),
@@ -98,9 +98,6 @@ class Painting:
     def reading(self) -> Reading:
         return self.encodings.readings[self.index]
 
-    def _encode(self, crops: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        return self.pair.clip.encode_crops(crops, generator, dtype=self.dtype)
-
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
         decode = self.forming.decode if self.forming else self.pair.vqgan.decode
@@ -109,10 +106,6 @@ class Painting:
         if self.medium and not self.forming:  # what forms is judged as the prior knows it
             picture = self.medium(picture)
         return picture, codes
-
-    def _adamw(self, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
-        s = self.settings
-        return AdamW(parameters, lr=s.learning_rate, weight_decay=s.weight_decay)
 
     # -- steering
 
@@ -213,16 +206,15 @@ class Painting:
     def load(self, state: State, last_good: State | None = None) -> None:
         """The inverse of `state`, with the current settings. last_good: what a divergence goes back
         to, where that is another state."""
+        was_forming = self.kept is None
         kept, shapes = state.get("kept"), state.get("shapes")
-        self.begun = int(state.get("begun", 0))
+        self.kept = None if kept is None else kept.to(self.pair.device)
         self.shapes = None if shapes is None else shapes.to(self.pair.device)
-        if (kept is None) != (self.kept is None):  # before or after the shapes were dressed
-            self.kept = None if kept is None else kept.to(self.pair.device)
-            self.forming = None if kept is not None else self.builder.forming(self)
-            self._go_on(state["z"])
-        elif kept is not None:
-            self.kept = kept.to(self.pair.device)
-        elif self.forming and state["z"].shape != self.optimization.latent.data.shape:
+        self.begun = int(state.get("begun", 0))
+        if other := was_forming != (kept is None):  # before or after the shapes were dressed
+            self.forming = self.builder.forming(self) if kept is None else None
+        held = self.optimization.latent.data.shape
+        if other or (self.forming and state["z"].shape != held):
             self._go_on(state["z"])
         if self.forming and "drawn" in state:
             self.drawn = state["drawn"].to(self.pair.device, copy=True)
@@ -273,6 +265,19 @@ class Painting:
             torch.cuda.empty_cache()  # here what the step held is gone with its error
             self.load(before, self.last_good)
             self.optimization.lot = self.builder.saving.lot
+
+    def try_out(self) -> float:
+        """Mean similarity in [-1, 1] at the end of a try; -1 if it diverges."""
+        found = []
+        for _ in range(self.settings.steps_of_a_try):
+            try:
+                result = self.step(self.state())
+            except Diverged:
+                result = None
+            if result is None:
+                return -1.0
+            found.append(result.similarity)
+        return sum(found[-JUDGED:]) / JUDGED
 
     def pixels(self, result: StepResult) -> tuple[Pixels, Pixels]:
         """What makes the picture of the running average, if there is one, and the step's own."""

@@ -1,7 +1,5 @@
 """From texts and pictures to weighted encodings (report, figure 13)."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field

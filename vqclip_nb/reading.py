@@ -34,7 +34,15 @@ FOREIGN = (
 )
 CHOICE = re.compile(r"[{\[][^{}\[\]]*\|[^{}\[\]]*[}\]]")  # "a {red|blue} bird"
 GROUND = " ground"  # ends the colour of what is below a sky
-WEATHERS = ("starry", "rainy", "snowy", "foggy")  # in front of a background's colours
+WEATHERS = (
+    "starry",
+    "polar",
+    "glowing",
+    "rainy",
+    "snowy",
+    "foggy",
+)  # in front of a background's colours
+SKIES = ("starry", "polar", "glowing")  # those of them that a sky has, whatever falls from it
 
 
 def any_of(phrases: Iterable[str]) -> str:
@@ -141,8 +149,11 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
         _refuse(choice[0], prompt, "write out one of the words")
     for part in prompt.split("|"):
         text, _, weight = part.rpartition(":")
-        if not is_picture(part.strip()) and not is_picture(text.strip()):
-            _refuse_foreign(part)
+        a_picture = is_picture(part.strip()) or is_picture(text.strip())
+        for pattern, instead in () if a_picture else FOREIGN:
+            found = pattern.search(part)
+            if found and not TIME.search(part.rpartition(":")[0]):
+                _refuse(found[0], part, instead)
         try:
             text, number = text.strip(), float(weight)
         except ValueError:
@@ -165,13 +176,6 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
     if len(parts) > MAX_PARTS:
         raise ValueError(f"the prompt has {len(parts)} parts: allowed are {MAX_PARTS}")
     return parts
-
-
-def _refuse_foreign(part: str) -> None:
-    for pattern, instead in FOREIGN:
-        found = pattern.search(part)
-        if found and not TIME.search(part.rpartition(":")[0]):
-            _refuse(found[0], part, instead)
 
 
 def _refuse(form: str, text: str, instead: str) -> None:
@@ -201,10 +205,11 @@ def split_background(text: str) -> tuple[tuple[str, ...], str]:
         how, first, second, under = ("", found[1], "", "") if found.re is WALL else found.groups()
         if sky and not (below or under or weather or how):
             break
-        own = not under and how in ("starry", "", None)  # and no weather's nor a place's sky
+        own = not under and how in (*SKIES, "", None)  # and no weather's nor a place's sky
         if own or not plain:
             sky = tuple(c for c in (first, second) if c)
-        weather = how if how and (how != "starry" or not weather) else weather
+        seen = weather != "polar" and (how not in ("starry", "glowing") or not weather)
+        weather = how if how and (seen or how == "polar") else weather
         below, plain = below or under or "", plain or own
         text = " ".join(f"{text[: found.start()]} {text[found.end() :]}".split())
     if not sky and (found := LAST_COLOUR.search(text)):

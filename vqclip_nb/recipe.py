@@ -21,7 +21,7 @@ from .prompts import map_pictures
 from .settings import KNOBS, Settings
 
 if TYPE_CHECKING:
-    from .models.pair import Pair
+    from .run import Run
 
 Changes = Sequence[tuple[int, dict[str, Any]]]  # after how many steps, which settings
 
@@ -47,19 +47,9 @@ MAX_RECIPE = 200_000_000  # bytes
 PARTS = ("objective", "crops", "latent", "optimizer")  # what `Run` takes in place of its own
 
 
-def make_recipe(
-    pair: Pair,
-    first: Settings,
-    changes: Changes,
-    steps: int,
-    done: bool,
-    parts: Collection[str],
-) -> dict[str, Any]:
-    """How the picture after `steps` steps of a run was made.
-
-    first: the settings at the start. done: whether the run ended there. parts: names of the parts
-    of the loop that were replaced.
-    """
+def make_recipe(run: Run, steps: int) -> dict[str, Any]:
+    """How the picture after `steps` steps of a run was made."""
+    pair, first = run.pair, run.first
     library = pair.library if first.start == "library" else None
     prior = pair.prior if first.uses_prior else None
     versions = {"python": platform.python_version()}
@@ -73,10 +63,10 @@ def make_recipe(
         "digital_source_type": IPTC,  # early, where a GIF's comment is still in one piece
         "form": FORM,
         "settings": json.loads(first.to_json()),
-        "changes": [[at, change] for at, change in changes if at < steps],
+        "changes": [[at, change] for at, change in run.changes if at < steps],
         "steps": steps,
-        "done": done,
-        "parts": sorted(parts),
+        "done": run.done and steps == len(run.history),
+        "parts": sorted(run.parts),
         "pair": pair.name,
         "hashes": pair.hashes,
         "library": library and library.digest,

@@ -1,7 +1,5 @@
 """A picture painted again from the recipe in its file."""
 
-from __future__ import annotations
-
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +12,6 @@ from .parts import crop_ranges
 from .recipe import FORM, Changes, check_parts, read_recipe, recipe_settings, without_pictures
 from .run import Run
 from .settings import KNOBS, Settings
-from .tries import steps_ahead
 
 MAX_REPLAY = 2e9  # pixels that a replay paints unasked: 7,100 steps of 512×512 with 12 crops
 VIEWED = 1 / 3  # of the time of a painted pixel, for one that CLIP sees: 1.2 and 4 µs, emoji, CPU
@@ -64,7 +61,7 @@ def check_cost(
     along = [full]  # a change may ask for more steps, or for more pictures
     for _, change in changes:
         along.append(along[-1].replace(**change).for_pair(pair.defaults))
-    total = max(steps_ahead(s) * len(s.include) for s in along)
+    total = max(s.steps_ahead * len(s.include) for s in along)
     total += min(steps, max(s.total_iter * len(s.include) for s in along))
     views = max(crop_ranges(s.crops, len(s.regions))[-1].stop for s in along)
     pixels = full.height * full.width

@@ -13,8 +13,6 @@ Losses are those of `Run` with `Settings.preset("report")`, but for rounding: th
 the crops' losses here and over their cosines there.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -25,7 +25,6 @@ from .picture import Painting
 from .prompts import create_encodings, embed_pictures
 from .recipe import Changes, make_recipe
 from .settings import Settings
-from .tries import choose_try, steps_ahead
 from .weights.errors import out_of_memory
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ class Run:
     @property
     def seconds_left(self) -> float:
         """Estimate from the steps so far; 0 before the first."""
-        count, ahead = len(self.settings.include), steps_ahead(self.settings)
+        count, ahead = len(self.settings.include), self.settings.steps_ahead
         begun = self.index + (self.iteration > 0)  # pictures whose tries are done
         left = (count - self.index) * self.settings.total_iter - self.iteration
         left += (count - begun) * ahead
@@ -152,7 +151,9 @@ class Run:
     def _step(self, before: State) -> Frame:
         s, at = self.settings, self.iteration
         if self.painting.attempt is None:
-            self.painting = choose_try(self._painting, s.tries, self.tried)
+            while len(self.tried) < s.tries:
+                self.tried.append(self._painting(len(self.tried)).try_out())
+            self.painting = self._painting(self.tried.index(max(self.tried)))
             before = self.painting.state()
         result = self.painting.step(before)
         last = result is None or at + 1 >= s.total_iter
@@ -230,9 +231,7 @@ class Run:
 
     def recipe(self, frame: Frame | None = None) -> dict[str, Any]:
         """What is written into exported files; of the picture of an earlier `frame` if given."""
-        steps = self.steps_before(frame) + 1 if frame else len(self.history)
-        done = self.done and steps == len(self.history)
-        return make_recipe(self.pair, self.first, self.changes, steps, done, self.parts)
+        return make_recipe(self, self.steps_before(frame) + 1 if frame else len(self.history))
 
     def save_png(self, path: str | Path) -> Path:
         """Write the last picture."""

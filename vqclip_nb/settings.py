@@ -4,6 +4,7 @@ them."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import json
@@ -23,6 +24,7 @@ from .regions import parse_region
 
 FACTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf8"))
 OF_PAIR: Any = None  # left to the pair
+JUDGED = 3  # last steps of a try whose mean similarity counts; evens out their random crops
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,16 @@ class Settings:
         """Whether the prior draws: the start, or things while they form from noise."""
         return self.start == "prior" or (self.start == "noise" and self.drawn)
 
+    @property
+    def steps_of_a_try(self) -> int:
+        """A tenth of the picture's steps, `JUDGED` at least."""
+        return max(JUDGED, -(-self.total_iter // 10))
+
+    @property
+    def steps_ahead(self) -> int:
+        """Steps of all tries together, which come before a picture's own first step."""
+        return self.tries * self.steps_of_a_try if self.tries > 1 else 0
+
     def for_pair(self, defaults: Mapping[str, Any]) -> Settings:
         """A copy in which nothing is left empty: from a pair's `defaults`, else the usual value."""
         empty = {name: k for name, k in KNOBS.items() if getattr(self, name) is None}
@@ -140,10 +152,9 @@ class Settings:
     @classmethod
     def from_json(cls, text: str) -> Settings:
         """The inverse of `to_json`; ValueError if `text` is not that."""
-        try:
+        values = None
+        with contextlib.suppress(ValueError, RecursionError, TypeError):
             values = json.loads(text)
-        except (ValueError, RecursionError, TypeError) as e:
-            raise ValueError(f"settings must be a JSON object, got {shown(text)}") from e
         if not isinstance(values, dict):
             raise ValueError(f"settings must be a JSON object, got {shown(text)}")
         try:
@@ -152,19 +163,17 @@ class Settings:
             raise ValueError(str(e)) from e
 
 
-def _knob(f: dataclasses.Field) -> Knob:
-    default = [] if f.default is dataclasses.MISSING else f.default
-    facts = FACTS["settings"][f.name]
-    facts["choices"] = tuple(facts.get("choices", ()))
-    return Knob(kind=str(f.type), default=default, **facts)
-
-
 def label(name: str) -> str:
     """What people read in place of a setting's name."""
     return KNOBS[name].label or name.replace("_", " ")
 
 
-KNOBS: dict[str, Knob] = {f.name: _knob(f) for f in dataclasses.fields(Settings)}
+KNOBS: dict[str, Knob] = {}
+for _field in dataclasses.fields(Settings):
+    _default = [] if _field.default is dataclasses.MISSING else _field.default
+    _facts = FACTS["settings"][_field.name]
+    _facts["choices"] = tuple(_facts.get("choices", ()))
+    KNOBS[_field.name] = Knob(kind=str(_field.type), default=_default, **_facts)
 TYPES: dict[str, str] = {name: k.kind for name, k in KNOBS.items()}
 PRESETS: dict[str, dict[str, Any]] = FACTS["presets"]
 PRESETS["nerdyrodent"] = PRESETS["crowson"] | PRESETS["nerdyrodent"]

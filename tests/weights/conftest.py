@@ -63,10 +63,7 @@ def publish(made, shelf, cache, monkeypatch) -> Callable[..., Path]:
     def publish(name="imagenet", checkpoint=None, yaml=None, mirrors=(CKPT,)) -> Path:
         checkpoint, yaml = checkpoint or made.checkpoint, yaml or made.yaml
         shelf.files |= {CKPT: checkpoint, YAML: yaml, CLIP: made.archive}
-        entry = (
-            table("vqgan.ckpt", checkpoint, list(mirrors)),
-            table("vqgan.yaml", yaml, [YAML]),
-        )
+        entry = (table("vqgan.ckpt", checkpoint, list(mirrors)), table("vqgan.yaml", yaml, [YAML]))
         monkeypatch.setitem(weights.VQGANS, name, entry)
         monkeypatch.setitem(weights.CLIPS, "ViT-B/32", table(CLIP, made.archive, [CLIP]))
         return cache

@@ -50,15 +50,13 @@ def test_a_download_goes_on_where_it_stopped(shelf, cache, begun, fault, starts)
         write(cache, "file.ckpt.part", begun)
     assert fetch(published(shelf, "file")).read_bytes() == DATA
     assert [start for _, start in shelf.asked] == starts and cached(cache) == {"file.ckpt"}
-    if fault == "cut":
-        assert shelf.sent["file"] == N
 
 
 def test_a_mirror_whose_file_is_shorter_does_not_cost_what_arrived(shelf, cache):
     shelf.files |= {"short": DATA[:4000], "good": DATA}
     write(cache, "file.ckpt.part", DATA[:5000])
     assert fetch(published(shelf, "short", "good")).read_bytes() == DATA
-    assert 416 in shelf.statuses and shelf.asked[-1] == ("good", 5000)
+    assert shelf.asked == [("short", 5000), ("good", 5000)]
 
 
 def test_when_no_mirror_helps_the_message_does(shelf, cache):

@@ -99,10 +99,7 @@ def test_own_files_in_every_form(made, tmp_path, form):
         clip=clip, vqgan=vqgan, config=None if form == "slim" else config, device="cpu"
     )
     assert_same_networks(pair, made.plain, made.guide)
-    assert pair.hashes == {
-        "clip": sha256(clip.read_bytes()),
-        "vqgan": sha256(vqgan.read_bytes()),
-    }
+    assert pair.hashes == {"clip": sha256(clip.read_bytes()), "vqgan": sha256(vqgan.read_bytes())}
 
 
 def test_files_that_know_what_fits_them_say_so_through_every_door(pair):

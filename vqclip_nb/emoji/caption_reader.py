@@ -1,66 +1,115 @@
-"""The words of a caption, one after the other: things, how they look, and how two of them stand."""
+"""What a caption says: things, their colour and size, how two of them stand, style and background.
+
+A small grammar for captions of the kind that the emoji pair learned. It reads words, not meanings:
+what it does not know it passes over.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from ..palettes import COLOURS
+from ..reading import GROUND, split_background
+from .caption_looks import LooksReader
 from .caption_words import (
     ARTICLES,
-    BODY,
-    COUNTS,
+    AS_MOST,
     HOLDERS,
-    MATERIALS,
-    MORE,
+    MOST,
     NOT_DRAWN,
     OF,
     RELATIONS,
-    SIZES,
     SKIPPED,
+    TABLES,
     WORDS,
-    goes_on,
+    in_the_sky,
     relation_of,
-    second_colour,
 )
-from .drawings import COLOURFUL, Thing
+from .drawings import COLOURFUL, Scene, Thing
 from .shorthand import TOKEN
 
-FLOWER_POT = "bucket"  # the drawing that is most like one
-AS_SIX = "drawn as six"
 CLOCK, CLOCK_TIME = frozenset(("clock", "watch")), re.compile(r"\d{1,2}:\d\d")
 AHEAD = 8  # words behind a phrase that say how it is read
+SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
+OTHER_WAY = {"on": "below", "above": "below", "below": "on", "served on": "below"}
+TOO_MANY = "not drawn, a picture holds three"
+SCENIC = ("above", "among", "in front of")  # how what is in the sky stands to what is below
+THINGS = 3  # different ones in a picture
 
 
-class CaptionReader:
-    """Reads the words of a caption from left to right.
+def parse(
+    text: str,
+    styles: Mapping[str, Sequence[str]],
+    name_of: Callable[[str], str | None],
+    longest: int,
+    several: Callable[[str], bool],
+    shows: Callable[[str, str], bool],
+) -> Scene | None:
+    """Read a caption; None if it names nothing that the library can draw.
 
-    things: those found, in their order; relations: in front of each but the first; left_out: words
-    that are not drawn, each with what is said of it.
+    styles: words of each style, as in {"line": ["a line drawing of"]}. name_of: a phrase of up to
+    `longest` words to the thing it names, or None. several: whether such a phrase is a plural, of
+    which two are drawn. shows: whether the drawing of one thing has another in it, as a pizza has
+    pepperoni. Of more than `THINGS` things the first count.
     """
+    style, text = split_style(text.lower(), styles)
+    text = SENTENCE_END.sub(" , ", text).strip(" ,")
+    text = " ".join(re.findall(rf"\d+:\d\d|[\w'’.-]*\w|,|{TOKEN.pattern}", text))
+    background, text = split_background(text)
+    words = CaptionReader(text.split(), name_of, longest, several, shows)
+    words.read()
+    things, relations, left_out = words.things, words.relations, words.left_out
+    if not things:
+        return None
+    if any(word in WORDS["afloat"] for thing in things for word in thing.said.split()[-1:]):
+        background = on_water(background)
+    for i in range(len(things) - 1, 0, -1):
+        whole, part = things[i - 1], things[i]
+        plain = part.led == "with" and part.count == 1 and not (part.colour or part.size)
+        if plain and part.name != whole.name and shows(whole.name, part.name):
+            del things[i], relations[i - 1]
+    if len(things) > 1 and in_the_sky(things[0].name) and not in_the_sky(things[1].name):
+        plain = relations[0] == "beside" and things[1].led in ("", "and", "with")
+        if relations[0] in SCENIC or (plain and not things[0].name.startswith("star")):
+            at = min(len(things), THINGS) - 1  # "a rainbow over a hill", "sun, sea"
+            things.insert(at, things.pop(0))
+            relations.insert(at, "under")
+            del relations[0]
+    left_out |= dict.fromkeys((t.said for t in things[THINGS:]), TOO_MANY)
+    if max((t.count for t in things[:THINGS]), default=0) < MOST:
+        left_out = {word: told for word, told in left_out.items() if told != AS_MOST}
+    if relations[1:2] == ["full of"]:  # first what is full, then who has it or stands there
+        things[:THINGS] = things[1], things[2], things[0]
+        relations[:2] = "full of", OTHER_WAY.get(relations[0], "beside")
+    return Scene(
+        tuple(things[:THINGS]), tuple(relations[: THINGS - 1]), style, background, left_out
+    )
 
-    def __init__(
-        self,
-        words: list[str],
-        name_of: Callable[[str], str | None],
-        longest: int,
-        several: Callable[[str], bool],
-        shows: Callable[[str, str], bool],
-    ) -> None:
-        self.words, self.name_of, self.longest = words, name_of, longest
-        self.several, self.shows = several, shows
-        self.things, self.relations = list[Thing](), list[str]()
-        self.left_out = dict[str, str]()
-        self.at = 0
-        self.look: dict[str, Any] = {}  # of the next thing
-        self.said: list[str] = []  # the words for it
-        self.spelt: set[str] = set()  # things so far that were written as words
-        self.joint, self.own = "", ""  # words in front of the next thing; the last thing's own word
-        self.touching = self.of = False  # nothing since the last thing, and nothing but "of"
-        self.strange = False  # a word since then may be the thing that is meant
-        self.part = False  # of the last thing's body something was said
+
+def on_water(background: tuple[str, ...]) -> tuple[str, ...]:
+    """A background with the sea where it names a night, a sunset or a storm and no place."""
+    if background[-1:] == (f"gray{GROUND}",):
+        return (*background[:-1], f"dark blue{GROUND}")
+    if background[:1] in (("starry",), ("glowing",)) and not background[-1].endswith(GROUND):
+        return (*background, f"blue{GROUND}")
+    return background
+
+
+def split_style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+    """The style a caption names, and the caption without those words."""
+    words = {w.removeprefix("a ").removeprefix("an "): s for s in styles for w in styles[s]}
+    for phrase in sorted(words, key=len, reverse=True):
+        alone = re.escape(phrase.removesuffix(" of"))  # "a fox, a line drawing"
+        known = rf"(?:^|\ban? |(?<=,) ?){re.escape(phrase)}\b|\s*,\s*(an? )?{alone}\s*(?=,|$)"
+        if found := re.search(known, text, re.IGNORECASE):
+            rest = (text[: found.start()] + text[found.end() :]).split()
+            return words[phrase], " ".join(rest)
+    return "", text
+
+
+class CaptionReader(LooksReader):
+    """Reads the words of a caption from left to right."""
 
     def read(self) -> None:
         while self.at < len(self.words):
@@ -73,8 +122,8 @@ class CaptionReader:
         """How many words the longest phrase from here on has that says something; 0 for none."""
         rules = (
             *(self._two_colours, self._look, self._colourful, self._turned, self._count),
-            *(self._of, self._on_top, self._relation, self._act, self._part_of_body),
-            *(self._colour_left_over, self._thing, self._colour_behind),
+            *(self._of, self._on_top, self._manner, self._relation, self._act),
+            *(self._part_of_body, self._colour_left_over, self._thing, self._colour_behind),
         )
         ahead = self.words[self.at : self.at + max(self.longest, 3)]
         if "," in ahead[1:]:  # which no phrase has
@@ -87,75 +136,37 @@ class CaptionReader:
                     return length - 1 + taken
         return 0
 
-    # Each rule takes a phrase and the words behind it, and says whether it read the phrase, or as
-    # a number how many more words.
-
-    def _two_colours(self, phrase: str, rest: list[str]) -> int:
-        second = second_colour(rest) if phrase in COLOURS else ""
-        if {phrase, second} == {"black", "white"}:
-            self.left_out[f"{phrase} and {second}"] = NOT_DRAWN
-        elif second:
-            self.look["colour"] = phrase
-            self.left_out[second] = "not drawn, one colour is"
-        return 2 + len(second.split()) if second else 0
-
-    def _look(self, phrase: str, rest: list[str]) -> bool:
-        if phrase in COLOURS and goes_on(rest):
-            self.look["colour"] = phrase
-        elif phrase in MATERIALS and goes_on(rest) and self._of_that(phrase, rest):
-            self.look.setdefault("colour", MATERIALS[phrase])  # "a red wooden chair" is red
-        elif phrase in SIZES and rest:
-            self.look["size"] = SIZES[phrase]
-        else:
-            return False
-        self.said.append(phrase)
-        return True
-
-    def _of_that(self, material: str, rest: list[str]) -> bool:
-        """Whether something is of a material: "a stone house", but not "a stone lying there"."""
-        return any(map(self.name_of, rest[:2])) or not self.name_of(material)
-
-    def _colourful(self, phrase: str, rest: list[str]) -> bool:
-        if phrase not in WORDS["colourful"] or not (self.touching or goes_on(rest)):
-            return False
-        if self.touching and self.things[-1].count > 1:  # "five balloons in different colours"
-            self._change_last(colour=COLOURFUL)
-        else:
-            self.look["colour"] = COLOURFUL
-            self.said.append(phrase)
-        return True
-
-    def _turned(self, phrase: str, rest: list[str]) -> bool:
-        """ "The roses are red", but not "there are red flowers"."""
-        verb, _, colour = phrase.partition(" ")
-        if not self.things or verb not in WORDS["turned"] or colour not in COLOURS:
-            return False
-        if goes_on(rest) and self.name_of(rest[0]):
-            return False
-        self._change_last(colour=colour)
-        return True
-
-    def _count(self, phrase: str, rest: list[str]) -> bool:
-        more = phrase in MORE or (phrase.isdigit() and len(phrase) > 2)
-        if phrase not in COUNTS and not (more and rest and not self.touching):
-            return False
-        self.look["count"], self.touching = COUNTS.get(phrase, max(COUNTS.values())), False
-        self.said.append(phrase)
-        if more:
-            self.left_out[phrase] = AS_SIX
-        return True
-
     def _of(self, phrase: str, rest: list[str]) -> bool:
-        if phrase in OF:
-            self.of = self.touching
+        self.of = self.touching if phrase in OF else self.of
         return phrase in OF
 
     def _on_top(self, phrase: str, rest: list[str]) -> bool:
-        """ "Books with an apple on top"."""
-        found = phrase == "on top" and self.touching and rest[:1] != ["of"]
-        if found and self.relations:
-            self.relations[-1] = "below"
-        return bool(found and self.relations)
+        """ "Books with an apple on top", "a snail with a house on its back"."""
+        own = phrase != "on top"  # on its back
+        found = phrase in WORDS["on top"] and self.touching and rest[:1] != ["of"]
+        if not found or not self.relations or (own and self.relations[-1] != "beside"):
+            return False
+        self.relations[-1] = "bearing" if own else "below"
+        return True
+
+    def _manner(self, phrase: str, rest: list[str]) -> bool:
+        """ "Seven mushrooms in a circle", "a dog jumping", "two cats fighting"."""
+        if not self.touching:
+            return False
+        several = self.things[-1].count
+        if phrase in TABLES["arranged"] and several > 1:
+            self._change_last(layout=TABLES["arranged"][phrase])
+        elif phrase in WORDS["jumping"]:
+            self._change_last(jumps=True)
+        elif phrase in TABLES["together"] and several == 2:
+            self._change_last(count=1)
+            self.things.append(self.things[-1])
+            self.relations.append(TABLES["together"][phrase])
+        elif phrase in TABLES["together"] and self.relations[-1:] == ["beside"]:
+            self.relations[-1] = TABLES["together"][phrase]
+        else:
+            return False
+        return True
 
     def _relation(self, phrase: str, rest: list[str]) -> bool:
         if phrase not in RELATIONS:
@@ -163,8 +174,7 @@ class CaptionReader:
         idle = RELATIONS.get(self.joint) == "holding" and RELATIONS[phrase] != "beside"
         if not self.joint or self.strange or idle:  # "playing in the park" is in the park
             self.joint = phrase
-        if self.part and self.joint == "and":
-            self.joint = "with"
+        self.joint = "with" if self.part and self.joint == "and" else self.joint
         self.touching = False
         if self.strange:
             self._drop_look()
@@ -180,41 +190,15 @@ class CaptionReader:
         self.left_out[phrase], self.touching = NOT_DRAWN, False
         return True
 
-    def _part_of_body(self, phrase: str, rest: list[str]) -> bool:
-        """ "With claws", "on one leg", "at her feet", "with a carrot nose"."""
-        if phrase not in BODY or not self.things:
-            return False
-        if self.touching and self.things[1:] and self.things[-1].led == "with":
-            self.left_out[f"{self.things.pop().said} {phrase}"] = NOT_DRAWN
-            self.relations.pop()
-            self.touching, self.part = False, True
-            return True
-        owned = {*self.words[: self.at][-1:]} & {"his", "her", "its", "their", "both", *COUNTS}
-        if self.joint != "with" and not owned:
-            return False
-        self.part, self.touching = self.part or self.joint == "with", True
-        self.said, self.joint = [" ".join([*self.said, phrase])], ""
-        self._drop_look()
-        return True
-
-    def _colour_left_over(self, phrase: str, rest: list[str]) -> bool:
-        """The violet of "blue and violet", which is no flower."""
-        before = self.words[max(self.at - 2, 0) : self.at]
-        if phrase not in COLOURS or before[1:] != ["and"] or before[0] not in COLOURS:
-            return False
-        self.left_out[phrase], self.joint = NOT_DRAWN, ""
-        return True
-
     def _thing(self, phrase: str, rest: list[str]) -> bool:
         name = self.name_of(phrase) if phrase not in SKIPPED else None
         if not name:
             return False
         if CLOCK_TIME.fullmatch(phrase) and self.things:
-            self._show_time(phrase, name)
-            return True
+            return self._show_time(phrase, name)
         look, is_emoji, plural = self.look, bool(TOKEN.fullmatch(phrase)), self.several(phrase)
         if phrase == "pot" and self.joint == "in" and any(w in self.own for w in WORDS["plants"]):
-            name = FLOWER_POT
+            name = "bucket"  # the drawing that is most like a flower pot
             look.setdefault("colour", "brown")
         if self._fills_the_last(phrase, name, plural):
             self.joint, self.touching = "full of", False
@@ -245,7 +229,7 @@ class CaptionReader:
         self.said.clear()
         return True
 
-    def _show_time(self, phrase: str, name: str) -> None:
+    def _show_time(self, phrase: str, name: str) -> bool:
         """ "A clock at 10:30", but not "a fox at 5:30"."""
         for i, thing in enumerate(self.things):
             if CLOCK & {*thing.name.split()}:
@@ -254,6 +238,7 @@ class CaptionReader:
         else:
             self.left_out[phrase] = NOT_DRAWN
         self.joint = ""
+        return True
 
     def _fills_the_last(self, phrase: str, name: str, plural: bool) -> bool:
         """Whether the last thing holds this one: "a bowl of apples", "a bowl with soup", but not "a
@@ -264,13 +249,6 @@ class CaptionReader:
             return True
         whole = bool(self.things) and self.shows(self.things[-1].name, name)
         return self.joint == "with" and not whole and phrase not in WORDS["tools"]
-
-    def _colour_behind(self, phrase: str, rest: list[str]) -> bool:
-        """ "A cat, black"."""
-        if phrase not in COLOURS or not self.things or self.things[-1].colour or self.strange:
-            return False
-        self._change_last(colour=phrase)
-        return True
 
     def _unknown(self) -> int:
         """A word that no rule reads."""
@@ -283,16 +261,7 @@ class CaptionReader:
             self.strange = False
         elif word not in SKIPPED:
             self.left_out[word], self.strange = NOT_DRAWN, True
-            if word.endswith(("'s", "’s", "s'")):
-                self._drop_look()  # "the white rabbit's watch" is not white
+            if word.endswith(("'s", "’s", "s'")):  # "the white rabbit's watch" is not white
+                self._drop_look()
         self.touching &= word in SKIPPED and word not in (*ARTICLES, "at", "to")
         return 1
-
-    def _change_last(self, **how: Any) -> None:
-        self.things[-1] = replace(self.things[-1], **how)
-
-    def _drop_look(self) -> None:
-        """Words for a look that have found no thing are left out."""
-        self.left_out |= dict.fromkeys(self.said, NOT_DRAWN)
-        self.look.clear()
-        self.said.clear()

@@ -42,7 +42,9 @@ MEDIA_WORDS = _phrases("media of a layer")  # of a medium of `media.MEDIA`: how 
 COLOURS = {name: palettes.COLOURS[name] for name in TABLES["backgrounds"]}
 SIZES, MATERIALS = TABLES["sizes"], TABLES["materials"]
 COUNTS = {word: int(count) for word, count in TABLES["counts"].items()}
-MORE = WORDS["more"] | {str(i) for i in range(7, 101)}  # numbers of which six are drawn: it is said
+MORE = WORDS["more"] | {str(i) for i in range(13, 101)}  # drawn as the largest of `COUNTS`
+MOST = max(COUNTS.values())  # of one thing in a picture
+AS_MOST = f"drawn as {MOST}"
 OF_A_KIND = {*SIZES, *MORE, *" ".join(COUNTS).split()}  # what says something of all of them
 RELATIONS = TABLES["relations"]  # between two things: how the first then stands to the second
 WORN = TABLES["worn"]  # where on who wears it
@@ -94,14 +96,14 @@ def relation_of(thing: Thing, before: Sequence[Thing], relations: Sequence[str])
     joint, last = thing.led, thing.said.split()[-1]
     how = RELATIONS.get(joint, "beside")
     if how == "in" and last in HOLDERS:
-        heap = before[-1].count > (1 if last == "bowl" else 3)
+        heap = before[-1].count > (1 if last == "bowl" else 2)
         return "standing in" if last in WORDS["vases"] else "heaped in" if heap else "held in"
     worn = joint == "and" and relations[-1:] and relations[-1] in WORN.values()
     if last in WORN and (joint in ("wearing", "with", "in") or worn):
         return WORN[last]
-    if last in WORDS["backdrops"] and joint in ("with", "in", "by", "near"):
-        return "among"
     owner = before[-1].said.split()[-1]
+    if last in WORDS["backdrops"] and joint in ("with", "in", "by", "near", "among"):
+        return "amid" if owner in WORDS["far away"] else "among"  # trees before mountains
     if joint == "with" and owner in WORDS["tables"]:
         return "below"
     if joint == "with" and owner in WORDS["dishes"] and last in WORDS["toppings"]:
@@ -110,6 +112,8 @@ def relation_of(thing: Thing, before: Sequence[Thing], relations: Sequence[str])
         return "holding"
     if joint == "over" and last == "bridge" and owner in WORDS["crossing"]:
         return "on"
+    if how == "flying" and last not in WORDS["on a string"]:  # "a girl flying a dragon"
+        return "riding"
     if last in ("tree", "trees") and (how == "in" or joint in WORDS["below"]):
         return "on" if how == "in" else "in front of"
     if how == "on" and last in WORDS["mounts"]:
@@ -121,7 +125,7 @@ def relation_of(thing: Thing, before: Sequence[Thing], relations: Sequence[str])
     if how == "in" and last in WORDS["places"]:
         return "beside"  # of a forest one tree is drawn, which holds nothing
     scenic = joint in ("", "and", "with") and thing.name != "star"  # "a sheriff with a star"
-    above = in_the_sky(thing.name) and (how == "below" or scenic)
+    above = in_the_sky(thing.name) and (how in ("below", "facing") or scenic)
     return "under" if above and not all(in_the_sky(t.name) for t in before) else how
 
 

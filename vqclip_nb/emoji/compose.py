@@ -8,23 +8,20 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from ..palettes import COLOURS, Colour
-from ..reading import GROUND, WEATHERS
+from ..palettes import COLOURS
 from ..regions import Size
 from .caption_words import WORDS
 from .drawings import COLOURFUL, PLACINGS, Scene
-from .layers import BLACK, Box, levelled, spread, tinted, usual_colour
+from .layers import BLACK, Box, levelled, tinted, usual_colour
 from .placing import FRAME, boxes, content
+from .scenery import HORIZON, above_horizon, ground, weathered
 
 Pose = tuple[float, float, float]  # size as a factor; right and down, as shares of the sides
 CENTRED: Pose = (1.0, 0.0, 0.0)
-RAINBOW = ("red", "yellow", "blue", "green", "orange", "purple")  # of several colourful things
+EACH = ("red", "yellow", "blue", "green", "orange", "purple")  # of several colourful things
 ALIKE = 0.35  # distance of two colours in RGB that do not stand out from each other
-DROPS = {"starry": 34, "rainy": 46, "snowy": 60}
-WHITE, RAIN, STAR = (1.0, 1.0, 1.0), (0.45, 0.66, 0.95), (1.0, 0.96, 0.75)
-FALL = (-0.022, 0.075)  # from the upper to the lower end of a drop, in shares of the sides
-DARK = 0.35  # mean of a sky up to which its stars are seen
-HORIZON, HILL = 0.68, 0.03  # from above, and how far it rises and falls; shares of the height
+FACING = ("facing", "fighting")  # relations of two that look at each other
+SUNS, SETTING = ("sun", "sun with face"), 1.6  # and how much larger one is that goes down
 
 
 def compose(
@@ -47,12 +44,17 @@ def compose(
         levelled(layer) if thing.name in WORDS["level"] and scene.relations else layer
         for layer, thing in zip(layers, scene.things, strict=True)
     ]
-    canvas = ground(scene.background, size)
+    for i, relation in enumerate(scene.relations):
+        if relation in FACING:  # drawings in profile look to the left
+            layers[i] = layers[i].flip(2)
+    setting = scene.background[:1] == ("glowing",)  # the sun that is asked for goes down
+    suns = [setting and thing.name in SUNS for thing in scene.things]
+    canvas = ground(scene.background, size, sun=not any(suns))
     dark = canvas.mean() < 0.3
     placed = []
     stand = boxes(layers, scene, size, fill=fill)
-    for layer, thing, (label, style), (box, count) in zip(
-        layers, scene.things, drawn, stand, strict=True
+    for layer, thing, (label, style), (box, group), sets in zip(
+        layers, scene.things, drawn, stand, suns, strict=True
     ):
         usual = usual_colour(label, style, scene.style)
         wanted = thing.colour or ("" if _hidden(usual, canvas) else usual)
@@ -61,19 +63,28 @@ def compose(
         colour, share = thing.tint
         looks = [layer]  # of each of several in turn
         if wanted:
-            each = (RAINBOW if wanted == COLOURFUL else (wanted,))[:count]
+            each = (EACH if wanted == COLOURFUL else (wanted,))[: group.count]
             looks = [tinted(layer, one, style) for one in each]
         if share:
             looks = [torch.lerp(one, tinted(layer, colour, style), share) for one in looks]
-        if len(layers) == count == 1:
+        if len(layers) == group.count == 1:
             box = moved(box, pose, size)
-        each_box = zip(itertools.cycle(looks), spread(box, count), strict=False)
+        if thing.jumps:
+            box, canvas = jumping(box, canvas)
+        if sets:
+            box = box[0], HORIZON * size[0], SETTING * box[2], SETTING * box[3]
+        each_box = zip(itertools.cycle(looks), group.boxes(box), strict=False)
         placed.append([place(look, one, size) for look, one in each_box])
+        if sets:
+            placed[-1] = [own * above_horizon(size) for own in placed[-1]]
     order = placed[:1]  # from the back to the front
     for relation, several in zip(scene.relations, placed[1:], strict=True):
         order.insert(len(order) if PLACINGS[relation].in_front else 0, several)
     for layer in (one for several in order for one in several):
         canvas = canvas * (1 - layer[3:]) + layer[:3]
+    for relation, before, behind in zip(scene.relations, placed, placed[1:], strict=False):
+        if relation in MARKS:
+            canvas = MARKS[relation](canvas, before[-1], behind[0])
     return weathered(canvas, scene.background)[None].clamp(0, 1)
 
 
@@ -98,35 +109,6 @@ def moved(box: Box, pose: Pose, size: Size) -> Box:
     return x, y, box[2] * scale, box[3] * scale
 
 
-def ground(colours: Sequence[str], size: Size) -> torch.Tensor:
-    """Background (3, height, width): white, one colour, two from left above to right below, or,
-    where the last is that of the ground, a sky above it."""
-    colours = colours or ("white",)
-    if colours[0] in WEATHERS:
-        plain = ground(colours[1:], size)
-        if colours[0] != "starry":
-            return plain
-        return starry(plain, HORIZON - HILL if colours[-1].endswith(GROUND) else 1.0)
-    if colours[-1].endswith(GROUND):
-        return _scenery([*colours[:-1]] or ["light blue"], colours[-1].removesuffix(GROUND), size)
-    ends = torch.tensor([COLOURS[c] for c in (colours[0], colours[-1])]) / 255
-    mix = torch.linspace(0, 1, size[0])[:, None] / 2 + torch.linspace(0, 1, size[1]) / 2
-    mix = ((mix - 0.5) * 1.4 + 0.5).clamp(0, 1)
-    return ends[0, :, None, None] * (1 - mix) + ends[1, :, None, None] * mix
-
-
-def _scenery(sky: Sequence[str], below: str, size: Size) -> torch.Tensor:
-    """A sky, lighter towards the horizon, above a hill."""
-    high, low = (torch.tensor(COLOURS[c])[:, None, None] / 255 for c in (sky[-1], sky[0]))
-    near = torch.tensor(COLOURS[below])[:, None, None] / 255
-    y = torch.linspace(0, 1, size[0])[:, None]
-    horizon = HORIZON - HILL * (torch.linspace(-0.4, 0.9, size[1]) * torch.pi).cos()
-    haze = low + 0.35 * (1 - low) * (len(sky) == 1 and float(low.mean()) > 0.3)
-    above = torch.lerp(high, haze.expand(3, 1, 1), (y / HORIZON).clamp(max=1)[None])
-    under = near * (1.04 - 0.14 * ((y - HORIZON) / (1 - HORIZON)).clamp(0, 1))
-    return torch.where(y > horizon, under.clamp(max=1), above)
-
-
 def place(layer: torch.Tensor, box: Box, size: Size) -> torch.Tensor:
     """A drawing on an empty canvas (4, height, width), its content as large as fits the box."""
     x, y, width, height = box
@@ -145,49 +127,83 @@ def place(layer: torch.Tensor, box: Box, size: Size) -> torch.Tensor:
     return F.grid_sample(layer[None], grid, align_corners=False)[0]
 
 
-def starry(canvas: torch.Tensor, high: float = 1.0) -> torch.Tensor:
-    """A dark picture (3, h, w) with stars down to `high` of its height; others stay as they are."""
-    if canvas[:, : max(1, round(high * canvas.shape[1]))].mean() > DARK:
-        return canvas
-    places, sizes = _spread("starry")
-    return _dots(canvas, places * torch.tensor([1.0, 0.96 * high]), 0.004 + 0.008 * sizes, STAR)
+def jumping(box: Box, canvas: torch.Tensor) -> tuple[Box, torch.Tensor]:
+    """The box of what jumps, higher and a little smaller, and the picture (3, h, w) with its shadow
+    below: on water its foam."""
+    x, y, wide, high = box
+    height, width = canvas.shape[1:]
+    low = min(y + high / 2, 0.95 * height)
+    y_pixel, x_pixel = torch.arange(height)[:, None] + 0.5, torch.arange(width) + 0.5
+    flat = torch.hypot((x_pixel - x) / (0.36 * wide), (y_pixel - low) / (0.03 * height))
+    under = canvas[:, min(height - 1, round(low)), min(width - 1, round(x))]
+    wet = under[2] > under[:2].max() + 0.15
+    colour = torch.ones(3) if wet or under.mean() < 0.3 else 0.7 * under
+    share = 0.8 * ((1.2 - flat) / 0.4).clamp(0, 1)
+    canvas = torch.lerp(canvas, colour[:, None, None], share[None])
+    return (x, low - 0.14 * height - 0.43 * high, 0.86 * wide, 0.86 * high), canvas
 
 
-def weathered(canvas: torch.Tensor, background: Sequence[str]) -> torch.Tensor:
-    """A picture (3, h, w) in the rain, snow or fog of its background, if it names one."""
-    how = background[0] if background and background[0] in WEATHERS else ""
-    if how == "rainy":
-        places, sizes = _spread("rainy")
-        ends = [places + share * torch.tensor(FALL) for share in torch.linspace(0, 1, 12).tolist()]
-        return _dots(canvas, torch.cat(ends), 0.006 + 0.003 * sizes.repeat(12), RAIN)
-    if how == "snowy":
-        places, sizes = _spread("snowy")
-        return _dots(canvas, places, 0.008 + 0.010 * sizes, WHITE)
-    if how == "foggy":
-        y = torch.linspace(0, 1, canvas.shape[1])[:, None]
-        x = torch.linspace(0, 1, canvas.shape[2])
-        banks = (9 * y + 1.2 * (5 * x).sin()).sin() * 0.5 + 0.5
-        veil = 0.4 + 0.4 * banks
-        pale = 0.55 + 0.38 * canvas.mean()  # a fog at night is darker
-        return torch.lerp(canvas, pale.expand_as(canvas), veil.expand_as(canvas))
+def held_hands(canvas: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """A picture (3, h, w) in which two things that are there, as layers (4, h, w), hold hands: an
+    arm of each, in the colour that it has at its side."""
+    height, width = canvas.shape[1:]
+    bodies = [content(layer) for layer in (left, right)]
+    row = round(sum(0.42 * top + 0.58 * bottom for _, top, _, bottom in bodies) / 2)
+    ends, radius = [], 0.022 * min(height, width)
+    for layer, side in ((left, -1), (right, 0)):
+        inside = (layer[3, max(0, row - 2) : row + 3].amax(0) > 0.5).nonzero()[:, 0]
+        if not len(inside):
+            return canvas
+        column = int(inside[side]) + (side or 1) * round(1.5 * radius)
+        column = min(max(column, 0), width - 1)
+        colour = layer[:3, row, column] / layer[3, row, column].clamp(min=0.1)
+        ends.append((column, colour))
+    middle = sum(column for column, _ in ends) / 2
+    for column, colour in ends:
+        low = row + 0.05 * height
+        canvas = _line(canvas, (column, row), (middle, low), radius, colour)
     return canvas
 
 
-def _spread(how: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Places (n, 2) in shares of the sides, evenly but not in rows, and sizes (n,) in [0, 1]."""
-    steps = torch.arange(1.0, DROPS[how] + 1)[:, None]
-    places = (steps * torch.tensor([0.7548777, 0.5698403])).frac()  # by the plastic number
-    return places, (steps[:, 0] * 0.618034).frac()
+def string(canvas: torch.Tensor, who: torch.Tensor, kite: torch.Tensor) -> torch.Tensor:
+    """A picture (3, h, w) with a line from somebody's hand to a kite, both as layers (4, h, w)."""
+    left, top, right, bottom = content(who)
+    x, y = content(kite)[0::2], content(kite)[1::2]
+    end = sum(x) / 2, sum(y) / 2 + 0.25 * (y[1] - y[0])
+    side = 0.1 if end[0] < (left + right) / 2 else 0.9
+    hand = left + side * (right - left), top + 0.45 * (bottom - top)
+    return _line(canvas, hand, end, 0.004 * min(canvas.shape[1:]), torch.full((3,), 0.25))
 
 
-def _dots(
-    canvas: torch.Tensor, places: torch.Tensor, radii: torch.Tensor, colour: Colour
-) -> torch.Tensor:
-    """Discs, their radii in shares of the shorter side."""
+def burst(canvas: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """A picture (3, h, w) with a star of sparks between two layers (4, h, w) that fight."""
+    bodies = [content(layer) for layer in (left, right)]
+    x = (bodies[0][2] + bodies[1][0]) / 2
+    y = sum(0.7 * top + 0.3 * bottom for _, top, _, bottom in bodies) / 2
     height, width = canvas.shape[1:]
-    y, x = torch.arange(height)[:, None] + 0.5, torch.arange(width) + 0.5
-    for (across, down), radius in zip(places.tolist(), radii.tolist(), strict=True):
-        away = torch.hypot(x - across * width, y - down * height)
-        alpha = (radius * min(height, width) - away + 0.5).clamp(0, 1)
+    down, right_of = torch.arange(height)[:, None] + 0.5 - y, torch.arange(width) + 0.5 - x
+    away = torch.hypot(down, right_of)
+    spikes = 0.75 + 0.25 * torch.cos(9 * torch.atan2(down, right_of))
+    for radius, colour in ((0.11, (0.95, 0.45, 0.1)), (0.07, (1.0, 0.9, 0.3))):
+        alpha = (radius * min(height, width) * spikes - away + 0.5).clamp(0, 1)
         canvas = torch.lerp(canvas, torch.tensor(colour)[:, None, None], alpha[None])
     return canvas
+
+
+def _line(
+    canvas: torch.Tensor,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    radius: float,
+    colour: torch.Tensor,
+) -> torch.Tensor:
+    """A line with round ends between two points (x, y), all in pixels; colour (3,)."""
+    y, x = torch.arange(canvas.shape[1])[:, None] + 0.5, torch.arange(canvas.shape[2]) + 0.5
+    right, down = end[0] - start[0], end[1] - start[1]
+    along = ((x - start[0]) * right + (y - start[1]) * down) / max(1e-6, right**2 + down**2)
+    along = along.clamp(0, 1)
+    away = torch.hypot(x - start[0] - along * right, y - start[1] - along * down)
+    return torch.lerp(canvas, colour[:, None, None], (radius - away + 0.5).clamp(0, 1)[None])
+
+
+MARKS = {"hand in hand": held_hands, "flying": string, "fighting": burst}  # between two things

@@ -13,9 +13,11 @@ from ..models.vqgan import VQGAN
 from ..reading import told_background
 
 TOLD = {"beside": "next to", "served on": "on", "riding": "on", "at the mouth": "with"}
+TOLD |= {"bearing": "below", "hand in hand": "hand in hand with"}
 TOLD |= dict.fromkeys(("on the face", "round the neck", "on the feet", "on the body"), "wearing")
 TOLD |= dict.fromkeys(("held in", "heaped in", "standing in"), "in")
 COLOURFUL = "colourful"  # each of several things in another colour
+RAINBOW = "rainbow"  # one thing in stripes of many
 MASK = 64  # pixels along a mask's side
 LEVELS = 4  # of a mask
 
@@ -25,15 +27,18 @@ class Thing:
     """One thing of a scene: its name as the library knows it, tint, size and number.
 
     tint, zoom: another colour or size, and how far it has gone there from its own, in [0, 1].
+    layout: how several of it stand, as `grouped` has it. jumps: above the ground, with a shadow.
     said: the words of the caption for it. led: those between it and the things before.
     """
 
     name: str
-    colour: str = ""  # a key of COLOURS, or of several things `COLOURFUL`; empty: as drawn
+    colour: str = ""  # a key of COLOURS, `RAINBOW`, or of several `COLOURFUL`; empty: as drawn
     size: str = ""  # "big", "small" or empty
     count: int = 1
     tint: tuple[str, float] = ("", 0.0)
     zoom: tuple[str, float] = ("", 0.0)
+    layout: str = ""
+    jumps: bool = False
     said: str = field(default="", compare=False)
     led: str = field(default="", compare=False)
 
@@ -98,10 +103,16 @@ PLACINGS = {
     "served on": Placing(1, sunk=1.3, covered=1.0, ratio=0.55),
     "in": Placing(1, sunk=0.3, slant=0.2, covered=0.35, in_front=True),
     "held in": Placing(1, sunk=0.55, slant=0.1, covered=0.65, ratio=0.8, in_front=True),
-    "heaped in": Placing(1, sunk=0.65, slant=0.1, covered=0.7, ratio=0.62, in_front=True),
+    "heaped in": Placing(1, sunk=0.5, slant=0.1, covered=0.7, ratio=0.62, in_front=True),
     "standing in": Placing(1, sunk=0.12, covered=0.2, in_front=True),
-    "full of": Placing(1, order=1, sunk=0.65, slant=0.1, covered=0.7, ratio=1.6),
+    "full of": Placing(1, order=1, sunk=0.42, slant=0.1, covered=0.7, ratio=1.35),
     "in front of": Placing(1, order=1, zone="horizon"),
+    "facing": Placing(0),
+    "fighting": Placing(0, sunk=-0.3),
+    "hand in hand": Placing(0),
+    "bearing": Placing(1, order=1, sunk=0.1, slant=0.35, covered=0.15, ratio=1.5),
+    "tossing": Placing(1, order=1, slant=0.3, ratio=2.4),
+    "flying": Placing(1, order=1, zone="sky"),
     "behind": Placing(1, sunk=0.35, slant=0.3, covered=0.5, in_front=True),
     "among": Placing(1, order=1, zone="horizon"),
     "amid": Placing(1, order=1, in_front=True, zone="front"),
@@ -109,7 +120,7 @@ PLACINGS = {
     "at the mouth": Placing(0, order=1, covered=1.0, ratio=2.4, in_front=True, worn="mouth"),
     "wearing": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="head"),
     "on the face": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="eyes"),
-    "round the neck": Placing(1, covered=1.0, ratio=2.5, in_front=True, worn="neck"),
+    "round the neck": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="neck"),
     "on the body": Placing(1, covered=1.0, ratio=1.7, in_front=True, worn="body"),
     "on the feet": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="feet"),
 }
@@ -174,8 +185,9 @@ def unpack_bits(
     begin, end = first * bits, None if count is None else (first + count) * bits
     own = packed.numpy()[begin // 8 : None if end is None else -(-end // 8)]
     flat = np.unpackbits(own)[begin % 8 : None if end is None else end - begin // 8 * 8]
-    spread = flat[: len(flat) // bits * bits].reshape(-1, bits).astype(np.int64)
-    return torch.from_numpy(spread @ (1 << np.arange(bits - 1, -1, -1)))
+    spread = flat[: len(flat) // bits * bits].reshape(-1, bits).astype(np.float32)
+    worth = 2.0 ** np.arange(bits - 1, -1, -1, dtype=np.float32)  # exact below 2²⁴, and fast
+    return torch.from_numpy((spread @ worth).astype(np.int64))
 
 
 def unpack_masks(packed: torch.Tensor) -> torch.Tensor:

@@ -23,12 +23,13 @@ from ..prompts import encode_reading
 from ..reading import Reading, read_prompt, told_background
 from ..regions import Area, Size
 from ..settings import Settings
-from .caption_words import article
-from .compose import CENTRED, Pose, compose, ground, weathered
+from .caption_words import WORDS, article
+from .compose import CENTRED, Pose, compose
 from .drawings import PLACINGS, Scene, Start
 from .layers import cut_out, fitted, posed, usual_colour
 from .prior import Caption, conditions, gumbel
 from .priors import NAMED, Priors
+from .scenery import ground, weathered
 
 SHARE = 0.9  # of a picture's steps in which its shapes form
 SHARE_BEFORE_STYLE = 0.6  # where style or what to avoid then act on the whole picture
@@ -251,7 +252,10 @@ def dressed(part: Part, pictures: Sequence[torch.Tensor], size: Size) -> torch.T
     drawn = [(shape.label, shape.style) for shape in part.shapes]
     if scene.plain and not fill and not usual_colour(*drawn[0], scene.style):
         return side_by_side(part, pictures, size)
-    layers = [cut_out(picture) for picture in pictures]
+    layers = [
+        cut_out(picture, holes=shape.label in WORDS["with holes"])
+        for picture, shape in zip(pictures, part.shapes, strict=True)
+    ]
     return compose(layers, scene, size, drawn, fill=fill, pose=part.shapes[0].pose)
 
 

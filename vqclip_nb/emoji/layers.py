@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from ..palettes import COLOURS
 from ..regions import Size
 from .caption_words import USUAL_COLOURS, read_rows
+from .drawings import RAINBOW
 
 # How far colours may be from the ground's, of 1: of the ground, and of what shows it in a gap.
 GROUND, GAP = 0.05, 0.03
@@ -26,6 +28,8 @@ MAIN = 0.5  # share of a drawing from which on a hue is its main one
 ALIKE = 0.7  # of left and right side, from which on a body is seen from in front
 FRONT = 0.6  # share of the width where the head of another is, which looks to the left
 OTHER_HUE = 0.8  # angle in radians between two hues that are not the same
+STRIPES = ("red", "orange", "yellow", "green", "blue", "purple")  # of a rainbow
+HEAPED = 0.62  # height of a row in a heap, of that of a thing
 
 
 def usual_colour(label: str, style: str, asked: str) -> str:
@@ -47,6 +51,14 @@ def tinted(layer: torch.Tensor, colour: str, style: str = "") -> torch.Tensor:
     drawing, all of it takes the colour. A drawing that has the colour already stays as it is. Of a
     silhouette, by its `style` or by how dark it is, the black becomes the colour.
     """
+    if colour == RAINBOW:
+        looks = torch.stack([tinted(layer, one, style) for one in STRIPES])
+        seen = (layer[3] > 0.3).any(0).nonzero()
+        left, right = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 1.0)
+        across = (torch.arange(layer.shape[2]) - left) / max(1.0, right - left) * len(STRIPES)
+        shares = 1 - (across - 0.5 - torch.arange(len(STRIPES))[:, None]).abs()
+        shares[0, across < 0.5], shares[-1, across > len(STRIPES) - 0.5] = 1.0, 1.0
+        return (looks * shares.clamp(0, 1)[:, None, None]).sum(0)
     alpha, tint = layer[3:], torch.tensor(COLOURS[colour])[:, None, None] / 255
     own = (layer[:3] / alpha.clamp(min=1e-3)).clamp(0, 1)
     taken = main_hue(own, alpha)
@@ -92,11 +104,12 @@ def overlay(light: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
     return torch.where(light < 0.5, 2 * light * colour, 1 - (2 - 2 * light) * (1 - colour))
 
 
-def cut_out(picture: torch.Tensor) -> torch.Tensor:
+def cut_out(picture: torch.Tensor, *, holes: bool = False) -> torch.Tensor:
     """A thing without its ground: (1, 3, h, w) to (4, h, w), colour premultiplied by alpha.
 
     Ground is what is of the border's colour and hangs together with the border, or with a gap near
-    the outside, as between the rungs of a ladder; so white things keep their inside. An edge is as
+    the outside, as between the rungs of a ladder; so white things keep their inside. holes: all
+    that is of that colour, as below the handle of a basket. An edge is as
     opaque as its colour has gone from the ground's to the thing's.
     """
     colour = border_colour(picture).view(1, 3, 1, 1)
@@ -106,7 +119,7 @@ def cut_out(picture: torch.Tensor) -> torch.Tensor:
     frame = F.pad(torch.zeros_like(apart[..., 1:-1, 1:-1]), (1, 1, 1, 1), value=1.0)
     outside = _spread(frame, ground)
     gaps = _dilated(outside, round(NEAR * apart.shape[2])) * (smooth < GAP)
-    outside = _spread(outside.maximum(gaps), ground)
+    outside = (smooth < GAP).float() if holes else _spread(outside.maximum(gaps), ground)
     rim = max(1, round(RIM * apart.shape[2]))
     share = apart / _dilated(apart, rim + 1).clamp(min=GROUND)
     edge = ((share - SEEN) / (ALL - SEEN)).clamp(0, 1)
@@ -200,35 +213,56 @@ def moved_with(box: Box, frame: Box, target: Box) -> Box:
     return x, y, box[2] * scale, box[3] * scale
 
 
-def rows_of(count: int) -> list[int]:
-    """How many things stand side by side, of so many: more than three in two rows."""
-    return [count] if count <= 3 else [count - count // 2, count // 2]
+@dataclass(frozen=True)
+class Group:
+    """How several of a thing stand: width and height of all, in those of one, and in the same the
+    middle of each."""
+
+    width: float
+    height: float
+    places: tuple[tuple[float, float], ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.places)
+
+    def mask(self, one: torch.Tensor) -> torch.Tensor:
+        """What the group covers, where each covers a mask (h, w)."""
+        height, width = one.shape
+        group = one.new_zeros(round(self.height * height), round(self.width * width))
+        for x, y in self.places:
+            top, left = round((y - 0.5) * height), round((x - 0.5) * width)
+            part = group[top : top + height, left : left + width]
+            part.copy_(part.maximum(one[: part.shape[0], : part.shape[1]]))
+        return group
+
+    def boxes(self, box: Box) -> list[Box]:
+        """The box of each, in that of all."""
+        wide, high = box[2] / self.width, box[3] / self.height
+        left, top = box[0] - box[2] / 2, box[1] - box[3] / 2
+        narrow = 0.96 if self.count > 1 else 1.0
+        return [(left + x * wide, top + y * high, wide * narrow, high) for x, y in self.places]
 
 
-def grouped(mask: torch.Tensor, count: int) -> torch.Tensor:
-    """What `count` of a thing cover side by side, as `spread` puts them."""
-    rows = rows_of(count)
-    height, width = mask.shape
-    group = mask.new_zeros(len(rows) * height, rows[0] * width)
-    for row, of_row in enumerate(rows):
-        left = (rows[0] - of_row) * width // 2
-        part = group[row * height : (row + 1) * height, left : left + of_row * width]
-        part.copy_(mask.repeat(1, of_row))
-    return group
-
-
-def spread(box: Box, count: int) -> list[Box]:
-    """`count` equal boxes in one, side by side; more than three in two rows."""
-    if count == 1:
-        return [box]
-    x, y, width, height = box
-    rows = rows_of(count)
-    each, high, middle = width / rows[0], height / len(rows), (len(rows) - 1) / 2
-    return [
-        (x + (i - (of_row - 1) / 2) * each, y + (row - middle) * high, each * 0.96, high)
-        for row, of_row in enumerate(rows)
-        for i in range(of_row)
-    ]
+def grouped(count: int, how: str = "") -> Group:
+    """`count` things in rows, more than three in two and more than eight in three. how: "row" for
+    one, "circle", or "heap", with fewer above."""
+    if how == "circle" and count > 2:
+        radius = max(0.5 / math.sin(math.pi / count), 0.9)
+        middle, turns = radius + 0.5, [2 * math.pi * i / count for i in range(count)]
+        around = [(middle + radius * math.sin(t), middle - radius * math.cos(t)) for t in turns]
+        return Group(2 * middle, 2 * middle, tuple(around))
+    heap = how == "heap" and count > 2
+    number = 1 if how == "row" else 2 if heap and count < 6 else 1 + (count > 3) + (count > 8)
+    rows = [count // number + (i < count % number) for i in range(number)]
+    if heap:
+        rows = [n - (count % number == 0) * (i == 0) for i, n in enumerate(reversed(rows))]
+        rows[-1] += count - sum(rows)
+    wide, step = max(rows), HEAPED if heap else 1.0
+    places = (
+        ((wide - n + 1) / 2 + i, 0.5 + step * row) for row, n in enumerate(rows) for i in range(n)
+    )
+    return Group(wide, 1 + step * (number - 1), tuple(places))
 
 
 def worn(body: torch.Tensor, box: Box, mask: torch.Tensor, where: str, size: float) -> Box:
@@ -264,5 +298,5 @@ def worn(body: torch.Tensor, box: Box, mask: torch.Tensor, where: str, size: flo
     right, down = places[where]
     longer = size * max(box[2:]) / (1.0 if whole or where in ("body", "hand", "mouth") else 1.3)
     height, width = (longer * side / max(mask.shape) for side in mask.shape)
-    up = 0.2 * height if where == "head" else 0.0
-    return box[0] + (right - 0.5) * box[2], box[1] + (down - 0.5) * box[3] - up, width, height
+    hangs = {"head": -0.2, "neck": 0.3}.get(where, 0.0) * height
+    return box[0] + (right - 0.5) * box[2], box[1] + (down - 0.5) * box[3] + hangs, width, height

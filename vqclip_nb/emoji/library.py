@@ -17,7 +17,7 @@ from ..models.vqgan import VQGAN
 from ..reading import GROUND
 from ..regions import Size
 from ..weights import read_checked
-from .caption_grammar import parse, split_style
+from .caption_reader import parse, split_style
 from .caption_words import (
     BODY,
     NOT_DRAWN,
@@ -50,7 +50,8 @@ TWO_TONES = re.compile(
     rf"\b{TWO_TONE} (?!photo|picture|image|drawing|painting|film|art|style|sketch)\w", re.IGNORECASE
 )
 OWNED = re.compile(r"\b(\w+)['’]s (\w+)")
-HEADS = {*TABLES["worn"].values(), "at the mouth", "in", "riding"}  # of whom a head is enough
+# Of whom a head is enough, and not of who wears a dress or shoes.
+HEADS = {*TABLES["worn"].values(), "at the mouth", "in", "riding"} - {"on the body", "on the feet"}
 KEYS = ("name", "label")  # of a concept: what it is called
 
 

@@ -46,6 +46,8 @@ FISH_BOWL = re.compile(
     r"(?:(?:round|glass|small|little) )?bowl\b(?! of)",
     re.IGNORECASE,
 )
+FLYING = re.compile(r"\bflying(?= *(?:$|,))")  # "a flying pig", with nothing below
+FLOWN = "above two clouds on a light blue background"
 STRAW = re.compile(r"\bwith an? straw(?=\s*(?:$|,))", re.IGNORECASE)  # of a drink
 # "A sleeping cat"; "a man is swimming", "a girl walking her dog".
 DONE = re.compile(r"[a-z]+ing|asleep")
@@ -130,6 +132,7 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     rules = _Rules(words, said)
     text = NAME.sub(rules.named, JOINED.sub(" and ", text))
     text = PERSON_DOING.sub(rules.person_doing, DOING_FIRST.sub(rules.doing_behind, text))
+    text = FLYING.sub(rules.flying, text)
     for pattern in (COLOURED_EACH, COLOURED, COLOURED_BEHIND):
         text = pattern.sub(rules.each_coloured, text)
     text = STRAW.sub(lambda found: rules.drop(found[0].lower(), ""), text)
@@ -185,7 +188,7 @@ class _Rules:
         """ "Cat sleeping" of "sleeping cat"."""
         act, who = found.groups()
         words, whole = self.words, found[0].lower()
-        acts = act.lower() in PEOPLE_DOING or act.lower() in words.phrases
+        acts = act.lower() in {*PEOPLE_DOING, "flying"} or act.lower() in words.phrases
         known = whole in words.names or whole in words.phrases or whole in words.nearest
         return f"{who} {act}" if acts and not known and self.doer(who) else found[0]
 
@@ -193,6 +196,12 @@ class _Rules:
         """Whether a text ends with somebody who may do something: not "a fishing village"."""
         named = [word for word in WORD.findall(text.lower()) if word not in SMALL_WORDS][-1:]
         return any(not DOERS.isdisjoint((word, *singulars(word))) for word in named)
+
+    def flying(self, found: re.Match) -> str:
+        if not self.doer(found.string[: found.start()]):
+            return found[0]
+        self.said["flying"] = FLOWN
+        return FLOWN
 
     def person_doing(self, found: re.Match) -> str:
         """The drawing of who does it: a swimmer of "woman swimming"."""

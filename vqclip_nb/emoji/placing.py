@@ -12,7 +12,7 @@ from ..reading import GROUND
 from ..regions import Size, bounding_box
 from .caption_words import in_the_sky
 from .drawings import PLACINGS, Scene, Thing
-from .layers import Box, bounds, grouped, moved_with, rows_of, spread, tight, worn
+from .layers import Box, Group, bounds, grouped, moved_with, tight, worn
 
 # Side of a thing's box, as a share of the picture's shorter side.
 SIDES = {"": 0.8, "big": 0.98, "small": 0.42}
@@ -52,38 +52,37 @@ def covers(layer: torch.Tensor) -> torch.Tensor:
 
 def boxes(
     layers: Sequence[torch.Tensor], scene: Scene, size: Size, *, fill: bool = False
-) -> list[tuple[Box, int]]:
-    """Where each thing goes, and how many of it stand side by side there."""
+) -> list[tuple[Box, Group]]:
+    """Where each thing goes, and how several of it stand there."""
     singles = [covers(layer) for layer in layers]
     if len(layers) == 1:
         grounded = bool(scene.background) and scene.background[-1].endswith(GROUND)
         return [alone(scene.things[0], singles[0], size, fill, grounded)]
-    counts = [thing.count for thing in scene.things]
-    masks = [grouped(mask, count) for mask, count in zip(singles, counts, strict=True)]
+    groups = groups_of(scene)
+    masks = [group.mask(mask) for mask, group in zip(singles, groups, strict=True)]
     zones = zones_of(scene)
     if zones:
         return in_zones(zones, layers, scene, size)
     first, *others = scene.things
     zoom, share = first.zoom
     ratio = SECOND[first.size] ** (1 - share) * SECOND[zoom] ** share
-    ratio *= rows_of(first.count)[0] ** 0.5
-    group, frame, placed = masks[0], (0.0, 0.0, 0.0, 0.0), list[Box]()
+    ratio *= groups[0].width ** 0.5
+    both, frame, placed = masks[0], (0.0, 0.0, 0.0, 0.0), list[Box]()
     row = PLACINGS[scene.relations[0]].axis == 0
     wearer = 0
     for i, (relation, thing) in enumerate(zip(scene.relations, others, strict=True), 1):
         placing, mask = PLACINGS[relation], masks[i]
-        own = SECOND[thing.size] * rows_of(thing.count)[0] ** 0.5
+        own = SECOND[thing.size] * groups[i].width ** 0.5
         if placing.worn:
             placed = placed or [(0.0, 0.0, float(masks[0].shape[1]), float(masks[0].shape[0]))]
-            body, box, many = masks[wearer], placed[wearer], counts[wearer]
-            if 1 < many == rows_of(many)[0]:  # each of two cats has its own hat
+            body, box, one = masks[wearer], placed[wearer], placed[wearer]
+            many = groups[wearer].count > 1 and groups[wearer].height == 1
+            if many:  # each of two cats has its own hat
                 body, mask, own = singles[wearer], singles[i], SECOND[thing.size]
-                counts[i], masks[i] = many, grouped(mask, many)
-            else:
-                many = 1
-            one = spread(box, many)[0]
+                groups[i], one = groups[wearer], groups[wearer].boxes(box)[0]
+                masks[i] = groups[i].mask(mask)
             there = worn(body, one, mask, placing.worn, own / placing.ratio)
-            if many > 1:
+            if many:
                 there = box[0] + there[0] - one[0], there[1], box[2], there[3]
             placed = in_frame([*placed, there], size)
         else:
@@ -91,14 +90,23 @@ def boxes(
             several = any(not PLACINGS[r].worn for r in scene.relations[: max(0, len(placed) - 1)])
             grouped_by = GROUPED / placing.ratio if several and relation not in TOUCHING else 1.0
             ratio = ratio * max(1.0, grouped_by) / own
-            two = arrange((group, mask), relation, size, ratio=ratio)
+            two = arrange((both, mask), relation, size, ratio=ratio)
             if relation == "beside" and several and row:  # the third stands where it can be larger
-                under = arrange((group, mask), "above", size, ratio=ratio)
+                under = arrange((both, mask), "above", size, ratio=ratio)
                 two = max(two, under, key=lambda boxes: boxes[1][2] * boxes[1][3])
             placed = [moved_with(box, frame, two[0]) for box in placed] or two[:1]
             placed.append(two[1])
-        (group, frame), ratio = together(masks, placed), 1.0
-    return list(zip(placed, counts, strict=True))
+        (both, frame), ratio = together(masks, placed), 1.0
+    return list(zip(placed, groups, strict=True))
+
+
+def groups_of(scene: Scene) -> list[Group]:
+    """How several of each thing of a scene stand."""
+    how = [thing.layout for thing in scene.things]
+    for i, relation in enumerate(scene.relations):
+        if relation in ("heaped in", "full of"):
+            how[i + (relation == "full of")] = "heap"
+    return [grouped(thing.count, one) for thing, one in zip(scene.things, how, strict=True)]
 
 
 def zones_of(scene: Scene) -> dict[int, str]:
@@ -109,7 +117,7 @@ def zones_of(scene: Scene) -> dict[int, str]:
 
 def in_zones(
     zones: Mapping[int, str], layers: Sequence[torch.Tensor], scene: Scene, size: Size
-) -> list[tuple[Box, int]]:
+) -> list[tuple[Box, Group]]:
     """`boxes` of a scene with zones: the other things stand in front, as large as fits."""
     height, width = size
     near = [i for i in range(len(layers)) if i not in zones]
@@ -119,16 +127,16 @@ def in_zones(
         relations=tuple(scene.relations[i - 1] for i in near[1:]),
         background=(),
     )
-    singles, counts = [covers(layer) for layer in layers], [t.count for t in scene.things]
-    grounded = [counts[i] for i, where in zones.items() if where == "horizon"]
+    singles, groups = [covers(layer) for layer in layers], groups_of(scene)
+    grounded = [scene.things[i].count for i, where in zones.items() if where == "horizon"]
     ways = [BELOW] if not grounded else [BESIDE, BEFORE] if grounded == [1] else [BEFORE]
     base = AMID_BASE if "front" in zones.values() else BASE
     placed = dict[int, Box]()
     for x, wide, high in ways:
         room = round(high * height), round(wide * width)
         stand = boxes([layers[i] for i in near], own, room, fill=True)
-        for i, (box, count) in zip(near, stand, strict=True):
-            placed[i], counts[i] = tight(box, grouped(singles[i], count)), count
+        for i, (box, group) in zip(near, stand, strict=True):
+            placed[i], groups[i] = tight(box, group.mask(singles[i])), group
         frame = bounds([*placed.values()])
         target = x * width, base * height - frame[3] / 2, *frame[2:]
         if frame[3] > FLAT * height:
@@ -136,7 +144,7 @@ def in_zones(
     placed = {i: moved_with(box, frame, target) for i, box in placed.items()}
     beside = target[0] < width / 2
     for i, where in zones.items():
-        mask = grouped(singles[i], counts[i])
+        mask = groups[i].mask(singles[i])
         x, wide, high = ONE_FAR if beside else SEVERAL_FAR
         share = min(1.0, SECOND[scene.things[i].size])
         if where == "sky":
@@ -151,28 +159,30 @@ def in_zones(
         box = tight((x * width, 0.0, share * wide * width, share * high * height), mask)
         y = LOWER[where] * height + (box[3] if where == "sky" else 0.0)
         placed[i] = box[0], y - box[3] / 2, *box[2:]
-    return [(placed[i], counts[i]) for i in range(len(layers))]
+    return [(placed[i], groups[i]) for i in range(len(layers))]
 
 
 def alone(
     thing: Thing, mask: torch.Tensor, size: Size, fill: bool, grounded: bool
-) -> tuple[Box, int]:
+) -> tuple[Box, Group]:
     """The same for the only thing of a scene, of a mask (h, w). grounded: it has a ground."""
     height, width = size
+    group = grouped(thing.count, thing.layout)
     if thing.count > 3 and grounded:  # not above the ground
-        return (width / 2, height * 0.79, width * 0.94, height * 0.38), thing.count
+        return (width / 2, height * 0.79, width * 0.94, height * 0.38), group
     if grounded and in_the_sky(thing.name):
         x, y, side = width / 2, SUN * height, HIGH_SHARES[thing.size] * SUN * min(size)
-        return tight((x, y, side * thing.count, side), grouped(mask, thing.count)), thing.count
+        return tight((x, y, side * group.width, side), group.mask(mask)), group
     if thing.count > 1:
-        share = min(1.0, SECOND[thing.size])
-        return (width / 2, height / 2, share * width * 0.94, share * height * 0.8), thing.count
+        share = 0.8 if thing.size == "small" else 1.0
+        room = width / 2, height / 2, share * width * 0.94, share * height * 0.8
+        return (tight(room, group.mask(mask)) if thing.layout else room), group
     if fill and thing.size != "small":
-        return (width / 2, height / 2, width * 0.94, height * 0.94), 1
+        return (width / 2, height / 2, width * 0.94, height * 0.94), group
     zoom, share = thing.zoom
     side = min(size) * (SIDES[thing.size] * (1 - share) + SIDES[zoom] * share)
     high, wide = (own / max(mask.shape) * side for own in mask.shape)
-    return (width / 2, height / 2, wide, high), 1
+    return (width / 2, height / 2, wide, high), group
 
 
 def in_frame(placed: Sequence[Box], size: Size) -> list[Box]:

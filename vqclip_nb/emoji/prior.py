@@ -16,12 +16,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..models.clip import tokenize
+from .drawings import unpack_bits
 
 Caption = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # as `caption_tokens` gives it
 ATTENTION = ("full", "local", "strided")
 REACH = 2  # tokens, of local attention
 TEMPERATURE = 0.7  # of samples
 CHOICE = 3.0  # Gumbel noise on how sure a cell is, in the first step; it falls to 0
+LEVELS = 128  # of a weight as the package keeps it
 STYLE = 8.0  # size of a style's token, about that of a word's
 
 
@@ -244,10 +246,19 @@ def caption_tokens(clip: Any, captions: list[str]) -> Caption:
 
 
 def build_prior(config: dict[str, Any], state: dict[str, torch.Tensor], digest: str = "") -> Prior:
-    """A frozen `Prior`; TypeError or RuntimeError where weights and configuration do not fit."""
+    """A frozen `Prior`, of weights as they are or as the package keeps them: matrices as whole
+    numbers below `LEVELS` in bytes of 7 bits each, with the size of a step for each row under
+    NAME.step. TypeError or RuntimeError where weights and configuration do not fit."""
     prior = Prior(**config)
     prior.digest = digest
-    prior.load_state_dict({k: v.float() for k, v in state.items()})
+    weights, own = {}, prior.state_dict()
+    for name, value in state.items():
+        if f"{name}.step" in state and name in own:
+            numbers = unpack_bits(value, LEVELS, count=own[name].numel()).view(own[name].shape)
+            value = (numbers - LEVELS // 2) * state[f"{name}.step"].float()[:, None]
+        if not name.endswith(".step"):
+            weights[name] = value.float()
+    prior.load_state_dict(weights)
     return prior.eval().requires_grad_(False)
 
 

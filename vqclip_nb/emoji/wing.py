@@ -20,20 +20,21 @@ from ..regions import Area, Size
 from ..settings import Settings
 from ..weights import read_checked
 from .caption_words import MEDIA_WORDS, article
-from .compose import CENTRED, ground, weathered
+from .compose import CENTRED, FACING
 from .drawings import Scene, Start, Thing
 from .forming import Forming, Part, Shape, draw
 from .library import Library
 from .prior import Prior
 from .priors import Priors
+from .scenery import ground, weathered
 
 USUAL = ("noto", "3d", "sticker")  # styles of what forms, where a prompt names none
 # Words of labels whose drawings hold letters or figures, or turn one way: not to be mirrored.
 WRITTEN = set("arrow button calendar clock dollar euro keycap letter letters medal note".split())
 WRITTEN |= set("notes points pound sign watch yen".split())
 SCALES, SHIFT = (0.86, 1.1), 0.055  # of a thing alone, by the seed; in shares of the sides
-# Where something is on a head, which is looked for on the left.
-ON_THE_HEAD = {"at the mouth", "on the face", "round the neck", "wearing"}
+# Where something is on a head, which is looked for on the left, or somebody looks at another.
+NOT_MIRRORED = {"at the mouth", "on the face", "round the neck", "wearing", *FACING}
 STYLED = 0.5  # strength of a style from which on the drawing that is begun with is of it
 
 
@@ -153,7 +154,7 @@ class EmojiWing:
                 if not style:
                     return None
                 turned = bool(rng.random() < 0.5) and not WRITTEN & set(label.split())
-                mirrored = turned and not ON_THE_HEAD & {*scene.relations}
+                mirrored = turned and not NOT_MIRRORED & {*scene.relations}
                 pose = float(rng.uniform(*SCALES)), *map(float, rng.uniform(-SHIFT, SHIFT, 2))
                 alone = area is None and len(scene.things) == thing.count == 1
                 shapes.append(Shape(thing.name, label, style, mirrored, pose if alone else CENTRED))

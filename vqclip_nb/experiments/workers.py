@@ -1,8 +1,6 @@
 """Work handed to an executor, and finished although workers die; and what a worker does: it opens
 the pair and the judge once, paints cells and scores them."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import threading

@@ -144,7 +144,6 @@ class ClipModel:
             self.model.to(memory_format=torch.channels_last)
         self._mean = torch.tensor(self.mean, device=self.device)[:, None, None]
         self._std = torch.tensor(self.std, device=self.device)[:, None, None]
-        self._visual = {torch.float32: self.model.visual}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {self.device})"
@@ -183,11 +182,9 @@ class ClipModel:
 
         dtype: what the network computes in; crops and encodings are float32.
         """
-        if dtype not in self._visual:
-            self._visual[dtype] = fast.in_precision(self.model.visual, dtype)
-        views = self._normalised(crops).to(dtype)
-        visual, dropout = self._visual[dtype], self.dropout
-        return fast.encode_image(visual, views, dropout=dropout, generator=generator).float()
+        visual, views = fast.in_precision(self.model.visual, dtype), self._normalised(crops)
+        how: dict[str, Any] = dict(dropout=self.dropout, generator=generator)
+        return fast.encode_image(visual, views.to(dtype), **how).float()
 
     @torch.no_grad()
     def encode_text(self, texts: list[str]) -> torch.Tensor:

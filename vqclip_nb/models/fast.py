@@ -5,12 +5,11 @@ that `for_inference` folds a model's own batch norms. What each replaces is name
 that the results are equal.
 """
 
-from __future__ import annotations
-
 import copy
 import functools
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -37,16 +36,21 @@ class OnlyShapes(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+_copies = WeakKeyDictionary[nn.Module, dict[torch.dtype, nn.Module]]()  # of frozen networks
+
+
 def in_precision(network: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """A frozen network in `dtype`: itself if it is in it, else a copy, whose layer norms stay in
-    float32 as OpenAI's own class wants them."""
+    """A frozen network in `dtype`: itself if it is in it, else a copy, made once, whose layer norms
+    stay in float32 as OpenAI's own class wants them."""
     if next(network.parameters()).dtype == dtype:
         return network
-    made = copy.deepcopy(network).to(dtype)
-    for part in made.modules():
-        if isinstance(part, nn.LayerNorm):
-            part.float()
-    return made
+    copies = _copies.setdefault(network, {})
+    if dtype not in copies:
+        copies[dtype] = copy.deepcopy(network).to(dtype)
+        for part in copies[dtype].modules():
+            if isinstance(part, nn.LayerNorm):
+                part.float()
+    return copies[dtype]
 
 
 # -- VQGAN: x · sigmoid(x) in one pass keeps half as much for the gradient

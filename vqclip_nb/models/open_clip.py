@@ -4,8 +4,6 @@ Needs `pip install open_clip_torch transformers sentencepiece`; words become tok
 own repository says.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -18,18 +18,21 @@ from . import fast
 LEVELS = 3  # of the encoder's features
 
 
-# LlamaGen's names (Sun et al. 2024) and taming's.
+# LlamaGen's names (Sun et al. 2024) and taming's; then taming's and ours.
 RENAMED = (
     ("conv_blocks.", "down."),
     (".res.", ".block."),
     ("mid.0.", "mid.block_1."),
     ("mid.1.", "mid.attn_1."),
     ("mid.2.", "mid.block_2."),
+    ("quantize.embedding.", "codebook."),
+    ("quantize.embed.", "codebook."),
+    ("quantize.proj.", "proj."),
 )
 
 
-def _tamings(name: str, levels: int) -> str:
-    """A weight's name as taming has it, whose decoder counts its levels from the last one."""
+def _ours(name: str, levels: int) -> str:
+    """A weight's name as ours; taming's decoder counts its levels from the last one."""
     for theirs, ours in RENAMED:
         name = name.replace(theirs, ours)
     part, found, rest = name.partition("decoder.down.")
@@ -66,7 +69,6 @@ class VQGAN(nn.Module):
         if config.get("gumbel"):
             self.quant_conv = nn.Conv2d(shape["z_channels"], shape["z_channels"], 1)
         self.patch_size = config.get("unshuffle", 1)
-        self._half: dict[torch.dtype, fast.Module] = {}  # the decoder in other precisions
         self.downsample_factor = 2 ** (len(shape["ch_mult"]) - 1) * self.patch_size
 
     @classmethod
@@ -74,15 +76,7 @@ class VQGAN(nn.Module):
         """A VQGAN with weights under taming's names or LlamaGen's; RuntimeError names what is
         missing or has another shape."""
         levels = len(config["ddconfig"]["ch_mult"])
-        state = {_tamings(k, levels): v.float() for k, v in state.items()}
-        for theirs, ours in (
-            ("quantize.embedding.weight", "codebook.weight"),
-            ("quantize.embed.weight", "codebook.weight"),
-            ("quantize.proj.weight", "proj.weight"),
-            ("quantize.proj.bias", "proj.bias"),
-        ):
-            if theirs in state:
-                state[ours] = state.pop(theirs)
+        state = {_ours(k, levels): v.float() for k, v in state.items()}
         if config.get("l2_norm"):
             state["codebook.weight"] = F.normalize(state["codebook.weight"], dim=-1)
         with fast.OnlyShapes():
@@ -138,13 +132,8 @@ class VQGAN(nn.Module):
         dtype: what the network computes in; latent and output are float32. again: as in
         `fast.decode`.
         """
-        before: fast.Module = self.post_quant_conv
-        decoder: fast.Module = self.decoder
-        if dtype != torch.float32:
-            if dtype not in self._half:
-                parts = nn.ModuleList([before, decoder])
-                self._half[dtype] = fast.in_precision(parts, dtype)
-            before, decoder = self._half[dtype]
+        before = fast.in_precision(self.post_quant_conv, dtype)
+        decoder = fast.in_precision(self.decoder, dtype)
         x = fast.decode(decoder, before(z.to(dtype)), again=again).to(z.dtype)
         return F.pixel_shuffle(x, self.patch_size)
 

@@ -1,7 +1,5 @@
 """Unfinished runs, saved while they are painted, to go on with later."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging
@@ -11,22 +9,20 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from filelock import FileLock, Timeout
+from safetensors import safe_open
 
 from ..checkpoint import previous
 from ..files import is_regular
 from ..models.pair import Pair
 from ..reading import readable
+from ..run import Run
 from ..settings import Settings
 from ..weights import WeightsError, cache_folder
 from .callbacks import Messages
 from .exporter import number_of, numbered
-
-if TYPE_CHECKING:
-    from ..run import Run
 
 log = logging.getLogger(__name__)
 OFFERED, KEPT = 3, 10  # unfinished runs offered, and kept at most
@@ -171,8 +167,6 @@ def going_on(path: Path) -> bool:
 
 def _read(path: Path) -> tuple[str, dict[str, str]] | None:
     """A saved run's title, and its pair's hashes; None if it cannot be read."""
-    from safetensors import safe_open
-
     try:
         with safe_open(path, "np") as file:
             words = file.metadata()

@@ -1,8 +1,6 @@
 """What the Studio says, and how clicks and keys reach its code: one at a time, errors shown; and
 work in short pieces, so that they are heard in between."""
 
-from __future__ import annotations
-
 import contextlib
 import html
 import logging

@@ -1,7 +1,5 @@
 """Examples, styles, backgrounds and shapes to choose instead of type."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,7 +10,7 @@ import ipywidgets as w
 from ..emoji.caption_words import COLOURS, MEDIA_WORDS, STYLE_WORDS, article
 from ..prompts import unknown_words
 from .callbacks import Callbacks
-from .controls import Controls, Steering
+from .controls import Controls
 from .widgets import Offer, Offers, labelled, row, set_class, set_shown
 
 # Prompts that are shown first.
@@ -95,9 +93,8 @@ class Chips:
     """Buttons that change the prompt: examples; styles and backgrounds, for a pair that learned
     their words; and, for words that it does not know, drawings that are spelt like them."""
 
-    def __init__(self, steering: Steering) -> None:
-        self.steering, self.controls = steering, steering.controls
-        calls = steering.calls
+    def __init__(self, controls: Controls) -> None:
+        self.controls, calls = controls, controls.calls
         self.styles = {
             name: calls.button(_short(words[0]), words[0], partial(self._toggle_style, name))
             for name, words in LOOKS.items()
@@ -105,7 +102,7 @@ class Chips:
         help = "on a {} background"
         self.backgrounds = swatches(COLOURS, calls, help, self._toggle_background)
         examples = [
-            calls.button(name, text, partial(steering.take, include=text))
+            calls.button(name, text, partial(controls.take, include=text))
             for name, text in EXAMPLES.items()
         ]
         for button in (*examples, *self.styles.values()):
@@ -116,8 +113,8 @@ class Chips:
             rows.append(w.VBox([titled, row(*buttons.values(), css="vq-chips")]))
         self.box = w.VBox(rows)
         self.near = Offers(calls, NEAR * MOST_UNKNOWN, css="vq-chips").add_class("vq-long")
-        steering.suggest = self.offer
-        self.controls["include"].observe(lambda _: self.mark(), "value")
+        controls.suggest = self.offer
+        controls["include"].observe(lambda _: self.mark(), "value")
         self.follow()
         self.mark()
 
@@ -140,11 +137,11 @@ class Chips:
     def _toggle_style(self, name: str) -> None:
         prompt = self.controls["include"].value
         wanted = "" if style_of(prompt) == name else name
-        self.steering.take(include=with_style(prompt, wanted))
+        self.controls.take(include=with_style(prompt, wanted))
 
     def _toggle_background(self, colour: str) -> None:
         words, shown, before = parts(self.controls["include"].value)
-        self.steering.take(include=joined(words, shown, "" if before == colour else colour))
+        self.controls.take(include=joined(words, shown, "" if before == colour else colour))
 
     def offer(self, unknown: Sequence[str]) -> None:
         """Offer the nearest of the known things for each unknown word."""
@@ -162,7 +159,7 @@ class Chips:
     def _replace(self, word: str, near: str) -> None:
         prompt = self.controls["include"].value
         word = rf"\b{re.escape(word)}\b"
-        self.steering.take(include=re.sub(word, near, prompt, flags=re.IGNORECASE))
+        self.controls.take(include=re.sub(word, near, prompt, flags=re.IGNORECASE))
 
 
 def shape_chooser(controls: Controls) -> w.Dropdown:

@@ -1,7 +1,5 @@
 """What the buttons beside the picture do: runs from the first step to the last, and drafts."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -12,7 +10,7 @@ from PIL import Image
 
 from ..run import Run
 from .autosave import OFFERED, Autosave, going_on
-from .controls import PROMPTS, Steering
+from .controls import PROMPTS, Controls
 from .exporter import Exporter, Gallery
 from .preview import Preview
 from .tries import Drafts, History, Queue, Try, draft_settings
@@ -22,23 +20,21 @@ ELSEWHERE = "This run is going on in another Studio."
 
 
 class Controller:
-    """How the run that is shown gets from one state to the next."""
-
     def __init__(
-        self, steering: Steering, autosave: Autosave, gallery: Gallery, exporter: Exporter
+        self, controls: Controls, autosave: Autosave, gallery: Gallery, exporter: Exporter
     ) -> None:
-        self.steering, self.controls, self.ticker = steering, steering.controls, steering.ticker
+        self.controls, self.ticker = controls, controls.ticker
         self.autosave, self.gallery, self.exporter = autosave, gallery, exporter
-        calls, self.messages = steering.calls, steering.calls.messages
+        calls, self.messages = controls.calls, controls.calls.messages
         self.say = partial(self.messages.say, "now")
-        self.preview, self.queue = Preview(steering), Queue(calls)
+        self.preview, self.queue = Preview(controls), Queue(calls)
         self.history = History(calls, self.reopen)
         self.drafts = Drafts(calls, self.pick, self.leave_drafts)
         self.unfinished = Offers(calls, OFFERED, css="vq-chips").add_class("vq-long")
 
     @property
     def run(self) -> Run | None:
-        return self.steering.run
+        return self.controls.run
 
     # -- a run
 
@@ -52,7 +48,7 @@ class Controller:
         self.leave_drafts()
         self.ticker.end()
         self.autosave.begin(run, saved)
-        self.steering.begin(run)
+        self.controls.begin(run)
         self.exporter.clear()
         self.preview.begin()
         self.history.add(run)
@@ -77,7 +73,7 @@ class Controller:
         """One step with the controls as they are, unless somebody else goes on with the run."""
         if not self.autosave.hold():
             raise ValueError(f"{ELSEWHERE} “Continue from here” begins a try of its own.")
-        self.steering.steer(**steering)
+        self.controls.steer(**steering)
         self.run.step()
 
     def end(self) -> None:
@@ -96,7 +92,7 @@ class Controller:
     def next(self) -> None:
         """Begin with the prompt whose turn it is; one that cannot be painted is passed over."""
         while prompt := self.queue.take():
-            self.steering.put(include=[prompt])
+            self.controls.put(include=[prompt])
             try:
                 return self.start()
             except (ValueError, OSError) as e:
@@ -162,7 +158,7 @@ class Controller:
 
     def reopen(self, item: Try) -> None:
         """Show an earlier try again, with its settings."""
-        self.steering.put(**dataclasses.asdict(item.run.settings))
+        self.controls.put(**dataclasses.asdict(item.run.settings))
         self.adopt(item.run)
         todo = "is finished." if item.run.done else "can go on: press Continue."
         self.say(f"{item.name.value} {todo}")
@@ -178,7 +174,7 @@ class Controller:
             if going_on(saved):
                 raise ValueError(ELSEWHERE)
             run = Run.resume(saved, self.controls.pair)
-            self.steering.put(**dataclasses.asdict(run.settings))
+            self.controls.put(**dataclasses.asdict(run.settings))
             self.adopt(run, saved)
             if paint:
                 self.paint()
@@ -208,7 +204,7 @@ class Controller:
     def pick(self, draft: Run) -> None:
         """Paint a draft in full: from its last picture on, with the steps and views of now."""
         names = ("seed", "start", "drawing", "init_image", "start_strength")
-        self.steering.put(**{name: getattr(draft.first, name) for name in names})
+        self.controls.put(**{name: getattr(draft.first, name) for name in names})
         full = self.controls.settings
         changes = {name: getattr(full, name) for name in ("include", "total_iter", "crops")}
         self.adopt(draft.branch(draft.frames[-1], **changes))
@@ -226,7 +222,7 @@ class Controller:
 def enable(buttons: Mapping[str, w.Button], c: Controller) -> None:
     """Enable those buttons that can be used now, and only those."""
     run, ticker, preview = c.run, c.ticker, c.preview
-    wrong = not c.steering.usable
+    wrong = not c.controls.usable
     done = run is not None and run.done
     more = ticker.job is not None or (run is not None and not done)
     nothing = run is None or run.last is None
@@ -236,7 +232,7 @@ def enable(buttons: Mapping[str, w.Button], c: Controller) -> None:
         "Pause": not more,
         "Step": wrong or done,
         "Stop": ticker.job is None,
-        "Run again": wrong or not c.steering.restart,
+        "Run again": wrong or not c.controls.restart,
         "Drafts": wrong,
         "More like this": nothing or wrong,
         "Continue from here": nothing or not run.frames or wrong,

@@ -1,13 +1,11 @@
 """One control for each setting, made from its `Knob`, with what is wrong said below it; and the way
 from a control that a person moved to the run that paints."""
 
-from __future__ import annotations
-
 import html
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as w
 
@@ -15,12 +13,10 @@ from ..models.pair import Pair
 from ..prompts import read_all
 from ..reading import Reading, readable
 from ..recipe import without_pictures
+from ..run import Run
 from ..settings import KNOBS, PRESETS, TYPES, Settings, label
 from .callbacks import Callbacks, Ticker, for_people
 from .widgets import Number, column, labelled, set_class, set_shown
-
-if TYPE_CHECKING:
-    from ..run import Run
 
 PROMPTS = ("include", "exclude", "extras")
 CARD = ("learning_rate", "total_iter", "activation", "noise_factor")  # the first of all controls
@@ -54,15 +50,23 @@ def lines(text: str) -> list[str]:
 
 
 class Controls(dict[str, w.Widget]):
-    """The widgets by the names of their settings.
+    """The widgets by the names of their settings, and the run that they steer: what a person
+    changes is checked, what comes of it is said, and the run gets it in time.
 
     notes: what is wrong with each; fields: each with its note below it. more: further prompts,
-    painted in the same run after the first, one a line. Where the public uses them, names of
-    picture files are refused.
+    painted in the same run after the first, one a line. run: the one that is shown; None before the
+    first. usable: whether the controls are. restart: whether one was moved that only the next run
+    hears. suggest: called with the words that the pair does not know. Where the public uses them,
+    names of picture files are refused.
     """
 
-    def __init__(self, pair: Pair, settings: Settings, calls: Callbacks) -> None:
-        self.pair, self.calls = pair, calls
+    def __init__(self, pair: Pair, settings: Settings, calls: Callbacks, ticker: Ticker) -> None:
+        self.pair, self.calls, self.ticker = pair, calls, ticker
+        self.say = calls.messages.say
+        self.run: Run | None = None
+        self.usable = self.restart = False
+        self.suggest: Callable[[list[str]], None] = lambda words: None
+        self._touched: dict[str, float] = {}  # controls moved since the last step, and when
         start = settings.for_pair(pair.defaults)
         super().__init__({name: make_control(name, getattr(start, name)) for name in KNOBS})
         self.notes = {name: w.HTML().add_class("vq-field-error") for name in self}
@@ -74,6 +78,8 @@ class Controls(dict[str, w.Widget]):
         self.more = labelled(w.Textarea, "more prompts", help, value="\n".join(more), rows=2)
         help = "set many controls at once; report: the figures of the report"
         self.preset = labelled(w.Dropdown, "preset", help, options=list(PRESETS))
+        for name, control in (*self.items(), ("include", self.more)):
+            calls.on(control, partial(self._moved, name))
 
     def value(self, name: str) -> Any:
         """What a control says, as the setting's value."""
@@ -110,7 +116,7 @@ class Controls(dict[str, w.Widget]):
             return for_people(str(e))
         return f"{label(name)}: no names of picture files here: upload the picture."
 
-    def say(self, wrong: Mapping[str, str]) -> None:
+    def _note(self, wrong: Mapping[str, str]) -> None:
         """Say beside each control what is wrong with it."""
         for name, note in self.notes.items():
             text = wrong.get(name, "")
@@ -135,31 +141,13 @@ class Controls(dict[str, w.Widget]):
         with self.calls.quietly():
             self.set(**dict.fromkeys(left))
 
-
-class Steering:
-    """The controls and the run that they steer: checks what a person changes, says what comes of
-    it, and hands it to the run in time.
-
-    run: the one that is shown; None before the first. usable: whether the controls are. restart:
-    whether one was moved that only the next run hears. suggest: called with the words that the pair
-    does not know.
-    """
-
-    def __init__(self, controls: Controls, ticker: Ticker) -> None:
-        self.controls, self.ticker, self.calls = controls, ticker, controls.calls
-        self.say = self.calls.messages.say
-        self.run: Run | None = None
-        self.usable = self.restart = False
-        self.suggest: Callable[[list[str]], None] = lambda words: None
-        self._touched: dict[str, float] = {}  # controls moved since the last step, and when
-        for name, control in (*controls.items(), ("include", controls.more)):
-            self.calls.on(control, partial(self.changed, name))
+    # -- the run
 
     def begin(self, run: Run) -> None:
         """Turn to another run."""
         self.run, self._touched, self.restart = run, {}, False
 
-    def changed(self, name: str) -> None:
+    def _moved(self, name: str) -> None:
         """A person moved a control."""
         self.calls.messages.clear("problem", "now")
         if not self.check() or self.run is None or self.run.done or name == "loosen":
@@ -169,21 +157,21 @@ class Steering:
             self._touched[name] = time.monotonic() if name in TYPED else 0.0
             self.say("now", f"{label(name)}: changes with the next step{following}.")
         else:
-            self.restart = self.controls.value(name) != getattr(self.run.settings, name)
+            self.restart = self.value(name) != getattr(self.run.settings, name)
             self.say("now", f"{label(name)}: takes effect with the next run. Press Run.")
 
     def check(self) -> bool:
         """Say what is wrong or unusual about the controls; whether they can be used."""
-        wrong, pair = self.controls.wrong(), self.controls.pair
+        wrong, pair = self.wrong(), self.pair
         readings, told, drawn = list[Reading](), "", False
         if not wrong:
-            settings = self.controls.settings
+            settings = self.settings
             drawn = settings.drawn
             try:
                 readings, _, _, told = read_all(pair, settings)
             except ValueError as e:
                 wrong["include"] = for_people(str(e))
-        self.controls.say(wrong)
+        self._note(wrong)
         names = ", ".join(map(label, wrong))
         self.say("controls", names and f"To be changed first: {names}.", "error")
         self.say("words", told, "warning")
@@ -204,7 +192,7 @@ class Steering:
     def put(self, **values: Any) -> bool:
         """Put values into the controls that the run does not follow; whether they can be used."""
         with self.calls.quietly():
-            self.controls.set(**values)
+            self.set(**values)
         return self.check()
 
     def take(self, **values: Any) -> None:
@@ -218,13 +206,13 @@ class Steering:
         if not self._touched or time.monotonic() - max(self._touched.values()) < wait:
             return
         touched, self._touched = self._touched, {}
-        if self.controls.wrong():
+        if self.wrong():
             return
-        values = {n: self.controls.value(n) for n in touched if self.run.settings.live(n)}
+        values = {n: self.value(n) for n in touched if self.run.settings.live(n)}
         if not values:
             return
         changes = dict(values)
-        if values.keys() & set(TYPED) and (amount := self.controls.value("loosen")):
+        if values.keys() & set(TYPED) and (amount := self.value("loosen")):
             changes["loosen"] = amount  # all of them may undo what is painted
         try:
             self.run.change(**changes)
@@ -234,7 +222,7 @@ class Steering:
 
     def loosen(self) -> None:
         """Let the prompt of now undo what is painted, as far as the control says."""
-        amount = self.controls.value("loosen")
+        amount = self.value("loosen")
         self.steer(wait=0)
         self.run.change(loosen=amount)
         self._say_from_now(f"loosened by {amount:.0%}")

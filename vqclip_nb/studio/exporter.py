@@ -1,8 +1,6 @@
 """Files of pictures: a PNG, GIF or MP4 to download, and the gallery of all sessions, where each
 finished or exported picture is a PNG with its recipe inside."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html
@@ -13,10 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import ipywidgets as w
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ..export import file_name, morph, save_gif, save_mp4, save_png
 from ..files import free_path, is_regular
@@ -24,11 +21,9 @@ from ..frames import Frame
 from ..images import open_image
 from ..reading import readable
 from ..recipe import read_recipe
+from ..run import Run
 from .callbacks import Callbacks, in_colab
 from .widgets import Number, Offer, Offers, column, jpeg, labelled, row, set_shown
-
-if TYPE_CHECKING:
-    from ..run import Run
 
 log = logging.getLogger(__name__)
 MAX_RATE = 50  # frames a second
@@ -37,13 +32,6 @@ SMALL = 160  # pixels of the still that stands for an MP4 beside its link
 SHOWN = 12  # pictures on a page of the gallery
 # A number that grows from picture to picture and begins as the time, then a hash of the pixels.
 NAME = re.compile(r"(\d{8}-?\d{6,})-[0-9a-f]{12}\.png")
-
-
-def resized(image: Image.Image, side: int) -> Image.Image:
-    """`image` with its longer side `side` pixels long."""
-    scale = side / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 class Exporter:
@@ -94,7 +82,7 @@ class Exporter:
         prompt = run.settings.include[min(frame.index, len(run.settings.include) - 1)]
         path = free_path(self.folder / file_name(prompt, self.kind.value))
         if self.kind.value == "PNG":
-            save_png(resized(frame.image, self.side.value), path, run.recipe(frame))
+            save_png(self._sized(frame.image), path, run.recipe(frame))
         elif self.motion.value == "morph":
             self._write_film(path, list(morph(list(ticked) or [run])), run)
         else:
@@ -108,12 +96,15 @@ class Exporter:
         most = int(fps * LONGEST * len(images) / shown)  # what is over is left out evenly
         if len(images) > most:
             images = [images[round(i * (len(images) - 1) / (most - 1))] for i in range(most)]
-        images = [resized(image, self.side.value) for image in images]
+        images = [self._sized(image) for image in images]
         save = save_gif if self.kind.value == "GIF" else save_mp4
         try:
             save(images, path, run.recipe(), fps=fps, boomerang=boomerang, progress=self._count)
         finally:
             set_shown(self.bar, False)
+
+    def _sized(self, image: Image.Image) -> Image.Image:
+        return ImageOps.contain(image, (self.side.value,) * 2, Image.Resampling.LANCZOS)
 
     def _count(self, done: int, of: int) -> None:
         self.bar.max, self.bar.value = of, done

@@ -37,8 +37,13 @@ def lay_out(p: Studio) -> list[w.Widget]:
     )
     now = row(said["now"], b["Run again"], css="vq-now")
     side = column(*(c.fields[n] for n in CARD), now, _drawers(p), _search(p), css="vq-side")
+    # The style, and the script that does what ipywidgets leaves out: Enter with the whole prompt,
+    # drawers by the keyboard, names for screen readers, the picture of a new Studio in sight.
+    css = (HERE / "studio.css").read_text("utf8")
+    unseen = w.HTML(f"<style>{css}</style>{script('studio')}")
+    set_shown(unseen, False)
     return [
-        style_sheet(),
+        unseen,
         p.controller.unfinished,
         row(c["include"], b["Run"], steps, c.entered, css="vq-ask"),
         row(c.notes["include"], p.messages.box, p.chips.near, css="vq-notices"),
@@ -116,12 +121,3 @@ def _search(p: Studio) -> w.VBox:
 
     p.calls.on(text, show)
     return column(text, found, css="vq-search")
-
-
-def style_sheet() -> w.HTML:
-    """The style, and the script that does what ipywidgets leaves out: Enter with the whole prompt,
-    drawers by the keyboard, names for screen readers, the picture of a new Studio in sight."""
-    css = (HERE / "studio.css").read_text("utf8")
-    sheet = w.HTML(f"<style>{css}</style>{script('studio')}")
-    set_shown(sheet, False)
-    return sheet

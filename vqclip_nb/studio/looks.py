@@ -1,8 +1,6 @@
 """How a picture looks and what it starts from: attributes, a palette, a style picture; a drawing
 that the pair knows, or a picture of one's own."""
 
-from __future__ import annotations
-
 import contextlib
 import html
 from functools import partial

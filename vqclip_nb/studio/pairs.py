@@ -1,7 +1,5 @@
 """Which pair paints, and one that is downloaded while another one paints."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

@@ -1,6 +1,4 @@
-"""The picture: as it forms, as it was, and how far it is."""
-
-from __future__ import annotations
+"""The large picture: as it forms, as it was in earlier frames, its curves, and how far it is."""
 
 import time
 
@@ -9,7 +7,7 @@ from PIL import Image
 
 from ..frames import Frame
 from ..show import Curves, Figure, total_steps
-from .controls import Steering
+from .controls import Controls
 from .widgets import BLANK, Number, duration, jpeg, set_shown, tip
 
 OFTEN, SELDOM = 0.1, 1.0  # seconds between two pictures, at least and at most
@@ -18,10 +16,8 @@ CURVES_OFTEN, CURVES_SHARE = 1.0, 100  # seconds between two drawings, and times
 
 
 class Preview:
-    """One large picture with its progress, its curves and the way back through its frames."""
-
-    def __init__(self, steering: Steering) -> None:
-        self.steering, self.quietly = steering, steering.calls.quietly
+    def __init__(self, controls: Controls) -> None:
+        self.controls, self.quietly = controls, controls.calls.quietly
         self._due = self._curves_due = 0.0
         blank = jpeg(BLANK.resize((512, 512)))
         self.picture = w.Image(format="jpeg", value=blank).add_class("vq-picture")
@@ -36,7 +32,7 @@ class Preview:
 
     def begin(self) -> None:
         """Show another run from now on."""
-        run, self._curves_due = self.steering.run, 0.0
+        run, self._curves_due = self.controls.run, 0.0
         self._figure = Figure(figsize=(6.4, 1.9))
         self._curves = Curves(self._figure.add_axes((0.09, 0.24, 0.87, 0.7)))
         if not run.history:
@@ -50,7 +46,7 @@ class Preview:
     @property
     def frame(self) -> Frame | None:
         """The frame that is looked at: the newest, or the kept one nearest to the slider."""
-        run, back = self.steering.run, self.back
+        run, back = self.controls.run, self.back
         if run is None or back.wrong() or back.value >= back.high or not run.frames:
             return run and run.last
         return self._kept(back.value)[1]
@@ -59,7 +55,7 @@ class Preview:
         """Progress at every step; the picture at most ten times a second, at least once a second,
         and in between as 5 % of the time allows; with `force` at once, and what stopped
         has no time left."""
-        run, began = self.steering.run, time.monotonic()
+        run, began = self.controls.run, time.monotonic()
         if run is None or run.last is None:
             return
         steps, total = len(run.history), total_steps(run)
@@ -91,23 +87,22 @@ class Preview:
 
     def look_back(self) -> None:
         """Show the kept frame nearest to the number."""
-        if self.steering.run.frames:
+        if self.controls.run.frames:
             steps, frame = self._kept(self.back.value)
             with self.quietly():
                 self.back.value = steps
-            of = total_steps(self.steering.run)
+            of = total_steps(self.controls.run)
             self.show_other(frame.image, f"looking back at step {steps} of {of}")
 
     def _kept(self, steps: int) -> tuple[int, Frame]:
         """The kept frame nearest to so many steps, and its own."""
-        run = self.steering.run
-        at = {(row[0], row[1]): i for i, row in enumerate(run.history, 1)}
-        frames = [(at[f.index, f.iteration], f) for f in run.frames]
+        run = self.controls.run
+        frames = ((run.steps_before(frame) + 1, frame) for frame in run.frames)
         return min(frames, key=lambda pair: abs(pair[0] - steps))
 
     def _follow(self) -> None:
         """Move the way back to the newest step."""
-        run = self.steering.run
+        run = self.controls.run
         with self.quietly():
             self.back.high = self.back.slider.max = self.back.value = len(run.history)
             self.back.disabled = not run.frames

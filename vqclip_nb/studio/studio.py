@@ -1,7 +1,5 @@
 """The Studio: its parts put together."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import secrets
@@ -22,7 +20,7 @@ from .autosave import Autosave, kept_folder
 from .callbacks import Callbacks, Ticker
 from .chips import FIRST, Chips, shape_chooser
 from .controller import Controller, enable
-from .controls import PROMPTS, Controls, Steering
+from .controls import PROMPTS, Controls
 from .exporter import Exporter, Gallery
 from .layout import lay_out
 from .looks import Looks, StartPicker
@@ -59,8 +57,8 @@ class Studio(w.VBox):
             pair, wanted = (load_pair(pair), "") if public else pair_at_once(pair)
         self.calls = calls = Callbacks(public=public)
         self.messages, self.ticker = calls.messages, Ticker(calls)
-        self.controls = controls = Controls(pair, settings or Settings(include=FIRST), calls)
-        self.steering = steering = Steering(controls, self.ticker)
+        first = settings or Settings(include=FIRST)
+        self.controls = controls = Controls(pair, first, calls, self.ticker)
         if public:
             self.visit = Visit(self)
             kept = folder = self.visit.folder
@@ -70,10 +68,10 @@ class Studio(w.VBox):
         self.exporter = Exporter(calls, Path(folder))
         self.gallery = Gallery(calls, kept / "gallery", self._open_kept, keep)
         self.autosave = Autosave(kept / "sessions", self.messages)
-        self.controller = c = Controller(steering, self.autosave, self.gallery, self.exporter)
+        self.controller = c = Controller(controls, self.autosave, self.gallery, self.exporter)
         self.preview, self.queue = c.preview, c.queue
         self.history, self.drafts = c.history, c.drafts
-        self.chips, self.looks = Chips(steering), Looks(controls)
+        self.chips, self.looks = Chips(controls), Looks(controls)
         self.start_picker, self.shape = StartPicker(controls), shape_chooser(controls)
         self.pairs = Pairs(controls, self._start)
         help = "set the controls as they were for an exported picture"
@@ -94,7 +92,7 @@ class Studio(w.VBox):
             "Continue from here": ("a new try from this picture, with these controls", c.branch),
             "Loosen now": (
                 "let the prompt undo what is painted, as far as the number says",
-                steering.loosen,
+                controls.loosen,
             ),
             "Dice": ("another seed", lambda: controls.set(seed=secrets.randbelow(10_000))),
             "Add to the queue": ("paint these after this picture", c.enqueue),
@@ -117,7 +115,7 @@ class Studio(w.VBox):
         super().__init__([*lay_out(self), *unseen])
         self.add_class("vq-studio")
         c.offer_unfinished()
-        steering.check()
+        controls.check()
         calls.after()
         if wanted:
             self.pairs.download(wanted)
@@ -154,7 +152,7 @@ class Studio(w.VBox):
     @property
     def run(self) -> Run | None:
         """The run that is shown and steered; None before the first."""
-        return self.steering.run
+        return self.controls.run
 
     @property
     def figure(self) -> Figure:
@@ -176,12 +174,12 @@ class Studio(w.VBox):
             self.controls.follow(pair)
             for part in (self.chips, self.start_picker, self.looks):
                 part.follow()
-            self.steering.check()
+            self.controls.check()
         self.controller.start()
 
     def _enter(self) -> None:
         """Enter in the prompt: its text comes with the key, behind a number that makes it new."""
-        if self.steering.put(include=self.controls.entered.value.partition(" ")[2]):
+        if self.controls.put(include=self.controls.entered.value.partition(" ")[2]):
             self._start()
 
     def _show_start(self) -> None:
@@ -196,7 +194,7 @@ class Studio(w.VBox):
         name = self.controls.preset.value
         keep = (*PROMPTS, "seed", "init_image", "style_image", "palette", "attributes")
         preset = Settings.preset(name, **{n: self.controls.value(n) for n in keep})
-        self.steering.put(**dataclasses.asdict(preset))
+        self.controls.put(**dataclasses.asdict(preset))
         self.messages.say("now", f"Preset “{name}”: press Run.")
 
     def _export(self) -> None:
@@ -211,7 +209,7 @@ class Studio(w.VBox):
         """Set every control as the recipe in a file of ours says."""
         settings, pair = open_recipe(path), read_recipe(path).get("pair")
         known = self.pairs.choose(pair)
-        self.steering.put(**dataclasses.asdict(settings))
+        self.controls.put(**dataclasses.asdict(settings))
         missing = "" if known else f" It was painted with a pair that is not here: {pair}."
         self.messages.say("now", f"The controls are as they were. Press Run.{missing}")
 

@@ -1,7 +1,5 @@
 """What was painted, as drafts to choose from or as tries to compare, and prompts that wait."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -17,14 +17,10 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as w
 
+from ..files import lock
 from ..recipe import read_recipe
 from ..show import total_steps
 from .widgets import row, script
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from .studio import Studio
@@ -113,7 +109,7 @@ class Visit:
 def hold(key: str) -> Path:
     """The folder of a visit, which nobody removes while this process lives; OSError if it cannot
     be made for us alone. Visits of old are removed."""
-    if fcntl is None:
+    if os.name == "nt":
         raise OSError("this system locks no folders")
     root = Path(tempfile.gettempdir()) / f"vqclip-visits-{os.getuid()}"
     with contextlib.suppress(FileExistsError):
@@ -129,7 +125,9 @@ def hold(key: str) -> Path:
         with contextlib.suppress(FileNotFoundError), contextlib.ExitStack() as failed:
             file = _open(folder)
             failed.callback(os.close, file)
-            fcntl.flock(file, fcntl.LOCK_SH)  # several tabs may have it; the system ends it with us
+            # Several tabs may have it; the system ends it with us.
+            if not lock(file, wait=True, shared=True):
+                raise OSError("this folder cannot be locked")
             if os.path.samestat(os.fstat(file), folder.lstat()):
                 os.utime(folder)
                 failed.pop_all()
@@ -143,10 +141,10 @@ def remove_old(root: Path) -> None:
             with contextlib.suppress(OSError):  # no folder, held, or removed by another
                 file = _open(folder)
                 try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    newest = max(p.lstat().st_mtime for p in (folder, *folder.rglob("*")))
-                    if newest < time.time() - KEPT:
-                        shutil.rmtree(folder)
+                    if lock(file):
+                        newest = max(p.lstat().st_mtime for p in (folder, *folder.rglob("*")))
+                        if newest < time.time() - KEPT:
+                            shutil.rmtree(folder)
                 finally:
                     os.close(file)
 

@@ -1,8 +1,6 @@
 """Files of our own: safetensors with their SHA-256 beside them, and the slim cache of published
 networks made of them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,8 +1,6 @@
 """Safe reading of what comes with weights, a VQGAN's configuration and stored facts: bounded, with
 nothing resolved, and with values that a network can have."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path

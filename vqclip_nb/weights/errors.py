@@ -1,7 +1,5 @@
 """What goes wrong with files too large for this machine, in the same words everywhere."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import re

@@ -1,8 +1,6 @@
 """Reads safetensors, TorchScript archives and checkpoints of torch 1.6 and later as data: bounded,
 and nothing in them is run."""
 
-from __future__ import annotations
-
 import io
 import sys
 import zipfile

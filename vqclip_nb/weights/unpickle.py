@@ -5,8 +5,6 @@ placeholders; nothing is imported, and nothing is called but what stands here.
 What would cost much time or memory (many instructions, keys that take long to hash) is refused.
 """
 
-from __future__ import annotations
-
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass, field

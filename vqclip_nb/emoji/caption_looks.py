@@ -1,0 +1,156 @@
+"""The words of a caption that say how a thing looks and how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..palettes import COLOURS
+from .caption_words import (
+    AS_MOST,
+    BODY,
+    COUNTS,
+    MATERIALS,
+    MORE,
+    MOST,
+    NOT_DRAWN,
+    SIZES,
+    WORDS,
+    goes_on,
+    second_colour,
+)
+from .drawings import COLOURFUL, RAINBOW, Thing
+
+
+class LooksReader:
+    """What is known of a caption that is read word by word, and the rules of how things look.
+
+    things: those found, in their order; relations: in front of each but the first; left_out: words
+    that are not drawn, each with what is said of it. Each rule takes a phrase and the words behind
+    it, and says whether it read the phrase, or as a number how many more words.
+    """
+
+    def __init__(
+        self,
+        words: list[str],
+        name_of: Callable[[str], str | None],
+        longest: int,
+        several: Callable[[str], bool],
+        shows: Callable[[str, str], bool],
+    ) -> None:
+        self.words, self.name_of, self.longest = words, name_of, longest
+        self.several, self.shows = several, shows
+        self.things, self.relations = list[Thing](), list[str]()
+        self.left_out = dict[str, str]()
+        self.at = 0
+        self.look: dict[str, Any] = {}  # of the next thing
+        self.said: list[str] = []  # the words for it
+        self.spelt: set[str] = set()  # things so far that were written as words
+        self.joint, self.own = "", ""  # words in front of the next thing; the last thing's own word
+        self.touching = self.of = False  # nothing since the last thing, and nothing but "of"
+        self.strange = False  # a word since then may be the thing that is meant
+        self.part = False  # of the last thing's body something was said
+
+    def _two_colours(self, phrase: str, rest: list[str]) -> int:
+        second = second_colour(rest) if phrase in COLOURS else ""
+        if {phrase, second} == {"black", "white"}:
+            self.left_out[f"{phrase} and {second}"] = NOT_DRAWN
+        elif second:
+            self.look["colour"] = phrase
+            self.left_out[second] = "not drawn, one colour is"
+        return 2 + len(second.split()) if second else 0
+
+    def _look(self, phrase: str, rest: list[str]) -> bool:
+        if phrase in COLOURS and goes_on(rest):
+            self.look["colour"] = phrase
+        elif phrase in MATERIALS and goes_on(rest) and self._of_that(phrase, rest):
+            self.look.setdefault("colour", MATERIALS[phrase])  # "a red wooden chair" is red
+        elif phrase == RAINBOW and goes_on(rest) and self.name_of(rest[0]):
+            self.look["colour"] = RAINBOW
+        elif phrase in SIZES and rest:
+            self.look["size"] = SIZES[phrase]
+        else:
+            return False
+        self.said.append(phrase)
+        return True
+
+    def _of_that(self, material: str, rest: list[str]) -> bool:
+        """Whether something is of a material: "a stone house", but not "a stone lying there"."""
+        return any(map(self.name_of, rest[:2])) or not self.name_of(material)
+
+    def _colourful(self, phrase: str, rest: list[str]) -> bool:
+        if phrase not in WORDS["colourful"] or not (self.touching or goes_on(rest)):
+            return False
+        if self.touching and self.things[-1].count > 1:  # "five balloons in different colours"
+            self._change_last(colour=COLOURFUL)
+        else:
+            self.look["colour"] = COLOURFUL
+            self.said.append(phrase)
+        return True
+
+    def _turned(self, phrase: str, rest: list[str]) -> bool:
+        """ "The roses are red", but not "there are red flowers"."""
+        verb, _, colour = phrase.partition(" ")
+        if not self.things or verb not in WORDS["turned"] or colour not in COLOURS:
+            return False
+        if goes_on(rest) and self.name_of(rest[0]):
+            return False
+        self._change_last(colour=colour)
+        return True
+
+    def _count(self, phrase: str, rest: list[str]) -> bool:
+        more = phrase in MORE or (phrase.isdigit() and len(phrase) > 2)
+        if phrase not in COUNTS and not (more and rest and not self.touching):
+            return False
+        self.look["count"], self.touching = COUNTS.get(phrase, MOST), False
+        self.said.append(phrase)
+        if more:
+            self.left_out[phrase] = AS_MOST
+        return True
+
+    def _part_of_body(self, phrase: str, rest: list[str]) -> bool:
+        """ "With claws", "on one leg", "at her feet", "with a carrot nose"."""
+        if phrase not in BODY or not self.things:
+            return False
+        if self.touching and self.things[1:] and self.things[-1].led == "with":
+            self.left_out[f"{self.things.pop().said} {phrase}"] = NOT_DRAWN
+            self.relations.pop()
+            self.touching, self.part = False, True
+            return True
+        owned = {*self.words[: self.at][-1:]} & {"his", "her", "its", "their", "both", *COUNTS}
+        if self.joint != "with" and not owned:
+            return False
+        told = NOT_DRAWN
+        if phrase in WORDS["all over"] and "colour" in self.look and not self.things[-1].colour:
+            self._change_last(colour=self.look["colour"])
+            told = "its colour is that of the whole"
+        self.left_out[" ".join([*self.said, phrase])] = told
+        self.part, self.touching, self.joint = self.part or self.joint == "with", True, ""
+        self.look.clear()
+        self.said.clear()
+        return True
+
+    def _colour_left_over(self, phrase: str, rest: list[str]) -> bool:
+        """The violet of "blue and violet", which is no flower."""
+        before = self.words[max(self.at - 2, 0) : self.at]
+        if phrase not in COLOURS or before[1:] != ["and"] or before[0] not in COLOURS:
+            return False
+        self.left_out[phrase], self.joint = NOT_DRAWN, ""
+        return True
+
+    def _colour_behind(self, phrase: str, rest: list[str]) -> bool:
+        """ "A cat, black"."""
+        if phrase not in COLOURS or not self.things or self.things[-1].colour or self.strange:
+            return False
+        self._change_last(colour=phrase)
+        return True
+
+    def _change_last(self, **how: Any) -> None:
+        self.things[-1] = replace(self.things[-1], **how)
+
+    def _drop_look(self) -> None:
+        """Words for a look that have found no thing are left out."""
+        self.left_out |= dict.fromkeys(self.said, NOT_DRAWN)
+        self.look.clear()
+        self.said.clear()

@@ -1,0 +1,131 @@
+"""Grounds and skies, their light and their weather: what is behind and over the things of a
+picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ..palettes import COLOURS, Colour
+from ..reading import GROUND, WEATHERS
+from ..regions import Size
+
+DROPS = {"starry": 34, "rainy": 46, "snowy": 60}
+WHITE, RAIN, STAR = (1.0, 1.0, 1.0), (0.45, 0.66, 0.95), (1.0, 0.96, 0.75)
+GREEN_LIGHT, VIOLET_LIGHT = (0.35, 0.95, 0.55), (0.6, 0.35, 0.85)
+FALL = (-0.022, 0.075)  # from the upper to the lower end of a drop, in shares of the sides
+DARK = 0.35  # mean of a sky up to which its stars are seen
+HORIZON, HILL = 0.68, 0.03  # from above, and how far it rises and falls; shares of the height
+DUSK = f"dark green{GROUND}"  # below a sunset that names none
+SUN, GLOW = (0.24, 0.15), (1.0, 0.85, 0.35)  # from the left, radius; shares of the sides
+
+
+def ground(colours: Sequence[str], size: Size, *, sun: bool = True) -> torch.Tensor:
+    """Background (3, height, width): white, one colour, two from left above to right below, or,
+    where the last is that of the ground, a sky above it. sun: whether a glowing sky has one."""
+    colours = colours or ("white",)
+    if colours[0] in WEATHERS:
+        land = colours[-1].endswith(GROUND)
+        if colours[0] == "glowing":
+            plain = ground([*colours[1:], *([] if land else [DUSK])], size)
+            return sunset(plain) if sun else plain
+        plain = ground(colours[1:], size)
+        if colours[0] not in ("starry", "polar"):
+            return plain
+        plain = northern_lights(plain) if colours[0] == "polar" else plain
+        return starry(plain, HORIZON - HILL if land else 1.0)
+    if colours[-1].endswith(GROUND):
+        return _scenery([*colours[:-1]] or ["light blue"], colours[-1].removesuffix(GROUND), size)
+    ends = torch.tensor([COLOURS[c] for c in (colours[0], colours[-1])]) / 255
+    mix = torch.linspace(0, 1, size[0])[:, None] / 2 + torch.linspace(0, 1, size[1]) / 2
+    mix = ((mix - 0.5) * 1.4 + 0.5).clamp(0, 1)
+    return ends[0, :, None, None] * (1 - mix) + ends[1, :, None, None] * mix
+
+
+def _scenery(sky: Sequence[str], below: str, size: Size) -> torch.Tensor:
+    """A sky, lighter towards the horizon, above a hill."""
+    high, low = (torch.tensor(COLOURS[c])[:, None, None] / 255 for c in (sky[-1], sky[0]))
+    near = torch.tensor(COLOURS[below])[:, None, None] / 255
+    y = torch.linspace(0, 1, size[0])[:, None]
+    haze = low + 0.35 * (1 - low) * (len(sky) == 1 and float(low.mean()) > 0.3)
+    above = torch.lerp(high, haze.expand(3, 1, 1), (y / HORIZON).clamp(max=1)[None])
+    under = near * (1.04 - 0.14 * ((y - HORIZON) / (1 - HORIZON)).clamp(0, 1))
+    return torch.where(above_horizon(size), above, under.clamp(max=1))
+
+
+def above_horizon(size: Size) -> torch.Tensor:
+    """Which pixels (height, width) are above that of `ground`."""
+    horizon = HORIZON - HILL * (torch.linspace(-0.4, 0.9, size[1]) * torch.pi).cos()
+    return torch.linspace(0, 1, size[0])[:, None] <= horizon
+
+
+def starry(canvas: torch.Tensor, high: float = 1.0) -> torch.Tensor:
+    """A dark picture (3, h, w) with stars down to `high` of its height; others stay as they are."""
+    if canvas[:, : max(1, round(high * canvas.shape[1]))].mean() > DARK:
+        return canvas
+    places, sizes = _spread("starry")
+    return _dots(canvas, places * torch.tensor([1.0, 0.96 * high]), 0.004 + 0.008 * sizes, STAR)
+
+
+def sunset(canvas: torch.Tensor) -> torch.Tensor:
+    """A picture (3, h, w) of sky and ground with the upper part of a sun at its horizon."""
+    size = canvas.shape[1], canvas.shape[2]
+    place, radius = torch.tensor([[SUN[0], HORIZON]]), torch.tensor([SUN[1]])
+    return torch.where(above_horizon(size), _dots(canvas, place, radius, GLOW), canvas)
+
+
+def northern_lights(canvas: torch.Tensor) -> torch.Tensor:
+    """Two curtains of light in the upper part of a picture (3, h, w), brightest at their lower
+    edge, with rays."""
+    y = torch.linspace(0, 1, canvas.shape[1])[:, None]
+    x = torch.linspace(0, 1, canvas.shape[2])
+    for low, turn in ((0.44, 0.0), (0.3, 2.0)):
+        edge = low + 0.07 * (7 * x + turn).sin() + 0.03 * (15 * x + 2 * turn).sin()
+        away = edge - y
+        rays = 0.75 + 0.25 * (55 * x + 9 * (5 * x + turn).sin()).sin()
+        light = torch.where(away > 0, (-away / 0.2).exp(), (away / 0.02).exp()) * rays
+        high = (away / 0.3).clamp(0, 1)
+        green, violet = (torch.tensor(c)[:, None, None] for c in (GREEN_LIGHT, VIOLET_LIGHT))
+        canvas = torch.lerp(canvas, torch.lerp(green, violet, high), 0.9 * light)
+    return canvas
+
+
+def weathered(canvas: torch.Tensor, background: Sequence[str]) -> torch.Tensor:
+    """A picture (3, h, w) in the rain, snow or fog of its background, if it names one."""
+    how = background[0] if background and background[0] in WEATHERS else ""
+    if how == "rainy":
+        places, sizes = _spread("rainy")
+        ends = [places + share * torch.tensor(FALL) for share in torch.linspace(0, 1, 12).tolist()]
+        return _dots(canvas, torch.cat(ends), 0.006 + 0.003 * sizes.repeat(12), RAIN)
+    if how == "snowy":
+        places, sizes = _spread("snowy")
+        return _dots(canvas, places, 0.008 + 0.010 * sizes, WHITE)
+    if how == "foggy":
+        y = torch.linspace(0, 1, canvas.shape[1])[:, None]
+        x = torch.linspace(0, 1, canvas.shape[2])
+        banks = (9 * y + 1.2 * (5 * x).sin()).sin() * 0.5 + 0.5
+        veil = 0.4 + 0.4 * banks
+        pale = 0.55 + 0.38 * canvas.mean()  # a fog at night is darker
+        return torch.lerp(canvas, pale.expand_as(canvas), veil.expand_as(canvas))
+    return canvas
+
+
+def _spread(how: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Places (n, 2) in shares of the sides, evenly but not in rows, and sizes (n,) in [0, 1]."""
+    steps = torch.arange(1.0, DROPS[how] + 1)[:, None]
+    places = (steps * torch.tensor([0.7548777, 0.5698403])).frac()  # by the plastic number
+    return places, (steps[:, 0] * 0.618034).frac()
+
+
+def _dots(
+    canvas: torch.Tensor, places: torch.Tensor, radii: torch.Tensor, colour: Colour
+) -> torch.Tensor:
+    """Discs, their radii in shares of the shorter side."""
+    height, width = canvas.shape[1:]
+    y, x = torch.arange(height)[:, None] + 0.5, torch.arange(width) + 0.5
+    for (across, down), radius in zip(places.tolist(), radii.tolist(), strict=True):
+        away = torch.hypot(x - across * width, y - down * height)
+        alpha = (radius * min(height, width) - away + 0.5).clamp(0, 1)
+        canvas = torch.lerp(canvas, torch.tensor(colour)[:, None, None], alpha[None])
+    return canvas
