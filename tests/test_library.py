@@ -355,13 +355,16 @@ def test_four_to_six_stand_in_two_rows_and_keep_apart():
             assert all(abs(x - a) >= w or y != b for a, b, _, _ in boxes[:i])
 
 
-def test_a_setting_sun_is_half_below_the_horizon(library):
+def test_a_setting_sun_is_half_below_the_horizon(pair, library):
     picture = library.find("a sunset over the ocean", size=(256, 256)).picture[0]
     yellow = (picture[0] > 0.8) & (picture[1] > 0.6) & (picture[2] < 0.5)
     rows = yellow[:, 100:156].any(1).nonzero()[:, 0]
     assert rows.min() < 0.6 * 256 and 0.6 * 256 < rows.max() < 0.72 * 256
     behind = library.find("a deer at sunset", size=(256, 256)).picture[0, :, :, 40:80]
     assert ((behind[1] > 0.75) & (behind[2] < 0.5))[100:180].any()  # with a ground of its own
+    read = pair.read("a deer at sunset")
+    assert read.parts[0].clip_text == "a deer on an orange and purple background"
+    assert read.scene.background[-1] == "dark green ground"
 
 
 def test_several_stand_in_a_circle_in_a_row_or_heaped(library):

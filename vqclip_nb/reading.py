@@ -45,6 +45,12 @@ WEATHERS = (
 SKIES = ("starry", "polar", "glowing")  # those of them that a sky has, whatever falls from it
 
 
+def without_weather(text: str) -> str:
+    """A text without what its background has that CLIP knows no word for: "on an orange background"
+    of "on a glowing orange background"."""
+    return UNREAD.sub(lambda found: f"a{'n' if found[2] else ''} " if found[1] else "", text)
+
+
 def any_of(phrases: Iterable[str]) -> str:
     """The pattern of any of some phrases, the longest first."""
     return "|".join(re.escape(phrase) for phrase in sorted(phrases, key=len, reverse=True))
@@ -65,7 +71,10 @@ SCENERY = re.compile(
     re.IGNORECASE,
 )
 # What a background has that CLIP knows no word for.
-UNREAD = re.compile(rf"\b(?:{'|'.join(WEATHERS)}) (?=(?:{COLOUR})\b.* background)")
+UNREAD = re.compile(
+    rf"\b(an? )?(?:{'|'.join(WEATHERS)}) (?=([aeiou])?)(?=(?:{COLOUR})\b.* background)"
+)
+DUSK = "dark green"  # ground below a sunset that names none
 WALL = re.compile(rf"\b(?:against|in front of)\s+(?:an?|the)\s+({COLOUR})\s+wall\b")
 LAST_COLOUR = re.compile(rf"\b(?:on|against)\s+(?!lavender)({COLOUR})$")  # a bee on lavender
 
@@ -82,7 +91,7 @@ class Part:
     @property
     def clip_text(self) -> str:
         """What CLIP is given of it."""
-        return UNREAD.sub("", self.read)
+        return without_weather(self.read)
 
     @property
     def is_picture(self) -> bool:
@@ -214,6 +223,7 @@ def split_background(text: str) -> tuple[tuple[str, ...], str]:
         text = " ".join(f"{text[: found.start()]} {text[found.end() :]}".split())
     if not sky and (found := LAST_COLOUR.search(text)):
         return (found[1],), text[: found.start()].strip()
+    below = below or (DUSK if weather == "glowing" else "")
     return tuple(filter(None, (weather, *sky, below and below + GROUND))), text
 
 

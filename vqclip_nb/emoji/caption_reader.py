@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ..reading import GROUND, split_background
+from ..reading import DUSK, GROUND, split_background
 from .caption_looks import LooksReader
 from .caption_words import (
     ARTICLES,
@@ -89,9 +89,12 @@ def parse(
 
 def on_water(background: tuple[str, ...]) -> tuple[str, ...]:
     """A background with the sea where it names a night, a sunset or a storm and no place."""
-    if background[-1:] == (f"gray{GROUND}",):
-        return (*background[:-1], f"dark blue{GROUND}")
-    if background[:1] in (("starry",), ("glowing",)) and not background[-1].endswith(GROUND):
+    *others, last = background or ("",)
+    if last == f"gray{GROUND}":
+        return (*others, f"dark blue{GROUND}")
+    if others[:1] == ["glowing"] and last == f"{DUSK}{GROUND}":
+        return (*others, f"blue{GROUND}")
+    if others[:1] == ["starry"] and not last.endswith(GROUND):
         return (*background, f"blue{GROUND}")
     return background
 

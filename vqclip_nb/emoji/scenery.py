@@ -17,7 +17,6 @@ GREEN_LIGHT, VIOLET_LIGHT = (0.35, 0.95, 0.55), (0.6, 0.35, 0.85)
 FALL = (-0.022, 0.075)  # from the upper to the lower end of a drop, in shares of the sides
 DARK = 0.35  # mean of a sky up to which its stars are seen
 HORIZON, HILL = 0.68, 0.03  # from above, and how far it rises and falls; shares of the height
-DUSK = f"dark green{GROUND}"  # below a sunset that names none
 SUN, GLOW = (0.24, 0.15), (1.0, 0.85, 0.35)  # from the left, radius; shares of the sides
 
 
@@ -26,11 +25,9 @@ def ground(colours: Sequence[str], size: Size, *, sun: bool = True) -> torch.Ten
     where the last is that of the ground, a sky above it. sun: whether a glowing sky has one."""
     colours = colours or ("white",)
     if colours[0] in WEATHERS:
-        land = colours[-1].endswith(GROUND)
+        land, plain = colours[-1].endswith(GROUND), ground(colours[1:], size)
         if colours[0] == "glowing":
-            plain = ground([*colours[1:], *([] if land else [DUSK])], size)
-            return sunset(plain) if sun else plain
-        plain = ground(colours[1:], size)
+            return sunset(plain) if sun and land else plain
         if colours[0] not in ("starry", "polar"):
             return plain
         plain = northern_lights(plain) if colours[0] == "polar" else plain

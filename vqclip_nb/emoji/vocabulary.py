@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 
-from ..reading import GROUND, UNREAD, any_of
+from ..reading import GROUND, any_of, without_weather
 from .caption_words import (
     BODY,
     SMALL_WORDS,
@@ -194,7 +194,7 @@ class Vocabulary:
             words = words[length:]
         known = " ".join(painted)
         return known, said | dict.fromkeys(
-            w for w in _words(UNREAD.sub("", known)) if not self.knows(w)
+            w for w in _words(without_weather(known)) if not self.knows(w)
         )
 
     def says_something(self, text: str) -> bool:

@@ -13,13 +13,13 @@ import torch
 
 from ..knobs import text_of
 from ..reading import (
-    UNREAD,
     Reading,
     background_ending,
     background_of,
     read_prompt,
     readable,
     region_ending,
+    without_weather,
 )
 from ..regions import Region
 from ..settings import FACTS, PRESETS, Settings
@@ -107,7 +107,7 @@ class Pair:
             told = [said, *(p.read for p in part.known if not p.is_picture)]
             ending = region_ending(own, told, around)
             background = background_of(f"{said} {style}{ending}", *told)
-            read = dataclasses.replace(part, ending=UNREAD.sub("", ending), background=background)
+            read = dataclasses.replace(part, ending=without_weather(ending), background=background)
             parts.append((region, read))
         reading = dataclasses.replace(
             reading,
