@@ -1,4 +1,4 @@
-"""Builds files as torch writes them, with anything inside."""
+"""Builds files as torch writes them, with anything inside, and pictures as the bytes of a file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import torch
+from PIL import Image, PngImagePlugin
 from torch import nn
 
 FLOATS = ("torch", "FloatStorage")
@@ -24,9 +25,6 @@ class Bomb:
 
     def __reduce__(self):
         return os.mkdir, (str(self.target),)
-
-
-# -- archives whose code does something -----------------------------------------------------------
 
 
 class Writes(nn.Module):
@@ -56,9 +54,6 @@ def scripted(module: nn.Module) -> bytes:
         warnings.simplefilter("ignore")  # deprecated, but what is published is of this kind
         torch.jit.save(torch.jit.script(module), file)
     return file.getvalue()
-
-
-# -- pickles by hand ------------------------------------------------------------------------------
 
 
 def text(value: str) -> bytes:
@@ -96,22 +91,16 @@ def state_dict(*tensors: bytes) -> bytes:
     return b"\x80\x02}(" + items + b"u."
 
 
-def packed(
-    pickled: bytes,
-    stored: dict[str, bytes] | None = None,
-    *,
-    compression: int = zipfile.ZIP_STORED,
-    extra: dict[str, bytes] | None = None,
-    root: str = "archive",
-) -> bytes:
-    """A checkpoint in a zip, as torch writes them, from any pickle and storages."""
+def packed(pickled: bytes, stored: dict | None = None, compression=zipfile.ZIP_STORED, **more):
+    """A checkpoint in a zip of this pickle and these storages; more: its `root`, `extra` files."""
     file = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(file, "w", compression) as archive:
         warnings.simplefilter("ignore")  # of names twice
+        root = more.get("root", "archive")
         archive.writestr(f"{root}/data.pkl", pickled)
         for key, data in (stored or {}).items():
             archive.writestr(f"{root}/data/{key}", data)
-        for path, data in (extra or {}).items():
+        for path, data in more.get("extra", {}).items():
             archive.writestr(path, data)
     return file.getvalue()
 
@@ -193,3 +182,12 @@ def tensors_header(header: object, data: bytes = b"") -> bytes:
     """A safetensors file with any header."""
     words = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(words)) + words + data
+
+
+def picture(kind: str = "PNG", size=(64, 64), colour: str = "red", recipe: str = "") -> bytes:
+    """A picture of one colour; `recipe` is stored where the package stores one, if there is any."""
+    file, info = io.BytesIO(), PngImagePlugin.PngInfo()
+    if recipe:
+        info.add_itxt("vqclip_nb", recipe)
+    Image.new("RGB", size, colour).save(file, kind, pnginfo=info)
+    return file.getvalue()

@@ -90,32 +90,23 @@ def zips() -> Files:
 def pickles() -> Files:
     """Instructions that run something, take memory or time, or are not torch's."""
     none, unknown = "holds no state dict", "unknown instruction"
+    key, called = "a key that is neither", name("collections", "OrderedDict")
     module, size = name("__torch__", "M"), name("torch", "Size")
+    deep_objects = module + b"q\x00" + b"h\x00)\x81}(K\x00" * 30_000 + b"N" + b"ub" * 30_000 + b"."
+    doubling = b"".join(b"h%ch%c\x86q%c" % (i, i, i + 1) for i in range(60))
     bodies: Files = {
         "memory index": (none, b"Nr\xff\xff\xff\xff."),
         "text of 4 GB": ("only 1 remain", b"X\xff\xff\xff\xff."),
         "array of 1 TB": ("only 1 remain|unknown", b"\x96" + struct.pack("<Q", HUGE) + b"."),
         "endless": ("instructions", b"N" * 300_001),
         "deep": (none, b")" + b"\x85" * 290_000 + b"."),
-        "deep objects": (
-            "names that are",
-            module + b"q\x00" + b"h\x00)\x81}(K\x00" * 30_000 + b"N" + b"ub" * 30_000 + b".",
-        ),
+        "deep objects": ("names that are", deep_objects),
         "deep views": ("damaged|no state", c.deep_views(20_000)),
-        "deep key": ("a key that is neither", b"})" + b"\x85" * 200_000 + b"Ns."),
-        "key that doubles": (
-            "a key that is neither",
-            b")q\x00" + b"".join(b"h%ch%c\x86q%c" % (i, i, i + 1) for i in range(60)) + b"}h<Ns.",
-        ),
-        "large key": ("a key that is neither", b"}" + c.whole(1 << 61) + b"Ns."),
-        "many arguments": (
-            "with 100 arguments",
-            name("collections", "OrderedDict") + b"(" + b"N" * 100 + b"tR.",
-        ),
-        "view as key": (
-            "a key that is neither",
-            b"}" + tensor(storage(4), row(4), row(1)) + b"Ns.",
-        ),
+        "deep key": (key, b"})" + b"\x85" * 200_000 + b"Ns."),
+        "key that doubles": (key, b")q\x00" + doubling + b"}h<Ns."),
+        "large key": (key, b"}" + c.whole(1 << 61) + b"Ns."),
+        "many arguments": ("with 100 arguments", called + b"(" + b"N" * 100 + b"tR."),
+        "view as key": (key, b"}" + tensor(storage(4), row(4), row(1)) + b"Ns."),
         "many names": (none, b"".join(name("__torch__", f"M{i}") for i in range(10_001)) + b"."),
         "builds a text": (none, text("a") + b"Nb."),
         "builds a name": (none, size + b"}b."),
@@ -129,10 +120,10 @@ def pickles() -> Files:
         "calls a class": (none, module + b")R."),
         "points outside": ("outside|damaged", text("file") + b"Q."),
     }
-    for called in ("os system", "builtins eval", "torch load", "torch.hub load"):
-        where, what = called.split()
+    for function in ("os system", "builtins eval", "torch load", "torch.hub load"):
+        where, what = function.split()
         run = name(where, what) + b"(" + text("touch ran") + b"tR."
-        bodies[f"names {called}"] = (f"names {where}.{what}", run)
+        bodies[f"names {where} {what}"] = (f"names {where}.{what}", run)
     bodies["names copyreg __newobj__"] = ("names copyreg", name("copyreg", "__newobj__") + b".")
     bodies["calls a storage"] = ("names torch.FloatStorage", name("torch", "FloatStorage") + b")R.")
     return {n: (words, packed(b"\x80\x02" + body)) for n, (words, body) in bodies.items()}

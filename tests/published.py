@@ -12,50 +12,38 @@ from io import BytesIO
 from pathlib import Path
 from unittest import mock
 
+import clip
 import torch
 from clip.model import CLIP, convert_weights
 from omegaconf import OmegaConf
 from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import nn
 
-SHAPE = {
-    "double_z": False,
-    "z_channels": 32,
-    "resolution": 16,
-    "in_channels": 3,
-    "out_ch": 3,
-    "ch": 32,
-    "ch_mult": [1, 2],
-    "num_res_blocks": 1,
-    "attn_resolutions": [8],
-    "dropout": 0.0,
-}
+import vqclip_nb as vq
+from vqclip_nb.models.clip import CLIP_MEAN, CLIP_STD
 
-
-class Codes(nn.Module):
-    """The codebook as plain VQGANs name it, or as Gumbel ones do, with their projection."""
-
-    def __init__(self, count: int, size: int, gumbel: bool) -> None:
-        super().__init__()
-        if gumbel:
-            self.embed, self.proj = nn.Embedding(count, size), nn.Conv2d(size, count, 1)
-        else:
-            self.embedding = nn.Embedding(count, size)
+CKPT, YAML, GUIDE = "last.ckpt", "model.yaml", "ViT-B-32.pt"  # published under these names
+SHAPE = dict(double_z=False, z_channels=32, resolution=16, in_channels=3, out_ch=3, ch=32)
+SHAPE |= dict(ch_mult=[1, 2], num_res_blocks=1, attn_resolutions=[8], dropout=0.0)
 
 
 class Original(nn.Module):
     """A VQGAN out of taming's modules, under the names that its checkpoints use."""
 
-    def __init__(self, *, gumbel: bool = False, shape: dict | None = None, codes: int = 24) -> None:
+    def __init__(self, *, gumbel: bool = False) -> None:
         super().__init__()
-        shape = shape or SHAPE
-        size = shape["z_channels"] if gumbel else 16
+        size, codes = 32 if gumbel else 16, 24
         with contextlib.redirect_stdout(None):  # taming prints its shapes
-            self.encoder, self.decoder = Encoder(**shape), Decoder(**shape)
-        self.quantize = Codes(codes, size, gumbel)
-        self.quant_conv = nn.Conv2d(shape["z_channels"], size, 1)
-        self.post_quant_conv = nn.Conv2d(size, shape["z_channels"], 1)
-        self.config = {"embed_dim": size, "n_embed": codes, "ddconfig": shape}
+            self.encoder, self.decoder = Encoder(**SHAPE), Decoder(**SHAPE)
+        self.quantize = nn.Module()
+        if gumbel:  # which has a projection, and another name for its codebook
+            self.quantize.embed = nn.Embedding(codes, size)
+            self.quantize.proj = nn.Conv2d(size, codes, 1)
+        else:
+            self.quantize.embedding = nn.Embedding(codes, size)
+        self.quant_conv = nn.Conv2d(32, size, 1)
+        self.post_quant_conv = nn.Conv2d(size, 32, 1)
+        self.config = {"embed_dim": size, "n_embed": codes, "ddconfig": SHAPE}
         self.eval().requires_grad_(False)
 
     def encode(self, picture: torch.Tensor) -> torch.Tensor:
@@ -74,20 +62,12 @@ class Original(nn.Module):
         """What Lightning of 2020 saved: weights, losses, Adam's memory, a callback by its class."""
         weights = self.state_dict()
         losses = {"loss.perceptual_loss.lin0.weight": torch.rand(8), "loss.logvar": torch.zeros(())}
-        adam = {
-            i: {"step": 7, "exp_avg": torch.rand_like(w), "exp_avg_sq": torch.rand_like(w)}
-            for i, w in enumerate(weights.values())
-        }
         callback = type("ModelCheckpoint", (), {"__module__": CALLBACK})
-        best = {"monitor": "val/rec_loss", "best_model_score": torch.tensor(0.3), "epoch": 5}
         held = {
             "epoch": 5,
-            "global_step": 1234,
             "pytorch-lightning_version": "0.9.0",
-            "callbacks": {callback: best, "instance": callback()},
-            "checkpoint_callback_best_model_score": torch.tensor(0.3),
-            "checkpoint_callback_best_model_path": "checkpoints/last.ckpt",
-            "optimizer_states": [{"state": adam, "param_groups": [{"lr": 1e-4, "params": [0]}]}],
+            "callbacks": {callback: {"best_model_score": torch.tensor(0.3)}, "own": callback()},
+            "optimizer_states": [{"state": {0: {"step": 7, "exp_avg": torch.rand(2)}}}],
             "lr_schedulers": [],
             "state_dict": {**weights, **losses},
             **more,
@@ -167,3 +147,30 @@ def write(folder: Path, name: str, data: bytes | str) -> Path:
     path = folder / name
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     return path
+
+
+def load(name: str = "imagenet", **more) -> vq.Pair:
+    return vq.load_pair(name, device="cpu", **more)
+
+
+def assert_same_networks(pair: vq.Pair, vqgan: Original, guide: nn.Module) -> None:
+    """What a pair answers is what the networks answer that its files were made of."""
+    torch.manual_seed(1)
+    picture, views = torch.rand(2, 3, 16, 24), torch.rand(3, 3, 32, 32)
+    z, texts = torch.randn(2, vqgan.config["embed_dim"], 8, 12), ["a fox", "two words"]
+    latent = vqgan.encode(picture)
+    if pair.vqgan.proj is not None:
+        latent = vqgan.quantize.embed(vqgan.quantize.proj(latent).argmax(1)).permute(0, 3, 1, 2)
+    mean, std = (torch.tensor(v)[:, None, None] for v in (CLIP_MEAN, CLIP_STD))
+    for ours, theirs in (
+        (pair.vqgan.decode(z), vqgan.decode(z)),
+        (pair.vqgan.encode(picture), latent),
+        (pair.clip.encode_image(views), guide.encode_image((views - mean) / std)),
+        (pair.clip.encode_text(texts), guide.encode_text(clip.tokenize(texts))),
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+def cached(folder: Path) -> set[str]:
+    """Names in the cache without the locks, which some platforms leave behind."""
+    return {p.name for p in folder.iterdir() if p.suffix != ".lock"}

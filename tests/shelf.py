@@ -91,9 +91,6 @@ class Shelf:
             request.wfile.write(body)
 
 
-# -- hostile answers ------------------------------------------------------------------------------
-
-
 def head(*lines: str | bytes, status: str = "200 OK") -> bytes:
     raw = [f"HTTP/1.1 {status}", *lines, "Connection: close", "", ""]
     return b"\r\n".join(v if isinstance(v, bytes) else v.encode() for v in raw)

@@ -72,8 +72,7 @@ def tooltip(control) -> str:
 
 
 def drop(upload, name: str, content: bytes | None) -> None:
-    """What the front-end does when a person drops a file, or takes it away, in ipywidgets 7 and
-    8."""
+    """What a front-end of ipywidgets 7 or 8 does when a file is dropped, or taken away."""
     if content is None:
         upload.set_trait("value", {} if ipywidgets.__version__ < "8" else ())
     elif ipywidgets.__version__ < "8":

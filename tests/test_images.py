@@ -50,10 +50,6 @@ def test_only_regular_files_are_read(tmp_path):
     for name, words in kinds.items():
         with pytest.raises(ValueError, match=words):
             load_image(tmp_path / name)
-    for endless in ("/proc/kmsg", "/proc/self/mem"):
-        if os.path.exists(endless):
-            with pytest.raises(ValueError, match="empty|Permission|not permitted"):
-                load_image(endless)
 
 
 def test_a_file_may_be_below_home_or_an_address_of_a_file(tmp_path, monkeypatch):
@@ -80,21 +76,23 @@ def test_a_prompt_that_names_a_picture_is_not_painted_as_words(ending):
     assert not is_picture("a page of a .pdf") and parse_prompt("fox.pdf:2") == [("fox.pdf", 2)]
 
 
-@pytest.mark.parametrize("bits", [8, 16, 31, "unsigned 16"])
-def test_whole_numbers_keep_their_brightness(tmp_path, bits):
-    most, kind = (65535, np.uint16) if bits == "unsigned 16" else (2**bits - 1, np.int32)
-    ramp = np.linspace(0, most, 64).astype(kind).reshape(8, 8)
+@pytest.mark.parametrize("most", [np.int32(255), np.int32(2**31 - 1), np.uint16(65535)])
+def test_whole_numbers_keep_their_brightness(tmp_path, most):
+    ramp = np.linspace(0, most, 64).astype(type(most)).reshape(8, 8)
     Image.fromarray(ramp).save(tmp_path / "ramp.tiff")
     expected = torch.linspace(0, 1, 64).reshape(8, 8)
     found = load_image(tmp_path / "ramp.tiff")[0, 0]
     torch.testing.assert_close(found, expected, atol=0.005, rtol=0)
+
+
+def test_numbers_whose_white_nobody_knows_are_refused(tmp_path):
     for value, words in ((np.int32(-1), "have 32 bits"), (np.float32(0.5), "floating-point")):
         Image.fromarray(np.full((8, 8), value)).save(tmp_path / "a.tiff")
         with pytest.raises(ValueError, match=f"{words}.*: save it with 8 or 16"):
-            load_image(tmp_path / "a.tiff")  # nobody knows its white
+            load_image(tmp_path / "a.tiff")
 
 
-@pytest.mark.parametrize("kind", ["ICO", "ICNS", "PPM", "TGA", "PDF", "heic"])
+@pytest.mark.parametrize("kind", ["ICO", "PPM", "PDF", "heic"])
 def test_formats_that_are_not_needed_are_refused_with_what_to_do(tmp_path, pair, kind):
     path = tmp_path / f"fox.{kind.lower()}"
     if kind == "heic":
@@ -102,10 +100,7 @@ def test_formats_that_are_not_needed_are_refused_with_what_to_do(tmp_path, pair,
     else:
         Image.new("RGB", (32, 32)).save(path, kind)
     with pytest.raises(ValueError, match="allowed are PNG, JPEG.*save it as one of them"):
-        load_image(path)
-    if kind in ("PDF", "heic"):
-        with pytest.raises(ValueError, match="allowed are PNG"):
-            vq.Run(pair, vq.Settings(include=[f"a fox | {path}:2"]))
+        vq.Run(pair, vq.Settings(include=["a fox"], init_image=str(path)))
 
 
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "P"])
@@ -121,7 +116,7 @@ def test_what_is_transparent_is_white(tmp_path, kind):
 def test_only_a_whole_picture_is_excused_from_the_length_of_a_prompt():
     url = to_data_url(torch.rand(1, 3, 64, 64))
     assert len(url) > 2000 and vq.Settings(include=[f"a cat | {url}:2"])
-    for region in (f"left: {url}:2 | a cat", f"{url}: a cat", f"{url}: {url}"):
+    for region in (f"left: {url}:2 | a cat", f"{url}: {url}"):
         assert vq.Settings(include=["a fox"], regions=[region]).regions == [region]
     words = ("cat " * 2500 + "data:image/", f"{'cat ' * 600}| {url}", f"a fox {url}", f"{url} fox")
     for prompt in (*words, f"a fox: {url}", f"{'| ' * 2000}{url}"):

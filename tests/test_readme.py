@@ -77,34 +77,25 @@ def test_pages_are_up_to_date_and_their_links_lead_somewhere(pair):
 def test_every_public_name_says_what_it_is():
     for name in vq.__all__:
         thing = getattr(vq, name)
-        if not callable(thing):
-            continue
-        assert inspect.getdoc(thing), name
-        for part, method in inspect.getmembers(thing, inspect.isfunction):
-            ours = method.__module__.startswith("vqclip_nb")
-            if not part.startswith("_") and ours and inspect.isclass(thing):
-                assert inspect.getdoc(method), f"{name}.{part}"
+        methods = inspect.getmembers(thing, inspect.isfunction) if inspect.isclass(thing) else []
+        ours = [m for n, m in methods if n[0] != "_" and m.__module__.startswith("vqclip_nb")]
+        for one in [thing, *ours]:
+            assert not callable(one) or inspect.getdoc(one), f"{name}: {one}"
 
 
 @pytest.mark.slow
 def test_the_site_has_every_page(tmp_path):
-    for needed in ("mkdocs", "material", "mkdocstrings"):
-        pytest.importorskip(needed)
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("mkdocstrings")
     site = tmp_path / "site"
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    for page in site.rglob("*.html"):
-        assert not re.search(r'(href|src)="(?!git\+)[^"]*YOUR_NAME', page.read_text("utf8")), page
     api = (site / "reference" / "api" / "index.html").read_text("utf8")
     for name in vq.__all__:
         assert f">{name}<" in api, name
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         assert (site / "tutorials" / notebook.stem / "index.html").is_file()
-    assert "--learning-rate" in (site / "reference/command_line/index.html").read_text("utf8")
-
-
-# -- the notebooks' install cell
 
 
 @pytest.fixture
@@ -163,9 +154,6 @@ def test_the_install_cell_of_a_copy_on_drive_takes_the_address_in_it(cell, answe
     monkeypatch.setitem(sys.modules, "vqclip_nb", None)  # pip failed
     with pytest.raises(ModuleNotFoundError, match="vqclip_nb"):
         cell(address=address)
-
-
-# -- a stranger's machine
 
 
 @pytest.mark.slow

@@ -10,16 +10,6 @@ import vqclip_nb as vq
 from vqclip_nb.crops import VIEWS, create_crops
 
 
-class ReplaceGrad(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, forward, backward):
-        return forward.clone()
-
-    @staticmethod
-    def backward(ctx, grad):
-        return None, grad
-
-
 class ClampWithGrad(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
@@ -65,7 +55,7 @@ def test_losses_are_those_of_the_formulas(plain, name, optimizer, size):
         steps.zero_grad()
         flat = z.movedim(1, 3)
         nearest = torch.cdist(flat.flatten(0, 2), codebook).argmin(1)
-        quantized = ReplaceGrad.apply(codebook[nearest].view(flat.shape), flat).movedim(3, 1)
+        quantized = (flat + (codebook[nearest].view(flat.shape) - flat).detach()).movedim(3, 1)
         picture = ClampWithGrad.apply((vqgan.decode(quantized) + 1) / 2)
         views = create_crops(
             picture,
@@ -116,16 +106,6 @@ def test_every_part_of_the_picture_is_seen_and_mirrored_as_often_as_asked(method
         right = (torch.cat(views) * picture[..., ::2, ::2]).sum((1, 2, 3)) > 0
         share = right.float().mean()
         assert share == pytest.approx(1 - flip, abs=0.3)  # off-centre views lose some
-
-
-def test_noise_grows_with_its_factor():
-    picture = torch.full((1, 3, 32, 32), 0.5)
-
-    def spread(factor):
-        how = dict(noise_factor=factor, method="anchored", generator=seeded())
-        return create_crops(picture, 64, 32, **how).std()
-
-    assert spread(0.0) < 1e-6 and spread(0.4) / spread(0.1) == pytest.approx(4, rel=0.05)
 
 
 @pytest.mark.parametrize("method", ["cutouts", "whole"])

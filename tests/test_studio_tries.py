@@ -37,9 +37,9 @@ def test_go_back_and_branch_keeps_the_first_try_to_compare(studio):
     assert "from step 3" in said(studio)
     finish(studio)
     assert studio.run is not first and len(studio.history.items) == 2
+    assert studio.gallery.tiles.children[0].button.description == "a blue heart"
     assert first.settings.include == ["a red apple"] and len(first.history) == 8
     assert studio.run.history[:2] == first.history[:2] and len(studio.run.history) == 8
-    assert len(studio.history.box.children) == 2
     one, other = studio.history.items
     one.compare.value = True
     assert not shown(studio.history.compared)
@@ -150,18 +150,16 @@ def test_several_prompts_of_one_run_are_kept_and_joined_by_a_morph(studio, tmp_p
 
 @pytest.mark.slow
 def test_a_long_session_makes_no_more_widgets(studio):
-    # Every live widget is held here: by the class in 7, by the module in 8.
-    registry = getattr(ipywidgets.widgets.widget, "_instances", None)
-    registry = ipywidgets.Widget.widgets if registry is None else registry
+    module = ipywidgets.widgets.widget  # in 7 the class holds all live widgets
+    registry = module._instances if hasattr(module, "_instances") else ipywidgets.Widget.widgets
     studio.paint()
     click(studio, "Export")
     before = len(registry)
-    for _ in range(2):
-        click(studio, "Export", "Drafts")
-        finish(studio)
-        click(studio, "More like this")
-        tick(studio)
-        click(studio, "Stop", "try 1")
-        studio.gallery.show()
-        studio.controller.offer_unfinished()
+    click(studio, "Export", "Drafts")
+    finish(studio)
+    click(studio, "More like this")
+    tick(studio)
+    click(studio, "Stop", "try 1")
+    studio.gallery.show()
+    studio.controller.offer_unfinished()
     assert len(registry) == before

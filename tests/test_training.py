@@ -16,7 +16,7 @@ from training import classifier, data, export, gpu_prior
 from training.join_priors import join_priors
 from training.networks import VQGANS, text_features, vqgan_metadata
 from training.scenes import Scenes
-from training.train_classifier import ClassifierOptions, begin, train_classifier
+from training.train_classifier import ClassifierOptions, train_classifier
 from training.train_clip import ClipOptions, train_clip
 from training.train_decoder import DecoderOptions, train_decoder
 from training.train_prior import PriorOptions, train_prior
@@ -101,7 +101,6 @@ def test_a_checkpoint_of_another_training_is_refused_and_weights_are_exported_ce
     finish(train_clip(options))
     with pytest.raises(ValueError, match="holds no negatives: it is from a training with other"):
         next(train_clip(dataclasses.replace(options, generated=2)))
-
     texts = Scenes(sprites, size=64).batch(60, np.random.default_rng(5)).captions
     package = tmp_path / "package"
     package.mkdir()
@@ -167,21 +166,13 @@ def test_the_classifiers_that_are_trained_judge(sprites, paintings, tmp_path, pi
     judge = classifier.build_shape_judge(load_file(file), names, cpu, "abc")
     assert judge.hashes == {"classifier": "abc"} and len(names) == 11
     assert judge.probabilities(picture).sum() == pytest.approx(1, abs=1e-4)
-    further = classifier.Classifier(12).eval()
-    begin(further, file)
-    with torch.no_grad():
-        x = torch.rand(2, 3, 96, 96)
-        assert torch.equal(further(x), judge.classifier(x))
     # another head, fewer layers: what is alike is taken
-    options = asked("styles", sprites, tmp_path, steps=1, start=file)
-    finish(train_styles(options))
+    finish(train_styles(asked("styles", sprites, tmp_path, steps=1, start=file)))
     with safe_open(tmp_path / "styles.safetensors", "pt") as opened:
         names = json.loads(opened.metadata()["names"])
     state = load_file(tmp_path / "styles.safetensors")
     judge = classifier.build_style_judge(state, names, cpu, "abc")
     assert judge.style(picture) in names and judge.style(picture, ["line"]) == "line"
-    with pytest.raises(KeyError):
-        judge.style(picture, ["oil"])
 
 
 def test_a_prior_that_is_trained_loads_and_joins_those_of_the_package(pair, sprites, tmp_path):
@@ -217,33 +208,14 @@ def test_the_gpus_prior_knows_styles_and_goes_on(pair, tmp_path, monkeypatch):
     assert first.step == 1
     assert finish(gpu_prior.gpu_prior(asked)).step == 2
     prior = build_prior(first.model.config, load_file(tmp_path / "prior.safetensors"))
-    two = [i for i, name in enumerate(drawings.names) if name == "fox"][:2]
-    one, other = (drawings.caption(torch.tensor([i])) for i in two)
+    one, other = (drawings.caption(torch.tensor([i])) for i in (0, len(drawings.names) - 1))
     hidden = torch.full((1, prior.side, prior.side), prior.codes)
     assert not torch.equal(prior.logits(hidden, one), prior.logits(hidden, other))
-    moved = drawings.codes(torch.tensor(two[:1] * 20), torch.Generator().manual_seed(0))
-    assert any(torch.equal(codes, pair.library.codes[two[0]]) for codes in moved)
-    assert len(moved.unique(dim=0)) > 5
 
 
 @pytest.fixture
 def picture():
     return Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
-
-
-def test_a_judge_ranks_names_and_says_how_much_of_a_painting_it_sees(picture):
-    network = classifier.Classifier(4)
-    torch.nn.init.zeros_(network.head.weight)
-    network.head.bias.data = torch.tensor([0.5, 0.3, 1e-9, 0.2]).log()  # the last: a painting
-    names, cpu = ["fox", "owl", "cat"], torch.device("cpu")
-    judge = classifier.ShapeJudge(classifier=network, names=names, device=cpu, name="shapes")
-    assert judge.probabilities(picture).tolist() == pytest.approx([0.5, 0.3, 0, 0.2], abs=1e-6)
-    assert [judge.rank(picture, n) for n in ("fox", "an owl", "the cat")] == [1, 2, 3]
-    assert judge.painting_share(picture) == pytest.approx(0.2)
-    assert judge.probability(picture, "an owl") == pytest.approx(0.3)
-    assert [n for n, _ in judge.top(picture, 2)] == ["fox", "owl"]
-    with pytest.raises(ValueError, match="'a foxx' is not among the names .* did you mean fox"):
-        judge.rank(picture, "a foxx")
 
 
 def test_the_judges_that_ship_tell_shapes_and_styles(pair):
@@ -252,6 +224,8 @@ def test_the_judges_that_ship_tell_shapes_and_styles(pair):
     for name in ("a fox", "a pizza", "a key"):
         drawn = to_pil(pair.library.find(name).picture[0])
         assert judge.rank(drawn, name) == 1 and judge.painting_share(drawn) < 0.1, name
+    with pytest.raises(ValueError, match="'a foxx' is not among the names .* did you mean fox"):
+        judge.rank(drawn, "a foxx")
     judge, library = classifier.load_style_judge(device="cpu"), pair.library
     assert list(judge.names) == list(library.styles)
     right = []
@@ -260,3 +234,11 @@ def test_the_judges_that_ship_tell_shapes_and_styles(pair):
         picture = library.compose(scene, (drawing,)).picture
         right.append(judge.style(to_pil(picture[0])) == drawing.style)
     assert len(right) > 40 and np.mean(right) > 0.55  # by chance 1 of 9
+
+
+def test_a_figure_has_a_large_head_on_a_body_without_its_own():
+    head, body = np.zeros((2, 64, 64, 4), np.uint8)
+    head[20:44, 20:44] = 200, 0, 0, 255
+    body[4:18, 28:36], body[18:60, 24:40] = (0, 200, 0, 255), (0, 0, 200, 255)
+    red, green, blue = (data.figure(head, body)[..., i] > 150 for i in range(3))
+    assert red[:28].any() and not red[40:].any() and green.sum() < 20 < blue[40:].sum()

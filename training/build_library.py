@@ -4,7 +4,8 @@
     python -m training.build_library DATA --anew  # about a minute
 
 A library that is there already keeps its drawings, their order and their codes, bit for bit; only
-what it lacks is added behind them. --anew makes all of them again, as a VQGAN of other codes needs.
+what it lacks is added behind them. --again makes those of some labels again; --anew all of them, as
+a VQGAN of other codes needs.
 """
 
 from __future__ import annotations
@@ -91,6 +92,21 @@ def build(
     }
 
 
+def without(
+    library: dict[str, torch.Tensor], gone: torch.Tensor, n_embed: int
+) -> dict[str, torch.Tensor]:
+    """A library's tensors without some of its drawings; gone (n,) of bool."""
+    if not gone.any():
+        return library
+    codes = unpack_bits(library["codes"], n_embed)
+    codes = codes[: len(codes) // len(gone) * len(gone)].view(len(gone), -1)
+    return {
+        "codes": pack_bits(codes[~gone], n_embed),
+        "masks": pack_masks(unpack_masks(library["masks"])[~gone]),
+        "drawings": library["drawings"][~gone],
+    }
+
+
 def facts(scenes: Scenes, data: Path) -> dict[str, object]:
     """Styles with their words, and each concept's label, name and tags, as captions use them."""
     order = json.loads((data / "concepts.json").read_text(encoding="utf8"))
@@ -138,6 +154,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, default=EMOJI / "library.safetensors")
     parser.add_argument("--anew", action="store_true", help="keep nothing of the one that is there")
+    parser.add_argument("--again", nargs="+", default=[], metavar="LABEL", help="draw these again")
     args = parser.parse_args(argv)
     pair, scenes = load_pair("emoji", device="cpu"), Scenes(args.data, styles=DRAWN, unread=True)
     known, before = facts(scenes, args.data), None
@@ -147,6 +164,9 @@ def main(argv: list[str] | None = None) -> None:
         if said["vqgan"] != told["vqgan"]:
             parser.error(f"{args.out} belongs to another VQGAN: give --anew")
         before["drawings"] = renumbered(before["drawings"], json.loads(said["facts"]), known)
+        labels = [known["concepts"][c]["label"] for _, c in before["drawings"].tolist()]
+        gone = torch.tensor([label in args.again for label in labels])
+        before = without(before, gone, int(told["n_embed"]))
     state = build(pair.vqgan, scenes, before)
     write_state(args.out, state, told)
     print(f"{args.out}: {len(state['drawings'])} drawings, {args.out.stat().st_size / 1e6:.1f} MB")

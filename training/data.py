@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 # emojibase: faces, animals and nature, food, travel, activities, objects
 GROUPS = (0, 3, 4, 5, 6, 7)
 LABELS = "emojibase-data@17.0.0"
+# Of a figure, in shares of its height: its head, how wide that is at most, and how far it hides the
+# body; the head of the body, in shares of its own height; and how much broader it becomes.
+HEAD, WIDEST, CHIN, NECK, BROADER = 0.5, 0.62, 0.04, 0.24, 1.2
 RENDERS = "@lobehub/fluent-emoji-3d@1.1.0"  # MIT: the originals that the style 3d redraws as SVG
 
 
@@ -118,9 +121,38 @@ def _unread(every: list[dict]) -> list[dict]:
     found = []
     for name in dict.fromkeys((*silhouettes(), *emoji)):
         e = emoji.get(name)
-        code, also = (codes[e.label], e.also) if e else ("", ())
+        code, also = (codes.get(e.label, ""), e.also) if e else ("", ())
         found.append({"label": name, "hexcode": code, "group": UNREAD, "also": also})
     return found
+
+
+def figure(head: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """Somebody who stands, with a face that can be seen: a head on the body of a standing figure,
+    whose own is left out; all (size, size, 4), as `_draw`."""
+    size = head.shape[0]
+    head, body = _inside(head), _inside(body)
+    zoom = min(HEAD * size / head.shape[0], WIDEST * size / head.shape[1])
+    head = _scaled(head, zoom * head.shape[1], zoom * head.shape[0])
+    body = body[round(NECK * body.shape[0]) :]
+    top = round(head.shape[0] - CHIN * size)
+    zoom = (size - top) / body.shape[0]
+    body = _scaled(body, BROADER * zoom * body.shape[1], size - top)
+    whole = np.zeros((size, size, 4))
+    for part, high in ((body, top), (head, 0)):
+        left = (size - part.shape[1]) // 2
+        under = whole[high : high + part.shape[0], left : left + part.shape[1]]
+        under[:] = under * (1 - part[..., 3:] / 255) + part
+    return whole.round().clip(0, 255).astype(np.uint8)
+
+
+def _inside(sprite: np.ndarray) -> np.ndarray:
+    rows, columns = (np.flatnonzero(sprite[..., 3].max(axis) > 40) for axis in (1, 0))
+    return sprite[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _scaled(sprite: np.ndarray, width: float, height: float) -> np.ndarray:
+    picture = Image.fromarray(sprite, "RGBa")
+    return np.asarray(picture.resize((round(width), round(height)), Image.Resampling.BILINEAR))
 
 
 def _draw(svg: str, size: int) -> np.ndarray:
@@ -165,6 +197,12 @@ def render(folder: Path, *, size: int = 128) -> None:
     part = folder / f"sprites.{os.getpid()}.part"
     shape = (len(STYLES), len(emoji), size, size, 4)
     sprites = np.lib.format.open_memmap(part, "w+", np.uint8, shape)
+    labels = [e["label"] for e in emoji]
+    composed = {
+        labels.index(name): [labels.index(part) for part in unread.label.split(" + ")]
+        for name, unread in people_and_signs().items()
+        if " + " in unread.label
+    }
     for row, name in enumerate(STYLES):
         documents = _documents(folder, name, emoji)
         with ThreadPoolExecutor() as pool:
@@ -174,6 +212,9 @@ def render(folder: Path, *, size: int = 128) -> None:
         if name == "3d":
             for place, path in _renders(folder, emoji).items():
                 sprites[row, place] = _shrunk(path, size)
+        for place, (head, body) in composed.items():
+            if sprites[row, head].any() and sprites[row, body].any():
+                sprites[row, place] = figure(sprites[row, head], sprites[row, body])
         log.info("%s: %d of %d concepts", name, len(documents), len(emoji))
     sprites.flush()
     concepts = [{k: e.get(k, []) for k in ("label", "group", "tags", "also")} for e in emoji]

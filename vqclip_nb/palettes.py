@@ -44,7 +44,7 @@ def recolour(picture: torch.Tensor, colours: Sequence[Colour]) -> torch.Tensor:
     Its own colours are the centres of k-means (Lloyd 1957) over its pixels.
     """
     pixels, wanted = picture[0].flatten(1).T.cpu(), torch.tensor(colours)
-    centres = _centres(pixels, len(colours))
+    centres = own_colours(pixels, len(colours))
     away = torch.cdist(centres, wanted)
     order = min(
         itertools.permutations(range(len(colours)), len(centres)),
@@ -54,7 +54,7 @@ def recolour(picture: torch.Tensor, colours: Sequence[Colour]) -> torch.Tensor:
     return (share @ wanted[list(order)]).T.reshape_as(picture).to(picture)
 
 
-def _centres(pixels: torch.Tensor, count: int) -> torch.Tensor:
+def own_colours(pixels: torch.Tensor, count: int) -> torch.Tensor:
     """At most `count` centres (k, 3) of pixels (n, 3), begun as far apart as they can be from the
     most frequent one."""
     different, often = (pixels * 255).round().unique(dim=0, return_counts=True)

@@ -188,8 +188,8 @@ class PartBuilder:
         s, encodings, vqgan = p.settings, p.encodings, self.pair.vqgan
         if p.forming:
             terms = (
-                objectives.on_crops(own, objectives.report(name, alpha=s.alpha))
-                for own, name in targets(p)
+                float(read) * objectives.on_crops(own, objectives.report(name, alpha=s.alpha))
+                for (own, name), read in zip(targets(p), p.forming.read, strict=True)
             )
             return functools.reduce(operator.add, terms)
 

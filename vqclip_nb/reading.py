@@ -57,12 +57,13 @@ def any_of(phrases: Iterable[str]) -> str:
 
 
 COLOUR = any_of(COLOURS)
+BEHIND = "with|and|next|in|on|at|by|full|made|near|surrounded|under"  # a ground that CLIP reads
 BACKGROUND = re.compile(
     r"\b(?:(?:on|with|against|in front of|over)\s+)?(?:an?\s+|the\s+)?"
     r"(?:(?:plain|solid|simple|clean|flat|bright|deep|pale|soft|vivid|pastel|neon)\s+)?"
     rf"(?:({'|'.join(WEATHERS)})\s+)?"
     rf"({COLOUR})(?:\s+and\s+({COLOUR}))?\s+(?:background|backdrop)\b"
-    rf"(?:\s+above\s+({COLOUR})(?:{GROUND}\b|(?=\s*(?:$|,|(?:with|and|next|in|on|at)\b))))?"
+    rf"(?:\s+above\s+({COLOUR})(?:{GROUND}\b|(?=\s*(?:$|,|(?:{BEHIND})\b))))?"
 )
 # "on green grass under a blue sky".
 SCENERY = re.compile(

@@ -12,8 +12,7 @@ import pytest
 import requests  # noqa: F401
 import torch
 import tqdm.auto  # noqa: F401
-from published import Original, archive, sha256, small_clip
-from served import CKPT, CLIP, YAML
+from published import CKPT, GUIDE, YAML, Original, archive, sha256, small_clip
 from shelf import Shelf
 
 from vqclip_nb import weights
@@ -62,10 +61,10 @@ def publish(made, shelf, cache, monkeypatch) -> Callable[..., Path]:
 
     def publish(name="imagenet", checkpoint=None, yaml=None, mirrors=(CKPT,)) -> Path:
         checkpoint, yaml = checkpoint or made.checkpoint, yaml or made.yaml
-        shelf.files |= {CKPT: checkpoint, YAML: yaml, CLIP: made.archive}
+        shelf.files |= {CKPT: checkpoint, YAML: yaml, GUIDE: made.archive}
         entry = (table("vqgan.ckpt", checkpoint, list(mirrors)), table("vqgan.yaml", yaml, [YAML]))
         monkeypatch.setitem(weights.VQGANS, name, entry)
-        monkeypatch.setitem(weights.CLIPS, "ViT-B/32", table(CLIP, made.archive, [CLIP]))
+        monkeypatch.setitem(weights.CLIPS, "ViT-B/32", table(GUIDE, made.archive, [GUIDE]))
         return cache
 
     return publish

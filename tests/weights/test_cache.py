@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from published import read_only, saved, sha256, write
-from served import cached
+from published import cached, read_only, saved, sha256, write
 
 import vqclip_nb as vq
 from vqclip_nb import loading, weights
@@ -52,24 +51,23 @@ def test_a_corrupt_original_is_fetched_again(slim, shelf, cache, caplog):
     assert shelf.asked.count(("net.ckpt", 0)) == 1 and "net.ckpt is corrupt" in caplog.text
 
 
-@pytest.mark.parametrize("damage", ["one byte", "cut off", "hash gone", "hash empty"])
+DAMAGES = {
+    "one byte": lambda copy: copy.write_bytes(copy.read_bytes()[:-1] + b"x"),
+    "cut off": lambda copy: copy.write_bytes(copy.read_bytes()[:-500]),
+    "hash gone": lambda copy: copy.with_suffix(".sha256").unlink(),
+    "hash empty": lambda copy: copy.with_suffix(".sha256").write_text(""),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_corrupt_slim_copy_is_made_anew(slim, shelf, cache, caplog, damage):
     slim()
     copy, asked = cache / "net.safetensors", len(shelf.asked)
-    data = copy.read_bytes()
-    if damage == "one byte":
-        copy.write_bytes(data[:-1000] + bytes([data[-1000] ^ 1]) + data[-999:])
-    elif damage == "cut off":
-        copy.write_bytes(data[:-500])
-    elif damage == "hash gone":
-        copy.with_suffix(".sha256").unlink()
-    else:
-        copy.with_suffix(".sha256").write_text("")
+    DAMAGES[damage](copy)
     slim()
     assert f"{copy} " in caplog.text and "made anew" in caplog.text
-    assert [path for path, _ in shelf.asked[asked:]] == ["net.ckpt"]
     slim()
-    assert len(shelf.asked) == asked + 1
+    assert [path for path, _ in shelf.asked[asked:]] == ["net.ckpt"]
 
 
 def test_several_at_once_fetch_once(slim, shelf):
@@ -114,10 +112,9 @@ def test_a_full_disk_is_named_and_nothing_half_is_left(slim, shelf, cache, when)
 def test_a_folder_without_permission_is_named(slim, monkeypatch):
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setenv("VQCLIP_CACHE", folder)
-        with read_only(folder), pytest.raises(WeightsError) as error:
+        words = f"(?s)no permission to write {folder}.*VQCLIP_CACHE"
+        with read_only(folder), pytest.raises(WeightsError, match=words):
             slim()
-    assert f"no permission to write {folder}" in str(error.value)
-    assert "VQCLIP_CACHE" in str(error.value)
 
 
 def test_a_cache_that_is_only_read(slim, shelf, cache, monkeypatch):

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import json
+import sys
 import warnings
 
 import published
 import pytest
 import torch
 from crafting import Bomb
-from published import archive, saved, sha256, small_clip, write
-from safetensors.torch import save
-from served import assert_same_networks, load
+from published import archive, assert_same_networks, load, saved, sha256, small_clip, write
+from safetensors.torch import save, save_file
 from torch import nn
 
 import vqclip_nb as vq
-from vqclip_nb import loading as pairs
 from vqclip_nb import weights
 
-ARCHIVES = {
-    "ViT in half": lambda: archive(small_clip()),
-    "ViT": lambda: archive(small_clip(half=False)),
-    "ResNet in half": lambda: archive(small_clip(resnet=True)),
-    "ResNet": lambda: archive(small_clip(half=False, resnet=True)),
-}
 
-
-@pytest.mark.parametrize("kind", ARCHIVES)
-def test_an_archive_gives_what_torchscript_would_give(tmp_path, kind):
-    path = write(tmp_path, "a.pt", ARCHIVES[kind]())
+@pytest.mark.parametrize("half", [True, False])
+@pytest.mark.parametrize("resnet", [True, False])
+def test_an_archive_gives_what_torchscript_would_give(tmp_path, half, resnet):
+    path = write(tmp_path, "a.pt", archive(small_clip(half=half, resnet=resnet)))
     ours, facts = weights.read_state(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecated
@@ -52,24 +45,15 @@ def test_a_checkpoint_gives_what_torch_would_give(tmp_path):
         "large": torch.zeros(17_000_000, dtype=torch.int8),
         "none": torch.empty(0, 3),
         "parameter": nn.Parameter(torch.rand(2)),
-        "marked parameter": nn.Parameter(torch.rand(2)),
-        "marked": torch.rand(2),
         **{str(t): torch.ones(2, 2, dtype=t) for t in (torch.bfloat16, torch.int8, torch.bool)},
         "not a tensor": [1, 2.5, -70000, 2**40, "text", None, {"a": (True, False)}],
     }
-    state["marked"].mark = state["marked parameter"].mark = "an attribute"
+    state["parameter"].mark = "an attribute"
     path = write(tmp_path, "a.ckpt", saved({"state_dict": state}))
     ours = weights.read_state(path)[0]
     assert set(ours) == set(state) - {"not a tensor"}
     for name, tensor in ours.items():
         assert tensor.dtype == state[name].dtype and torch.equal(tensor, state[name]), name
-
-
-def test_the_form_is_told_by_the_contents(tmp_path):
-    """A saved run may have any name."""
-    path = write(tmp_path, "run.state", save({"w": torch.ones(2)}, {"a": "b"}))
-    state, facts = weights.read_state(path)
-    assert torch.equal(state["w"], torch.ones(2)) and facts == {"a": "b"}
 
 
 def test_one_flipped_bit_of_a_checkpoint_is_noticed(made, tmp_path):
@@ -82,43 +66,23 @@ def test_one_flipped_bit_of_a_checkpoint_is_noticed(made, tmp_path):
 
 @pytest.mark.parametrize("form", ["zip", "state dict", "safetensors", "slim"])
 def test_own_files_in_every_form(made, tmp_path, form):
-    clip_state = made.guide.state_dict()
     config = write(tmp_path, "model.yaml", made.yaml)
-    half = weights.read_state(write(tmp_path, "a.pt", made.archive))[0]
+    state, guide = made.plain.state_dict(), made.guide.state_dict()
     if form in ("safetensors", "slim"):
-        state = {k: v.contiguous() for k, v in made.plain.state_dict().items()}
         facts = {"config": json.dumps(made.plain.config)} if form == "slim" else None
+        state = {k: v.contiguous() for k, v in state.items()}
         vqgan = write(tmp_path, "v.safetensors", save(state, facts))
-        clip = write(tmp_path, "c.safetensors", save({k: v.clone() for k, v in half.items()}))
+        guide = {k: v.contiguous().clone() for k, v in guide.items()}
+        clip = write(tmp_path, "c.safetensors", save(guide))
     else:
-        vqgan = made.plain.state_dict() if form == "state dict" else None
-        data = saved(vqgan) if vqgan else made.checkpoint
-        vqgan = write(tmp_path, "v.ckpt", data)
-        clip = write(tmp_path, "c.pt", made.archive if form == "zip" else saved(clip_state))
+        zipped = form == "zip"
+        vqgan = write(tmp_path, "v.ckpt", made.checkpoint if zipped else saved(state))
+        clip = write(tmp_path, "c.pt", made.archive if zipped else saved(guide))
     pair = vq.open_pair(
         clip=clip, vqgan=vqgan, config=None if form == "slim" else config, device="cpu"
     )
     assert_same_networks(pair, made.plain, made.guide)
     assert pair.hashes == {"clip": sha256(clip.read_bytes()), "vqgan": sha256(vqgan.read_bytes())}
-
-
-def test_files_that_know_what_fits_them_say_so_through_every_door(pair):
-    files = {name: pairs.EMOJI / f"{name}.safetensors" for name in ("clip", "vqgan")}
-    own = vq.open_pair(**files, device="cpu")
-    for fact in ("size", "default_background", "own_defaults", "hashes"):
-        assert getattr(own, fact) == getattr(pair, fact), fact
-    for fact in ("dropout", "vocabulary"):
-        assert getattr(own.clip, fact) == getattr(pair.clip, fact), fact
-    assert pair.size == 128 and "fox" in pair.clip.vocabulary.words
-
-
-def test_a_clip_in_full_precision_keeps_it(made, tmp_path):
-    guide = small_clip(half=False)
-    clip = write(tmp_path, "c.pt", saved(guide.state_dict()))
-    files = dict(clip=clip, vqgan=write(tmp_path, "v.ckpt", made.checkpoint))
-    pair = vq.open_pair(**files, config=write(tmp_path, "m.yaml", made.yaml), device="cpu")
-    for name, tensor in guide.state_dict().items():
-        assert torch.equal(pair.clip.model.state_dict()[name], tensor), name
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -173,3 +137,82 @@ def test_own_files_that_do_not_fit_say_why(made, tmp_path, change, words):
     files = {**dict(clip="c.pt", vqgan="v.ckpt", config="m.yaml"), **change}
     with pytest.raises(vq.WeightsError, match=f"(?s){words}"):
         vq.open_pair(**{k: v and tmp_path / v for k, v in files.items()}, device="cpu")
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.fixture
+def opened(made, tmp_path):
+    """Opens a pair of safetensors with these changes to what they hold and say."""
+
+    def opened(facts=None, config=None, clip=None, of_clip=None) -> vq.Pair:
+        stored = {"config": json.dumps(made.plain.config) if config is None else config}
+        stored |= {"facts": facts} if facts else {}
+        guide = {k: v.contiguous().clone() for k, v in made.guide.state_dict().items()}
+        save_file({**guide, **(clip or {})}, tmp_path / "c.safetensors", of_clip)
+        vqgan = {k: v.contiguous() for k, v in made.plain.state_dict().items()}
+        save_file(vqgan, tmp_path / "v.safetensors", stored)
+        files = {"clip": tmp_path / "c.safetensors", "vqgan": tmp_path / "v.safetensors"}
+        return vq.open_pair(**files, device="cpu")
+
+    return opened
+
+
+def test_sound_facts_are_used(opened, tmp_path):
+    pair = opened(
+        json.dumps({"size": 96, "ground": "on black"}), of_clip={"facts": '{"words": ["a"]}'}
+    )
+    assert pair.size == 96 and pair.default_background == "on black"
+    assert pair.clip.vocabulary.words == {"a"}
+    assert pair.hashes["vqgan"] == sha256((tmp_path / "v.safetensors").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        *("{", "[1]", "3", "null", DEEP, '{"size": ' + "9" * 5000 + "}"),
+        *('{"size": "x"}', '{"size": -5}', '{"size": 1e99}', '{"size": null}', '{"size": true}'),
+        *('{"words": 3}', '{"words": [[1]]}', '{"ground": 3}', '{"defaults": []}'),
+        *('{"dropout": "a"}', '{"dropout": 1}', '{"dropout": NaN}', '{"dropout": -1}'),
+    ],
+)
+def test_facts_that_cannot_be(opened, facts):
+    for door in ({"facts": facts}, {"of_clip": {"facts": facts}}):
+        with pytest.raises(vq.WeightsError, match="facts stored with|the weights say"):
+            opened(**door)
+
+
+NONE = ["", "{", "[]", "{}", DEEP, "${oc.env:HOME}"]
+OTHER = [{"ch": 33}, {"num_res_blocks": 10**7}, {"n_embed": 9}]
+
+
+@pytest.mark.parametrize("config", [*NONE, *OTHER], ids=range(len(NONE + OTHER)))
+def test_a_stored_configuration_that_is_none_or_of_another_network(opened, made, config):
+    if isinstance(config, dict):
+        shape = made.plain.config["ddconfig"] | config
+        config = json.dumps(made.plain.config | {"ddconfig": shape} | config)
+    with pytest.raises(vq.WeightsError, match="no VQGAN configuration|do not fit the VQGAN"):
+        opened(config=config)
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        {"visual.conv1.weight": torch.zeros(0)},
+        {"visual.conv1.weight": torch.zeros(3, 3, dtype=torch.int64)},
+        {"ln_final.weight": torch.zeros(())},
+        {"text_projection": torch.zeros(0, 0)},
+        {"token_embedding.rows": torch.tensor([10**9] * 49408)},
+        {"token_embedding.weight": torch.zeros(1, 50_000)},
+        {"ln_final.weight": torch.zeros(5120)},
+        {"visual.conv1.weight": torch.zeros(4096, 3, 1, 1)},
+    ],
+)
+def test_shapes_that_no_clip_has_take_no_memory(opened, clip):
+    resource = pytest.importorskip("resource")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(vq.WeightsError, match="these are no CLIP weights: ."):
+        opened(clip=clip)
+    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert sys.platform != "linux" or taken < 300_000  # kB

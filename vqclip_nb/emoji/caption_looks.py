@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +15,17 @@ from .caption_words import (
     MORE,
     MOST,
     NOT_DRAWN,
+    PATTERNS,
     SIZES,
+    TWO_TONE,
     WORDS,
     goes_on,
     second_colour,
+    singulars,
 )
-from .drawings import COLOURFUL, RAINBOW, Thing
+from .drawings import COLOURFUL, RAINBOW, Scene, Thing
+
+OF_A_PLACE = ("beside", "among", "in front of", "under")  # how what a place brings stands
 
 
 class LooksReader:
@@ -54,11 +59,14 @@ class LooksReader:
 
     def _two_colours(self, phrase: str, rest: list[str]) -> int:
         second = second_colour(rest) if phrase in COLOURS else ""
-        if {phrase, second} == {"black", "white"}:
-            self.left_out[f"{phrase} and {second}"] = NOT_DRAWN
-        elif second:
-            self.look["colour"] = phrase
-            self.left_out[second] = "not drawn, one colour is"
+        if phrase == TWO_TONE and goes_on(rest):
+            self.look |= {"colour": "black", "pattern": ("patches", "white")}
+            self.said.append(phrase)
+            return 1
+        if second:
+            how, _ = self.look.get("pattern", ("patches", ""))
+            self.look |= {"colour": phrase, "pattern": (how, second)}
+            self.said += [phrase, second]
         return 2 + len(second.split()) if second else 0
 
     def _look(self, phrase: str, rest: list[str]) -> bool:
@@ -87,6 +95,23 @@ class LooksReader:
         else:
             self.look["colour"] = COLOURFUL
             self.said.append(phrase)
+        return True
+
+    def _pattern(self, phrase: str, rest: list[str]) -> bool:
+        """ "A striped cat", "a red and white striped shirt", "a cup with blue dots"."""
+        how, behind = (table.get(phrase) for table in PATTERNS)
+        _, second = self.look.get("pattern", ("", ""))
+        if how and goes_on(rest):
+            self.look["pattern"] = how, second
+            self.said.append(phrase)
+            return True
+        if not behind or not self.things or self.joint != "with" or self.things[-1].pattern[0]:
+            return False
+        own = self.look.get("colour", "")
+        self._change_last(pattern=(behind, second or own), **({"colour": own} if second else {}))
+        self.part, self.touching, self.joint = True, True, ""
+        self.look.clear()
+        self.said.clear()
         return True
 
     def _turned(self, phrase: str, rest: list[str]) -> bool:
@@ -143,6 +168,8 @@ class LooksReader:
         """ "A cat, black"."""
         if phrase not in COLOURS or not self.things or self.things[-1].colour or self.strange:
             return False
+        if self.words[self.at - 1] == "and":  # "strawberry and mint"
+            return False
         self._change_last(colour=phrase)
         return True
 
@@ -154,3 +181,30 @@ class LooksReader:
         self.left_out |= dict.fromkeys(self.said, NOT_DRAWN)
         self.look.clear()
         self.said.clear()
+
+
+def once(scene: Scene, asked: str) -> Scene:
+    """A scene in which what its place brings with it is that which the caption `asked` for: of "a
+    kitchen with a red fridge" the red one alone."""
+    for i, thing in enumerate(scene.things):
+        plain = thing.count == 1 and not (thing.colour or thing.size)
+        for j, other in enumerate(scene.things[i + 1 :], i + 1):
+            named = {other.name, *singulars(other.name)}
+            both = thing.said in asked and thing.said not in (other.said, *singulars(other.said))
+            same = thing.name in named and not both and max(map(asked.count, named)) < 2
+            if plain and same and scene.relations[j - 1] in OF_A_PLACE:
+                things, relations = [*scene.things], [*scene.relations]
+                things[i] = replace(other, name=thing.name)
+                del things[j], relations[j - 1]
+                return replace(scene, things=tuple(things), relations=tuple(relations))
+    return scene
+
+
+def by_itself(thing: Thing, concept: Mapping[str, Any]) -> dict[str, Any]:
+    """What need not be drawn of a thing's look: a zebra has its stripes."""
+    kind, second = thing.pattern
+    names = {concept["label"].lower(), *concept["label"].lower().split()}
+    if {thing.colour, second} == {"black", "white"} and names & WORDS["two-coloured"]:
+        return {"colour": "", "pattern": ("", "")}
+    usual = second in ("", "black", "white", "brown", "orange", "yellow", thing.colour)
+    return {"pattern": ("", "")} if kind and usual and names & WORDS["patterned"] else {}

@@ -15,6 +15,7 @@ from .caption_looks import LooksReader
 from .caption_words import (
     ARTICLES,
     AS_MOST,
+    BODY,
     HOLDERS,
     MOST,
     NOT_DRAWN,
@@ -22,11 +23,13 @@ from .caption_words import (
     RELATIONS,
     SKIPPED,
     TABLES,
+    TWO_TONE,
     WORDS,
     in_the_sky,
     relation_of,
+    singulars,
 )
-from .drawings import COLOURFUL, Scene, Thing
+from .drawings import COLOURFUL, TWO_COLOURS, Scene, Thing
 from .shorthand import TOKEN
 
 CLOCK, CLOCK_TIME = frozenset(("clock", "watch")), re.compile(r"\d{1,2}:\d\d")
@@ -34,6 +37,8 @@ AHEAD = 8  # words behind a phrase that say how it is read
 SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
 OTHER_WAY = {"on": "below", "above": "below", "below": "on", "served on": "below"}
 TOO_MANY = "not drawn, a picture holds three"
+# Whose "on it" is on top of it, not on its side.
+CARRYING = ("surfaces", "bearers", "mounts", "seats", "crossing", "afloat")
 SCENIC = ("above", "among", "in front of")  # how what is in the sky stands to what is below
 THINGS = 3  # different ones in a picture
 
@@ -124,8 +129,16 @@ class CaptionReader(LooksReader):
     def _phrase(self) -> int:
         """How many words the longest phrase from here on has that says something; 0 for none."""
         rules = (
-            *(self._two_colours, self._look, self._colourful, self._turned, self._count),
-            *(self._of, self._on_top, self._manner, self._relation, self._act),
+            *(self._two_colours, self._look, self._colourful, self._pattern, self._turned),
+            *(
+                self._count,
+                self._of,
+                self._on_top,
+                self._within,
+                self._manner,
+                self._relation,
+                self._act,
+            ),
             *(self._part_of_body, self._colour_left_over, self._thing, self._colour_behind),
         )
         ahead = self.words[self.at : self.at + max(self.longest, 3)]
@@ -147,9 +160,21 @@ class CaptionReader(LooksReader):
         """ "Books with an apple on top", "a snail with a house on its back"."""
         own = phrase != "on top"  # on its back
         found = phrase in WORDS["on top"] and self.touching and rest[:1] != ["of"]
-        if not found or not self.relations or (own and self.relations[-1] != "beside"):
+        borne = own and self.relations[-1:] not in (["beside"], ["bearing"])
+        if not found or not self.relations or borne:
             return False
         self.relations[-1] = "bearing" if own else "below"
+        return True
+
+    def _within(self, phrase: str, rest: list[str]) -> bool:
+        """ "A box with a kitten in it", "a shirt with a heart on it"."""
+        inside = phrase in WORDS["in it"]
+        if not (inside or phrase in WORDS["on it"]) or self.relations[-1:] != ["beside"]:
+            return False
+        owner = self.things[-2].said.split()[-1]
+        below = any(owner in WORDS[table] for table in CARRYING)
+        within = "topped with" if owner in WORDS["dishes"] else "full of"
+        self.relations[-1] = within if inside else "below" if below else "topped with"
         return True
 
     def _manner(self, phrase: str, rest: list[str]) -> bool:
@@ -208,6 +233,8 @@ class CaptionReader(LooksReader):
             look |= {"count": look.get("count", 3)} if plural else {}
         if plural:
             look.setdefault("count", 3 if look.get("colour") == COLOURFUL else 2)
+        if look.get("pattern", ("", ""))[0] in TWO_COLOURS:
+            look["pattern"] = self._whole(phrase), look["pattern"][1]
         if look.get("colour") == COLOURFUL and look.get("count", 1) == 1:
             del look["colour"]  # a thing alone has its own colours
             self.left_out |= dict.fromkeys(WORDS["colourful"] & {*self.said}, NOT_DRAWN)
@@ -231,6 +258,14 @@ class CaptionReader(LooksReader):
         look.clear()
         self.said.clear()
         return True
+
+    def _whole(self, phrase: str) -> str:
+        """Whether each of several things has both colours, as shoes and animals have, or every
+        second one of them."""
+        forms = {phrase, *singulars(phrase)}
+        coat = "white" in self.said and forms & (WORDS["bearers"] | WORDS["mounts"])
+        whole = coat or TWO_TONE in self.said or phrase in BODY | WORDS["never each"]
+        return "patches" if whole or self.look.get("count", 1) == 1 else "each second"
 
     def _show_time(self, phrase: str, name: str) -> bool:
         """ "A clock at 10:30", but not "a fox at 5:30"."""

@@ -51,13 +51,15 @@ WORN = TABLES["worn"]  # where on who wears it
 HOLDERS = WORDS["holders"]  # of what they hold more than one: "a bowl of apples"
 BODY = WORDS["body"]  # what a drawing shows or does not: "a cat with yellow eyes"
 WITHOUT = ("without", "no", "not")  # what follows is not asked for
+PATTERNS = TABLES["pattern"], TABLES["pattern behind"]  # in front of a thing and behind it
 READ = frozenset(
     word
-    for table in (RELATIONS, COUNTS, SIZES, MATERIALS, palettes.COLOURS)
+    for table in (RELATIONS, COUNTS, SIZES, MATERIALS, COLOURS, *PATTERNS)
     for phrase in table
     for word in phrase.split()
 )
 NOT_DRAWN = "not drawn"
+TWO_TONE = "black-and-white"  # of a thing, not of the whole picture
 ARTICLES = ("a", "an", "the")
 # Of whom something is a part: "on a pirate's shoulder".
 PART = re.compile(
@@ -108,17 +110,25 @@ def relation_of(thing: Thing, before: Sequence[Thing], relations: Sequence[str])
         return "below"
     if joint == "with" and owner in WORDS["dishes"] and last in WORDS["toppings"]:
         return "topped with"
+    owners = {owner, *singulars(owner)}
+    shelters = last in WORDS["umbrellas"] and owners & (WORDS["bearers"] | WORDS["people"])
+    if shelters and (how in ("below", "holding") or joint == "with"):
+        return "sheltered by"
     if joint == "with" and last in WORDS["held"] and owner in WORDS["bearers"]:
         return "holding"
     if joint == "over" and last == "bridge" and owner in WORDS["crossing"]:
         return "on"
+    if joint == "between" and thing.count == 1:
+        return "beside"  # "between a dog and a mouse"
     if how == "flying" and last not in WORDS["on a string"]:  # "a girl flying a dragon"
         return "riding"
     if last in ("tree", "trees") and (how == "in" or joint in WORDS["below"]):
         return "on" if how == "in" else "in front of"
     if how == "on" and last in WORDS["mounts"]:
         return "riding"
-    if how == "on" and last in WORDS["flat"]:
+    if how == "on" and last in WORDS["tables"]:
+        return "on a table"
+    if (how == "on" and last in WORDS["flat"]) or (how == "in" and last in WORDS["nets"]):
         return "served on"
     if how == "in" and last in WORDS["seats"]:
         return "on"

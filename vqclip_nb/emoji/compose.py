@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from ..palettes import COLOURS
+from ..palettes import COLOURS, own_colours
 from ..regions import Size
 from .caption_words import WORDS
 from .drawings import COLOURFUL, PLACINGS, Scene
-from .layers import BLACK, Box, levelled, tinted, usual_colour
+from .layers import BLACK, BLACKEST, Box, levelled, tinted, usual_colour
 from .placing import FRAME, boxes, content
 from .scenery import HORIZON, above_horizon, ground, weathered
 
@@ -22,6 +22,12 @@ EACH = ("red", "yellow", "blue", "green", "orange", "purple")  # of several colo
 ALIKE = 0.35  # distance of two colours in RGB that do not stand out from each other
 FACING = ("facing", "fighting")  # relations of two that look at each other
 SUNS, SETTING = ("sun", "sun with face"), 1.6  # and how much larger one is that goes down
+DARKER = 0.5  # a pattern without a colour of its own
+UNSAID = {"dots": "white"}  # the colour of a pattern where none is said
+FLAT = 0.6  # share of a pattern's own colour, without the lights and darks below it
+OTHER_COLOUR = 0.3  # distance in RGB of two colours of a drawing that are not lights of one
+DOT = 0.15  # between the middles of two dots, of the drawing's longer side
+SECOND_PART = 0.12  # share of a drawing from which on its second colour is one
 
 
 def compose(
@@ -41,8 +47,8 @@ def compose(
     as large as fits. pose: where a thing that is alone stands.
     """
     layers = [
-        levelled(layer) if thing.name in WORDS["level"] and scene.relations else layer
-        for layer, thing in zip(layers, scene.things, strict=True)
+        levelled(layer) if thing.name in WORDS["level"] and how in ("on", "riding") else layer
+        for layer, thing, how in zip(layers, scene.things, ("", *scene.relations), strict=True)
     ]
     for i, relation in enumerate(scene.relations):
         if relation in FACING:  # drawings in profile look to the left
@@ -63,10 +69,15 @@ def compose(
         colour, share = thing.tint
         looks = [layer]  # of each of several in turn
         if wanted:
-            each = (EACH if wanted == COLOURFUL else (wanted,))[: group.count]
-            looks = [tinted(layer, one, style) for one in each]
+            kind, second = thing.pattern
+            turns = (wanted, second) if kind == "each second" else (wanted,)
+            each = (EACH if wanted == COLOURFUL else turns)[: group.count]
+            whole = kind == "patches"
+            looks = [tinted(layer, one, style, whole=whole) for one in each]
         if share:
             looks = [torch.lerp(one, tinted(layer, colour, style), share) for one in looks]
+        if thing.pattern[0] not in ("", "each second"):
+            looks = [patterned(one, layer, thing.pattern, style) for one in looks]
         if len(layers) == group.count == 1:
             box = moved(box, pose, size)
         if thing.jumps:
@@ -86,6 +97,68 @@ def compose(
         if relation in MARKS:
             canvas = MARKS[relation](canvas, before[-1], behind[0])
     return weathered(canvas, scene.background)[None].clamp(0, 1)
+
+
+def patterned(
+    layer: torch.Tensor, drawn: torch.Tensor, pattern: tuple[str, str], style: str = ""
+) -> torch.Tensor:
+    """A tinted drawing (4, h, w) with a pattern, as `Thing.pattern`, on what takes a tint.
+
+    drawn: the drawing before it was tinted, whose second colour is where patches are.
+    """
+    kind, colour = pattern
+    colour = colour or UNSAID.get(kind, "")
+    other = torch.cat([DARKER * layer[:3], layer[3:]])
+    if colour:
+        other = tinted(drawn, colour, style, whole=kind == "patches")
+        flat = torch.tensor(COLOURS[colour])[:, None, None] / 255 * layer[3:]
+        other[:3] = torch.lerp(other[:3], flat, 0.0 if kind == "patches" else FLAT)
+    inside = drawn[3] > 0.5
+    rows, columns = inside.any(1).nonzero(), inside.any(0).nonzero()
+    if not len(rows):
+        return layer
+    side = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+    y = (torch.arange(layer.shape[1])[:, None] - rows[0]) / side
+    x = (torch.arange(layer.shape[2]) - columns[0]) / side
+    share = second_part(drawn) if kind == "patches" else PATTERNS[kind](x, y)
+    return torch.lerp(layer, other, share.expand(layer.shape[1:])[None])
+
+
+def second_part(drawn: torch.Tensor) -> torch.Tensor:
+    """Where a drawing (4, h, w) has its second colour, in [0, 1]; of one colour only, blotches."""
+    alpha = drawn[3]
+    own = (drawn[:3] / alpha.clamp(min=1e-3)).clamp(0, 1)
+    inside = (alpha > 0.5) & (own.mean(0) > BLACKEST)  # lines and eyes stay
+    pixels = own[:, inside].T
+    if len(pixels):
+        colours = own_colours(pixels, 2)
+        nearest = torch.cdist(own.flatten(1).T, colours).argmin(1).view_as(alpha)
+        parts = [inside & (nearest == i) for i in range(len(colours))]
+        smaller = min(parts, key=torch.sum).float()
+        other = len(parts) > 1 and (colours[0] - colours[1]).norm() > OTHER_COLOUR
+        if other and SECOND_PART * inside.sum() < smaller.sum():
+            return F.avg_pool2d(smaller[None, None], 3, 1, 1)[0, 0]
+    y, x = (torch.linspace(0, 1, side) for side in alpha.shape)
+    waves = (11 * x + 2).sin() + (13 * y[:, None] + 4 * x).sin()
+    return (4 * waves - 1).clamp(0, 1)
+
+
+def _stripes(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return (3 * (torch.pi * (14 * x + 0.5 * (9 * y).sin())).sin() + 0.5).clamp(0, 1)
+
+
+def _dots(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    row = (y / DOT).floor()
+    right, down = (x / DOT + 0.5 * (row % 2)).frac() - 0.5, (y / DOT).frac() - 0.5
+    return (10 * (0.3 - torch.hypot(right, down)) + 0.5).clamp(0, 1)
+
+
+def _checks(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return (4 * (10 * torch.pi * x).sin() * (10 * torch.pi * y).sin() + 0.5).clamp(0, 1)
+
+
+# Of x and y in shares of a drawing's longer side.
+PATTERNS = {"stripes": _stripes, "dots": _dots, "spots": _dots, "checks": _checks}
 
 
 def _hidden(colour: str, canvas: torch.Tensor) -> bool:

@@ -13,9 +13,15 @@ from ..models.vqgan import VQGAN
 from ..reading import told_background
 
 TOLD = {"beside": "next to", "served on": "on", "riding": "on", "at the mouth": "with"}
-TOLD |= {"bearing": "below", "hand in hand": "hand in hand with"}
+TOLD |= {
+    "on a table": "on",
+    "sheltered by": "under",
+    "bearing": "below",
+    "hand in hand": "hand in hand with",
+}
 TOLD |= dict.fromkeys(("on the face", "round the neck", "on the feet", "on the body"), "wearing")
 TOLD |= dict.fromkeys(("held in", "heaped in", "standing in"), "in")
+TWO_COLOURS = ("patches", "each second")  # patterns of what is "red and white"
 COLOURFUL = "colourful"  # each of several things in another colour
 RAINBOW = "rainbow"  # one thing in stripes of many
 MASK = 64  # pixels along a mask's side
@@ -27,8 +33,10 @@ class Thing:
     """One thing of a scene: its name as the library knows it, tint, size and number.
 
     tint, zoom: another colour or size, and how far it has gone there from its own, in [0, 1].
-    layout: how several of it stand, as `grouped` has it. jumps: above the ground, with a shadow.
-    said: the words of the caption for it. led: those between it and the things before.
+    pattern: what is on it, "patches", "stripes", "dots", "spots" or "checks", and their colour,
+    empty for a usual one; "each second" of several is of that. layout: how several of it stand, as
+    `grouped` has it. jumps: above the ground, with a shadow. said: the words of the caption for it.
+    led: those between it and the things before.
     """
 
     name: str
@@ -37,6 +45,7 @@ class Thing:
     count: int = 1
     tint: tuple[str, float] = ("", 0.0)
     zoom: tuple[str, float] = ("", 0.0)
+    pattern: tuple[str, str] = ("", "")
     layout: str = ""
     jumps: bool = False
     said: str = field(default="", compare=False)
@@ -98,6 +107,8 @@ PLACINGS = {
     "below": Placing(1, order=1, sunk=0.0, slant=0.7),
     "under": Placing(1, order=1, zone="sky"),
     "on": Placing(1, sunk=0.1, slant=0.35, covered=0.15),
+    "on a table": Placing(1, sunk=0.08, slant=0.2, covered=0.15, ratio=0.7),
+    "jumping over": Placing(1, sunk=-0.25, slant=0.2, ratio=1.3),
     "riding": Placing(1, sunk=0.3, slant=0.15, covered=0.35, ratio=0.62),
     "topped with": Placing(1, order=1, sunk=1.2, covered=1.0, ratio=2.2, in_front=True),
     "served on": Placing(1, sunk=1.3, covered=1.0, ratio=0.55),
@@ -108,6 +119,7 @@ PLACINGS = {
     "full of": Placing(1, order=1, sunk=0.42, slant=0.1, covered=0.7, ratio=1.35),
     "in front of": Placing(1, order=1, zone="horizon"),
     "facing": Placing(0),
+    "chasing": Placing(0, order=1),  # drawings in profile look to the left
     "fighting": Placing(0, sunk=-0.3),
     "hand in hand": Placing(0),
     "bearing": Placing(1, order=1, sunk=0.1, slant=0.35, covered=0.15, ratio=1.5),
@@ -116,6 +128,7 @@ PLACINGS = {
     "behind": Placing(1, sunk=0.35, slant=0.3, covered=0.5, in_front=True),
     "among": Placing(1, order=1, zone="horizon"),
     "amid": Placing(1, order=1, in_front=True, zone="front"),
+    "sheltered by": Placing(1, order=1, sunk=0.4, slant=0.2, covered=0.7, ratio=1.15),
     "holding": Placing(0, covered=1.0, ratio=1.9, in_front=True, worn="hand"),
     "at the mouth": Placing(0, order=1, covered=1.0, ratio=2.4, in_front=True, worn="mouth"),
     "wearing": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="head"),
@@ -171,7 +184,11 @@ def describe(scene: Scene, drawings: Sequence[Drawing]) -> str:
     ):
         number = f"{thing.count} × " if thing.count > 1 else ""
         text += f", {TOLD.get(relation, relation)} " if relation else ""
-        text += " ".join(filter(None, (thing.size, thing.colour, f"{number}{drawing}")))
+        kind, other = thing.pattern
+        both = f"{thing.colour} and {other}" if kind in TWO_COLOURS else thing.colour
+        text += " ".join(filter(None, (thing.size, both, f"{number}{drawing}")))
+        if kind not in ("", *TWO_COLOURS):
+            text += " ".join(filter(None, (" with", other, kind)))
     ground = told_background(scene.background)
     return f"{text}; on {ground}" if ground else text
 

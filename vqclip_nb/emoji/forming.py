@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from ..loop import Optimization
 from ..models.pair import Pair
 from ..prompts import encode_reading
-from ..reading import Reading, read_prompt, told_background
+from ..reading import read_prompt, told_background
 from ..regions import Area, Size
 from ..settings import Settings
 from .caption_words import WORDS, article
@@ -59,14 +59,10 @@ class Shape:
 
 @dataclass(frozen=True)
 class Part:
-    """The shapes of a scene, and where it is: in all of the picture, or in a region of it.
-
-    fallback: what the guide is given for a name that it does not know.
-    """
+    """The shapes of a scene, and where it is: in all of the picture, or in a region of it."""
 
     scene: Scene
     shapes: tuple[Shape, ...]
-    fallback: Reading
     area: Area | None = None
 
 
@@ -76,7 +72,9 @@ class Forming:
     priors: by style, and by `NAMED` that of what CLIP cannot read. parts: one, or one for each
     region, behind that of the whole picture if it shows anything. background: where no part is.
     size: (height, width) in pixels of the finished picture. encodings: of the things' bare names,
-    (1, d) each. shape: of the latent, (1, channels, side, side · things).
+    (1, d) each; read: whether the guide reads them, else they are of the prior's drawings, and the
+    guide chooses among these but moves nothing. shape: of the latent, (1, channels, side,
+    side · things).
     """
 
     def __init__(
@@ -99,12 +97,12 @@ class Forming:
             conditions(pair.clip.model, prior, article(shape.label) + ending, shape.drawing)
             for prior, shape in zip(self.priors, self.things, strict=True)
         ]
-        self.encodings = []
-        for part in parts:
-            for shape in part.shapes:
-                own = read_prompt(article(shape.name), pair.clip.vocabulary, ending=ending)
-                known = own if own.known else part.fallback
-                self.encodings.append(encode_reading(pair.clip, known))
+        self.encodings, self.read = [], list[bool]()
+        for thing, shape in enumerate(self.things):
+            own = read_prompt(article(shape.name), pair.clip.vocabulary, ending=ending)
+            self.read.append(bool(own.known) and not own.substitutions)
+            made = encode_reading(pair.clip, own) if self.read[-1] else self._shown(thing)
+            self.encodings.append(made)
         side = self.priors[0].side
         self.shape = (1, pair.vqgan.latent_channels, side, side * len(self.things))
 
@@ -224,11 +222,26 @@ class Forming:
         codes = self.priors[thing].sample(caption, steps=steps, generator=generator, index=index)
         vectors = pair.vqgan.codebook_vectors(codes)
         pictures = pair.vqgan.synthesize(vectors, quantize=False)
-        side = pair.clip.resolution
-        views = F.interpolate(pictures, (side, side), mode="bilinear", antialias=True)
-        seen = pair.clip.encode_image(torch.cat([views, views.flip(3)]))
+        seen = self._encoded(pictures)
         alike = torch.cosine_similarity(seen, self.encodings[thing]).view(2, -1).mean(0)
         return vectors, pictures, alike
+
+    def _encoded(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Encodings (2 n, d) of pictures (n, 3, h, w), as they are and mirrored."""
+        clip = self.pair.clip
+        side = (clip.resolution, clip.resolution)
+        views = F.interpolate(pictures, side, mode="bilinear", antialias=True)
+        return clip.encode_image(torch.cat([views, views.flip(3)]))
+
+    @torch.no_grad()
+    def _shown(self, thing: int) -> torch.Tensor:
+        """What the guide is given for a name that it cannot read, (1, d): what it sees in drawings
+        of the prior."""
+        caption, first = repeated(self._given[thing], CANDIDATES), torch.Generator().manual_seed(0)
+        codes = self.priors[thing].sample(caption, steps=2 * STEPS, generator=first)
+        vqgan = self.pair.vqgan
+        pictures = vqgan.synthesize(vqgan.codebook_vectors(codes), quantize=False)
+        return F.normalize(self._encoded(pictures), dim=-1).mean(0, keepdim=True)
 
 
 def side_by_side(part: Part, pictures: Sequence[torch.Tensor], size: Size) -> torch.Tensor:

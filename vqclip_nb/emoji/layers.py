@@ -44,12 +44,15 @@ def _usual_colours() -> dict[str, str]:
     return {label: colour for colour, labels in rows for label in labels}
 
 
-def tinted(layer: torch.Tensor, colour: str, style: str = "") -> torch.Tensor:
+def tinted(
+    layer: torch.Tensor, colour: str, style: str = "", *, whole: bool = False
+) -> torch.Tensor:
     """A drawing (4, h, w) in another colour, with its own lights and darks.
 
     The mean of its main hue becomes that colour, other hues stay; where no hue covers half of the
-    drawing, all of it takes the colour. A drawing that has the colour already stays as it is. Of a
-    silhouette, by its `style` or by how dark it is, the black becomes the colour.
+    drawing, or for a `whole` one, all of it takes the colour. A drawing that has the colour already
+    stays as it is. Of a silhouette, by its `style` or by how dark it is, the black becomes the
+    colour.
     """
     if colour == RAINBOW:
         looks = torch.stack([tinted(layer, one, style) for one in STRIPES])
@@ -62,7 +65,7 @@ def tinted(layer: torch.Tensor, colour: str, style: str = "") -> torch.Tensor:
     alpha, tint = layer[3:], torch.tensor(COLOURS[colour])[:, None, None] / 255
     own = (layer[:3] / alpha.clamp(min=1e-3)).clamp(0, 1)
     taken = main_hue(own, alpha)
-    if (taken * alpha).sum() < MAIN * alpha.sum():
+    if whole or (taken * alpha).sum() < MAIN * alpha.sum():
         taken = torch.ones_like(alpha)
     else:
         mean = ((own * taken * alpha).sum((1, 2)) / (taken * alpha).sum())[:, None, None]

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..models.vqgan import VQGAN
 from ..reading import GROUND
 from ..regions import Size
 from ..weights import read_checked
+from .caption_looks import by_itself, once
 from .caption_reader import parse, split_style
 from .caption_words import (
     BODY,
@@ -43,12 +45,6 @@ SMALL = ("flat", "3d", "sticker", "noto", *RARER)  # the same, where things have
 INK = 0.05  # grey of a silhouette
 EASIER = {"cat": "sticker"}  # things that another style makes easier to name, alone
 BESIDE = {"pineapple": "noto"}  # and beside another thing
-TWO_TONE = "black and white"
-TWO_TONE_WORDS = (TWO_TONE, "white and black")
-# Of a thing, not of the whole picture.
-TWO_TONES = re.compile(
-    rf"\b{TWO_TONE} (?!photo|picture|image|drawing|painting|film|art|style|sketch)\w", re.IGNORECASE
-)
 OWNED = re.compile(r"\b(\w+)['’]s (\w+)")
 # Of whom a head is enough, and not of who wears a dress or shoes.
 HEADS = {*TABLES["worn"].values(), "at the mouth", "in", "riding"} - {"on the body", "on the feet"}
@@ -151,10 +147,11 @@ class Library:
         said |= {t.said: taken[t.said] for t in scene.things if t.said in taken}
         drawn = [self.concepts[self.named(thing.name)[0]] for thing in scene.things]
         names = " ".join(name for c in drawn for name in (c["label"].lower(), *c["tags"]))
+        shown = {*chain.from_iterable(WORDS.get(f"shows {c['label'].lower()}", ()) for c in drawn)}
         left_out = {  # but "a slice of pizza" is a pizza, "a glass of wine" a wine glass
             word: told
             for word, told in scene.left_out.items()
-            if told != NOT_DRAWN or (word not in SMALL_WORDS and word not in names)
+            if told != NOT_DRAWN or (word not in SMALL_WORDS | shown and word not in names)
         }
         pairs = {*WORDS["pairs"], *re.findall(r"\bpair of (\w+s)\b", text.lower())} & self._labels
         things = tuple(
@@ -171,15 +168,13 @@ class Library:
                 replace(thing, name=name) if name else thing
                 for thing, name in zip(things, upright, strict=True)
             )
-        by_itself = bool(WORDS["two-coloured"] & {*names.split()})  # black and white as it is
-        if by_itself:
-            left_out = {w: told for w, told in left_out.items() if w not in TWO_TONE_WORDS}
-        if look == TWO_TONE and TWO_TONES.search(asked):  # of a thing, not of the whole picture
-            others = len(things) > 1 or scene.background or any(t.colour for t in things)
-            if by_itself or others:
-                look = ""
-                del said[TWO_TONE]
-                left_out |= {} if by_itself else {TWO_TONE: NOT_DRAWN}
+        named, _ = self.vocabulary.emoji.split(asked.lower(), tokens=False)
+        scene = once(replace(scene, things=things), named)
+        things, drawn = scene.things, [self.concepts[self.named(t.name)[0]] for t in scene.things]
+        things = tuple(
+            replace(thing, **own) if (own := by_itself(thing, concept)) else thing
+            for thing, concept in zip(things, drawn, strict=True)
+        )
         style = style or scene.style or look
         return replace(scene, things=things, style=style, left_out=left_out, drawn_as=said)
 
@@ -198,7 +193,8 @@ class Library:
     def _shown_in(self, whole: str, part: str) -> bool:
         """Whether the drawing of one thing shows another: the spoon of a bowl with spoon."""
         label, own = (self.concepts[self.named(name)[0]]["label"] for name in (whole, part))
-        return own == label or own in label.partition(" with ")[2].split(" and ")
+        shown = {own, part} & WORDS.get(f"shows {label.lower()}", frozenset())
+        return bool(shown) or own == label or own in label.partition(" with ")[2].split(" and ")
 
     def shows(self, scene: Scene | None, phrase: str) -> bool:
         """Whether a word or phrase of a text is in the scene that was read from it: as a thing, as
@@ -210,6 +206,9 @@ class Library:
             return False
         named = scene.style in self.styles and any(phrase in w for w in self.styles[scene.style])
         if words <= READ or named:
+            return True
+        colours = [*scene.background, *(c for t in scene.things for c in (t.colour, t.pattern[1]))]
+        if any(words <= {*colour.split()} for colour in colours):
             return True
         return any(words <= set(t.said.split()) and self.named(t.said) for t in scene.things)
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from ..palettes import COLOURS
 from ..reading import COLOUR, GROUND, SCENERY, any_of, split_background
 from .caption_words import (
-    BODY,
     OF_A_KIND,
     RELATIONS,
     SIZES,
     SMALL_WORDS,
     TABLES,
+    TWO_TONE,
     WITHOUT,
     WORDS,
     singulars,
 )
-from .shorthand import TOKEN, Replaced
+from .shorthand import TOKEN, Replaced, each_coloured
 
 if TYPE_CHECKING:
     from .vocabulary import Vocabulary
@@ -42,17 +42,23 @@ DAY_SOMEWHERE = re.compile(
 )
 # "a goldfish in a bowl", but not of soup, nor three of them.
 FISH_BOWL = re.compile(
-    r"(^\s*|\b(?:an?|my|the) )(?:gold)?fish in (?:an?|the|its|my) "
+    r"(^\s*|\b(?:an?|my|the) )(?:(?:orange|golden|gold) )?(?:gold)?fish in (?:an?|the|its|my) "
     r"(?:(?:round|glass|small|little) )?bowl\b(?! of)",
     re.IGNORECASE,
 )
-FLYING = re.compile(r"\bflying(?= *(?:$|,))")  # "a flying pig", with nothing below
-FLOWN = "above two clouds on a light blue background"
+# "A flying pig", "a boy reading under a tree".
+ALONE_DOING = re.compile(
+    r"\b(flying(?= *(?:$|,))|reading(?= *(?:$|,|(?:under|in|on|by|at|near|next|to|with)\b)))"
+)
+INSTEAD = {
+    "flying": "above two clouds on a light blue background",
+    "reading": "holding an open book",
+}
 STRAW = re.compile(r"\bwith an? straw(?=\s*(?:$|,))", re.IGNORECASE)  # of a drink
 # "A sleeping cat"; "a man is swimming", "a girl walking her dog".
 DONE = re.compile(r"[a-z]+ing|asleep")
 DOERS = WORDS["bearers"] | WORDS["doers"] | WORDS["mounts"] | WORDS["people"]
-DOING_FIRST = re.compile(r"\b([a-z]+ing) ([a-z]+)\b", re.IGNORECASE)
+DOING_FIRST = re.compile(rf"\b([a-z]+ing) ((?:{TWO_TONE} )?[a-z]+)\b", re.IGNORECASE)
 PEOPLE_DOING = TABLES["people doing"]
 SEVERAL = frozenset(("boys", "children", "girls", "kids", "men", "people", "women"))
 PERSON_DOING = re.compile(
@@ -67,14 +73,17 @@ WORN = re.compile(
 )
 TIMES = TABLES["times"]
 TIME = re.compile(rf",\s*({'|'.join(TIMES)})\s*(?=,|$)", re.IGNORECASE)  # "a village, evening"
+ROOM = any_of(WORDS["rooms"])
 PLACE = re.compile(
     r"\b(in|on|through|down|by|at) (?:an?|the) (?!dark )(\w+) "
-    r"(forest|woods|jungle|desert|beach|lake|sea|ocean|field|meadow|park|garden|road|street|hill)\b",
+    r"(forest|woods|jungle|desert|beach|lake|sea|ocean|field|meadow|park|garden|road|street|hill"
+    rf"|{ROOM})\b",
     re.IGNORECASE,
 )
 # "a desert with camels" are camels in it.
 PEOPLED = re.compile(
-    r"^\s*(?:(?:an?|the)\s+)?(forest|jungle|desert|beach|meadow|garden|park|street"
+    rf"^\s*(?:(?:an?|the|my)\s+)?(?:(?!(?:{COLOUR})\b)[\w-]+\s+(?=(?:{ROOM})\b))?"
+    rf"(forest|jungle|desert|beach|meadow|garden|park|street|{ROOM}"
     rf"|(?:lake|pond|sea|ocean)(?=.+\b(?:{any_of(WORDS['afloat'])})\s*$))\s+"
     r"(?:with|full of)\s+(?!(?:fog|mist)\b)(.+)$",
     re.IGNORECASE,
@@ -86,7 +95,8 @@ ON_A_BODY = re.compile(
     re.IGNORECASE,
 )
 ALONE = re.compile(
-    r"^\s*(forest|street|jungle|sunny day|cloudy day)(?=\s*(?:,|$|(?:at|in|on an?|under)\b))",
+    r"^\s*(forest|street|jungle|desert|city|cityscape|lake|sunny day|cloudy day)"
+    r"(?=\s*(?:,|$|(?:at|in|on an?|under)\b))",
     re.IGNORECASE,
 )
 SPORTS = WORDS["sports"]
@@ -101,40 +111,33 @@ SKY = re.compile(
     rf"(?:(?:bright|clear|deep)\s+)?({COLOUR})\s+sk(?:y|ies)\b",
     re.IGNORECASE,
 )
-_ROW = rf"(?:{COLOUR})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+(?=one\b))(?:one\s+)?(?:{COLOUR}))+"
-_LIST = rf"(?:{COLOUR})(?:[\s,]+(?:and\s+)?(?:one\s+)?(?:{COLOUR}))+"  # without commas too
-# "red and blue balloons"; "two balloons, red and blue".
-_COUNT, _THINGS = r"(?P<count>two|three|2|3)\s+", r"(?P<things>[a-z]+s)"
-COLOURED = re.compile(rf"(?<!of )\b(?:{_COUNT})?(?P<row>{_ROW})\s+{_THINGS}\b", re.IGNORECASE)
-COLOURED_BEHIND = re.compile(
-    rf"\b{_COUNT}{_THINGS}\s*[,:-]\s*(?:one\s+|in\s+)?(?P<row>{_LIST})(?=\s*[.!]?\s*(?:$|,))",
-    re.IGNORECASE,
+WHITE = re.compile(
+    rf"\b(?:[a-z]+[ -]and[ -])?white (?:and (?:{COLOUR}) )?([a-z]+)\b(?!['’]s)", re.IGNORECASE
 )
-# "a red, a blue and a green balloon".
-COLOURED_EACH = re.compile(
-    rf"\b(?P<row>an? (?:{COLOUR})(?:(?:,| and|, and) an? (?:{COLOUR}))+) (?P<thing>\w+)\b",
-    re.IGNORECASE,
-)
-WHITE = re.compile(r"(?<!and )\bwhite ([a-z]+)\b(?!['’]s)", re.IGNORECASE)
 PALE = " on a light blue background"  # on which white things are seen
-WHOLE = BODY | WORDS["never each"]  # "red and blue shoes" are of two colours
 # "my dog Rex".
 NAME = re.compile(r"\b((?:my|our|your|his|her|their) (?:\w+ )?([a-z]+)) ([A-Z][a-z]+)\b")
 PLACED = re.compile(r"\b(?:at|in|by|on)\s+(?:(?:an?|the)\s+)?\w+", re.IGNORECASE)
+ROOM_OF = re.compile(rf"\bin (?:an?|the) ({COLOUR}) (?:{ROOM})\b", re.IGNORECASE)  # its wall
 ADDED = re.compile(  # what a place brings with it: "next to a cactus on a light blue background"
     r"(?:next to|in front of|among|below|a(?=\s))\s+(?:(?:an?|two)\s+)?([a-z -]+?)\s+(?=on an? )"
 )
+
+
+ROYAL = re.compile(
+    rf"\b({any_of(WORDS['bearers'] - WORDS['people'])}) (?:king|queen|prince|princess)\b(?!['’])",
+    re.IGNORECASE,
+)  # "a frog king"
 
 
 def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     """A text as the grammar reads it, in the phrases that the pair knows. said: takes up what was
     replaced by what, "" for what was left out."""
     rules = _Rules(words, said)
-    text = NAME.sub(rules.named, JOINED.sub(" and ", text))
+    text = ROYAL.sub(rules.royal, NAME.sub(rules.named, JOINED.sub(" and ", text)))
     text = PERSON_DOING.sub(rules.person_doing, DOING_FIRST.sub(rules.doing_behind, text))
-    text = FLYING.sub(rules.flying, text)
-    for pattern in (COLOURED_EACH, COLOURED, COLOURED_BEHIND):
-        text = pattern.sub(rules.each_coloured, text)
+    text = ALONE_DOING.sub(rules.doing_alone, text)
+    text = each_coloured(text, words.thing)
     text = STRAW.sub(lambda found: rules.drop(found[0].lower(), ""), text)
     text = FISH_BOWL.sub(rules.bowl, text)
     text = DAY_SOMEWHERE.sub(rules.day_somewhere, text)
@@ -148,6 +151,7 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     if re.sub(r"^(?:an?|the) ", "", text.lower().strip()) not in words.names:
         text = PEOPLED.sub(rules.peopled, text)
     text = ON_A_BODY.sub(rules.on_a_body, text)
+    text = ROOM_OF.sub(rf"on a \1 background above light gray{GROUND}", text)
     text = FIELD.sub(rules.field, ALONE.sub(r"a \1", text))
     text = SCENERY.sub(rf"on a \2 background above \1{GROUND}", PLACE.sub(rules.place, text))
     if rules.thing_in(SKY.sub(" ", text)):
@@ -158,6 +162,13 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
         at = found.start() + len(found[0].split()[0] if new is None else new)
         text = text if new is None else text[: found.start()] + new + text[found.end() :]
     return rules.seen(text)
+
+
+def by_itself(white: re.Match) -> bool:
+    """Whether a match of `WHITE` is of two colours that its thing has anyhow: a panda's."""
+    own = WORDS["two-coloured"] | WORDS["patterned"]
+    two = " and " in white[0] or TWO_TONE in white[0]
+    return two and not own.isdisjoint((white[1], *singulars(white[1])))
 
 
 class _Rules:
@@ -184,11 +195,17 @@ class _Rules:
             return found[0]
         return self.drop(name, whose)
 
+    def royal(self, found: re.Match) -> str:
+        alone = "crown" not in found.string and len(ROYAL.findall(found.string)) == 1
+        new = f"{found[1]} wearing a crown" if alone else found[1]
+        self.said[found[0].lower()] = new
+        return new
+
     def doing_behind(self, found: re.Match) -> str:
         """ "Cat sleeping" of "sleeping cat"."""
         act, who = found.groups()
         words, whole = self.words, found[0].lower()
-        acts = act.lower() in {*PEOPLE_DOING, "flying"} or act.lower() in words.phrases
+        acts = act.lower() in {*PEOPLE_DOING, *INSTEAD} or act.lower() in words.phrases
         known = whole in words.names or whole in words.phrases or whole in words.nearest
         return f"{who} {act}" if acts and not known and self.doer(who) else found[0]
 
@@ -197,11 +214,13 @@ class _Rules:
         named = [word for word in WORD.findall(text.lower()) if word not in SMALL_WORDS][-1:]
         return any(not DOERS.isdisjoint((word, *singulars(word))) for word in named)
 
-    def flying(self, found: re.Match) -> str:
-        if not self.doer(found.string[: found.start()]):
+    def doing_alone(self, found: re.Match) -> str:
+        before = found.string[: found.start()]
+        whole = " ".join([*before.lower().split()[-1:], found[1]])
+        if not self.doer(before) or whole in self.words.phrases:  # "person reading"
             return found[0]
-        self.said["flying"] = FLOWN
-        return FLOWN
+        self.said[found[1]] = INSTEAD[found[1]]
+        return INSTEAD[found[1]]
 
     def person_doing(self, found: re.Match) -> str:
         """The drawing of who does it: a swimmer of "woman swimming"."""
@@ -213,21 +232,6 @@ class _Rules:
         several = who.lower() in SEVERAL and not counted
         return f"{'two ' if several else ''}{label}{' and ' if what else ''}"
 
-    def each_coloured(self, found: re.Match) -> str:
-        """ "a red balloon and a blue balloon" of "red and blue balloons"."""
-        groups = found.groupdict()
-        count, things = groups.get("count"), groups.get("things") or f"{groups['thing']}s"
-        colours = re.findall(rf"\b(?:{COLOUR})\b", groups["row"].lower())
-        one = next((w for w in singulars(things.lower()) if self.thing(w)), None)
-        fits = count in (None, str(len(colours)), {2: "two", 3: "three"}.get(len(colours)))
-        before = found.string[: found.start()].lower().split()[-1:]
-        each = re.search(r"\b(?:one|an?)\b", groups["row"])  # else they are a zebra's or a bee's
-        pattern = {"black", "white"} & {*colours} and not each
-        whole = things.lower() in WHOLE or {*before} & OF_A_KIND
-        if one is None or pattern or whole or not fits:
-            return found[0]
-        return " and ".join(f"{'an' if c[0] in 'aeiou' else 'a'} {c} {one}" for c in colours)
-
     def bowl(self, found: re.Match) -> str:
         self.said[found[0][len(found[1]) :].lower()] = "fish bowl"
         return f"{found[1]}fish bowl"
@@ -238,10 +242,12 @@ class _Rules:
 
     def seen(self, text: str) -> str:
         """A text whose white things do not stand on white."""
-        white = next((m for m in WHITE.finditer(text) if self.thing(m[1])), None)
+        found = (m for m in WHITE.finditer(text) if self.thing(m[1]))
+        white = next((m for m in found if not by_itself(m)), None)
         if not white or white[0].lower() in self.words.names or split_background(text.lower())[0]:
             return text
-        self.said[white[0]] = f"{white[0]}{PALE}"
+        said = white[0].replace(TWO_TONE, "black and white")
+        self.said[said] = f"{said}{PALE}"
         return f"{text}{PALE}"
 
     def peopled(self, found: re.Match) -> str:
@@ -290,6 +296,10 @@ class _Rules:
         rest = text[found.end() :]
         owner = rest.startswith(("'s", "’s"))  # "a fisherman's boat"
         idle = DONE.fullmatch(phrase) and not self.doer(text[: found.start()])
+        family = "family" in phrase and phrase.split()[-1] in ("family", "three", "four")
+        others = f"{text[: found.start()]} {rest}"
+        if family and (rest.startswith(" of ") or self.thing_in(PLACED.sub(" ", others))):
+            return None  # "a family of ducks", "my family and my dog"
         of = whole and rest.startswith(" of ")
         if owner or idle or of or compound or {longer, *singulars(longer)} & words.names:
             return None  # "on ice cream" is not on ice
@@ -304,5 +314,5 @@ class _Rules:
             worn = WORN.match(text[found.end() :]) and not new.startswith(("a ", "below "))
             if worn or re.search(rf"\b{re.escape(added[1].removesuffix('s'))}(?:s|ses)?\b", others):
                 new = new[added.end() :]
-        self.said[phrase] = new
+        self.said[phrase.replace(TWO_TONE, "black and white")] = new
         return new

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from ..reading import GROUND
 from ..regions import Size, bounding_box
-from .caption_words import in_the_sky
+from .caption_words import WORDS, in_the_sky
 from .drawings import PLACINGS, Scene, Thing
 from .layers import Box, Group, bounds, grouped, moved_with, tight, worn
 
@@ -19,17 +19,19 @@ SIDES = {"": 0.8, "big": 0.98, "small": 0.42}
 SECOND = {"big": 1.2, "small": 0.6, "": 1.0}  # by how much the first of two is larger
 GROUPED = 1.8  # of two things together, beside a third
 # Relations of which the first keeps its size though it is several things.
-TOUCHING = frozenset("in, on, served on, held in, heaped in, standing in".split(", "))
+TOUCHING = frozenset("in, on, on a table, served on, held in, heaped in, standing in".split(", "))
 # Where other things have a zone, in shares of the picture's sides: middle, width and height of what
 # stands in front; the same of one thing at the horizon beside it, of several, and in the sky.
 BESIDE, BEFORE, BELOW = (0.33, 0.6, 0.62), (0.5, 0.94, 0.56), (0.5, 0.94, 0.68)
 ONE_FAR, SEVERAL_FAR = (0.67, 0.62, 0.64), (0.5, 0.96, 0.62)
-ONE_HIGH, WIDE_HIGH = (0.8, 0.34, 0.3), (0.5, 0.94, 0.34)
+ONE_HIGH, WIDE_HIGH, BROAD_HIGH = (0.8, 0.34, 0.3), (0.5, 0.94, 0.34), (0.5, 0.9, 0.62)
 HIGH_SHARES = {"big": 1.7, "small": 0.6, "": 1.0}  # sizes in the sky
 IN_FRONT = (0.5, 0.96, 0.34)
 LOWER = {"horizon": 0.8, "front": 0.99, "sky": 0.02}  # ends from above, of the sky's the upper
 BASE, AMID_BASE = 0.97, 0.86  # lower ends of what stands in front, and behind a field of others
+BROADER = 1.6  # a rainbow than a sun
 SUN = 0.42  # middle and side of one alone above a ground
+STANDS = 0.9  # lower end of things on a ground
 FLAT = 0.35  # up to which height the middle is better than beside
 MASK = 64  # pixels along the longer side of what they cover
 FRAME = 0.98  # of the picture's sides
@@ -97,6 +99,9 @@ def boxes(
             placed = [moved_with(box, frame, two[0]) for box in placed] or two[:1]
             placed.append(two[1])
         (both, frame), ratio = together(masks, placed), 1.0
+    if scene.background and scene.background[-1].endswith(GROUND):  # not above it
+        lower = max(0.0, STANDS * size[0] - frame[1] - frame[3] / 2)
+        placed = [(x, y + lower, wide, high) for x, y, wide, high in placed]
     return list(zip(placed, groups, strict=True))
 
 
@@ -151,6 +156,8 @@ def in_zones(
             flat = mask.shape[1] > 1.3 * mask.shape[0]
             x, wide, high = WIDE_HIGH if flat and len(zones) == 1 else ONE_HIGH
             share = min(HIGH_SHARES[scene.things[i].size], FRAME / wide)
+            if scene.things[i].name in WORDS["broad"]:
+                x, wide, high = BROAD_HIGH
             x = min(x, 1 - share * wide / 2)
             if beside or zones.get(i - 1) == "sky":  # away from what is there already
                 x = 1 - x
@@ -172,6 +179,7 @@ def alone(
         return (width / 2, height * 0.79, width * 0.94, height * 0.38), group
     if grounded and in_the_sky(thing.name):
         x, y, side = width / 2, SUN * height, HIGH_SHARES[thing.size] * SUN * min(size)
+        side *= BROADER if thing.name in WORDS["broad"] else 1.0
         return tight((x, y, side * group.width, side), group.mask(mask)), group
     if thing.count > 1:
         share = 0.8 if thing.size == "small" else 1.0

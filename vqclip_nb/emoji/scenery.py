@@ -17,6 +17,7 @@ GREEN_LIGHT, VIOLET_LIGHT = (0.35, 0.95, 0.55), (0.6, 0.35, 0.85)
 FALL = (-0.022, 0.075)  # from the upper to the lower end of a drop, in shares of the sides
 DARK = 0.35  # mean of a sky up to which its stars are seen
 HORIZON, HILL = 0.68, 0.03  # from above, and how far it rises and falls; shares of the height
+WALL = "beige"  # of a room, above its floor
 SUN, GLOW = (0.24, 0.15), (1.0, 0.85, 0.35)  # from the left, radius; shares of the sides
 
 
@@ -48,12 +49,13 @@ def _scenery(sky: Sequence[str], below: str, size: Size) -> torch.Tensor:
     haze = low + 0.35 * (1 - low) * (len(sky) == 1 and float(low.mean()) > 0.3)
     above = torch.lerp(high, haze.expand(3, 1, 1), (y / HORIZON).clamp(max=1)[None])
     under = near * (1.04 - 0.14 * ((y - HORIZON) / (1 - HORIZON)).clamp(0, 1))
-    return torch.where(above_horizon(size), above, under.clamp(max=1))
+    hill = 0.0 if list(sky) == [WALL] else HILL
+    return torch.where(above_horizon(size, hill), above, under.clamp(max=1))
 
 
-def above_horizon(size: Size) -> torch.Tensor:
+def above_horizon(size: Size, hill: float = HILL) -> torch.Tensor:
     """Which pixels (height, width) are above that of `ground`."""
-    horizon = HORIZON - HILL * (torch.linspace(-0.4, 0.9, size[1]) * torch.pi).cos()
+    horizon = HORIZON - hill * (torch.linspace(-0.4, 0.9, size[1]) * torch.pi).cos()
     return torch.linspace(0, 1, size[0])[:, None] <= horizon
 
 

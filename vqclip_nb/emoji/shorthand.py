@@ -1,15 +1,15 @@
-"""What is not written in words: emoji, each as the drawing that the library has of it, shorthand
-written out, and what asks for the picture left away."""
+"""What is not written out in words: emoji, each as the drawing that the library has of it,
+shorthand, colours of several things; and what asks for the picture left away."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..reading import COLOUR
-from .caption_words import RELATIONS, WITHOUT
+from .caption_words import BODY, OF_A_KIND, RELATIONS, WITHOUT, WORDS, singulars
 
 VARIATION, TONES = "\ufe0f", "\U0001f3fb-\U0001f3ff"
 JOINER = "\u200d"
@@ -22,6 +22,21 @@ EMOJI = re.compile(
     f"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]{VARIATION}?\u20e3"
     f"|{_SIGN}(?:{VARIATION}|[{TONES}]|[\U000e0020-\U000e007f])*"
     f"(?:{JOINER}{_SIGN}(?:{VARIATION}|[{TONES}])*)*"
+)
+WHOLE = BODY | WORDS["never each"]  # "red and blue shoes" are of two colours
+_ROW = rf"(?:{COLOUR})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+(?=one\b))(?:one\s+)?(?:{COLOUR}))+"
+_LIST = rf"(?:{COLOUR})(?:[\s,]+(?:and\s+)?(?:one\s+)?(?:{COLOUR}))+"  # without commas too
+# "red and blue balloons"; "two balloons, red and blue".
+_COUNT, _THINGS = r"(?P<count>two|three|2|3)\s+", r"(?P<things>[a-z]+s)"
+COLOURED = re.compile(rf"(?<!of )\b(?:{_COUNT})?(?P<row>{_ROW})\s+{_THINGS}\b", re.IGNORECASE)
+COLOURED_BEHIND = re.compile(
+    rf"\b{_COUNT}{_THINGS}\s*[,:-]\s*(?:one\s+|in\s+)?(?P<row>{_LIST})(?=\s*[.!]?\s*(?:$|,))",
+    re.IGNORECASE,
+)
+# "a red, a blue and a green balloon".
+COLOURED_EACH = re.compile(
+    rf"\b(?P<row>an? (?:{COLOUR})(?:(?:,| and|, and) an? (?:{COLOUR}))+) (?P<thing>\w+)\b",
+    re.IGNORECASE,
 )
 SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)|<3\b")  # ":)" and the like
 SHORT = (
@@ -138,3 +153,26 @@ def shortened(text: str) -> str:
         text = re.sub(short, long, text, flags=re.IGNORECASE)
     text = re.sub(r"\s*,(?:\s*,)+\s*", ", ", text)
     return REQUEST.sub("", text).strip(" ,") or text
+
+
+def each_coloured(text: str, known: Callable[[str], bool]) -> str:
+    """A text with "a red balloon and a blue balloon" for its "red and blue balloons". known: which
+    words name a thing."""
+
+    def written_out(found: re.Match) -> str:
+        groups = found.groupdict()
+        count, things = groups.get("count"), groups.get("things") or f"{groups['thing']}s"
+        colours = re.findall(rf"\b(?:{COLOUR})\b", groups["row"].lower())
+        one = next((w for w in singulars(things.lower()) if known(w)), None)
+        fits = count in (None, str(len(colours)), {2: "two", 3: "three"}.get(len(colours)))
+        before = found.string[: found.start()].lower().split()[-1:]
+        each = re.search(r"\b(?:one|an?)\b", groups["row"])  # else a zebra's
+        pattern = {"black", "white"} & {*colours} and not each
+        whole = things.lower() in WHOLE or {*before} & OF_A_KIND
+        if one is None or pattern or whole or not fits:
+            return found[0]
+        return " and ".join(f"{'an' if c[0] in 'aeiou' else 'a'} {c} {one}" for c in colours)
+
+    for pattern in (COLOURED_EACH, COLOURED, COLOURED_BEHIND):
+        text = pattern.sub(written_out, text)
+    return text

@@ -35,6 +35,7 @@ DONE = WORDS["done"]  # what begins to say how it was done: "carved from jade"
 ALONE = WORDS["alone"]  # what says how a thing looks, wherever it stands: "neon guitar"
 BREAKS = {w for table in (RELATIONS, OF, WITHOUT) for phrase in table for w in phrase.split()}
 BREAKS = BREAKS.union("at also then from to under through & + /".split()) - {*ARTICLES, "full"}
+BREAKS -= {"hand", "hands", "top"}  # of "hand in hand", "on top of": things as well
 DETERMINERS = {*ARTICLES, *SKIPPED, *OF_A_KIND} | {*COLOURS} - BREAKS
 ADJECTIVE = re.compile(
     r"\w{2,}(?:y|ing|ed|en|ful|ous|ish)|old|new|young|tall|long|short|wide|high|low|deep|full|half"

@@ -16,6 +16,7 @@ from .caption_words import (
     BODY,
     SMALL_WORDS,
     STYLE_WORDS,
+    TWO_TONE,
     USUAL_COLOURS,
     WITHOUT,
     WORDS,
@@ -32,6 +33,11 @@ FOLDER = Path(__file__).parent  # of the tables
 SHORTEST = 5  # letters of a word that is mended
 LONG = 8  # letters from which on two slips are mended
 VOWELS = "aeiou"
+TWO_TONES = re.compile(
+    r"\bblack and white(?= (?!(?:[\w-]+ )?(?:photo|picture|image|drawing|painting|film|movie|art"
+    r"|style|sketch|portrait|landscape|scene|world)\b|(?:[\w-]+ ){1,3}of\b)\w)",
+    re.IGNORECASE,
+)
 # Letters that sound alike: "elefant" is an elephant, though "elegant" is one letter nearer.
 SOUNDS = (("au", "o"), ("ph", "f"), ("ck", "k"), ("c", "k"), ("y", "i"), ("z", "s"))
 
@@ -87,7 +93,7 @@ class Vocabulary:
                 unasked[found[0].lower().strip()] = ""
             return found[1] or " "
 
-        asked = shortened(text)
+        asked = TWO_TONES.sub(TWO_TONE, shortened(text))
         kept = self._negated.sub(drop, asked).strip(" ,")
         text, said = self.emoji.split(kept, tokens=tokens)
         said |= unasked
@@ -103,6 +109,7 @@ class Vocabulary:
             said[word] = near
             return near
 
+        text = text if tokens else text.replace(TWO_TONE, "black and white")
         return " ".join(WORD.sub(mended, text).split()), style, said
 
     def thing(self, word: str) -> bool:

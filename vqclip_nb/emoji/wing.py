@@ -34,7 +34,7 @@ WRITTEN = set("arrow button calendar clock dollar euro keycap letter letters med
 WRITTEN |= set("notes points pound sign watch yen".split())
 SCALES, SHIFT = (0.86, 1.1), 0.055  # of a thing alone, by the seed; in shares of the sides
 # Where something is on a head, which is looked for on the left, or somebody looks at another.
-NOT_MIRRORED = {"at the mouth", "on the face", "round the neck", "wearing", *FACING}
+NOT_MIRRORED = {"at the mouth", "on the face", "round the neck", "wearing", "chasing", *FACING}
 STYLED = 0.5  # strength of a style from which on the drawing that is begun with is of it
 
 
@@ -158,7 +158,7 @@ class EmojiWing:
                 pose = float(rng.uniform(*SCALES)), *map(float, rng.uniform(-SHIFT, SHIFT, 2))
                 alone = area is None and len(scene.things) == thing.count == 1
                 shapes.append(Shape(thing.name, label, style, mirrored, pose if alone else CENTRED))
-            parts.append(Part(scene, tuple(shapes), own, area))
+            parts.append(Part(scene, tuple(shapes), area))
         return Forming(self.pair, self.priors, parts, reading.background, size)
 
     def _label_and_style(
