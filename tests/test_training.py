@@ -236,7 +236,7 @@ def test_the_judges_that_ship_tell_shapes_and_styles(pair):
     assert len(right) > 40 and np.mean(right) > 0.55  # by chance 1 of 9
 
 
-def test_a_figure_has_a_large_head_on_a_body_without_its_own():
+def test_a_figure_is_a_large_head_on_a_standing_body():
     head, body = np.zeros((2, 64, 64, 4), np.uint8)
     head[20:44, 20:44] = 200, 0, 0, 255
     body[4:18, 28:36], body[18:60, 24:40] = (0, 200, 0, 255), (0, 0, 200, 255)

@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 # emojibase: faces, animals and nature, food, travel, activities, objects
 GROUPS = (0, 3, 4, 5, 6, 7)
 LABELS = "emojibase-data@17.0.0"
+RENDERS = "@lobehub/fluent-emoji-3d@1.1.0"  # MIT: the originals that the style 3d redraws as SVG
 # Of a figure, in shares of its height: its head, how wide that is at most, and how far it hides the
 # body; the head of the body, in shares of its own height; and how much broader it becomes.
 HEAD, WIDEST, CHIN, NECK, BROADER = 0.5, 0.62, 0.04, 0.24, 1.2
-RENDERS = "@lobehub/fluent-emoji-3d@1.1.0"  # MIT: the originals that the style 3d redraws as SVG
 
 
 def fetch(folder: Path) -> None:

@@ -77,7 +77,7 @@ def silhouettes() -> dict[str, str]:
 @dataclass(frozen=True)
 class Unread:
     """An emoji that the library alone shows. label: emojibase's, or two names of the list, as in
-    "girl + standing person", of the head of one on the body of the other; also: other words."""
+    "girl + woman far away", of the head of one on the body of the other; also: other words."""
 
     label: str
     also: tuple[str, ...]

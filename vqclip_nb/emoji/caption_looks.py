@@ -99,7 +99,9 @@ class LooksReader:
 
     def _pattern(self, phrase: str, rest: list[str]) -> bool:
         """ "A striped cat", "a red and white striped shirt", "a cup with blue dots"."""
-        how, behind = (table.get(phrase) for table in PATTERNS)
+        how, behind = PATTERNS[0].get(phrase), PATTERNS[1].get(phrase)
+        if not (how or behind):
+            return False
         _, second = self.look.get("pattern", ("", ""))
         if how and goes_on(rest):
             self.look["pattern"] = how, second

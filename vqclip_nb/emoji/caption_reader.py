@@ -15,7 +15,6 @@ from .caption_looks import LooksReader
 from .caption_words import (
     ARTICLES,
     AS_MOST,
-    BODY,
     HOLDERS,
     MOST,
     NOT_DRAWN,
@@ -30,7 +29,7 @@ from .caption_words import (
     singulars,
 )
 from .drawings import COLOURFUL, TWO_COLOURS, Scene, Thing
-from .shorthand import TOKEN
+from .shorthand import TOKEN, WHOLE
 
 CLOCK, CLOCK_TIME = frozenset(("clock", "watch")), re.compile(r"\d{1,2}:\d\d")
 AHEAD = 8  # words behind a phrase that say how it is read
@@ -234,7 +233,7 @@ class CaptionReader(LooksReader):
         if plural:
             look.setdefault("count", 3 if look.get("colour") == COLOURFUL else 2)
         if look.get("pattern", ("", ""))[0] in TWO_COLOURS:
-            look["pattern"] = self._whole(phrase), look["pattern"][1]
+            look["pattern"] = self._two_coloured(phrase), look["pattern"][1]
         if look.get("colour") == COLOURFUL and look.get("count", 1) == 1:
             del look["colour"]  # a thing alone has its own colours
             self.left_out |= dict.fromkeys(WORDS["colourful"] & {*self.said}, NOT_DRAWN)
@@ -259,12 +258,12 @@ class CaptionReader(LooksReader):
         self.said.clear()
         return True
 
-    def _whole(self, phrase: str) -> str:
-        """Whether each of several things has both colours, as shoes and animals have, or every
-        second one of them."""
+    def _two_coloured(self, phrase: str) -> str:
+        """How things have two colours: "patches" on each, as on shoes and animals, or "each second"
+        of several has the other."""
         forms = {phrase, *singulars(phrase)}
         coat = "white" in self.said and forms & (WORDS["bearers"] | WORDS["mounts"])
-        whole = coat or TWO_TONE in self.said or phrase in BODY | WORDS["never each"]
+        whole = coat or TWO_TONE in self.said or phrase in WHOLE
         return "patches" if whole or self.look.get("count", 1) == 1 else "each second"
 
     def _show_time(self, phrase: str, name: str) -> bool:

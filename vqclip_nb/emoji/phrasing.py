@@ -164,7 +164,7 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     return rules.seen(text)
 
 
-def by_itself(white: re.Match) -> bool:
+def naturally_two_coloured(white: re.Match) -> bool:
     """Whether a match of `WHITE` is of two colours that its thing has anyhow: a panda's."""
     own = WORDS["two-coloured"] | WORDS["patterned"]
     two = " and " in white[0] or TWO_TONE in white[0]
@@ -243,7 +243,7 @@ class _Rules:
     def seen(self, text: str) -> str:
         """A text whose white things do not stand on white."""
         found = (m for m in WHITE.finditer(text) if self.thing(m[1]))
-        white = next((m for m in found if not by_itself(m)), None)
+        white = next((m for m in found if not naturally_two_coloured(m)), None)
         if not white or white[0].lower() in self.words.names or split_background(text.lower())[0]:
             return text
         said = white[0].replace(TWO_TONE, "black and white")
