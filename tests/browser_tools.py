@@ -53,6 +53,7 @@ CONTRASTS = """() => {
       return [(Math.max(a, b) + .05) / (Math.min(a, b) + .05), e.innerText || e.value] }) }"""
 
 HEADERS = ":is(.jupyter-widget-Collapse-header, .p-Collapse-header)"  # of ipywidgets 8 and 7
+IS_OPEN = "e => e.getAttribute('aria-expanded') === 'true'"
 
 
 def button(page, name: str):
@@ -73,9 +74,7 @@ def drawer(page, name: str) -> None:
     header = page.locator(f".vq-side {HEADERS}", has_text=name)
     if header.get_attribute("aria-expanded") != "true":
         header.click()
-        page.wait_for_function(
-            "e => e.getAttribute('aria-expanded') === 'true'", arg=header.element_handle()
-        )
+        page.wait_for_function(IS_OPEN, arg=header.element_handle())
 
 
 def prompt(page):
@@ -161,9 +160,7 @@ def keys_reach_all(page) -> None:
     for drawer in drawers:
         drawer.focus()
         page.keyboard.press("Enter")
-        page.wait_for_function(
-            "e => e.getAttribute('aria-expanded') === 'true'", arg=drawer.element_handle()
-        )
+        page.wait_for_function(IS_OPEN, arg=drawer.element_handle())
         stands_well(page, ".widget-accordion")
     page.keyboard.press("Space")
     page.wait_for_function("() => !document.querySelector('.vq-studio [aria-expanded=true]')")

@@ -37,15 +37,9 @@ def harmful(event: str, arguments: tuple) -> bool:
     return event in EVENTS or bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
 
 
-DAMAGES = st.lists(
-    st.tuples(
-        st.sampled_from(["flip", "drop", "end", "repeat", "number"]),
-        st.integers(0, 1 << 24),
-        st.integers(1, 255),
-    ),
-    min_size=1,
-    max_size=3,
-)
+KINDS = st.sampled_from(["flip", "drop", "end", "repeat", "number"])
+ONE_DAMAGE = st.tuples(KINDS, st.integers(0, 1 << 24), st.integers(1, 255))
+DAMAGES = st.lists(ONE_DAMAGE, min_size=1, max_size=3)
 
 
 def damaged(data: bytes, damages: list[tuple[str, int, int]]) -> bytes:
@@ -94,11 +88,8 @@ PIECES = [
 CRAFTED = st.lists(st.sampled_from(PIECES), min_size=1, max_size=40).map(
     lambda pieces: ("a.pt", packed(b"\x80\x02" + b"".join(pieces) + b".", {"0": bytes(16)}))
 )
-WEIGHTS = CRAFTED | st.deferred(
-    lambda: st.builds(
-        lambda n, d: (n, damaged(seeds()[n], d)), st.sampled_from([*seeds()]), DAMAGES
-    )
-)
+NAMED = st.deferred(lambda: st.sampled_from([*seeds()]))
+WEIGHTS = CRAFTED | st.builds(lambda n, d: (n, damaged(seeds()[n], d)), NAMED, DAMAGES)
 
 
 def read(path: Path) -> object:

@@ -7,7 +7,6 @@ import hashlib
 import os
 import sys
 import types
-import warnings
 from io import BytesIO
 from pathlib import Path
 from unittest import mock
@@ -15,6 +14,7 @@ from unittest import mock
 import clip
 import torch
 from clip.model import CLIP, convert_weights
+from crafting import scripted
 from omegaconf import OmegaConf
 from taming.modules.diffusionmodules.model import Decoder, Encoder
 from torch import nn
@@ -113,14 +113,11 @@ def archive(model: nn.Module) -> bytes:
     for name, fact in ({"input_resolution": size} | facts).items():
         model.register_buffer(name, torch.tensor(fact))
     example = torch.zeros(1, 3, size, size), torch.zeros(1, 77, dtype=torch.long)
-    file = BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecated, but what is published is of this kind
-        torch.jit.save(torch.jit.trace(model, example, check_trace=False), file)
+    data = scripted(model, lambda traced: torch.jit.trace(traced, example, check_trace=False))
     for name, fact in facts.items():
         del model._buffers[name]
         setattr(model, name, fact)
-    return file.getvalue()
+    return data
 
 
 @contextlib.contextmanager

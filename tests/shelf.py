@@ -81,8 +81,7 @@ class Shelf:
             body = gzip.compress(body)
             request.send_header("Content-Encoding", "gzip")
         if status == 206:
-            place = f"bytes {start}-{len(data) - 1}/{len(data)}"
-            request.send_header("Content-Range", place)
+            request.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         if fault == "cut" and sum(p == path for p, _ in self.asked) <= 3:

@@ -37,10 +37,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=options)
         yield browser
         browser.close()
 
@@ -61,16 +59,11 @@ def server(request, tmp_path_factory):
     (folder / "tmp").mkdir()
     classic = request.param == "classic"
     command = [CLASSIC, "-m", "notebook"] if classic else [sys.executable, "-m", request.param]
+    command += [*what, *options, f"--port={port}", "--no-browser"]
     own = {"VQCLIP_CACHE": "cache", "JUPYTER_CONFIG_DIR": "config", "TMPDIR": "tmp"}
     environment = os.environ | {name: str(folder / path) for name, path in own.items()}
     with open(folder / "server.log", "w") as log:
-        process = subprocess.Popen(
-            [*command, *what, *options] + [f"--port={port}", "--no-browser"],
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-            env=environment,
-        )
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment)
     for _ in range(120):
         try:
             # No page is asked for: Voilà would run the notebook once more for it.
@@ -287,9 +280,8 @@ def test_a_page_that_is_reloaded_in_mid_run_goes_on(visit, server):
     page.wait_for_timeout(2000)
     before = status.inner_text()
     assert re.match(r"step \d+ of 3000", before)
-    page.wait_for_function(
-        "text => document.querySelector('.vq-status').innerText !== text", arg=before
-    )
+    goes_on = "text => document.querySelector('.vq-status').innerText !== text"
+    page.wait_for_function(goes_on, arg=before)
     button(page, "Pause").click()
     button(page, "Continue").wait_for()
     stop(page)
@@ -316,9 +308,8 @@ def test_a_public_page_that_is_reloaded_in_mid_run_is_paused_and_goes_on(visit):
     drawer(page, "Gallery")
     page.locator(".vq-tile > button:visible", has_text="a sunflower").wait_for()
     button(page, "Continue").click()
-    page.wait_for_function(
-        "at => document.querySelector('.vq-status').innerText.match(/step (\\d+)/)[1] > at", arg=at
-    )
+    goes_on = "at => document.querySelector('.vq-status').innerText.match(/step (\\d+)/)[1] > at"
+    page.wait_for_function(goes_on, arg=at)
     assert not paused.is_visible()
     tab = page.context.new_page()  # the same address in another tab is another visit
     tab.goto(address, wait_until="commit")

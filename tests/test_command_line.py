@@ -104,8 +104,7 @@ def test_ctrl_c_keeps_the_picture_so_far(capsys, monkeypatch, request):
 
 def test_a_failed_file_or_memory_that_ends_does_not_cost_what_is_painted(capsys, monkeypatch):
     Path("both-1.png").mkdir()
-    asked = ["a fox", "a cat", *QUICK, "--out", "both.png", "--out", "both.gif"]
-    assert main(asked) == 1
+    assert main(["a fox", "a cat", *QUICK, "--out", "both.png", "--out", "both.gif"]) == 1
     assert Path("both.gif").is_file() and Path("both-2.png").is_file()
     assert "both-1.png could not be written" in capsys.readouterr().err
     step = vq.Run.step

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -105,8 +104,8 @@ class Pretend(TorchFunctionMode):
         return tree_map(lambda t: moved(t, there), result)
 
 
-@contextmanager
-def pretended_gpu() -> Iterator[Pretend]:
+@pytest.fixture(scope="module")
+def gpu() -> Iterator[Pretend]:
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     real, torch.Generator = torch.Generator, Generator
     try:
@@ -115,12 +114,6 @@ def pretended_gpu() -> Iterator[Pretend]:
     finally:
         torch.Generator = real
         torch.__future__.set_overwrite_module_params_on_conversion(False)
-
-
-@pytest.fixture(scope="module")
-def gpu():
-    with pretended_gpu() as mode:
-        yield mode
 
 
 @pytest.fixture(scope="module")

@@ -65,9 +65,8 @@ def test_films_have_every_frame_and_a_packet_that_players_pass_over(run, tmp_pat
 @pytest.mark.parametrize("name", ["a.jpg", "a", "a.png.avi"])
 def test_bad_requests(run, pair, small, tmp_path, name):
     for kind in ("png", "gif", "mp4"):
-        with pytest.raises(
-            ValueError, match=rf"a {kind.upper()}, so the name must end in \.{kind}"
-        ):
+        words = rf"a {kind.upper()}, so the name must end in \.{kind}"
+        with pytest.raises(ValueError, match=words):
             getattr(run, f"save_{kind}")(tmp_path / name)
     for fps in ("24", None, True, 0):
         for kind in ("gif", "mp4"):

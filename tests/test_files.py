@@ -135,9 +135,8 @@ def write_for_ever(kind, run, path):
 def test_killed_in_the_middle(run, pair, tmp_path, kind):
     path = tmp_path / f"made{SUFFIX[kind]}"
     write(kind, run, path)
-    child = multiprocessing.get_context("fork").Process(
-        target=write_for_ever, args=(kind, run, path)
-    )
+    fork = multiprocessing.get_context("fork")
+    child = fork.Process(target=write_for_ever, args=(kind, run, path))
     child.start()
     for _ in range(3):  # while the child writes one after another
         time.sleep(0.1)

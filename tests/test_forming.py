@@ -9,8 +9,8 @@ import vqclip_nb as vq
 from training.classifier import load_shape_judge
 from training.train_prior import masked_loss
 from vqclip_nb.emoji import forming
-from vqclip_nb.emoji.compose import CENTRED, moved
 from vqclip_nb.emoji.layers import cut_out, fitted
+from vqclip_nb.emoji.placing import CENTRED, moved
 from vqclip_nb.emoji.prior import Prior
 from vqclip_nb.images import to_pil
 
@@ -196,6 +196,14 @@ def test_what_no_caption_taught_forms_by_its_name(pair, thing, style):
         x, y = (F.avg_pool2d(picture.mean(1), 8) for picture in (best, own))
         apart.append(float((x - y).abs().mean()))
     assert apart[0] < 0.8 * apart[1]
+
+
+def test_what_has_formed_is_decoded_finer_than_it_could_be_enlarged(pair):
+    forms = vq.Run(pair, vq.Settings(include="a fox", **FORMED)).painting.forming
+    vectors, coarse, _ = forms.candidates(0, 1, torch.Generator().manual_seed(0))
+    fine, enlarged = forms.finish(vectors), F.interpolate(coarse, scale_factor=2, mode="bicubic")
+    steep = [(x[..., 1:] - x[..., :-1]).abs().quantile(0.99) for x in (fine, enlarged)]
+    assert fine.shape == enlarged.shape and steep[0] > 1.2 * steep[1]
 
 
 SMALL = dict(side=4, width=64, layers=2, heads=2, text_width=8, encoding=8, head_width=16)

@@ -104,14 +104,8 @@ FOLDER = ROOT / "notebooks"
 NAMES = sorted(p.stem for p in FOLDER.glob("*.py"))
 SHORT = {  # parameters that finish soon; the notebooks run in an empty folder
     "1_studio": dict(TOTAL_ITER=6, OUTPUT="."),
-    "3_experiments": dict(
-        ACTIVATIONS=["relu", "none"],
-        LEARNING_RATES=[0.5, 3],
-        SIZE=32,
-        CROPS=2,
-        ITERATIONS=2,
-        CSV="experiments.csv",
-    ),
+    "3_experiments": dict(ACTIVATIONS=["relu", "none"], LEARNING_RATES=[0.5, 3])
+    | dict(SIZE=32, CROPS=2, ITERATIONS=2, CSV="experiments.csv"),
     "4_train_a_pair": dict(
         CLIP_STEPS=4, CLIP_BATCH=6, VQGAN_STEPS=8, VQGAN_BATCH=4, PAINT_STEPS=4, OUT="run"
     ),

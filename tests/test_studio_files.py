@@ -160,12 +160,11 @@ def test_a_public_studio_opens_no_file_and_keeps_nothing(pair, small, tmp_path, 
 def test_finished_pictures_are_kept_across_sessions_and_restored_by_a_click(studio, pair, tmp_path):
     move(studio, seed=5)
     run = studio.paint()
-    wanted = run.settings
     other = vq.Studio(pair, folder=tmp_path)
     (path,) = other.gallery.paths
     assert vq.replay(path, pair).image.tobytes() == run.image.tobytes()
     click(other, "a red apple")
-    assert other.settings == wanted and "as they were" in said(other)
+    assert other.settings == run.settings and "as they were" in said(other)
     assert other.preview.picture.value == studio.preview.picture.value
     click(studio, "Export")  # the same picture: not kept twice
     other.gallery.show()

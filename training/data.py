@@ -5,6 +5,7 @@ python -m training.data FOLDER     # npm and resvg-py needed, about a minute on 
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import logging
@@ -223,18 +224,21 @@ def render(folder: Path, *, size: int = 128) -> None:
     part.rename(folder / "sprites.npy")
 
 
-def main(argv: list[str]) -> None:
+def main(argv: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    if len(argv) != 1:
-        sys.exit("usage: python -m training.data FOLDER")
-    folder = Path(argv[0])
-    folder.mkdir(parents=True, exist_ok=True)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--size", type=int, default=128, help="pixels along a side")
+    args = parser.parse_args(argv)
+    args.folder.mkdir(parents=True, exist_ok=True)
     try:
-        fetch(folder)
+        fetch(args.folder)
     except (FileNotFoundError, RuntimeError) as e:
         sys.exit(str(e))
-    render(folder)
+    render(args.folder, size=args.size)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,7 +1,7 @@
 r"""Put priors of one style each, of one shape, into the package's file; others in it stay.
 
 python -m training.join_priors noto=OUT/prior.safetensors 3d=OTHER/prior.safetensors \
-    named=NAMED/prior.safetensors
+    named=NAMED/prior.safetensors fine=FINE/fine.safetensors
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from vqclip_nb.emoji.prior import LEVELS
-from vqclip_nb.emoji.priors import NAMED
+from vqclip_nb.emoji.priors import FINE, NAMED
 from vqclip_nb.models.pair import EMOJI
 from vqclip_nb.weights import write_state
 
@@ -34,12 +34,14 @@ def join_priors(sources: Mapping[str, Path], target: Path = EMOJI / "prior.safet
     weak = json.loads(facts.pop("weak", "{}"))
     for style, source in sources.items():
         own = _facts(source)
-        if any(facts.setdefault(key, own[key]) != own[key] for key in OF_ALL):
+        if style == FINE:
+            facts[FINE] = own["config"]
+        elif any(facts.setdefault(key, own[key]) != own[key] for key in OF_ALL):
             raise ValueError(f"{source}: of another shape or pair than the priors before it")
         weak.pop(style, None)  # of the network that it takes the place of
         if "names" in own:
             facts["names"] = own["names"]
-        styles += [style] if style not in (*styles, NAMED) else []
+        styles += [style] if style not in (*styles, NAMED, FINE) else []
         state = {key: v for key, v in state.items() if key.partition(".")[0] != style}
         state |= {f"{style}.{key}": value for key, value in load_file(source).items()}
     return write_state(
@@ -48,10 +50,11 @@ def join_priors(sources: Mapping[str, Path], target: Path = EMOJI / "prior.safet
 
 
 def packed(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights as `build_prior` reads them, matrices in 7 bits a number."""
+    """Weights as `unpacked` reads them, matrices and kernels in 7 bits a number."""
     small = {}
     for name, value in state.items():
-        if value.ndim == 2 and value.is_floating_point():
+        if value.ndim in (2, 4) and value.is_floating_point():
+            value = value.flatten(1)
             step = value.float().abs().amax(1).clamp(min=1e-8) / (LEVELS // 2 - 1)
             small[f"{name}.step"] = step = step.half()
             numbers = (value.float() / step.float()[:, None]).round().long() + LEVELS // 2

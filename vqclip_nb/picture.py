@@ -146,7 +146,10 @@ class Painting:
         steps = forming.until(self.settings, self.begun) - self.begun
         at = loop.iteration - self.begun
         if at >= steps:
-            self.shapes = loop.picture(loop.average)
+            with torch.no_grad():
+                z = loop.latent(loop.average)
+            codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
+            self.shapes = forming.finish(codes)
             self._dress(forming, self.shapes)
         elif at % forming.every(steps) == 0:
             forming.redraw(loop, self.drawn, self.settings.prior, at / steps)

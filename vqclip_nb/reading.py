@@ -34,15 +34,9 @@ FOREIGN = (
 )
 CHOICE = re.compile(r"[{\[][^{}\[\]]*\|[^{}\[\]]*[}\]]")  # "a {red|blue} bird"
 GROUND = " ground"  # ends the colour of what is below a sky
-WEATHERS = (
-    "starry",
-    "polar",
-    "glowing",
-    "rainy",
-    "snowy",
-    "foggy",
-)  # in front of a background's colours
-SKIES = ("starry", "polar", "glowing")  # those of them that a sky has, whatever falls from it
+LIT = ("polar", "festive")  # by northern lights or fireworks, whatever else a sky has
+SKIES = ("starry", *LIT, "glowing")  # those of `WEATHERS` that are not in front of things
+WEATHERS = (*SKIES, "rainy", "snowy", "foggy")  # words before a background's colours
 
 
 def without_weather(text: str) -> str:
@@ -218,8 +212,8 @@ def split_background(text: str) -> tuple[tuple[str, ...], str]:
         own = not under and how in (*SKIES, "", None)  # and no weather's nor a place's sky
         if own or not plain:
             sky = tuple(c for c in (first, second) if c)
-        seen = weather != "polar" and (how not in ("starry", "glowing") or not weather)
-        weather = how if how and (seen or how == "polar") else weather
+        seen = weather not in LIT and (how not in ("starry", "glowing") or not weather)
+        weather = how if how and (seen or how in LIT) else weather
         below, plain = below or under or "", plain or own
         text = " ".join(f"{text[: found.start()]} {text[found.end() :]}".split())
     if not sky and (found := LAST_COLOUR.search(text)):

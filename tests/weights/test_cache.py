@@ -29,9 +29,7 @@ def slim(shelf, cache):
         files.append(File(name, (shelf.url(name),), sha256(data), len(data), "MIT"))
 
     def slim() -> None:
-        found, metadata, digest = weights.slim_cache(
-            "net", lambda k: not k.startswith("loss."), *files
-        )
+        found, metadata, _ = weights.slim_cache("net", lambda k: not k.startswith("loss."), *files)
         assert set(found) == set(STATE) and all(torch.equal(found[k], STATE[k]) for k in STATE)
         assert metadata["source_sha256"] == sha256(CKPT) and '"ch": 32' in metadata["config"]
 

@@ -110,7 +110,6 @@ def test_without_a_known_size_no_more_comes_than_the_limit(shelf, cache):
 def test_an_encrypted_address_that_leads_to_a_plain_one(shelf, cache, monkeypatch):
     """A redirect away from https could be answered by anybody on the way."""
     shelf.files["file"] = DATA
-
     get = requests.get
 
     def redirected(url, **options):

@@ -17,11 +17,9 @@ from vqclip_nb.models import clip as clips
 
 @pytest.mark.parametrize("kind", ["plain", "gumbel"])
 def test_a_published_pair_paints_as_its_original(made, shelf, publish, kind):
-    if kind == "gumbel":
-        cache = publish("openimages", made.gumbel_checkpoint, made.gumbel_yaml)
-    else:
-        cache = publish("imagenet")
-    pair = load("openimages" if kind == "gumbel" else "imagenet")
+    gumbel = ("openimages", made.gumbel_checkpoint, made.gumbel_yaml)
+    name, *files = gumbel if kind == "gumbel" else ("imagenet",)
+    cache, pair = publish(name, *files), load(name)
     assert_same_networks(pair, getattr(made, kind), made.guide)
     assert pair.hashes == {"clip": sha256(made.archive), "vqgan": sha256(shelf.files[CKPT])}
     run = vq.Run(pair, vq.Settings(include="a fox", total_iter=2, crops=2, height=32, width=48))
@@ -68,9 +66,8 @@ def test_a_guide_is_read_with_its_own_activation(publish, shelf, tmp_path, monke
     views, tokens = torch.rand(2, 3, 32, 32), clips.tokenize(["a fox"])
     for clip, mean in ((published, facts["mean"]), (own, clips.CLIP_MEAN)):
         mean, std = (torch.tensor(v)[:, None, None] for v in (mean, clips.CLIP_STD))
-        torch.testing.assert_close(
-            clip.encode_image(views), guide.encode_image((views - mean) / std)
-        )
+        seen = guide.encode_image((views - mean) / std)
+        torch.testing.assert_close(clip.encode_image(views), seen)
         torch.testing.assert_close(clip.encode_text(["a fox"]), guide.encode_text(tokens))
     if activation == "gelu":
         with pytest.warns(UserWarning, match="does not say its activation"):

@@ -11,12 +11,15 @@ from .caption_words import (
     AS_MOST,
     BODY,
     COUNTS,
+    FACED,
     MATERIALS,
+    MOODS,
     MORE,
     MOST,
     NOT_DRAWN,
     PATTERNS,
     SIZES,
+    TABLES,
     TWO_TONE,
     WORDS,
     goes_on,
@@ -78,6 +81,8 @@ class LooksReader:
             self.look["colour"] = RAINBOW
         elif phrase in SIZES and rest:
             self.look["size"] = SIZES[phrase]
+        elif phrase in MOODS and goes_on(rest) and not self.touching:
+            self.look["mood"] = MOODS[phrase]
         else:
             return False
         self.said.append(phrase)
@@ -149,6 +154,13 @@ class LooksReader:
         if self.joint != "with" and not owned:
             return False
         told = NOT_DRAWN
+        if phrase == "wings" and self._is(FACED) and not self._is(WORDS["winged"]):
+            self.things.append(Thing("wing", self.look.get("colour", ""), said=phrase, led="with"))
+            self.relations.append("on the back")
+            self.joint, self.touching = "", True
+            self.look.clear()
+            self.said.clear()
+            return True
         if phrase in WORDS["all over"] and "colour" in self.look and not self.things[-1].colour:
             self._change_last(colour=self.look["colour"])
             told = "its colour is that of the whole"
@@ -177,6 +189,26 @@ class LooksReader:
 
     def _change_last(self, **how: Any) -> None:
         self.things[-1] = replace(self.things[-1], **how)
+
+    def _mood_behind(self, phrase: str, rest: list[str]) -> bool:
+        """ "A cloud with a smile", "a cloud crying"."""
+        mood = TABLES["moods behind"].get(phrase) or MOODS.get(phrase)
+        if not (mood and self.touching) or self.things[-1].mood:
+            return False
+        self._change_last(mood=mood)
+        self._without_a_face(phrase)
+        return True
+
+    def _without_a_face(self, phrase: str) -> None:
+        """Leave out the mood of the last thing if it has a face, which is drawn as it is."""
+        if self.things[-1].mood and self._is(FACED):
+            self.left_out[phrase] = NOT_DRAWN
+            self._change_last(mood="")
+
+    def _is(self, some: frozenset[str]) -> bool:
+        """Whether the last thing is one of `some`: a black cat, a cat."""
+        words = {*self.things[-1].name.split(), *self.things[-1].said.split()}
+        return not some.isdisjoint({*words, *(one for word in words for one in singulars(word))})
 
     def _drop_look(self) -> None:
         """Words for a look that have found no thing are left out."""
@@ -208,5 +240,7 @@ def by_itself(thing: Thing, concept: Mapping[str, Any]) -> dict[str, Any]:
     names = {concept["label"].lower(), *concept["label"].lower().split()}
     if {thing.colour, second} == {"black", "white"} and names & WORDS["two-coloured"]:
         return {"colour": "", "pattern": ("", "")}
+    if thing.mood and concept["label"] == "crescent moon":
+        return {"name": "full moon"}  # has room for a face
     usual = second in ("", "black", "white", "brown", "orange", "yellow", thing.colour)
     return {"pattern": ("", "")} if kind and usual and names & WORDS["patterned"] else {}

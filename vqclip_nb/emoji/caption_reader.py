@@ -16,6 +16,7 @@ from .caption_words import (
     ARTICLES,
     AS_MOST,
     HOLDERS,
+    MOODS,
     MOST,
     NOT_DRAWN,
     OF,
@@ -139,6 +140,7 @@ class CaptionReader(LooksReader):
                 self._act,
             ),
             *(self._part_of_body, self._colour_left_over, self._thing, self._colour_behind),
+            self._mood_behind,
         )
         ahead = self.words[self.at : self.at + max(self.longest, 3)]
         if "," in ahead[1:]:  # which no phrase has
@@ -159,10 +161,11 @@ class CaptionReader(LooksReader):
         """ "Books with an apple on top", "a snail with a house on its back"."""
         own = phrase != "on top"  # on its back
         found = phrase in WORDS["on top"] and self.touching and rest[:1] != ["of"]
+        on_head = "head" in phrase and self.relations[-1:] == ["round the neck"]  # a bow
         borne = own and self.relations[-1:] not in (["beside"], ["bearing"])
-        if not found or not self.relations or borne:
+        if not found or not self.relations or (borne and not on_head):
             return False
-        self.relations[-1] = "bearing" if own else "below"
+        self.relations[-1] = "wearing" if on_head else "bearing" if own else "below"
         return True
 
     def _within(self, phrase: str, rest: list[str]) -> bool:
@@ -251,6 +254,9 @@ class CaptionReader(LooksReader):
             if self.things:
                 self.relations.append(relation_of(thing, self.things, self.relations))
             self.things.append(thing)
+        for word in self.said:
+            if word in MOODS:
+                self._without_a_face(word)
         self.spelt |= set() if is_emoji else {name}
         self.joint, self.own, self.touching = "", phrase, True
         self.of = self.strange = self.part = False

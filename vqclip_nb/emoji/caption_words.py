@@ -51,10 +51,12 @@ WORN = TABLES["worn"]  # where on who wears it
 HOLDERS = WORDS["holders"]  # of what they hold more than one: "a bowl of apples"
 BODY = WORDS["body"]  # what a drawing shows or does not: "a cat with yellow eyes"
 WITHOUT = ("without", "no", "not")  # what follows is not asked for
+MOODS = TABLES["moods"]  # of what has no face: one is drawn on it
+FACED = frozenset().union(*(WORDS[of] for of in ("faced", "bearers", "doers", "mounts", "people")))
 PATTERNS = TABLES["pattern"], TABLES["pattern behind"]  # in front of a thing and behind it
 READ = frozenset(
     word
-    for table in (RELATIONS, COUNTS, SIZES, MATERIALS, COLOURS, *PATTERNS)
+    for table in (RELATIONS, COUNTS, SIZES, MATERIALS, COLOURS, MOODS, *PATTERNS)
     for phrase in table
     for word in phrase.split()
 )
@@ -108,12 +110,17 @@ def relation_of(thing: Thing, before: Sequence[Thing], relations: Sequence[str])
         return "amid" if owner in WORDS["far away"] else "among"  # trees before mountains
     if joint == "with" and owner in WORDS["tables"]:
         return "below"
+    if joint == "with" and owner in WORDS["dishes"] and last in ("candle", "candles"):
+        return "lit with"
     if joint == "with" and owner in WORDS["dishes"] and last in WORDS["toppings"]:
         return "topped with"
     owners = {owner, *singulars(owner)}
     shelters = last in WORDS["umbrellas"] and owners & (WORDS["bearers"] | WORDS["people"])
     if shelters and (how in ("below", "holding") or joint == "with"):
         return "sheltered by"
+    held = how == "holding" or joint == "with"
+    if held and last in WORDS["on a string"] and owners & (WORDS["bearers"] | WORDS["people"]):
+        return "on a string"
     if joint == "with" and last in WORDS["held"] and owner in WORDS["bearers"]:
         return "holding"
     if joint == "over" and last == "bridge" and owner in WORDS["crossing"]:

@@ -13,11 +13,9 @@ from ..regions import Size
 from .caption_words import WORDS
 from .drawings import COLOURFUL, PLACINGS, Scene
 from .layers import BLACK, BLACKEST, Box, levelled, tinted, usual_colour
-from .placing import FRAME, boxes, content
+from .placing import CENTRED, Pose, boxes, content, moved
 from .scenery import HORIZON, above_horizon, ground, weathered
 
-Pose = tuple[float, float, float]  # size as a factor; right and down, as shares of the sides
-CENTRED: Pose = (1.0, 0.0, 0.0)
 EACH = ("red", "yellow", "blue", "green", "orange", "purple")  # of several colourful things
 ALIKE = 0.35  # distance of two colours in RGB that do not stand out from each other
 FACING = ("facing", "fighting")  # relations of two that look at each other
@@ -28,6 +26,10 @@ FLAT = 0.6  # share of a pattern's own colour, without the lights and darks belo
 OTHER_COLOUR = 0.3  # distance in RGB of two colours of a drawing that are not lights of one
 DOT = 0.15  # between the middles of two dots, of the drawing's longer side
 SECOND_PART = 0.12  # share of a drawing from which on its second colour is one
+INK, WHITE, TEAR = (0.12, 0.1, 0.12), (1.0, 1.0, 1.0), (0.35, 0.65, 0.98)
+DARK = 0.35  # light of a thing on which lines are white
+COARSE, LARGEST = 64, 0.2  # pixels where a face's place is looked for; its radius, of the side
+Point = tuple[float, float]
 
 
 def compose(
@@ -78,6 +80,8 @@ def compose(
             looks = [torch.lerp(one, tinted(layer, colour, style), share) for one in looks]
         if thing.pattern[0] not in ("", "each second"):
             looks = [patterned(one, layer, thing.pattern, style) for one in looks]
+        if thing.mood:
+            looks = [with_face(one, thing.mood) for one in looks]
         if len(layers) == group.count == 1:
             box = moved(box, pose, size)
         if thing.jumps:
@@ -95,7 +99,8 @@ def compose(
         canvas = canvas * (1 - layer[3:]) + layer[:3]
     for relation, before, behind in zip(scene.relations, placed, placed[1:], strict=False):
         if relation in MARKS:
-            canvas = MARKS[relation](canvas, before[-1], behind[0])
+            for one in behind if relation == "on a string" else behind[:1]:
+                canvas = MARKS[relation](canvas, before[-1], one)
     return weathered(canvas, scene.background)[None].clamp(0, 1)
 
 
@@ -167,19 +172,6 @@ def _hidden(colour: str, canvas: torch.Tensor) -> bool:
         return False
     rgb = torch.tensor(COLOURS[colour])[:, None, None] / 255
     return bool(((canvas - rgb).norm(dim=0) < ALIKE).float().mean() > 0.25)
-
-
-def moved(box: Box, pose: Pose, size: Size) -> Box:
-    """A box in another pose, inside the picture (height, width)."""
-    scale, *moves = pose
-    sides, placed = size[::-1], []
-    for side, own in zip(sides, box[2:], strict=True):
-        scale = min(scale, max(1.0, FRAME * side / own))
-    for at, own, move, side in zip(box[:2], box[2:], moves, sides, strict=True):
-        room = max(0.0, FRAME * side - own * scale) / 2
-        placed.append(min(max(at + move * side, side / 2 - room), side / 2 + room))
-    x, y = placed
-    return x, y, box[2] * scale, box[3] * scale
 
 
 def place(layer: torch.Tensor, box: Box, size: Size) -> torch.Tensor:
@@ -263,12 +255,53 @@ def burst(canvas: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> torc
     return canvas
 
 
+def with_face(layer: torch.Tensor, mood: str) -> torch.Tensor:
+    """A drawing (4, h, w), colour premultiplied by alpha, with eyes and a mouth where it is widest.
+    mood: "happy", "sad", "angry", "crying" or "surprised"."""
+    (x, y), r = widest(layer[3])
+    around = [slice(round(at - r / 2), round(at + r / 2) + 1) for at in (y, x)]
+    ink = WHITE if layer[:3, around[0], around[1]].mean() < DARK else INK
+
+    def stroke(start: Point, end: Point, wide: float, colour: tuple[float, ...]) -> None:
+        nonlocal layer
+        one, other = ((x + right * r, y + down * r) for right, down in (start, end))
+        layer = _line(layer, one, other, wide * r, torch.tensor([*colour, 1.0]))
+
+    for side in (-0.42, 0.42):
+        stroke((side, -0.24), (side, -0.16), 0.32 if mood == "surprised" else 0.27, WHITE)
+        stroke((side, -0.18), (side, -0.14), 0.16, INK)
+        if mood == "angry":
+            stroke((1.8 * side, -0.66), (0.3 * side, -0.36), 0.08, ink)
+        if mood == "crying":
+            stroke((1.2 * side, 0.2), (1.2 * side, 0.45), 0.13, TEAR)
+    if mood == "surprised":
+        stroke((0, 0.45), (0, 0.52), 0.18, ink)
+        return layer
+    bend = 0.3 if mood == "happy" else -0.22  # of the mouth, downwards in its middle
+    mouth = [(0.07 * i, 0.4 + bend * (0.5 - (i / 6) ** 2)) for i in range(-6, 7)]
+    for start, end in zip(mouth, mouth[1:], strict=False):
+        stroke(start, end, 0.07, ink)
+    return layer
+
+
+def widest(alpha: torch.Tensor) -> tuple[Point, float]:
+    """The middle (x, y) of the largest disc that a drawing of this alpha (h, w) has room for, and a
+    face's radius there, in pixels."""
+    scale = max(alpha.shape) / COARSE
+    shape = [max(1, round(side / scale)) for side in alpha.shape]
+    inside = (F.adaptive_avg_pool2d(alpha[None, None], shape) > 0.5).float()
+    depth = inside.clone()
+    while inside.any():
+        inside = -F.max_pool2d(F.pad(-inside, (1, 1, 1, 1)), 3, 1)
+        depth += inside
+    rows, columns = (depth[0, 0] >= depth.max() - 0.5).nonzero(as_tuple=True)
+    middle = len(rows) // 2
+    y, x = ((float(of[middle]) + 0.5) * scale for of in (rows, columns))
+    return (x, y), min(float(depth.max()) * scale, LARGEST * max(alpha.shape))
+
+
 def _line(
-    canvas: torch.Tensor,
-    start: tuple[float, float],
-    end: tuple[float, float],
-    radius: float,
-    colour: torch.Tensor,
+    canvas: torch.Tensor, start: Point, end: Point, radius: float, colour: torch.Tensor
 ) -> torch.Tensor:
     """A line with round ends between two points (x, y), all in pixels; colour (3,)."""
     y, x = torch.arange(canvas.shape[1])[:, None] + 0.5, torch.arange(canvas.shape[2]) + 0.5
@@ -279,4 +312,9 @@ def _line(
     return torch.lerp(canvas, colour[:, None, None], (radius - away + 0.5).clamp(0, 1)[None])
 
 
-MARKS = {"hand in hand": held_hands, "flying": string, "fighting": burst}  # between two things
+MARKS = {
+    "hand in hand": held_hands,
+    "flying": string,
+    "on a string": string,
+    "fighting": burst,
+}  # between two things

@@ -20,6 +20,7 @@ TOLD |= {
     "hand in hand": "hand in hand with",
 }
 TOLD |= dict.fromkeys(("on the face", "round the neck", "on the feet", "on the body"), "wearing")
+TOLD |= {"on the back": "with", "lit with": "with", "on a string": "with"}
 TOLD |= dict.fromkeys(("held in", "heaped in", "standing in"), "in")
 TWO_COLOURS = ("patches", "each second")  # patterns of what is "red and white"
 COLOURFUL = "colourful"  # each of several things in another colour
@@ -35,8 +36,8 @@ class Thing:
     tint, zoom: another colour or size, and how far it has gone there from its own, in [0, 1].
     pattern: what is on it, "patches", "stripes", "dots", "spots" or "checks", and their colour,
     empty for a usual one; "each second" of several is of that. layout: how several of it stand, as
-    `grouped` has it. jumps: above the ground, with a shadow. said: the words of the caption for it.
-    led: those between it and the things before.
+    `grouped` has it. jumps: above the ground, with a shadow. mood: of the face that it has, as
+    `with_face`. said: the words of the caption for it. led: those between it and the things before.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Thing:
     pattern: tuple[str, str] = ("", "")
     layout: str = ""
     jumps: bool = False
+    mood: str = ""
     said: str = field(default="", compare=False)
     led: str = field(default="", compare=False)
 
@@ -125,6 +127,8 @@ PLACINGS = {
     "bearing": Placing(1, order=1, sunk=0.1, slant=0.35, covered=0.15, ratio=1.5),
     "tossing": Placing(1, order=1, slant=0.3, ratio=2.4),
     "flying": Placing(1, order=1, zone="sky"),
+    "on a string": Placing(1, order=1, zone="sky"),
+    "lit with": Placing(1, order=1, sunk=1.0, covered=1.0, ratio=2.4, in_front=True),
     "behind": Placing(1, sunk=0.35, slant=0.3, covered=0.5, in_front=True),
     "among": Placing(1, order=1, zone="horizon"),
     "amid": Placing(1, order=1, in_front=True, zone="front"),
@@ -135,6 +139,7 @@ PLACINGS = {
     "on the face": Placing(1, order=1, covered=1.0, ratio=2.0, in_front=True, worn="eyes"),
     "round the neck": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="neck"),
     "on the body": Placing(1, covered=1.0, ratio=1.7, in_front=True, worn="body"),
+    "on the back": Placing(1, covered=1.0, ratio=1.7, in_front=True, worn="back"),
     "on the feet": Placing(1, covered=1.0, ratio=2.2, in_front=True, worn="feet"),
 }
 
@@ -189,6 +194,8 @@ def describe(scene: Scene, drawings: Sequence[Drawing]) -> str:
         text += " ".join(filter(None, (thing.size, both, f"{number}{drawing}")))
         if kind not in ("", *TWO_COLOURS):
             text += " ".join(filter(None, (" with", other, kind)))
+        if thing.mood:
+            text += f" with {'an' if thing.mood == 'angry' else 'a'} {thing.mood} face"
     ground = told_background(scene.background)
     return f"{text}; on {ground}" if ground else text
 

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from ..images import norm_data
 from ..loop import Optimization
 from ..models.pair import Pair
 from ..prompts import encode_reading
@@ -24,9 +25,10 @@ from ..reading import read_prompt, told_background
 from ..regions import Area, Size
 from ..settings import Settings
 from .caption_words import WORDS, article
-from .compose import CENTRED, Pose, compose
+from .compose import compose
 from .drawings import PLACINGS, Scene, Start
 from .layers import cut_out, fitted, posed, usual_colour
+from .placing import CENTRED, Pose
 from .prior import Caption, conditions, gumbel
 from .priors import NAMED, Priors
 from .scenery import ground, weathered
@@ -86,6 +88,7 @@ class Forming:
         size: Size,
     ) -> None:
         self.pair, self.parts, self.background, self.size = pair, parts, background, size
+        self._every = priors
         self.things = [shape for part in parts for shape in part.shapes]
         self.look = [part.scene for part in parts], [*background], size
         self.priors = [
@@ -130,8 +133,17 @@ class Forming:
 
     def decode(self, codes: torch.Tensor, **how: Any) -> torch.Tensor:
         """The things' pictures (1, 3, h, w · things) of what the decoder takes."""
-        parts = [self.pair.vqgan.decode(part, **how) for part in self.fields(codes)]
-        turned = zip(parts, self.things, strict=True)
+        return self._each(codes, lambda part: self.pair.vqgan.decode(part, **how))
+
+    @torch.no_grad()
+    def finish(self, codes: torch.Tensor) -> torch.Tensor:
+        """The same in [0, 1], with twice as many pixels where there is a decoder for that."""
+        return norm_data(self._each(codes, self._every.fine or self.pair.vqgan.decode))
+
+    def _each(
+        self, codes: torch.Tensor, decode: Callable[[torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
+        turned = zip(map(decode, self.fields(codes)), self.things, strict=True)
         return torch.cat([part.flip(3) if shape.mirrored else part for part, shape in turned], 3)
 
     def show(self, picture: torch.Tensor) -> torch.Tensor:
@@ -297,9 +309,7 @@ def draw(forming: Forming, count: int = DRAWN, *, generator: torch.Generator) ->
     alike = torch.stack([similar for _, _, similar in drawn]).mean(0)
     samples = []
     for i in alike.argsort(descending=True).tolist():
-        both = zip(drawn, forming.things, strict=True)
-        parts = [(p.flip(3) if shape.mirrored else p)[i : i + 1] for (_, p, _), shape in both]
-        picture = torch.cat(parts, 3)
-        told, made = f"the prior's drawing of {forming.description}", forming.dress(picture)
-        samples.append(Start(made, told, similarity=float(alike[i])))
+        picture = forming.finish(torch.cat([vectors[i : i + 1] for vectors, _, _ in drawn], 3))
+        told = f"the prior's drawing of {forming.description}"
+        samples.append(Start(forming.dress(picture), told, similarity=float(alike[i])))
     return samples

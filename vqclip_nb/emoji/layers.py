@@ -17,7 +17,9 @@ from .drawings import RAINBOW
 
 # How far colours may be from the ground's, of 1: of the ground, and of what shows it in a gap.
 GROUND, GAP = 0.05, 0.03
-NEAR, RIM = 5 / 128, 3 / 128  # of the side: how near the outside gaps are, and how wide edges are
+# Of the side: how near the outside gaps are, how wide edges are, and what decoders have at corners.
+NEAR, RIM, FRAME = 5 / 128, 3 / 128, 1 / 64
+COARSE = 128  # pixels along a side on which the ground is looked for
 # Share of a thing's colour in an edge, from where it is seen to where it is all.
 SEEN, ALL = 0.15, 0.85
 Box = tuple[float, float, float, float]  # centre x, centre y, width, height in pixels
@@ -117,12 +119,16 @@ def cut_out(picture: torch.Tensor, *, holes: bool = False) -> torch.Tensor:
     """
     colour = border_colour(picture).view(1, 3, 1, 1)
     apart = (picture - colour).abs().amax(1, keepdim=True)  # (1, 1, h, w)
-    smooth = F.avg_pool2d(apart, 3, 1, 1)
-    ground = (smooth < GROUND).float()
-    frame = F.pad(torch.zeros_like(apart[..., 1:-1, 1:-1]), (1, 1, 1, 1), value=1.0)
+    zoom = max(1, apart.shape[2] // COARSE)  # finer, it would leak through thin outlines
+    smooth = F.avg_pool2d(F.avg_pool2d(apart, zoom), 3, 1, 1)
+    side = max(1, round(FRAME * smooth.shape[2]))
+    frame = F.pad(torch.zeros_like(smooth[..., side:-side, side:-side]), (side,) * 4, value=1.0)
+    ground = (smooth < GROUND).float().maximum(frame)
     outside = _spread(frame, ground)
-    gaps = _dilated(outside, round(NEAR * apart.shape[2])) * (smooth < GAP)
-    outside = (smooth < GAP).float() if holes else _spread(outside.maximum(gaps), ground)
+    gaps = _dilated(outside, round(NEAR * smooth.shape[2])) * (smooth < GAP)
+    outside = _spread(outside.maximum(gaps), ground)
+    outside = outside.maximum((smooth < GAP).float()) if holes else outside
+    outside = F.interpolate(outside, apart.shape[2:])
     rim = max(1, round(RIM * apart.shape[2]))
     share = apart / _dilated(apart, rim + 1).clamp(min=GROUND)
     edge = ((share - SEEN) / (ALL - SEEN)).clamp(0, 1)
@@ -176,16 +182,19 @@ def fitted(picture: torch.Tensor, size: Size) -> torch.Tensor:
 
 def posed(picture: torch.Tensor, pose: tuple[float, float, float]) -> torch.Tensor:
     """A picture (1, 3, h, w) made larger by pose[0], then moved right by pose[1] of its width and
-    down by pose[2] of its height; what comes in is its mirror image."""
+    down by pose[2] of its height; what comes in is like its edge."""
     scale, *moves = pose
     sides = picture.shape[3:1:-1]  # width, height
-    room = [side // 4 for side in sides for _ in range(2)]
     own = [round(side / scale) for side in sides]
+    edge, band = max(1, round(FRAME * min(sides))), max(1, min(sides) // 16)
+    wider = picture[..., edge:-edge, edge:-edge]  # without the marks at its corners
+    for _ in range(6):  # a narrow band again and again, which shows nothing of the thing
+        wider = F.pad(wider, [band] * 4, mode="reflect")
     left, top = (
-        side // 4 + round((side - seen) / 2 - move * seen)
+        6 * band - edge + round((side - seen) / 2 - move * seen)
         for side, seen, move in zip(sides, own, moves, strict=True)
     )
-    seen = F.pad(picture, room, mode="reflect")[..., top : top + own[1], left : left + own[0]]
+    seen = wider[..., top : top + own[1], left : left + own[0]]
     return F.interpolate(seen, picture.shape[2:], mode="bicubic", antialias=True).clamp(0, 1)
 
 
@@ -294,6 +303,7 @@ def worn(body: torch.Tensor, box: Box, mask: torch.Tensor, where: str, size: flo
         "neck": (across, neck),
         "body": (0.5, 0.7),
         "feet": (0.5, 0.95),
+        "back": (0.95, 0.4) if upright else (0.6, 0.3),
         "hand": (0.92, 0.65),
         # Drawings in profile look to the left, as most emoji do.
         "mouth": (0.5, 0.9) if whole else (0.35, 0.55) if upright else (0.04, 0.5),

@@ -19,7 +19,7 @@ from .caption_words import (
     WORDS,
     singulars,
 )
-from .shorthand import TOKEN, Replaced, each_coloured
+from .shorthand import TOKEN, Replaced, each_coloured, of_a_kind
 
 if TYPE_CHECKING:
     from .vocabulary import Vocabulary
@@ -75,7 +75,7 @@ TIMES = TABLES["times"]
 TIME = re.compile(rf",\s*({'|'.join(TIMES)})\s*(?=,|$)", re.IGNORECASE)  # "a village, evening"
 ROOM = any_of(WORDS["rooms"])
 PLACE = re.compile(
-    r"\b(in|on|through|down|by|at) (?:an?|the) (?!dark )(\w+) "
+    r"\b(in|on|through|down|up|by|at) (?:an?|the) (?!dark )(\w+) "
     r"(forest|woods|jungle|desert|beach|lake|sea|ocean|field|meadow|park|garden|road|street|hill"
     rf"|{ROOM})\b",
     re.IGNORECASE,
@@ -137,7 +137,7 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     text = ROYAL.sub(rules.royal, NAME.sub(rules.named, JOINED.sub(" and ", text)))
     text = PERSON_DOING.sub(rules.person_doing, DOING_FIRST.sub(rules.doing_behind, text))
     text = ALONE_DOING.sub(rules.doing_alone, text)
-    text = each_coloured(text, words.thing)
+    text = each_coloured(of_a_kind(text, said), words.thing)
     text = STRAW.sub(lambda found: rules.drop(found[0].lower(), ""), text)
     text = FISH_BOWL.sub(rules.bowl, text)
     text = DAY_SOMEWHERE.sub(rules.day_somewhere, text)
@@ -312,7 +312,9 @@ class _Rules:
             others = f"{text[: found.start()]} {text[found.end() :]}"
             others = TOKEN.sub(lambda sign: words.emoji.label(sign[0]), others)
             worn = WORN.match(text[found.end() :]) and not new.startswith(("a ", "below "))
-            if worn or re.search(rf"\b{re.escape(added[1].removesuffix('s'))}(?:s|ses)?\b", others):
+            own = re.escape(added[1].removesuffix("s"))
+            own += "|tree|palm|oasis|pyramid" if own == "cactu" else ""  # "a palm in the desert"
+            if worn or re.search(rf"\b(?:{own})(?:s|ses)?\b", others):
                 new = new[added.end() :]
         self.said[phrase.replace(TWO_TONE, "black and white")] = new
         return new

@@ -38,6 +38,8 @@ FRAME = 0.98  # of the picture's sides
 UNEQUAL = (1.0, 1.12, 1 / 1.12, 1.25, 1 / 1.25)  # ratios tried where the caption names none
 OVERLAP = 0.15  # of the smaller one, by which things that touch may be moved into each other
 GRID = 40  # cells on a side where covered areas are counted
+Pose = tuple[float, float, float]  # larger by, and moved right and down by shares of the sides
+CENTRED: Pose = (1.0, 0.0, 0.0)
 
 
 def content(layer: torch.Tensor) -> tuple[int, int, int, int]:
@@ -111,6 +113,8 @@ def groups_of(scene: Scene) -> list[Group]:
     for i, relation in enumerate(scene.relations):
         if relation in ("heaped in", "full of"):
             how[i + (relation == "full of")] = "heap"
+        if relation == "lit with":
+            how[i + 1] = how[i + 1] or "row"
     return [grouped(thing.count, one) for thing, one in zip(scene.things, how, strict=True)]
 
 
@@ -191,6 +195,19 @@ def alone(
     side = min(size) * (SIDES[thing.size] * (1 - share) + SIDES[zoom] * share)
     high, wide = (own / max(mask.shape) * side for own in mask.shape)
     return (width / 2, height / 2, wide, high), group
+
+
+def moved(box: Box, pose: Pose, size: Size) -> Box:
+    """A box in another pose, inside the picture (height, width)."""
+    scale, *moves = pose
+    sides, placed = size[::-1], []
+    for side, own in zip(sides, box[2:], strict=True):
+        scale = min(scale, max(1.0, FRAME * side / own))
+    for at, own, move, side in zip(box[:2], box[2:], moves, sides, strict=True):
+        room = max(0.0, FRAME * side - own * scale) / 2
+        placed.append(min(max(at + move * side, side / 2 - room), side / 2 + room))
+    x, y = placed
+    return x, y, box[2] * scale, box[3] * scale
 
 
 def in_frame(placed: Sequence[Box], size: Size) -> list[Box]:

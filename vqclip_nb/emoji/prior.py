@@ -8,7 +8,7 @@ drawn, by itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -246,20 +246,26 @@ def caption_tokens(clip: Any, captions: list[str]) -> Caption:
 
 
 def build_prior(config: dict[str, Any], state: dict[str, torch.Tensor], digest: str = "") -> Prior:
-    """A frozen `Prior`, of weights as they are or as the package keeps them: matrices as whole
-    numbers below `LEVELS` in bytes of 7 bits each, with the size of a step for each row under
-    NAME.step. TypeError or RuntimeError where weights and configuration do not fit."""
+    """A frozen `Prior`, of weights as they are or as `unpacked` reads them. TypeError or
+    RuntimeError where weights and configuration do not fit."""
     prior = Prior(**config)
     prior.digest = digest
-    weights, own = {}, prior.state_dict()
+    prior.load_state_dict(unpacked(state, prior))
+    return prior.eval().requires_grad_(False)
+
+
+def unpacked(state: Mapping[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
+    """Weights of a network as numbers: of what the package keeps as whole numbers below `LEVELS`,
+    in bytes of 7 bits each, with the size of a step for each row under NAME.step."""
+    weights, own = {}, network.state_dict()
     for name, value in state.items():
         if f"{name}.step" in state and name in own:
             numbers = unpack_bits(value, LEVELS, count=own[name].numel()).view(own[name].shape)
-            value = (numbers - LEVELS // 2) * state[f"{name}.step"].float()[:, None]
+            step = state[f"{name}.step"].float()
+            value = (numbers - LEVELS // 2) * step.view(-1, *[1] * (numbers.ndim - 1))
         if not name.endswith(".step"):
             weights[name] = value.float()
-    prior.load_state_dict(weights)
-    return prior.eval().requires_grad_(False)
+    return weights
 
 
 def conditions(model: nn.Module, prior: Prior, caption: str, drawing: str) -> Caption:

@@ -1,15 +1,23 @@
-"""The priors of a file: one for each style, and one of what CLIP cannot read."""
+"""The priors of a file: one for each style, and one of what CLIP cannot read; and the decoder of
+what they form."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch import nn
 
-from .prior import Prior, build_prior
+from ..models import fast
+from .prior import Prior, build_prior, unpacked
 
 NAMED = "named"  # the prior of what CLIP cannot read
+FINE = "fine"  # its name in the file of the priors
 
 
 class Priors(Mapping[str, Prior]):
@@ -24,6 +32,7 @@ class Priors(Mapping[str, Prior]):
         self.names = tuple(facts.get("names", ()))
         self.weak = {style: frozenset(labels) for style, labels in facts.get("weak", {}).items()}
         self._config, self._digest, self._device = facts["config"], digest, device
+        self._fine_config = facts.get(FINE)
         self._styles = [*facts.get("styles", ["noto"]), *([NAMED] if self.names else [])]
         self._weights: dict[str, dict[str, torch.Tensor]] = {}
         for key, value in state.items():  # "3d.entry.weight" is of the style 3d alone
@@ -52,3 +61,35 @@ class Priors(Mapping[str, Prior]):
             prior.names = told
             self._built[style] = prior
         return self._built[style]
+
+    @cached_property
+    def fine(self) -> FineDecoder | None:
+        """The decoder of what has formed; None if the file has none."""
+        if self._fine_config is None:
+            return None
+        with fast.OnlyShapes():
+            decoder = FineDecoder(self._fine_config)
+        decoder.load_state_dict(unpacked(self._weights[FINE], decoder), assign=True)
+        return decoder.eval().requires_grad_(False).to(self._device)
+
+
+class FineDecoder(nn.Module):
+    """taming's Decoder with one level more than the VQGAN's, whose codes it takes.
+
+    config: as the VQGAN's, of which the encoder's part is not used.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        from taming.modules.diffusionmodules.model import Decoder
+
+        shape = config["ddconfig"]
+        self.before = nn.Conv2d(config["embed_dim"], shape["z_channels"], 1)
+        with contextlib.redirect_stdout(io.StringIO()):  # taming prints its shapes
+            self.decoder = Decoder(**shape)
+        self.patch_size = config["unshuffle"]
+
+    def forward(self, codes: torch.Tensor) -> torch.Tensor:
+        """Codebook vectors (n, c, h, w) to pictures (n, 3, 2·f·h, 2·f·w), about [-1, 1], f being
+        the VQGAN's `downsample_factor`."""
+        return F.pixel_shuffle(fast.decode(self.decoder, self.before(codes)), self.patch_size)

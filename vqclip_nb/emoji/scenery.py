@@ -8,12 +8,19 @@ from collections.abc import Sequence
 import torch
 
 from ..palettes import COLOURS, Colour
-from ..reading import GROUND, WEATHERS
+from ..reading import GROUND, LIT, WEATHERS
 from ..regions import Size
 
 DROPS = {"starry": 34, "rainy": 46, "snowy": 60}
 WHITE, RAIN, STAR = (1.0, 1.0, 1.0), (0.45, 0.66, 0.95), (1.0, 0.96, 0.75)
 GREEN_LIGHT, VIOLET_LIGHT = (0.35, 0.95, 0.55), (0.6, 0.35, 0.85)
+BURSTS = (  # of fireworks: right, down, radius in shares of the sides, and colour
+    (0.2, 0.2, 0.19, (1.0, 0.45, 0.6)),
+    (0.76, 0.17, 0.2, (1.0, 0.85, 0.3)),
+    (0.48, 0.34, 0.13, (0.5, 0.85, 1.0)),
+    (0.9, 0.46, 0.12, (0.55, 0.95, 0.5)),
+    (0.09, 0.5, 0.11, (1.0, 0.65, 0.3)),
+)
 FALL = (-0.022, 0.075)  # from the upper to the lower end of a drop, in shares of the sides
 DARK = 0.35  # mean of a sky up to which its stars are seen
 HORIZON, HILL = 0.68, 0.03  # from above, and how far it rises and falls; shares of the height
@@ -29,9 +36,10 @@ def ground(colours: Sequence[str], size: Size, *, sun: bool = True) -> torch.Ten
         land, plain = colours[-1].endswith(GROUND), ground(colours[1:], size)
         if colours[0] == "glowing":
             return sunset(plain) if sun and land else plain
-        if colours[0] not in ("starry", "polar"):
+        if colours[0] not in ("starry", *LIT):
             return plain
         plain = northern_lights(plain) if colours[0] == "polar" else plain
+        plain = fireworks(plain) if colours[0] == "festive" else plain
         return starry(plain, HORIZON - HILL if land else 1.0)
     if colours[-1].endswith(GROUND):
         return _scenery([*colours[:-1]] or ["light blue"], colours[-1].removesuffix(GROUND), size)
@@ -87,6 +95,18 @@ def northern_lights(canvas: torch.Tensor) -> torch.Tensor:
         high = (away / 0.3).clamp(0, 1)
         green, violet = (torch.tensor(c)[:, None, None] for c in (GREEN_LIGHT, VIOLET_LIGHT))
         canvas = torch.lerp(canvas, torch.lerp(green, violet, high), 0.9 * light)
+    return canvas
+
+
+def fireworks(canvas: torch.Tensor) -> torch.Tensor:
+    """A picture (3, h, w) with bursts of rays in its upper part."""
+    y, x = (torch.arange(side) + 0.5 for side in canvas.shape[1:])
+    for right, down, radius, colour in BURSTS:
+        aside, below = x - right * canvas.shape[2], y[:, None] - down * canvas.shape[1]
+        away = torch.hypot(aside, below) / (radius * min(canvas.shape[1:]))
+        ray = ((14 * torch.atan2(below, aside)).cos() - 0.4).clamp(0, 0.4) / 0.4
+        share = ray * ((1 - away) / 0.2).clamp(0, 1) * ((away - 0.15) / 0.2).clamp(0, 1)
+        canvas = torch.lerp(canvas, torch.tensor(colour)[:, None, None], share)
     return canvas
 
 

@@ -20,10 +20,11 @@ from ..regions import Area, Size
 from ..settings import Settings
 from ..weights import read_checked
 from .caption_words import MEDIA_WORDS, article
-from .compose import CENTRED, FACING
+from .compose import FACING
 from .drawings import Scene, Start, Thing
 from .forming import Forming, Part, Shape, draw
 from .library import Library
+from .placing import CENTRED
 from .prior import Prior
 from .priors import Priors
 from .scenery import ground, weathered
