@@ -198,7 +198,7 @@ def test_what_no_caption_taught_forms_by_its_name(pair, thing, style):
     assert apart[0] < 0.8 * apart[1]
 
 
-def test_what_has_formed_is_decoded_finer_than_it_could_be_enlarged(pair):
+def test_what_has_formed_is_sharper_than_its_picture_enlarged(pair):
     forms = vq.Run(pair, vq.Settings(include="a fox", **FORMED)).painting.forming
     vectors, coarse, _ = forms.candidates(0, 1, torch.Generator().manual_seed(0))
     fine, enlarged = forms.finish(vectors), F.interpolate(coarse, scale_factor=2, mode="bicubic")

@@ -1,6 +1,6 @@
 """Emoji as training data: fetch the sets and render them; `scenes` composes pictures of them.
 
-python -m training.data FOLDER     # npm and resvg-py needed, about a minute on two cores
+python -m training.data FOLDER     # npm and resvg-py needed, minutes on two cores
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -102,3 +104,29 @@ class Discriminator:
     def load_state_dict(self, state: dict[str, dict]) -> None:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+
+
+def decoder_loss(
+    y: torch.Tensor,
+    x: torch.Tensor,
+    options: Any,
+    step: int,
+    distance: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None,
+    discriminator: Discriminator,
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """What a decoder's pictures y of x are to lower, both in [-1, 1], and its parts for the log.
+
+    options: those of the training, with `perceptual`, `gan` and `gan_from`. distance: in features
+    of a finished network, or none.
+    """
+    loss = picture_loss(y, x)
+    figures = {"picture": loss.item()}
+    if distance is not None:
+        with autocast(x.device):
+            perceptual = distance(y, x)
+        loss = loss + options.perceptual * perceptual
+        figures["perceptual"] = perceptual.item()
+    if step >= options.gan_from:
+        fooled, figures["d_loss"] = discriminator.step(x, y)
+        loss = loss + options.gan * fooled
+    return loss, figures

@@ -26,7 +26,7 @@ from vqclip_nb.models.vqgan import VQGAN
 
 from .augmentations import chance
 from .evaluate import reconstruction
-from .losses import Discriminator, ImageNetFeatures, picture_loss
+from .losses import Discriminator, ImageNetFeatures, decoder_loss
 from .networks import half
 from .options import Options, option, parse
 from .scenes import Scenes
@@ -77,16 +77,7 @@ def train_decoder(options: DecoderOptions) -> Iterator[Trainer]:
         x = x * 2 - 1
         with autocast(options.device):
             y = model.decode(codes).float()
-        loss = picture_loss(y, x)
-        figures = {"picture": loss.item()}
-        if features is not None:
-            with autocast(options.device):
-                perceptual = features(y, x)
-            loss = loss + options.perceptual * perceptual
-            figures["perceptual"] = perceptual.item()
-        if trainer.step >= options.gan_from:
-            fooled, figures["d_loss"] = discriminator.step(x, y)
-            loss = loss + options.gan * fooled
+        loss, figures = decoder_loss(y, x, options, trainer.step, features, discriminator)
         trainer.optimizer_step(loss, **figures)
         if trainer.due:
             average = trainer.average.module

@@ -27,30 +27,25 @@ from safetensors.torch import load_file
 from vqclip_nb.emoji.priors import FineDecoder
 from vqclip_nb.files import write_atomically
 from vqclip_nb.images import norm_data, to_pil
-from vqclip_nb.models.pair import EMOJI
 from vqclip_nb.models.vqgan import VQGAN
 
 from .augmentations import chance
-from .losses import Discriminator, ImageNetFeatures, picture_loss
+from .losses import Discriminator, ImageNetFeatures, decoder_loss
 from .networks import half
-from .options import Options, option, parse
+from .options import option, parse
 from .sets import DRAWN, STYLES
+from .train_decoder import DecoderOptions
 from .trainer import Trainer, autocast, run
 
 SHOWN = 4  # drawings on a sheet
 
 
 @dataclass(kw_only=True)
-class FineOptions(Options):
+class FineOptions(DecoderOptions):
     """Of `train_fine_decoder`."""
 
     batch: int = option(6, "pictures in a step")
     lr: float = option(6e-4, "highest learning rate")
-    start: Path = option(EMOJI / "vqgan.safetensors", "the finished VQGAN")
-    imagenet: Path | None = option(None, "EfficientNet-Lite0's weights; left out: pixels alone")
-    perceptual: float = option(0.1, "weight of the ImageNet features")
-    gan_from: int = option(10**9, "step at which the discriminator begins")
-    gan: float = option(0.02, "weight of the discriminator's word")
     measured: int = option(16, "drawings that each measurement looks at")
     noise: float = option(0.15, "spread of the noise on a quarter of the latents, before the codes")
 
@@ -130,16 +125,7 @@ def train_fine_decoder(options: FineOptions) -> Iterator[Trainer]:
         x = x.contiguous(memory_format=torch.channels_last) * 2 - 1
         with autocast(options.device):
             y = model(codes).float()
-        loss = picture_loss(y, x)
-        figures = {"picture": loss.item()}
-        if features is not None:
-            with autocast(options.device):
-                perceptual = features(y, x)
-            loss = loss + options.perceptual * perceptual
-            figures["perceptual"] = perceptual.item()
-        if trainer.step >= options.gan_from:
-            fooled, figures["d_loss"] = discriminator.step(x, y)
-            loss = loss + options.gan * fooled
+        loss, figures = decoder_loss(y, x, options, trainer.step, features, discriminator)
         trainer.optimizer_step(loss, **figures)
         if trainer.due:
             average = trainer.average.module

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from vqclip_nb.models.clip import build_clip
 
 from .evaluate import reconstruction
-from .losses import Discriminator, ImageNetFeatures, clip_distance, picture_loss
+from .losses import Discriminator, ImageNetFeatures, clip_distance, decoder_loss
 from .networks import VQGANS, Autoencoder, vqgan_metadata, vqgan_tensors
 from .options import Options, option, parse
 from .scenes import Scenes
@@ -91,17 +91,8 @@ def train_vqgan(options: VqganOptions) -> Iterator[Trainer]:
         x = x.to(options.device, memory_format=torch.channels_last)
         with autocast(options.device):
             y, _, commit = model(x, quantize=trainer.step >= options.codes_from)
-        loss = picture_loss(y, x) + commit
-        figures = {"picture": loss.item()}
-        if distance is not None:
-            with autocast(options.device):
-                perceptual = distance(y, x)
-            loss = loss + options.perceptual * perceptual
-            figures["perceptual"] = perceptual.item()
-        if trainer.step >= options.gan_from:
-            fooled, figures["d_loss"] = discriminator.step(x, y)
-            loss = loss + options.gan * fooled
-        trainer.optimizer_step(loss, **figures)
+        loss, figures = decoder_loss(y, x, options, trainer.step, distance, discriminator)
+        trainer.optimizer_step(loss + commit, **figures)
         if trainer.due:
             average, coded = trainer.average.module, trainer.step > options.codes_from
             codes = model.config["n_embed"]

@@ -154,7 +154,7 @@ class LooksReader:
         if self.joint != "with" and not owned:
             return False
         told = NOT_DRAWN
-        if phrase == "wings" and self._is(FACED) and not self._is(WORDS["winged"]):
+        if phrase == "wings" and self._last_is(FACED) and not self._last_is(WORDS["winged"]):
             self.things.append(Thing("wing", self.look.get("colour", ""), said=phrase, led="with"))
             self.relations.append("on the back")
             self.joint, self.touching = "", True
@@ -201,11 +201,11 @@ class LooksReader:
 
     def _without_a_face(self, phrase: str) -> None:
         """Leave out the mood of the last thing if it has a face, which is drawn as it is."""
-        if self.things[-1].mood and self._is(FACED):
+        if self.things[-1].mood and self._last_is(FACED):
             self.left_out[phrase] = NOT_DRAWN
             self._change_last(mood="")
 
-    def _is(self, some: frozenset[str]) -> bool:
+    def _last_is(self, some: frozenset[str]) -> bool:
         """Whether the last thing is one of `some`: a black cat, a cat."""
         words = {*self.things[-1].name.split(), *self.things[-1].said.split()}
         return not some.isdisjoint({*words, *(one for word in words for one in singulars(word))})

@@ -88,7 +88,7 @@ class Forming:
         size: Size,
     ) -> None:
         self.pair, self.parts, self.background, self.size = pair, parts, background, size
-        self._every = priors
+        self._all_priors = priors
         self.things = [shape for part in parts for shape in part.shapes]
         self.look = [part.scene for part in parts], [*background], size
         self.priors = [
@@ -138,7 +138,7 @@ class Forming:
     @torch.no_grad()
     def finish(self, codes: torch.Tensor) -> torch.Tensor:
         """The same in [0, 1], with twice as many pixels where there is a decoder for that."""
-        return norm_data(self._each(codes, self._every.fine or self.pair.vqgan.decode))
+        return norm_data(self._each(codes, self._all_priors.fine or self.pair.vqgan.decode))
 
     def _each(
         self, codes: torch.Tensor, decode: Callable[[torch.Tensor], torch.Tensor]

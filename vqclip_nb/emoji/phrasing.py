@@ -19,7 +19,7 @@ from .caption_words import (
     WORDS,
     singulars,
 )
-from .shorthand import TOKEN, Replaced, each_coloured, of_a_kind
+from .shorthand import TOKEN, Replaced, each_coloured, made_plain
 
 if TYPE_CHECKING:
     from .vocabulary import Vocabulary
@@ -56,9 +56,9 @@ INSTEAD = {
 }
 STRAW = re.compile(r"\bwith an? straw(?=\s*(?:$|,))", re.IGNORECASE)  # of a drink
 # "A sleeping cat"; "a man is swimming", "a girl walking her dog".
-DONE = re.compile(r"[a-z]+ing|asleep")
+DONE = re.compile(r"[a-z]+ing|asleep|sleepy")
 DOERS = WORDS["bearers"] | WORDS["doers"] | WORDS["mounts"] | WORDS["people"]
-DOING_FIRST = re.compile(rf"\b([a-z]+ing) ((?:{TWO_TONE} )?[a-z]+)\b", re.IGNORECASE)
+DOING_FIRST = re.compile(rf"\b([a-z]+ing|sleepy) ((?:{TWO_TONE} )?[a-z]+)\b", re.IGNORECASE)
 PEOPLE_DOING = TABLES["people doing"]
 SEVERAL = frozenset(("boys", "children", "girls", "kids", "men", "people", "women"))
 PERSON_DOING = re.compile(
@@ -137,7 +137,7 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     text = ROYAL.sub(rules.royal, NAME.sub(rules.named, JOINED.sub(" and ", text)))
     text = PERSON_DOING.sub(rules.person_doing, DOING_FIRST.sub(rules.doing_behind, text))
     text = ALONE_DOING.sub(rules.doing_alone, text)
-    text = each_coloured(of_a_kind(text, said), words.thing)
+    text = each_coloured(made_plain(text, said), words.thing)
     text = STRAW.sub(lambda found: rules.drop(found[0].lower(), ""), text)
     text = FISH_BOWL.sub(rules.bowl, text)
     text = DAY_SOMEWHERE.sub(rules.day_somewhere, text)
@@ -312,9 +312,8 @@ class _Rules:
             others = f"{text[: found.start()]} {text[found.end() :]}"
             others = TOKEN.sub(lambda sign: words.emoji.label(sign[0]), others)
             worn = WORN.match(text[found.end() :]) and not new.startswith(("a ", "below "))
-            own = re.escape(added[1].removesuffix("s"))
-            own += "|tree|palm|oasis|pyramid" if own == "cactu" else ""  # "a palm in the desert"
-            if worn or re.search(rf"\b(?:{own})(?:s|ses)?\b", others):
+            own = {added[1].removesuffix("s"), *WORDS.get(f"in place of {added[1]}", ())}
+            if worn or re.search(rf"\b(?:{any_of(own)})(?:s|ses)?\b", others):
                 new = new[added.end() :]
         self.said[phrase.replace(TWO_TONE, "black and white")] = new
         return new

@@ -40,7 +40,8 @@ class Priors(Mapping[str, Prior]):
             self._weights.setdefault(style, {})[name] = value
         self._built: dict[str, Prior] = {}
         if not set(self._styles) <= set(self._weights):  # one network that is told the style
-            prior = build_prior(facts["config"], dict(state), digest).to(device)
+            own = {k: v for k, v in state.items() if not k.startswith(f"{FINE}.")}
+            prior = build_prior(facts["config"], own, digest).to(device)
             prior.styles = tuple(self._styles) if len(self._styles) > 1 else ()
             self._built = dict.fromkeys(self._styles, prior)
 

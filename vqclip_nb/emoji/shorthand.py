@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..reading import COLOUR, any_of
-from .caption_words import BODY, FACED, OF_A_KIND, RELATIONS, WITHOUT, WORDS, singulars
+from .caption_words import BODY, FACED, OF_A_KIND, RELATIONS, TABLES, WITHOUT, WORDS, singulars
 
 VARIATION, TONES = "\ufe0f", "\U0001f3fb-\U0001f3ff"
 JOINER = "\u200d"
@@ -39,20 +39,6 @@ COLOURED_EACH = re.compile(
     re.IGNORECASE,
 )
 SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)|<3\b")  # ":)" and the like
-# "A castle made of gold"; ice and glass have no word of that kind.
-MADE_OF = {
-    "gold": "golden",
-    "silver": "silver",
-    "wood": "wooden",
-    "stone": "stone",
-    "metal": "metal",
-}
-MADE_OF |= {"marble": "marble", "chocolate": "chocolate", "snow": "white", "paper": "white"}
-MADE_OF |= {"ice": "light blue", "glass": "light blue", "candy": "rainbow", "sweets": "rainbow"}
-MADE = re.compile(
-    rf"\b(\w+) (?:made|built|carved) (?:out )?(?:of|from) ({any_of(MADE_OF)})\b", re.I
-)
-FABRIC = "satin|silk|velvet|leather|denim|cotton|lace|cloth|fabric"
 SHORT = (
     (r"(?<!\w)['‘]([^'‘’]*)['’](?!\w)", r"\1"),
     (r"\bw/o\b", "without"),
@@ -74,23 +60,24 @@ SHORT = (
     (r"\.{2,}|…|-*[()<>=→\[\]]+", ", "),
     (r"([,!?])\1+", r"\1 "),
     (r"\b(?:pale|pastel|faint) (?=(?:blue|green|gr[ae]y|pink|yellow|orange|purple)\b)", "light "),
-    (r"(\w+) (?:but )?(?:with|in) (?:the )?rainbow (?:stripes|patterns?)\b", r"rainbow \1"),
     (r"^\s*((?:an? |the )?)underwater ([\w ]+?)(?= (?:with|and)\b|\s*(?:,|$))", r"\1\2 underwater"),
-    (r"\bsleepy (?=\w)", "sleeping "),
-    (rf"\bin ({COLOUR}) (?:{FABRIC})\b", r"in \1"),
-    (rf"\bon (?:an? )?({COLOUR}) (?:{FABRIC})\b", r"on a \1 background"),
 )
 # "A penguin family", "an elephant toy".
 KIND = re.compile(
     r"\b(?:(an?|the|my|our) )?([a-z]+) (family|toy|plush|plushie|figurine)\b", re.IGNORECASE
 )
-# "A bear eats honey", "a woman who reads a book"; but not "two drinks on a tray".
-DOES = {f"{verb}s": f"{verb}ing" for verb in ("drink", "eat", "hold", "play", "read", "wear")}
-DOES |= {"carries": "carrying", "chases": "chasing", "hugs": "hugging", "rides": "riding"}
-DOING = re.compile(
-    rf"\b(?<=\w )(?:(?:who|that|which) )?({any_of(DOES)}) "
-    r"(?!(?:on|in|at|of|with|and|or|for|to|by|from|like)\b)(?=\w)",
+# "A castle made of gold", "a zebra with rainbow stripes", "a key on black velvet".
+MADE = re.compile(
+    rf"\b(\w+) ((?:made|built|carved) (?:out )?(?:of|from) ({any_of(TABLES['made of'])}))\b",
     re.IGNORECASE,
+)
+STRIPED = re.compile(r"\b(\w+) (?:but )?((?:with|in) (?:the )?rainbow stripes)\b", re.IGNORECASE)
+CLOTH = re.compile(
+    rf"\b(in|on) ((?:an? )?({COLOUR}) (?:{any_of(WORDS['fabrics'])}))\b", re.IGNORECASE
+)
+# "A bear eats honey", "a woman who reads a book"; but not "two drinks next to a plate".
+DOES = re.compile(
+    rf"\b(\w+) (?:(?:who|that|which) )?({any_of(TABLES['does'])}) (?=\w)", re.IGNORECASE
 )
 _VERBS = "draw|paint|make|create|generate|design|show|give|do"
 # What asks for the picture: "can you draw me", "please", at the end too.
@@ -182,17 +169,20 @@ def shortened(text: str) -> str:
     text = SMILEY.sub(" ", text)
     for short, long in SHORT:
         text = re.sub(short, long, text, flags=re.IGNORECASE)
-    text = DOING.sub(lambda found: f"{DOES[found[1].lower()]} ", text)
-    text = MADE.sub(lambda found: f"{MADE_OF[found[2].lower()]} {found[1]}", text)
     text = re.sub(r"\s*,(?:\s*,)+\s*", ", ", text)
     return REQUEST.sub("", text).strip(" ,") or text
 
 
-def of_a_kind(text: str, said: Replaced) -> str:
-    """A text with "three penguins" for its "penguin family", "an elephant" for "an elephant toy".
-    said: takes up what was replaced by what."""
+def made_plain(text: str, said: Replaced) -> str:
+    """A text with "three penguins" for its "penguin family", "golden castle" for "castle made of
+    gold", "bear eating honey" for "bear eats honey". said: takes up what was replaced by what."""
 
-    def instead(found: re.Match) -> str:
+    def who_does(found: re.Match) -> str:
+        who, does = found.groups()
+        acts = not FACED.isdisjoint((who.lower(), *singulars(who.lower())))
+        return f"{who} {TABLES['does'][does.lower()]} " if acts else found[0]
+
+    def kind(found: re.Match) -> str:
         before, who, what = found.groups()
         names = {who.lower(), *singulars(who.lower())}
         if FACED.isdisjoint(names) or not WORDS["people"].isdisjoint(names):
@@ -201,7 +191,18 @@ def of_a_kind(text: str, said: Replaced) -> str:
         said[what.lower()] = "three" if family else ""
         return f"three {who}s" if family else f"{before or ''} {who}"
 
-    return KIND.sub(instead, text)
+    def look(found: re.Match, word: str) -> str:
+        said[found[2].lower()] = word
+        return f"{word} {found[1]}"
+
+    def cloth(found: re.Match) -> str:
+        joint, whole, colour = found.groups()
+        said[whole.lower()] = own = colour if joint.lower() == "in" else f"a {colour} background"
+        return f"{joint} {own}"
+
+    text = KIND.sub(kind, DOES.sub(who_does, text))
+    text = MADE.sub(lambda found: look(found, TABLES["made of"][found[3].lower()]), text)
+    return CLOTH.sub(cloth, STRIPED.sub(lambda found: look(found, "rainbow"), text))
 
 
 def each_coloured(text: str, known: Callable[[str], bool]) -> str:
