@@ -9,7 +9,7 @@ import vqclip_nb as vq
 from training.classifier import load_shape_judge
 from training.train_prior import masked_loss
 from vqclip_nb.emoji import forming
-from vqclip_nb.emoji.layers import cut_out, fitted
+from vqclip_nb.emoji.layers import cut_out, filled, fitted
 from vqclip_nb.emoji.placing import CENTRED, moved
 from vqclip_nb.emoji.prior import Prior
 from vqclip_nb.images import to_pil
@@ -180,7 +180,8 @@ def test_each_region_forms_a_thing_of_its_own_on_the_background_of_the_whole(pai
 
 
 @pytest.mark.parametrize(
-    "thing, style", {"lighthouse": "silhouette", "doctor": "noto", "man": "noto"}.items()
+    "thing, style",
+    {"sundial": "silhouette", "lighthouse": "noto", "doctor": "noto", "man": "noto"}.items(),
 )
 def test_what_no_caption_taught_forms_by_its_name(pair, thing, style):
     settings = vq.Settings(include=f"a {thing}", **FORMED)
@@ -204,6 +205,16 @@ def test_what_has_formed_is_sharper_than_its_picture_enlarged(pair):
     fine, enlarged = forms.finish(vectors), F.interpolate(coarse, scale_factor=2, mode="bicubic")
     steep = [(x[..., 1:] - x[..., :-1]).abs().quantile(0.99) for x in (fine, enlarged)]
     assert fine.shape == enlarged.shape and steep[0] > 1.2 * steep[1]
+
+
+def test_a_white_body_stays_whole_where_its_drawing_says_so():
+    picture = torch.ones(1, 3, 128, 128)
+    picture[..., 40:48, 40:88] = 0.2  # all that is not white of a thing from 32 to 96
+    bare = cut_out(picture)
+    mask = torch.zeros(32, 32)
+    mask[8:24, 8:24] = 1
+    assert bare[3, 64, 64] == 0 and filled(bare, picture, mask)[:, 64, 64].min() > 0.99
+    assert torch.equal(filled(bare, picture, mask.roll(16, 0)), bare)  # it stands elsewhere
 
 
 SMALL = dict(side=4, width=64, layers=2, heads=2, text_width=8, encoding=8, head_width=16)

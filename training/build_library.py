@@ -66,11 +66,13 @@ def build(
     vqgan: VQGAN,
     scenes: Scenes,
     before: dict[str, torch.Tensor] | None = None,
+    again: torch.Tensor | None = None,
     *,
     batch: int = 32,
 ) -> dict[str, torch.Tensor]:
     """Tensors of the library: packed codes and masks, and which style and concept each one is.
-    `before`: those of one whose drawings stay as they are."""
+    `before`: those of one whose drawings stay as they are, but for those that `again` (n,) of bool
+    says, which are made anew in their places."""
     n_embed, side = vqgan.codebook.num_embeddings, scenes.size // vqgan.downsample_factor
     codes, masks, drawn = [], [], torch.zeros(0, 2, dtype=torch.long)
     if before is not None:
@@ -79,6 +81,9 @@ def build(
             unpack_bits(before["codes"], n_embed)[: len(drawn) * side**2].view(-1, side, side)
         )
         masks.append(unpack_masks(before["masks"]))
+        for at in again.nonzero().split(batch) if again is not None and again.any() else ():
+            at = at[:, 0]
+            codes[0][at], masks[0][at] = encoded(vqgan, scenes.sprites[drawn[at, 0], drawn[at, 1]])
     held = {tuple(pair) for pair in drawn.tolist()}
     new = scenes.pairs[[tuple(pair) not in held for pair in scenes.pairs.tolist()]]
     for some in tqdm(new.split(batch) if len(new) else (), desc="drawings"):
@@ -89,21 +94,6 @@ def build(
         "codes": pack_bits(torch.cat(codes), n_embed),
         "masks": pack_masks(torch.cat(masks)),
         "drawings": torch.cat([drawn, new]).short(),
-    }
-
-
-def without(
-    library: dict[str, torch.Tensor], gone: torch.Tensor, n_embed: int
-) -> dict[str, torch.Tensor]:
-    """A library's tensors without some of its drawings; gone (n,) of bool."""
-    if not gone.any():
-        return library
-    codes = unpack_bits(library["codes"], n_embed)
-    codes = codes[: len(codes) // len(gone) * len(gone)].view(len(gone), -1)
-    return {
-        "codes": pack_bits(codes[~gone], n_embed),
-        "masks": pack_masks(unpack_masks(library["masks"])[~gone]),
-        "drawings": library["drawings"][~gone],
     }
 
 
@@ -157,7 +147,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--again", nargs="+", default=[], metavar="LABEL", help="draw these again")
     args = parser.parse_args(argv)
     pair, scenes = load_pair("emoji", device="cpu"), Scenes(args.data, styles=DRAWN, unread=True)
-    known, before = facts(scenes, args.data), None
+    known, before, again = facts(scenes, args.data), None, None
     told = metadata(pair, scenes, known)
     if args.out.exists() and not args.anew:
         before, said, _ = read_checked(args.out)
@@ -165,9 +155,8 @@ def main(argv: list[str] | None = None) -> None:
             parser.error(f"{args.out} belongs to another VQGAN: give --anew")
         before["drawings"] = renumbered(before["drawings"], json.loads(said["facts"]), known)
         labels = [known["concepts"][c]["label"] for _, c in before["drawings"].tolist()]
-        gone = torch.tensor([label in args.again for label in labels])
-        before = without(before, gone, int(told["n_embed"]))
-    state = build(pair.vqgan, scenes, before)
+        again = torch.tensor([label in args.again for label in labels])
+    state = build(pair.vqgan, scenes, before, again)
     write_state(args.out, state, told)
     print(f"{args.out}: {len(state['drawings'])} drawings, {args.out.stat().st_size / 1e6:.1f} MB")
 

@@ -21,7 +21,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .sets import HELD_OUT, STYLES, UNLIKE, UNREAD, people_and_signs, silhouettes
+from .sets import (
+    HELD_OUT,
+    OWN_STYLE,
+    STYLES,
+    UNLIKE,
+    UNREAD,
+    own_drawings,
+    people_and_signs,
+    silhouettes,
+)
 
 log = logging.getLogger(__name__)
 # emojibase: faces, animals and nature, food, travel, activities, objects
@@ -116,11 +125,14 @@ def _documents(folder: Path, name: str, emoji: list[dict]) -> dict[int, str]:
 
 
 def _unread(every: list[dict]) -> list[dict]:
-    """What the library alone shows: what has a silhouette, then the other people and signs."""
+    """What the library alone shows: what has a silhouette, then the other people and signs, then
+    what was drawn for it."""
     codes = {e["label"]: e["hexcode"] for e in every}
+    taught = {e["hexcode"] for e in every if e.get("group") in GROUPS}
     emoji = people_and_signs()
+    own = [name for name in own_drawings() if codes.get(name) not in taught]
     found = []
-    for name in dict.fromkeys((*silhouettes(), *emoji)):
+    for name in dict.fromkeys((*silhouettes(), *emoji, *own)):
         e = emoji.get(name)
         code, also = (codes.get(e.label, ""), e.also) if e else ("", ())
         found.append({"label": name, "hexcode": code, "group": UNREAD, "also": also})
@@ -213,6 +225,9 @@ def render(folder: Path, *, size: int = 128) -> None:
         if name == "3d":
             for place, path in _renders(folder, emoji).items():
                 sprites[row, place] = _shrunk(path, size)
+        if name == OWN_STYLE:
+            for label, path in own_drawings().items():
+                sprites[row, labels.index(label)] = _draw(path.read_text(encoding="utf8"), size)
         for place, (head, body) in composed.items():
             if sprites[row, head].any() and sprites[row, body].any():
                 sprites[row, place] = figure(sprites[row, head], sprites[row, body])

@@ -12,6 +12,8 @@ HELD_OUT = "fxemoji"
 UNREAD = -1  # group of what the library alone shows: the networks never learned it
 SILHOUETTES = Path(__file__).with_name("silhouettes.txt")
 PEOPLE_AND_SIGNS = Path(__file__).with_name("people_and_signs.txt")
+OWN_DRAWINGS = Path(__file__).with_name("own_drawings")
+OWN_STYLE = "noto"  # whose look they have
 
 # Emoji whose name another silhouette bears, or whose silhouette nobody can name.
 UNLIKE = frozenset(
@@ -72,6 +74,12 @@ def silhouettes() -> dict[str, str]:
     the file is "name" or "name: icon"."""
     lines = (s.partition(": ") for s in SILHOUETTES.read_text(encoding="utf8").splitlines())
     return {name: icon or name.replace(" ", "-") for name, _, icon in lines}
+
+
+def own_drawings() -> dict[str, Path]:
+    """SVG files made for this project, by what they show: whole animals and people where emoji have
+    heads, and in colour what else only a silhouette shows."""
+    return {path.stem: path for path in sorted(OWN_DRAWINGS.glob("*.svg"))}
 
 
 @dataclass(frozen=True)

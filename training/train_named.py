@@ -30,10 +30,11 @@ from vqclip_nb.models.pair import Pair
 from vqclip_nb.reading import read_prompt
 from vqclip_nb.weights import write_state
 
-from .sets import people_and_signs
+from .sets import own_drawings, people_and_signs
 from .train_prior import masked_loss
 
 BATCH, RATE, RATE_OF_LABELS = 32, 8e-4, 5e-3
+AGAIN = 3  # how often more than others what is new is seen, in a training that goes further
 WITHOUT = 0.05  # share of the drawings that are shown without their vector
 SMOOTHING = 0.02  # of labels
 SAVE_EVERY = 250  # steps
@@ -41,7 +42,7 @@ SAVE_EVERY = 250  # steps
 
 def drawings(pair: Pair, library: Library, style: str) -> dict[str, int]:
     """Names of what is learned, as "style: label", with the drawings' numbers in the library."""
-    found, unseen = {}, {*people_and_signs()}
+    found, unseen = {}, {*people_and_signs(), *own_drawings()}
     for drawing in library.drawings:
         unread = read_prompt(article(drawing.label), pair.clip.vocabulary).substitutions
         untaught = unread or drawing.label in unseen
@@ -59,6 +60,7 @@ def train(out: Path, minutes: float, seed: int = 0, *, further: bool = False) ->
     torch.manual_seed(seed)
     prior = Prior(**first.config | {"labels": len(learned)}).train()
     prior.load_state_dict(first.state_dict(), strict=False)
+    known = {*learned}
     if further:
         before = pair.wing.priors[NAMED]
         own_weights = {k: v for k, v in before.state_dict().items() if not k.startswith("labels.")}
@@ -68,6 +70,8 @@ def train(out: Path, minutes: float, seed: int = 0, *, further: bool = False) ->
                 if name in before.names:
                     vector = before.labels.weight[before.names.index(name)]
                     prior.labels.weight[number] = vector
+        known = {*before.names}
+    new = [number for number, name in enumerate(learned) if name not in known]
     own = list(prior.labels.parameters())
     rest = [p for name, p in prior.named_parameters() if not name.startswith("labels.")]
     groups = [
@@ -88,7 +92,8 @@ def train(out: Path, minutes: float, seed: int = 0, *, further: bool = False) ->
     last = time.process_time()
     while (done := spent / (60 * minutes)) < 1:
         if len(order) < BATCH:
-            order = torch.randperm(len(codes), generator=generator).tolist()
+            turns = torch.tensor([*range(len(codes)), *new * AGAIN])
+            order = turns[torch.randperm(len(turns), generator=generator)].tolist()
         at = torch.tensor([order.pop() for _ in range(BATCH)])
         token, keep, encoding = prior.told(at)
         keep = keep & (torch.rand(BATCH, 1, generator=generator) > WITHOUT)

@@ -40,6 +40,7 @@ TOO_MANY = "not drawn, a picture holds three"
 # Whose "on it" is on top of it, not on its side.
 CARRYING = ("surfaces", "bearers", "mounts", "seats", "crossing", "afloat")
 SCENIC = ("above", "among", "in front of")  # how what is in the sky stands to what is below
+DAY, MOONS = "light blue", (["moon"], ["moons"])
 THINGS = 3  # different ones in a picture
 
 
@@ -74,6 +75,8 @@ def parse(
         plain = part.led == "with" and part.count == 1 and not (part.colour or part.size)
         if plain and part.name != whole.name and shows(whole.name, part.name):
             del things[i], relations[i - 1]
+    if any(thing.said.split()[-1:] in MOONS for thing in things):
+        background = by_night(background)
     if len(things) > 1 and in_the_sky(things[0].name) and not in_the_sky(things[1].name):
         plain = relations[0] == "beside" and things[1].led in ("", "and", "with")
         if relations[0] in SCENIC or (plain and not things[0].name.startswith("star")):
@@ -101,6 +104,13 @@ def on_water(background: tuple[str, ...]) -> tuple[str, ...]:
         return (*others, f"blue{GROUND}")
     if others[:1] == ["starry"] and not last.endswith(GROUND):
         return (*background, f"blue{GROUND}")
+    return background
+
+
+def by_night(background: tuple[str, ...]) -> tuple[str, ...]:
+    """A background with stars where it names a place and no time or weather."""
+    if len(background) == 2 and background[0] == DAY and background[1].endswith(GROUND):
+        return ("starry", "dark blue", background[1])
     return background
 
 

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 
-from ..palettes import COLOURS, own_colours
+from ..palettes import COLOURS
 from ..regions import Size
 from .caption_words import WORDS
 from .drawings import COLOURFUL, PLACINGS, Scene
-from .layers import BLACK, BLACKEST, Box, levelled, tinted, usual_colour
+from .layers import BLACK, Box, tinted, usual_colour
 from .placing import CENTRED, Pose, boxes, content, moved
-from .scenery import HORIZON, above_horizon, ground, weathered
+from .scenery import HORIZON, above_horizon, ground, patterned, weathered
 
 EACH = ("red", "yellow", "blue", "green", "orange", "purple")  # of several colourful things
 ALIKE = 0.35  # distance of two colours in RGB that do not stand out from each other
 FACING = ("facing", "fighting")  # relations of two that look at each other
 SUNS, SETTING = ("sun", "sun with face"), 1.6  # and how much larger one is that goes down
-DARKER = 0.5  # a pattern without a colour of its own
-UNSAID = {"dots": "white"}  # the colour of a pattern where none is said
-FLAT = 0.6  # share of a pattern's own colour, without the lights and darks below it
-OTHER_COLOUR = 0.3  # distance in RGB of two colours of a drawing that are not lights of one
-DOT = 0.15  # between the middles of two dots, of the drawing's longer side
-SECOND_PART = 0.12  # share of a drawing from which on its second colour is one
+TILE = 0.16  # between the pieces that a thing is made of, of its longer side
 INK, WHITE, TEAR = (0.12, 0.1, 0.12), (1.0, 1.0, 1.0), (0.35, 0.65, 0.98)
 DARK = 0.35  # light of a thing on which lines are white
 COARSE, LARGEST = 64, 0.2  # pixels where a face's place is looked for; its radius, of the side
@@ -48,6 +44,7 @@ def compose(
     dark, and silhouettes in the thing's usual colour where the scene names none. fill: one thing is
     as large as fits. pose: where a thing that is alone stands.
     """
+    layers, scene, drawn = _built(layers, scene, drawn)
     layers = [
         levelled(layer) if thing.name in WORDS["level"] and how in ("on", "riding") else layer
         for layer, thing, how in zip(layers, scene.things, ("", *scene.relations), strict=True)
@@ -104,66 +101,38 @@ def compose(
     return weathered(canvas, scene.background)[None].clamp(0, 1)
 
 
-def patterned(
-    layer: torch.Tensor, drawn: torch.Tensor, pattern: tuple[str, str], style: str = ""
-) -> torch.Tensor:
-    """A tinted drawing (4, h, w) with a pattern, as `Thing.pattern`, on what takes a tint.
-
-    drawn: the drawing before it was tinted, whose second colour is where patches are.
-    """
-    kind, colour = pattern
-    colour = colour or UNSAID.get(kind, "")
-    other = torch.cat([DARKER * layer[:3], layer[3:]])
-    if colour:
-        other = tinted(drawn, colour, style, whole=kind == "patches")
-        flat = torch.tensor(COLOURS[colour])[:, None, None] / 255 * layer[3:]
-        other[:3] = torch.lerp(other[:3], flat, 0.0 if kind == "patches" else FLAT)
-    inside = drawn[3] > 0.5
-    rows, columns = inside.any(1).nonzero(), inside.any(0).nonzero()
-    if not len(rows):
-        return layer
-    side = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    y = (torch.arange(layer.shape[1])[:, None] - rows[0]) / side
-    x = (torch.arange(layer.shape[2]) - columns[0]) / side
-    share = second_part(drawn) if kind == "patches" else PATTERNS[kind](x, y)
-    return torch.lerp(layer, other, share.expand(layer.shape[1:])[None])
+def _built(
+    layers: Sequence[torch.Tensor], scene: Scene, drawn: Sequence[tuple[str, str]]
+) -> tuple[list[torch.Tensor], Scene, list[tuple[str, str]]]:
+    """The same where things that are made of others, as "a heart made of roses", are one."""
+    layers, things, drawn = [*layers], [*scene.things], [*drawn]
+    relations = [*scene.relations]
+    for i in reversed([i for i, relation in enumerate(relations) if relation == "made of"]):
+        thing, (label, style) = things[i + 1], drawn[i + 1]
+        colour = thing.colour or usual_colour(label, style, scene.style)
+        piece = tinted(layers[i + 1], colour, style) if colour else layers[i + 1]
+        layers[i] = tiled(layers[i], piece)
+        for parts in (layers, things, drawn):
+            del parts[i + 1]
+        del relations[i]
+    return layers, replace(scene, things=tuple(things), relations=tuple(relations)), drawn
 
 
-def second_part(drawn: torch.Tensor) -> torch.Tensor:
-    """Where a drawing (4, h, w) has its second colour, in [0, 1]; of one colour only, blotches."""
-    alpha = drawn[3]
-    own = (drawn[:3] / alpha.clamp(min=1e-3)).clamp(0, 1)
-    inside = (alpha > 0.5) & (own.mean(0) > BLACKEST)  # lines and eyes stay
-    pixels = own[:, inside].T
-    if len(pixels):
-        colours = own_colours(pixels, 2)
-        nearest = torch.cdist(own.flatten(1).T, colours).argmin(1).view_as(alpha)
-        parts = [inside & (nearest == i) for i in range(len(colours))]
-        smaller = min(parts, key=torch.sum).float()
-        other = len(parts) > 1 and (colours[0] - colours[1]).norm() > OTHER_COLOUR
-        if other and SECOND_PART * inside.sum() < smaller.sum():
-            return F.avg_pool2d(smaller[None, None], 3, 1, 1)[0, 0]
-    y, x = (torch.linspace(0, 1, side) for side in alpha.shape)
-    waves = (11 * x + 2).sin() + (13 * y[:, None] + 4 * x).sin()
-    return (4 * waves - 1).clamp(0, 1)
-
-
-def _stripes(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return (3 * (torch.pi * (14 * x + 0.5 * (9 * y).sin())).sin() + 0.5).clamp(0, 1)
-
-
-def _dots(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    row = (y / DOT).floor()
-    right, down = (x / DOT + 0.5 * (row % 2)).frac() - 0.5, (y / DOT).frac() - 0.5
-    return (10 * (0.3 - torch.hypot(right, down)) + 0.5).clamp(0, 1)
-
-
-def _checks(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return (4 * (10 * torch.pi * x).sin() * (10 * torch.pi * y).sin() + 0.5).clamp(0, 1)
-
-
-# Of x and y in shares of a drawing's longer side.
-PATTERNS = {"stripes": _stripes, "dots": _dots, "spots": _dots, "checks": _checks}
+def tiled(layer: torch.Tensor, piece: torch.Tensor) -> torch.Tensor:
+    """What a drawing (4, h, w) covers, covered with small copies of another one in rows."""
+    left, top, right, bottom = content(layer)
+    wide, high = right - left, bottom - top
+    step = TILE * max(wide, high)
+    columns, rows = max(1, round(wide / step)), max(1, round(1.15 * high / step))
+    found = torch.cat([0.5 * layer[:3], layer[3:]])  # darker between the pieces
+    for row, column in itertools.product(range(rows + 1), range(columns + 1)):
+        x = left + (column + 0.5 * (row % 2)) / columns * wide
+        y = top + row / rows * high
+        inside = layer[3, min(int(y), layer.shape[1] - 1), min(int(x), layer.shape[2] - 1)] > 0.5
+        if inside:
+            one = place(piece, (x, y, 1.25 * step, 1.25 * step), (layer.shape[1], layer.shape[2]))
+            found = found * (1 - one[3:]) + one
+    return found
 
 
 def _hidden(colour: str, canvas: torch.Tensor) -> bool:
@@ -189,6 +158,22 @@ def place(layer: torch.Tensor, box: Box, size: Size) -> torch.Tensor:
     grid = F.affine_grid(theta, [1, 4, *size], align_corners=False)
     if zoom < 0.75:  # a plain look-up would skip lines of a drawing that becomes much smaller
         layer = F.interpolate(layer[None], scale_factor=zoom, mode="area")[0]
+    return F.grid_sample(layer[None], grid, align_corners=False)[0]
+
+
+def levelled(layer: torch.Tensor) -> torch.Tensor:
+    """A drawing (4, h, w) turned so that its longest direction lies level: a skateboard to stand
+    on."""
+    weight = layer[3] / layer[3].sum().clamp(min=1)
+    y, x = (torch.linspace(-1, 1, side) for side in weight.shape)
+    middle_x, middle_y = (weight.sum(0) * x).sum(), (weight.sum(1) * y).sum()
+    x, y = x - middle_x, y - middle_y
+    spread_x, spread_y = (weight.sum(0) * x**2).sum(), (weight.sum(1) * y**2).sum()
+    both = (weight * y[:, None] * x).sum()
+    angle = torch.atan2(2 * both, spread_x - spread_y) / 2
+    cos, sin = angle.cos() * 2**0.5, angle.sin() * 2**0.5  # smaller, so that all stays inside
+    theta = torch.stack([cos, -sin, middle_x, sin, cos, middle_y]).view(1, 2, 3)
+    grid = F.affine_grid(theta, [1, *layer.shape], align_corners=False)
     return F.grid_sample(layer[None], grid, align_corners=False)[0]
 
 

@@ -113,7 +113,7 @@ PLACINGS = {
     "jumping over": Placing(1, sunk=-0.25, slant=0.2, ratio=1.3),
     "riding": Placing(1, sunk=0.3, slant=0.15, covered=0.35, ratio=0.62),
     "topped with": Placing(1, order=1, sunk=1.2, covered=1.0, ratio=2.2, in_front=True),
-    "served on": Placing(1, sunk=1.3, covered=1.0, ratio=0.55),
+    "served on": Placing(1, sunk=2.0, covered=1.0, ratio=0.55),
     "in": Placing(1, sunk=0.3, slant=0.2, covered=0.35, in_front=True),
     "held in": Placing(1, sunk=0.55, slant=0.1, covered=0.65, ratio=0.8, in_front=True),
     "heaped in": Placing(1, sunk=0.5, slant=0.1, covered=0.7, ratio=0.62, in_front=True),
@@ -121,6 +121,7 @@ PLACINGS = {
     "full of": Placing(1, order=1, sunk=0.42, slant=0.1, covered=0.7, ratio=1.35),
     "in front of": Placing(1, order=1, zone="horizon"),
     "facing": Placing(0),
+    "made of": Placing(0),
     "chasing": Placing(0, order=1),  # drawings in profile look to the left
     "fighting": Placing(0, sunk=-0.3),
     "hand in hand": Placing(0),

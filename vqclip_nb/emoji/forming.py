@@ -27,7 +27,7 @@ from ..settings import Settings
 from .caption_words import WORDS, article
 from .compose import compose
 from .drawings import PLACINGS, Scene, Start
-from .layers import cut_out, fitted, posed, usual_colour
+from .layers import cut_out, filled, fitted, posed, usual_colour
 from .placing import CENTRED, Pose
 from .prior import Caption, conditions, gumbel
 from .priors import NAMED, Priors
@@ -46,13 +46,14 @@ CHOICE = 1.5  # Gumbel noise on how likely cells are
 @dataclass(frozen=True)
 class Shape:
     """A thing that forms: its name, the label and style of its drawings, whether it is mirrored,
-    and where it stands if it is alone."""
+    where it stands if it is alone, and what its drawing covers, (m, m), where there is only one."""
 
     name: str
     label: str
     style: str
     mirrored: bool
     pose: Pose = field(default=CENTRED, compare=False)
+    mask: torch.Tensor | None = field(default=None, compare=False, repr=False)
 
     @property
     def drawing(self) -> str:
@@ -281,6 +282,10 @@ def dressed(part: Part, pictures: Sequence[torch.Tensor], size: Size) -> torch.T
         cut_out(picture, holes=shape.label in WORDS["with holes"])
         for picture, shape in zip(pictures, part.shapes, strict=True)
     ]
+    for i, (picture, shape) in enumerate(zip(pictures, part.shapes, strict=True)):
+        if shape.mask is not None and shape.label not in WORDS["with holes"]:
+            mask = shape.mask.flip(1) if shape.mirrored else shape.mask
+            layers[i] = filled(layers[i], picture, mask)
     return compose(layers, scene, size, drawn, fill=fill, pose=part.shapes[0].pose)
 
 

@@ -31,6 +31,7 @@ ALIKE = 0.7  # of left and right side, from which on a body is seen from in fron
 FRONT = 0.6  # share of the width where the head of another is, which looks to the left
 OTHER_HUE = 0.8  # angle in radians between two hues that are not the same
 STRIPES = ("red", "orange", "yellow", "green", "blue", "purple")  # of a rainbow
+MOSTLY = 0.85  # share of a thing inside of its drawing, from which on it stands where that does
 HEAPED = 0.62  # height of a row in a heap, of that of a thing
 
 
@@ -137,20 +138,14 @@ def cut_out(picture: torch.Tensor, *, holes: bool = False) -> torch.Tensor:
     return torch.cat([(picture[0] - (1 - alpha) * colour[0]).clamp(min=0).minimum(alpha), alpha])
 
 
-def levelled(layer: torch.Tensor) -> torch.Tensor:
-    """A drawing (4, h, w) turned so that its longest direction lies level: a skateboard to stand
-    on."""
-    weight = layer[3] / layer[3].sum().clamp(min=1)
-    y, x = (torch.linspace(-1, 1, side) for side in weight.shape)
-    middle_x, middle_y = (weight.sum(0) * x).sum(), (weight.sum(1) * y).sum()
-    x, y = x - middle_x, y - middle_y
-    spread_x, spread_y = (weight.sum(0) * x**2).sum(), (weight.sum(1) * y**2).sum()
-    both = (weight * y[:, None] * x).sum()
-    angle = torch.atan2(2 * both, spread_x - spread_y) / 2
-    cos, sin = angle.cos() * 2**0.5, angle.sin() * 2**0.5  # smaller, so that all stays inside
-    theta = torch.stack([cos, -sin, middle_x, sin, cos, middle_y]).view(1, 2, 3)
-    grid = F.affine_grid(theta, [1, *layer.shape], align_corners=False)
-    return F.grid_sample(layer[None], grid, align_corners=False)[0]
+def filled(layer: torch.Tensor, picture: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """What was cut out of a picture (1, 3, h, w), with what is white like the ground but inside of
+    the drawing that it is, given as a mask (m, m); unless it stands elsewhere."""
+    own = F.interpolate(mask[None, None], layer.shape[1:], mode="bilinear")[0]
+    if (layer[3:] * own).sum() < MOSTLY * layer[3:].sum():
+        return layer
+    alpha = layer[3:].maximum(own)
+    return torch.cat([layer[:3] + (alpha - layer[3:]) * picture[0], alpha])
 
 
 def _dilated(x: torch.Tensor, radius: int) -> torch.Tensor:

@@ -285,6 +285,11 @@ class Library:
             layers.append(layer)
         return Start(compose(layers, scene, size, drawn, fill=fill), *made)
 
+    def mask(self, drawing: str) -> torch.Tensor:
+        """What a drawing covers, given as "style: label", (m, m) in [0, 1]."""
+        number = next(d.index for d in self.drawings if f"{d.style}: {d.label}" == drawing)
+        return self._masks[number]
+
     @torch.no_grad()
     def _decoded(self, codes: torch.Tensor) -> torch.Tensor:
         device = self.vqgan.codebook.weight.device

@@ -50,20 +50,17 @@ FISH_BOWL = re.compile(
 ALONE_DOING = re.compile(
     r"\b(flying(?= *(?:$|,))|reading(?= *(?:$|,|(?:under|in|on|by|at|near|next|to|with)\b)))"
 )
-INSTEAD = {
-    "flying": "above two clouds on a light blue background",
-    "reading": "holding an open book",
-}
+INSTEAD = {"flying": "above two clouds on a light blue background"}
+INSTEAD |= {"reading": "holding an open book"}
 STRAW = re.compile(r"\bwith an? straw(?=\s*(?:$|,))", re.IGNORECASE)  # of a drink
 # "A sleeping cat"; "a man is swimming", "a girl walking her dog".
 DONE = re.compile(r"[a-z]+ing|asleep|sleepy")
 DOERS = WORDS["bearers"] | WORDS["doers"] | WORDS["mounts"] | WORDS["people"]
 DOING_FIRST = re.compile(rf"\b([a-z]+ing|sleepy) ((?:{TWO_TONE} )?[a-z]+)\b", re.IGNORECASE)
 PEOPLE_DOING = TABLES["people doing"]
-SEVERAL = frozenset(("boys", "children", "girls", "kids", "men", "people", "women"))
 PERSON_DOING = re.compile(
     rf"\b({any_of(WORDS['people'])})(?: (?:is|are))? ({any_of(PEOPLE_DOING)})\b"
-    r"( (?=(?:an?|the|his|her|their|my)\b))?",
+    rf"( (?!(?:{any_of(WORDS['between'])})\b)(?=[a-z]))?",
     re.IGNORECASE,
 )
 # What is worn, where a place is named in between: "a crab on the beach with sunglasses".
@@ -135,9 +132,10 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     replaced by what, "" for what was left out."""
     rules = _Rules(words, said)
     text = ROYAL.sub(rules.royal, NAME.sub(rules.named, JOINED.sub(" and ", text)))
+    text = made_plain(text, said)
     text = PERSON_DOING.sub(rules.person_doing, DOING_FIRST.sub(rules.doing_behind, text))
     text = ALONE_DOING.sub(rules.doing_alone, text)
-    text = each_coloured(made_plain(text, said), words.thing)
+    text = each_coloured(text, words.thing)
     text = STRAW.sub(lambda found: rules.drop(found[0].lower(), ""), text)
     text = FISH_BOWL.sub(rules.bowl, text)
     text = DAY_SOMEWHERE.sub(rules.day_somewhere, text)
@@ -225,11 +223,14 @@ class _Rules:
     def person_doing(self, found: re.Match) -> str:
         """The drawing of who does it: a swimmer of "woman swimming"."""
         who, act, what = found.groups()
-        if PEOPLE_DOING[act.lower()] == f"{who} {act}".lower():
+        label = PEOPLE_DOING[act.lower()]
+        if who.lower() in WORDS["women"]:
+            label = TABLES["hers"].get(label, label)
+        if label == f"{who} {act}".lower():
             return found[0]
-        self.said[f"{who} {act}".lower()] = label = PEOPLE_DOING[act.lower()]
+        self.said[f"{who} {act}".lower()] = label
         counted = {*found.string[: found.start()].lower().split()[-1:]} & OF_A_KIND
-        several = who.lower() in SEVERAL and not counted
+        several = who.lower() in WORDS["several people"] and not counted
         return f"{'two ' if several else ''}{label}{' and ' if what else ''}"
 
     def bowl(self, found: re.Match) -> str:

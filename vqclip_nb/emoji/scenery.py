@@ -1,15 +1,17 @@
 """Grounds and skies, their light and their weather: what is behind and over the things of a
-picture."""
+picture; and the patterns that are on them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 
-from ..palettes import COLOURS, Colour
+from ..palettes import COLOURS, Colour, own_colours
 from ..reading import GROUND, LIT, WEATHERS
 from ..regions import Size
+from .layers import BLACKEST, tinted
 
 DROPS = {"starry": 34, "rainy": 46, "snowy": 60}
 WHITE, RAIN, STAR = (1.0, 1.0, 1.0), (0.45, 0.66, 0.95), (1.0, 0.96, 0.75)
@@ -26,6 +28,13 @@ DARK = 0.35  # mean of a sky up to which its stars are seen
 HORIZON, HILL = 0.68, 0.03  # from above, and how far it rises and falls; shares of the height
 WALL = "beige"  # of a room, above its floor
 SUN, GLOW = (0.24, 0.15), (1.0, 0.85, 0.35)  # from the left, radius; shares of the sides
+
+DARKER = 0.5  # a pattern without a colour of its own
+UNSAID = {"dots": "white"}  # the colour of a pattern where none is said
+FLAT = 0.6  # share of a pattern's own colour, without the lights and darks below it
+OTHER_COLOUR = 0.3  # distance in RGB of two colours of a drawing that are not lights of one
+DOT = 0.15  # between the middles of two dots, of the drawing's longer side
+SECOND_PART = 0.12  # share of a drawing from which on its second colour is one
 
 
 def ground(colours: Sequence[str], size: Size, *, sun: bool = True) -> torch.Tensor:
@@ -148,3 +157,65 @@ def _dots(
         alpha = (radius * min(height, width) - away + 0.5).clamp(0, 1)
         canvas = torch.lerp(canvas, torch.tensor(colour)[:, None, None], alpha[None])
     return canvas
+
+
+def patterned(
+    layer: torch.Tensor, drawn: torch.Tensor, pattern: tuple[str, str], style: str = ""
+) -> torch.Tensor:
+    """A tinted drawing (4, h, w) with a pattern, as `Thing.pattern`, on what takes a tint.
+
+    drawn: the drawing before it was tinted, whose second colour is where patches are.
+    """
+    kind, colour = pattern
+    colour = colour or UNSAID.get(kind, "")
+    other = torch.cat([DARKER * layer[:3], layer[3:]])
+    if colour:
+        other = tinted(drawn, colour, style, whole=kind == "patches")
+        flat = torch.tensor(COLOURS[colour])[:, None, None] / 255 * layer[3:]
+        other[:3] = torch.lerp(other[:3], flat, 0.0 if kind == "patches" else FLAT)
+    inside = drawn[3] > 0.5
+    rows, columns = inside.any(1).nonzero(), inside.any(0).nonzero()
+    if not len(rows):
+        return layer
+    side = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+    y = (torch.arange(layer.shape[1])[:, None] - rows[0]) / side
+    x = (torch.arange(layer.shape[2]) - columns[0]) / side
+    share = second_part(drawn) if kind == "patches" else PATTERNS[kind](x, y)
+    return torch.lerp(layer, other, share.expand(layer.shape[1:])[None])
+
+
+def second_part(drawn: torch.Tensor) -> torch.Tensor:
+    """Where a drawing (4, h, w) has its second colour, in [0, 1]; of one colour only, blotches."""
+    alpha = drawn[3]
+    own = (drawn[:3] / alpha.clamp(min=1e-3)).clamp(0, 1)
+    inside = (alpha > 0.5) & (own.mean(0) > BLACKEST)  # lines and eyes stay
+    pixels = own[:, inside].T
+    if len(pixels):
+        colours = own_colours(pixels, 2)
+        nearest = torch.cdist(own.flatten(1).T, colours).argmin(1).view_as(alpha)
+        parts = [inside & (nearest == i) for i in range(len(colours))]
+        smaller = min(parts, key=torch.sum).float()
+        other = len(parts) > 1 and (colours[0] - colours[1]).norm() > OTHER_COLOUR
+        if other and SECOND_PART * inside.sum() < smaller.sum():
+            return F.avg_pool2d(smaller[None, None], 3, 1, 1)[0, 0]
+    y, x = (torch.linspace(0, 1, side) for side in alpha.shape)
+    waves = (11 * x + 2).sin() + (13 * y[:, None] + 4 * x).sin()
+    return (4 * waves - 1).clamp(0, 1)
+
+
+def _stripes(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return (3 * (torch.pi * (14 * x + 0.5 * (9 * y).sin())).sin() + 0.5).clamp(0, 1)
+
+
+def _spots(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    row = (y / DOT).floor()
+    right, down = (x / DOT + 0.5 * (row % 2)).frac() - 0.5, (y / DOT).frac() - 0.5
+    return (10 * (0.3 - torch.hypot(right, down)) + 0.5).clamp(0, 1)
+
+
+def _checks(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return (4 * (10 * torch.pi * x).sin() * (10 * torch.pi * y).sin() + 0.5).clamp(0, 1)
+
+
+# Of x and y in shares of a drawing's longer side.
+PATTERNS = {"stripes": _stripes, "dots": _spots, "spots": _spots, "checks": _checks}

@@ -41,7 +41,7 @@ COLOURED_EACH = re.compile(
 SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)|<3\b")  # ":)" and the like
 SHORT = (
     (r"(?<!\w)['‘]([^'‘’]*)['’](?!\w)", r"\1"),
-    (r"\bw/o\b", "without"),
+    (r"\bw/o\b|\binstead of\b", "without"),
     (r"\bw/", "with "),
     (r"(?:^|(?<=[,.;!?]))\s*(?:but )?i (?:would like|want|need) (?!to\b)", " "),
     (

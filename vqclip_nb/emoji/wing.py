@@ -158,7 +158,10 @@ class EmojiWing:
                 mirrored = turned and not NOT_MIRRORED & {*scene.relations}
                 pose = float(rng.uniform(*SCALES)), *map(float, rng.uniform(-SHIFT, SHIFT, 2))
                 alone = area is None and len(scene.things) == thing.count == 1
-                shapes.append(Shape(thing.name, label, style, mirrored, pose if alone else CENTRED))
+                shape = Shape(thing.name, label, style, mirrored, pose if alone else CENTRED)
+                if shape.drawing in self.priors.names:
+                    shape = dataclasses.replace(shape, mask=self.library.mask(shape.drawing))
+                shapes.append(shape)
             parts.append(Part(scene, tuple(shapes), area))
         return Forming(self.pair, self.priors, parts, reading.background, size)
 
