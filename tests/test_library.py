@@ -42,7 +42,7 @@ def test_a_library_is_built_and_read(sprites, pair, tmp_path):
     assert len(made.drawings) == len(scenes.pairs) == 60
     assert made.find("one o’clock") is not None and made.find("a whale") is None
     # more drawings stand behind those that were there, whose codes stay
-    made_of = dict(state)
+    built = dict(state)
     state["codes"] = pack_bits(unpack_bits(state["codes"], 2048).flip(0), 2048)
     wide = Scenes(sprites, styles=(*TRAINED, "simple"))
     more = build_library.build(pair.vqgan, wide, state)
@@ -50,7 +50,7 @@ def test_a_library_is_built_and_read(sprites, pair, tmp_path):
     assert torch.equal(more["codes"][: len(state["codes"])], state["codes"])
     assert len(more["drawings"]) == 72 == len({*map(tuple, more["drawings"].tolist())})
     anew = build_library.build(pair.vqgan, scenes, state, torch.arange(60) < 4)
-    first, kept, drawn = (unpack_bits(x["codes"], 2048) for x in (anew, state, made_of))
+    first, kept, drawn = (unpack_bits(x["codes"], 2048) for x in (anew, state, built))
     assert torch.equal(first[: 4 * 256], drawn[: 4 * 256])  # the rest as it was turned round
     assert torch.equal(first[4 * 256 : 60 * 256], kept[4 * 256 : 60 * 256])
     now = {"styles": {"new": [], **facts["styles"]}, "concepts": facts["concepts"][::-1]}
