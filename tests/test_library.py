@@ -130,7 +130,7 @@ def test_what_is_worn_held_or_eaten_stands_where_it_belongs(library):
     assert abs(glasses[1]) < 0.1
     [crown] = middles("a cat wearing a crown")  # looks to the left, and holds its tail up
     assert crown[0] < -0.1 and crown[1] < -0.4
-    [guitar] = middles("a panda playing a guitar")
+    [guitar] = middles("a sloth playing a guitar")
     assert guitar[0] > 0.3
     for text, hidden in (("a dog in a box", 0.3), ("tulips in a vase", 0.0)):
         above, below = boxes_of(library, text)[0]
@@ -174,7 +174,7 @@ def test_scenes_of_any_size_are_well_composed(library, size):
         "three ducks in front of a barn",
         "a bear and a fox in the forest",
         "an owl under the moon",
-        "a rainbow over a castle",
+        "a rainbow over a barn",
         "the sun above a cow on the farm",
     ):
         *near, far = boxes_of(library, text, size)[0]  # at the horizon or in the sky
@@ -201,7 +201,7 @@ def test_what_is_on_the_ground_and_in_the_sky_stands_there(library):
 def test_sky_ground_and_weather_are_seen(library):
     for text, above, below in (
         ("a cow in a field", "light blue", "light green"),
-        ("a boat on a lake at night", "dark blue", "blue"),
+        ("a ferry on a lake at night", "dark blue", "blue"),
         ("a boat on the sea at sunset", "purple", "blue"),
     ):
         picture = library.find(text, size=(96, 128)).picture[0]
@@ -248,12 +248,12 @@ def test_the_seed_chooses_among_the_drawings_that_fit_and_others_are_offered(pai
 
 
 def test_silhouettes_are_drawn_or_made_of_what_is_there(library):
-    start = library.find("a fedora")
-    assert start.description == "fedora, silhouette" and not start.scene.drawn_as
+    start = library.find("a pickelhaube")
+    assert start.description == "pickelhaube, silhouette" and not start.scene.drawn_as
     assert start.picture.mean() > 0.5 and start.picture.std() > 0.2  # black on white
-    dark = library.find("a fedora on a dark blue background").picture
+    dark = library.find("a pickelhaube on a dark blue background").picture
     assert dark.amax(1).quantile(0.95) > 0.9  # white on dark
-    red = library.find("a red fedora").picture[0]
+    red = library.find("a red pickelhaube").picture[0]
     assert red[0].mean() > red[2].mean() + 0.1
     for text, channel in (("an agave", 1), ("a fez", 0)):  # in their usual colours
         means = library.find(text).picture[0].mean((1, 2))
@@ -311,7 +311,7 @@ def test_a_setting_sun_is_half_below_the_horizon(library):
 
 
 def test_who_jumps_is_above_its_shadow(library):
-    stands, jumps = (library.find(f"a dog{how}").picture for how in ("", " jumping"))
+    stands, jumps = (library.find(f"a pig{how}").picture for how in ("", " jumping"))
     assert jumps[..., 100:108, 60:68].mean() > 0.9 > jumps[..., 112:124, 56:72].min()
     lowest = [(p.amin(1)[0, :108] < 0.7).any(1).nonzero().max() for p in (stands, jumps)]
     assert lowest[1] < lowest[0]

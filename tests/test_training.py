@@ -19,9 +19,9 @@ from training.scenes import Scenes
 from training.train_classifier import ClassifierOptions, train_classifier
 from training.train_clip import ClipOptions, train_clip
 from training.train_decoder import DecoderOptions, train_decoder
-from training.train_fine_decoder import FineOptions, train_fine_decoder
 from training.train_prior import PriorOptions, train_prior
 from training.train_styles import StyleOptions, train_styles
+from training.train_upscaler import UpscalerOptions, train_upscaler
 from training.train_vqgan import VqganOptions, train_vqgan
 from vqclip_nb.emoji.drawings import Scene, Thing
 from vqclip_nb.emoji.prior import build_prior
@@ -62,10 +62,10 @@ TRAININGS = {  # script: what is asked of it, for four small steps
     "clip": (train_clip, ClipOptions, dict(adv_eps=1.0, generated=2)),
     "vqgan": (train_vqgan, VqganOptions, dict(gan_from=1, codes_from=0)),
     "decoder": (train_decoder, DecoderOptions, dict(gan_from=1)),
-    "fine": (train_fine_decoder, FineOptions, dict(gan_from=1)),
     "classifier": (train_classifier, ClassifierOptions, dict(coded=6, batch=8)),
     "styles": (train_styles, StyleOptions, dict(coded=8)),
     "prior": (train_prior, PriorOptions, dict(width=64, layers=1, colours=1)),
+    "upscaler": (train_upscaler, UpscalerOptions, dict(width=64, layers=1)),
 }
 
 
@@ -186,15 +186,16 @@ def test_a_prior_that_is_trained_loads_and_joins_those_of_the_package(pair, spri
     before, facts, _ = read_checked(EMOJI / "prior.safetensors")
     own = pair.wing.priors["3d"].state_dict()
     save_file(own, other, {key: facts[key] for key in ("config", "hashes")})
-    finish(train_fine_decoder(asked("fine", sprites, tmp_path, steps=1)))
-    join_priors({"comic": other, "fine": tmp_path / "fine.safetensors"}, target)
+    finish(train_upscaler(asked("upscaler", sprites, tmp_path, steps=1)))
+    join_priors({"comic": other, "upscaler": tmp_path / "upscaler.safetensors"}, target)
     state, told, digest = read_checked(target)
-    assert all(torch.equal(state[k], before[k]) for k in before if not k.startswith("fine."))
+    assert all(torch.equal(state[k], before[k]) for k in before if not k.startswith("upscaler."))
     priors = Priors(state, {k: json.loads(v) for k, v in told.items()}, digest, "cpu")
     assert [*priors] == [*[*pair.wing.priors][:-1], "comic", NAMED]
     for name, value in priors["comic"].state_dict().items():  # in 7 bits a number
         assert (value - own[name]).abs().max() <= 0.01 * own[name].abs().max()
-    assert priors.fine(torch.zeros(1, 32, 4, 4)).shape == (1, 3, 64, 64)
+    book = pair.vqgan.codebook.weight
+    assert priors.upscaler(torch.zeros(1, 32, 8, 8), book).shape == (1, 32, 16, 16)
     assert priors[NAMED].names == pair.wing.priors[NAMED].names
     save_file(own, other, {"config": "{}", "hashes": facts["hashes"]})
     with pytest.raises(ValueError, match="of another shape or pair"):

@@ -36,23 +36,24 @@ from vqclip_nb.settings import Settings
 
 from .classifier import ShapeJudge, load_shape_judge
 from .measure import EVERYDAY, ceiling, dressed
-from .sets import STYLES, TRAINED, people_and_signs, silhouettes
+from .sets import STYLES, TRAINED, own_drawings, people_and_signs, silhouettes
 
-KINDS = ("single", "silhouettes", "people", "dressed", "scenes", "everyday")
+KINDS = ("single", "silhouettes", "people", "own", "dressed", "scenes", "everyday")
 LINKS = ("next to", "above", "below", "on", "in", "and")
 
 
 def prompts(kind: str, count: int, seed: int) -> list[str]:
     """`count` prompts drawn afresh: single things, things that only a silhouette shows, people and
-    signs, things with style and background, two things in a relation; or the twenty that people
-    really type."""
+    signs, drawings of our own, things with style and background, two things in a relation; or the
+    twenty that people really type."""
     if kind == "everyday":
         return re.split(r", |\n", EVERYDAY.strip())
     if kind not in KINDS:
         raise ValueError(f"kind {kind!r} is not known: choose one of {', '.join(KINDS)}")
     rng = np.random.default_rng(seed)
     things = [str(t) for t in rng.permutation(concepts())]
-    if unread := {"silhouettes": silhouettes, "people": people_and_signs}.get(kind):
+    lists = {"silhouettes": silhouettes, "people": people_and_signs, "own": own_drawings}
+    if unread := lists.get(kind):
         return [article(str(t)) for t in rng.permutation(list(unread()))[:count]]
     if kind == "single":
         return things[:count]

@@ -1,7 +1,7 @@
 r"""Put priors of one style each, of one shape, into the package's file; others in it stay.
 
 python -m training.join_priors noto=OUT/prior.safetensors 3d=OTHER/prior.safetensors \
-    named=NAMED/prior.safetensors fine=FINE/fine.safetensors
+    named=NAMED/prior.safetensors upscaler=UPSCALER/upscaler.safetensors
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from vqclip_nb.emoji.prior import LEVELS
-from vqclip_nb.emoji.priors import FINE, NAMED
+from vqclip_nb.emoji.priors import NAMED, UPSCALER
 from vqclip_nb.models.pair import EMOJI
 from vqclip_nb.weights import write_state
 
@@ -34,14 +34,15 @@ def join_priors(sources: Mapping[str, Path], target: Path = EMOJI / "prior.safet
     weak = json.loads(facts.pop("weak", "{}"))
     for style, source in sources.items():
         own = _facts(source)
-        if style == FINE:
-            facts[FINE] = own["config"]
-        elif any(facts.setdefault(key, own[key]) != own[key] for key in OF_ALL):
+        alike = OF_ALL[1:] if style == UPSCALER else OF_ALL
+        if any(facts.setdefault(key, own[key]) != own[key] for key in alike):
             raise ValueError(f"{source}: of another shape or pair than the priors before it")
+        if style == UPSCALER:
+            facts[UPSCALER] = own["config"]
         weak.pop(style, None)  # of the network that it takes the place of
         if "names" in own:
             facts["names"] = own["names"]
-        styles += [style] if style not in (*styles, NAMED, FINE) else []
+        styles += [style] if style not in (*styles, NAMED, UPSCALER) else []
         state = {key: v for key, v in state.items() if key.partition(".")[0] != style}
         state |= {f"{style}.{key}": value for key, value in load_file(source).items()}
     return write_state(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..palettes import COLOURS
+from ..reading import COLOUR
 from .caption_words import (
     AS_MOST,
     BODY,
@@ -28,6 +30,9 @@ from .caption_words import (
 )
 from .drawings import COLOURFUL, RAINBOW, Scene, Thing
 
+WHITE = re.compile(
+    rf"\b(?:[a-z]+[ -]and[ -])?white (?:and (?:{COLOUR}) )?([a-z]+)\b(?!['’]s)", re.IGNORECASE
+)
 OF_A_PLACE = ("beside", "among", "in front of", "under")  # how what a place brings stands
 
 
@@ -244,3 +249,10 @@ def by_itself(thing: Thing, concept: Mapping[str, Any]) -> dict[str, Any]:
         return {"name": "full moon"}  # has room for a face
     usual = second in ("", "black", "white", "brown", "orange", "yellow", thing.colour)
     return {"pattern": ("", "")} if kind and usual and names & WORDS["patterned"] else {}
+
+
+def naturally_two_coloured(white: re.Match) -> bool:
+    """Whether a match of `WHITE` is of two colours that its thing has anyhow: a panda's."""
+    own = WORDS["two-coloured"] | WORDS["patterned"]
+    two = " and " in white[0] or TWO_TONE in white[0]
+    return two and not own.isdisjoint((white[1], *singulars(white[1])))

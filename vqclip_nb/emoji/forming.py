@@ -3,8 +3,8 @@
 The prior draws a thing by its bare name on white, on a grid of its own: first more and more cells,
 the surest first, as MaskGIT (Chang et al. 2022) does within one drawing, then those again that fit
 the others least. In between, the guide's gradient moves the latent, and of several drawings the
-guide chooses. Then the shapes are cut out, take the colours, the places and the background that the
-prompt names, and the guide goes on with the whole prompt.
+guide chooses. Then an upscaler gives the shapes more cells; they are cut out, take the colours, the
+places and the background that the prompt names, and the guide goes on with the whole prompt.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .compose import compose
 from .drawings import PLACINGS, Scene, Start
 from .layers import cut_out, filled, fitted, posed, usual_colour
 from .placing import CENTRED, Pose
-from .prior import Caption, conditions, gumbel
+from .prior import Caption, conditions, surest
 from .priors import NAMED, Priors
 from .scenery import ground, weathered
 
@@ -40,7 +40,6 @@ DRAWN = 4  # drawings of the prior alone
 CANDIDATES = 4  # drawings of which the guide chooses in a redraw
 STEPS = 4  # of the prior in a redraw; twice as many in a whole drawing
 GROWN = 0.5  # share of that time in which more and more cells are drawn
-CHOICE = 1.5  # Gumbel noise on how likely cells are
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,8 @@ class Forming:
         self.encodings, self.read = [], list[bool]()
         for thing, shape in enumerate(self.things):
             own = read_prompt(article(shape.name), pair.clip.vocabulary, ending=ending)
-            self.read.append(bool(own.known) and not own.substitutions)
+            told = shape.drawing in priors.names  # of what the guide never saw
+            self.read.append(bool(own.known) and not own.substitutions and not told)
             made = encode_reading(pair.clip, own) if self.read[-1] else self._shown(thing)
             self.encodings.append(made)
         side = self.priors[0].side
@@ -138,8 +138,15 @@ class Forming:
 
     @torch.no_grad()
     def finish(self, codes: torch.Tensor) -> torch.Tensor:
-        """The same in [0, 1], with twice as many pixels where there is a decoder for that."""
-        return norm_data(self._each(codes, self._all_priors.fine or self.pair.vqgan.decode))
+        """The same in [0, 1], of twice as many cells where there is an upscaler."""
+        vqgan, upscaler = self.pair.vqgan, self._all_priors.upscaler
+
+        def decode(vectors: torch.Tensor) -> torch.Tensor:
+            if upscaler:
+                vectors = upscaler(vqgan.quantize(vectors), vqgan.codebook.weight)
+            return vqgan.decode(vectors)
+
+        return norm_data(self._each(codes, decode))
 
     def _each(
         self, codes: torch.Tensor, decode: Callable[[torch.Tensor], torch.Tensor]
@@ -293,16 +300,6 @@ def repeated(caption: Caption, count: int) -> Caption:
     """A caption (1, ...) as that of `count` drawings."""
     tokens, keep, encoding = (x.expand(count, *x.shape[1:]) for x in caption)
     return tokens, keep, encoding
-
-
-def surest(
-    sure: torch.Tensor, count: int, noise: float, generator: torch.Generator
-) -> torch.Tensor:
-    """Which of log-probabilities (1, n) are the `count` largest; with Gumbel noise, in shares of
-    `CHOICE`, so that they are not always the same cells."""
-    noisy = sure + CHOICE * noise * gumbel(tuple(sure.shape), generator).to(sure)
-    largest = noisy.argsort(1, descending=True)[:, :count]
-    return torch.zeros_like(sure, dtype=torch.bool).scatter(1, largest, True)
 
 
 @torch.no_grad()

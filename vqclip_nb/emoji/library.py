@@ -155,7 +155,10 @@ class Library:
         }
         pairs = {*WORDS["pairs"], *re.findall(r"\bpair of (\w+s)\b", text.lower())} & self._labels
         things = tuple(
-            replace(thing, count=1) if thing.count == 2 and concept["label"] in pairs else thing
+            replace(thing, count=1)
+            if (thing.count == 2 and concept["label"] in pairs)
+            or concept["label"] in WORDS["several in one"]
+            else thing
             for thing, concept in zip(scene.things, drawn, strict=True)
         )
         alone = len(things) == 1 and not (

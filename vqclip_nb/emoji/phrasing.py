@@ -4,10 +4,12 @@ balloons" as "a red balloon and a blue balloon", "a snowy village" as one on a s
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..palettes import COLOURS
 from ..reading import COLOUR, GROUND, SCENERY, any_of, split_background
+from .caption_looks import WHITE, naturally_two_coloured
 from .caption_words import (
     OF_A_KIND,
     RELATIONS,
@@ -19,13 +21,25 @@ from .caption_words import (
     WORDS,
     singulars,
 )
-from .shorthand import TOKEN, Replaced, each_coloured, made_plain
+from .shorthand import (
+    ALONE,
+    FIELD,
+    PEOPLED,
+    PLACE,
+    ROOM_OF,
+    SKY,
+    SPORTS,
+    TOKEN,
+    Replaced,
+    each_coloured,
+    made_plain,
+)
+from .whole_names import AT, BETWEEN, WORD, Found, find_names, with_names
 
 if TYPE_CHECKING:
     from .vocabulary import Vocabulary
 
 OPEN = (" of", " with", " on", " over")  # ends of phrases that go on with a thing
-WORD = re.compile(r"\w[\w'’-]*")
 JOINTS = frozenset(word for phrase in (*RELATIONS, *WITHOUT) for word in phrase.split())
 JOINED = re.compile(r"(?<=[^\W\d_])\s*[&+/–]\s*(?=[^\W\d_])")  # "fox & cat", "fox/cat"
 WEATHER = re.compile(
@@ -70,52 +84,16 @@ WORN = re.compile(
 )
 TIMES = TABLES["times"]
 TIME = re.compile(rf",\s*({'|'.join(TIMES)})\s*(?=,|$)", re.IGNORECASE)  # "a village, evening"
-ROOM = any_of(WORDS["rooms"])
-PLACE = re.compile(
-    r"\b(in|on|through|down|up|by|at) (?:an?|the) (?!dark )(\w+) "
-    r"(forest|woods|jungle|desert|beach|lake|sea|ocean|field|meadow|park|garden|road|street|hill"
-    rf"|{ROOM})\b",
-    re.IGNORECASE,
-)
-# "a desert with camels" are camels in it.
-PEOPLED = re.compile(
-    rf"^\s*(?:(?:an?|the|my)\s+)?(?:(?!(?:{COLOUR})\b)[\w-]+\s+(?=(?:{ROOM})\b))?"
-    rf"(forest|jungle|desert|beach|meadow|garden|park|street|{ROOM}"
-    rf"|(?:lake|pond|sea|ocean)(?=.+\b(?:{any_of(WORDS['afloat'])})\s*$))\s+"
-    r"(?:with|full of)\s+(?!(?:fog|mist)\b)(.+)$",
-    re.IGNORECASE,
-)
 # "on a pirates shoulder", "on the cat's head".
 ON_A_BODY = re.compile(
     r"\bon (an?|the|my|his|her) (\w*[^\Ws])['’]?s (shoulder|head|back)s?"
     r"(?=\s*(?:$|[,.]|and\b|with\b|in\b|on\b|at\b|under\b))",
     re.IGNORECASE,
 )
-ALONE = re.compile(
-    r"^\s*(forest|street|jungle|desert|city|cityscape|lake|sunny day|cloudy day)"
-    r"(?=\s*(?:,|$|(?:at|in|on an?|under)\b))",
-    re.IGNORECASE,
-)
-SPORTS = WORDS["sports"]
-FIELD = re.compile(
-    r"\b(?:(?:over|above|across|in|on|through|near|by)\s+)?(?:an?\s+|the\s+)?"
-    rf"(?!(?:corn|wheat|rice|of|open|{'|'.join(SPORTS)})\b)"
-    r"(\w+)\s+fields?\b(?!\s+of)",
-    re.IGNORECASE,
-)
-SKY = re.compile(
-    r"(?:\b(?:under|below|beneath|against|in|on|with|and)\s+|(?<=,)\s*|^\s*)(?:(?:an?|the)\s+)?"
-    rf"(?:(?:bright|clear|deep)\s+)?({COLOUR})\s+sk(?:y|ies)\b",
-    re.IGNORECASE,
-)
-WHITE = re.compile(
-    rf"\b(?:[a-z]+[ -]and[ -])?white (?:and (?:{COLOUR}) )?([a-z]+)\b(?!['’]s)", re.IGNORECASE
-)
 PALE = " on a light blue background"  # on which white things are seen
 # "my dog Rex".
 NAME = re.compile(r"\b((?:my|our|your|his|her|their) (?:\w+ )?([a-z]+)) ([A-Z][a-z]+)\b")
 PLACED = re.compile(r"\b(?:at|in|by|on)\s+(?:(?:an?|the)\s+)?\w+", re.IGNORECASE)
-ROOM_OF = re.compile(rf"\bin (?:an?|the) ({COLOUR}) (?:{ROOM})\b", re.IGNORECASE)  # its wall
 ADDED = re.compile(  # what a place brings with it: "next to a cactus on a light blue background"
     r"(?:next to|in front of|among|below|a(?=\s))\s+(?:(?:an?|two)\s+)?([a-z -]+?)\s+(?=on an? )"
 )
@@ -143,10 +121,14 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     for word, behind in WEATHER.findall(text):  # "a rainy street" is one on a rainy day
         whole = f"{word} {behind}".lower()
         day = words.phrases.get(f"on a {word.lower()} day")
-        if day and whole not in words.phrases and whole not in words.nearest:
+        placed = re.search(rf"\b(?:on|in|through|down) (?:an?|the|my) {whole}\b", text.lower())
+        if day and (placed or whole not in {*words.phrases, *words.nearest}):
             text = f"{re.sub(rf'{word} (?={behind})', '', text, count=1)} {day}"
             said[word.lower()] = day
-    if re.sub(r"^(?:an?|the) ", "", text.lower().strip()) not in words.names:
+    first = next(rules.names(text), None)
+    begins = first and re.fullmatch(r"\s*(?:(?:an?|the|my) )?", text[: first.start], re.IGNORECASE)
+    text = with_names(text, rules.names(text), said)
+    if not begins and re.sub(r"^(?:an?|the) ", "", text.lower().strip()) not in words.names:
         text = PEOPLED.sub(rules.peopled, text)
     text = ON_A_BODY.sub(rules.on_a_body, text)
     text = ROOM_OF.sub(rf"on a \1 background above light gray{GROUND}", text)
@@ -162,13 +144,6 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
     return rules.seen(text)
 
 
-def naturally_two_coloured(white: re.Match) -> bool:
-    """Whether a match of `WHITE` is of two colours that its thing has anyhow: a panda's."""
-    own = WORDS["two-coloured"] | WORDS["patterned"]
-    two = " and " in white[0] or TWO_TONE in white[0]
-    return two and not own.isdisjoint((white[1], *singulars(white[1])))
-
-
 class _Rules:
     """What stands for a match of a pattern; the match itself where the pattern does not fit."""
 
@@ -180,6 +155,14 @@ class _Rules:
 
     def thing_in(self, text: str) -> bool:
         return any(map(self.thing, WORD.findall(PLACED.sub(" ", text))))
+
+    def names(self, text: str) -> Iterator[Found]:
+        return find_names(text, self.words, SMALL_WORDS | JOINTS)
+
+    def named_whole(self, found: re.Match) -> bool:
+        """Whether a match is a part of a drawing's name."""
+        end = found.start() + len(found[0].rstrip())
+        return any(n.start <= found.start() and end <= n.end for n in self.names(found.string))
 
     def drop(self, word: str, kept: str) -> str:
         self.said[word] = ""
@@ -194,6 +177,8 @@ class _Rules:
         return self.drop(name, whose)
 
     def royal(self, found: re.Match) -> str:
+        if self.named_whole(found):  # "a frog king"
+            return found[0]
         alone = "crown" not in found.string and len(ROYAL.findall(found.string)) == 1
         new = f"{found[1]} wearing a crown" if alone else found[1]
         self.said[found[0].lower()] = new
@@ -204,7 +189,7 @@ class _Rules:
         act, who = found.groups()
         words, whole = self.words, found[0].lower()
         acts = act.lower() in {*PEOPLE_DOING, *INSTEAD} or act.lower() in words.phrases
-        known = whole in words.names or whole in words.phrases or whole in words.nearest
+        known = whole in {*words.names, *words.phrases, *words.nearest} or self.named_whole(found)
         return f"{who} {act}" if acts and not known and self.doer(who) else found[0]
 
     def doer(self, text: str) -> bool:
@@ -215,7 +200,7 @@ class _Rules:
     def doing_alone(self, found: re.Match) -> str:
         before = found.string[: found.start()]
         whole = " ".join([*before.lower().split()[-1:], found[1]])
-        if not self.doer(before) or whole in self.words.phrases:  # "person reading"
+        if not self.doer(before) or whole in self.words.phrases or self.named_whole(found):
             return found[0]
         self.said[found[1]] = INSTEAD[found[1]]
         return INSTEAD[found[1]]
@@ -223,6 +208,8 @@ class _Rules:
     def person_doing(self, found: re.Match) -> str:
         """The drawing of who does it: a swimmer of "woman swimming"."""
         who, act, what = found.groups()
+        if self.named_whole(found):  # "old man fishing"
+            return found[0]
         label = PEOPLE_DOING[act.lower()]
         if who.lower() in WORDS["women"]:
             label = TABLES["hers"].get(label, label)
@@ -231,6 +218,7 @@ class _Rules:
         self.said[f"{who} {act}".lower()] = label
         counted = {*found.string[: found.start()].lower().split()[-1:]} & OF_A_KIND
         several = who.lower() in WORDS["several people"] and not counted
+        several = several and label not in WORDS["several in one"]
         return f"{'two ' if several else ''}{label}{' and ' if what else ''}"
 
     def bowl(self, found: re.Match) -> str:
@@ -253,6 +241,8 @@ class _Rules:
 
     def peopled(self, found: re.Match) -> str:
         place, things = found.groups()
+        if " full of " in found[0].lower() and things.endswith("s"):
+            things = f"many {things}"
         on = place.lower() in ("beach", "lake", "pond", "sea", "ocean")
         return f"{things} {'on' if on else 'in'} the {place}"
 
@@ -287,6 +277,9 @@ class _Rules:
         """What stands for a phrase of the table; None where it is a part of another name."""
         words, phrase, text = self.words, found[0].lower(), found.string.lower()
         new = words.phrases[phrase]
+        led = [word for word in text[: found.start()].split() if word not in BETWEEN][-1:]
+        if not AT.isdisjoint(led) and new.partition(" on a ")[0] in WORDS["vignettes"]:
+            return None  # "a tomato plant on a balcony"
         behind = WORD.match(text[found.end() :].lstrip())
         longer = f"{phrase.split()[-1]} {behind[0]}" if behind else ""
         compound = False  # "a forest elf"

@@ -23,6 +23,7 @@ ATTENTION = ("full", "local", "strided")
 REACH = 2  # tokens, of local attention
 TEMPERATURE = 0.7  # of samples
 CHOICE = 3.0  # Gumbel noise on how sure a cell is, in the first step; it falls to 0
+AGAIN = 1.5  # the same where cells are drawn again
 LEVELS = 128  # of a weight as the package keeps it
 STYLE = 8.0  # size of a style's token, about that of a word's
 
@@ -228,6 +229,16 @@ class Prior(nn.Module):
 def gumbel(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     """Gumbel noise; added to log-probabilities, the largest sum is a sample."""
     return -(-torch.rand(shape, generator=generator).clamp(1e-9, 1 - 1e-7).log()).log()
+
+
+def surest(
+    sure: torch.Tensor, count: int, noise: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Which of log-probabilities (1, n) are the `count` largest; with Gumbel noise, in shares of
+    `AGAIN`, so that they are not always the same cells."""
+    noisy = sure + AGAIN * noise * gumbel(tuple(sure.shape), generator).to(sure)
+    largest = noisy.argsort(1, descending=True)[:, :count]
+    return torch.zeros_like(sure, dtype=torch.bool).scatter(1, largest, True)
 
 
 def caption_tokens(clip: Any, captions: list[str]) -> Caption:

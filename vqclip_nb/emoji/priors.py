@@ -1,10 +1,8 @@
-"""The priors of a file: one for each style, and one of what CLIP cannot read; and the decoder of
-what they form."""
+"""The priors of a file: one for each style, and one of what CLIP cannot read; and the upscaler of
+what they draw."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -14,10 +12,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..models import fast
-from .prior import Prior, build_prior, unpacked
+from .prior import Block, Prior, build_prior, unpacked
 
 NAMED = "named"  # the prior of what CLIP cannot read
-FINE = "fine"  # its name in the file of the priors
+UPSCALER = "upscaler"  # its name in the file of the priors
+TEMPERATURE = 0.5  # of the codes whose mean it gives: sharper than what is likeliest on the whole
 
 
 class Priors(Mapping[str, Prior]):
@@ -32,7 +31,7 @@ class Priors(Mapping[str, Prior]):
         self.names = tuple(facts.get("names", ()))
         self.weak = {style: frozenset(labels) for style, labels in facts.get("weak", {}).items()}
         self._config, self._digest, self._device = facts["config"], digest, device
-        self._fine_config = facts.get(FINE)
+        self._upscaler_config = facts.get(UPSCALER)
         self._styles = [*facts.get("styles", ["noto"]), *([NAMED] if self.names else [])]
         self._weights: dict[str, dict[str, torch.Tensor]] = {}
         for key, value in state.items():  # "3d.entry.weight" is of the style 3d alone
@@ -40,7 +39,7 @@ class Priors(Mapping[str, Prior]):
             self._weights.setdefault(style, {})[name] = value
         self._built: dict[str, Prior] = {}
         if not set(self._styles) <= set(self._weights):  # one network that is told the style
-            own = {k: v for k, v in state.items() if not k.startswith(f"{FINE}.")}
+            own = {k: v for k, v in state.items() if not k.startswith(f"{UPSCALER}.")}
             prior = build_prior(facts["config"], own, digest).to(device)
             prior.styles = tuple(self._styles) if len(self._styles) > 1 else ()
             self._built = dict.fromkeys(self._styles, prior)
@@ -64,33 +63,54 @@ class Priors(Mapping[str, Prior]):
         return self._built[style]
 
     @cached_property
-    def fine(self) -> FineDecoder | None:
-        """The decoder of what has formed; None if the file has none."""
-        if self._fine_config is None:
+    def upscaler(self) -> Upscaler | None:
+        """What gives finished things more cells; None if the file has none."""
+        if self._upscaler_config is None:
             return None
         with fast.OnlyShapes():
-            decoder = FineDecoder(self._fine_config)
-        decoder.load_state_dict(unpacked(self._weights[FINE], decoder), assign=True)
-        return decoder.eval().requires_grad_(False).to(self._device)
+            made = Upscaler(**self._upscaler_config)
+        made.load_state_dict(unpacked(self._weights[UPSCALER], made), assign=True)
+        return made.eval().requires_grad_(False).to(self._device)
 
 
-class FineDecoder(nn.Module):
-    """taming's Decoder with one level more than the VQGAN's, whose codes it takes.
+class Upscaler(nn.Module):
+    """A transformer that turns a drawing's codes into a latent of twice as many cells along each
+    side, in one step.
 
-    config: as the VQGAN's, of which the encoder's part is not used.
+    It sees all codes at once. Those of a small face hold no eyes; the whole drawing tells where
+    they are. codes: size of the codebook, of vectors of `channels` numbers. side: of the grid it is
+    given. After Muse's second transformer (Chang et al. 2023).
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(
+        self, codes: int, channels: int, *, side: int, width: int, layers: int, head_width: int = 64
+    ) -> None:
         super().__init__()
-        from taming.modules.diffusionmodules.model import Decoder
+        self.width = width
+        self.enter = nn.Conv2d(channels, width, 3, padding=1)
+        self.leave = nn.Linear(width, 4 * head_width)
+        self.position_embedding = nn.Parameter(0.2 * torch.randn(side * side, width))
+        self.blocks = nn.ModuleList(Block(width, width // 64) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.embedding = nn.Embedding(codes, head_width)
+        self.bias = nn.Parameter(torch.zeros(codes))
 
-        shape = config["ddconfig"]
-        self.before = nn.Conv2d(config["embed_dim"], shape["z_channels"], 1)
-        with contextlib.redirect_stdout(io.StringIO()):  # taming prints its shapes
-            self.decoder = Decoder(**shape)
-        self.patch_size = config["unshuffle"]
+    def features(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Codebook vectors (n, c, side, side) to what is compared with each code: (n, 2 side, 2
+        side, head_width)."""
+        x = self.enter(vectors).flatten(2).transpose(1, 2) + self.position_embedding
+        no_mask, no_caption = x.new_zeros(1, 1, 1, 1), x.new_zeros(1, 4, self.width)
+        for block in self.blocks:
+            x = block(x, no_mask, no_caption)
+        x = self.leave(self.norm(x)).transpose(1, 2).unflatten(2, vectors.shape[2:])
+        return F.pixel_shuffle(x, 2).movedim(1, -1)
 
-    def forward(self, codes: torch.Tensor) -> torch.Tensor:
-        """Codebook vectors (n, c, h, w) to pictures (n, 3, 2·f·h, 2·f·w), about [-1, 1], f being
-        the VQGAN's `downsample_factor`."""
-        return F.pixel_shuffle(fast.decode(self.decoder, self.before(codes)), self.patch_size)
+    def score(self, features: torch.Tensor) -> torch.Tensor:
+        """Features (..., head_width) to logits over the codes."""
+        return features @ self.embedding.weight.T.to(features.dtype) + self.bias
+
+    def forward(self, vectors: torch.Tensor, codebook: torch.Tensor) -> torch.Tensor:
+        """Codebook vectors (n, c, side, side) to the latent (n, c, 2 side, 2 side): the mean of all
+        codes by how likely they are."""
+        likely = (self.score(self.features(vectors)).float() / TEMPERATURE).softmax(-1)
+        return (likely @ codebook.to(likely)).movedim(-1, 1)

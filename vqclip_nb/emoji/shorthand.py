@@ -1,5 +1,5 @@
 """What is not written out in words: emoji, each as the drawing that the library has of it,
-shorthand, colours of several things; and what asks for the picture left away."""
+shorthand, colours of several things, places; and what asks for the picture left away."""
 
 from __future__ import annotations
 
@@ -23,6 +23,40 @@ EMOJI = re.compile(
     f"|{_SIGN}(?:{VARIATION}|[{TONES}]|[\U000e0020-\U000e007f])*"
     f"(?:{JOINER}{_SIGN}(?:{VARIATION}|[{TONES}])*)*"
 )
+# What people say of places: "in an enchanted forest", "a tulip field".
+ROOM = any_of(WORDS["rooms"])
+PLACE = re.compile(
+    r"\b(in|on|through|down|up|by|at) (?:an?|the) (?!dark )(\w+) "
+    r"(forest|woods|jungle|desert|beach|lake|sea|ocean|field|meadow|park|garden|road|street|hill"
+    rf"|{ROOM})\b",
+    re.IGNORECASE,
+)
+# "a desert with camels" are camels in it.
+PEOPLED = re.compile(
+    rf"^\s*(?:(?:an?|the|my)\s+)?(?:(?!(?:{COLOUR})\b)[\w-]+\s+(?=(?:{ROOM})\b))?"
+    rf"(forest|jungle|desert|beach|meadow|garden|park|street|{ROOM}"
+    rf"|(?:lake|pond|sea|ocean)(?=.+\b(?:{any_of(WORDS['afloat'])})\s*$))\s+"
+    r"(?:with|full of)\s+(?!(?:fog|mist)\b)(.+)$",
+    re.IGNORECASE,
+)
+ALONE = re.compile(
+    r"^\s*(forest|street|jungle|desert|city|cityscape|lake|sunny day|cloudy day)"
+    r"(?=\s*(?:,|$|(?:at|in|on an?|under)\b))",
+    re.IGNORECASE,
+)
+SPORTS = WORDS["sports"]
+FIELD = re.compile(
+    r"\b(?:(?:over|above|across|in|on|through|near|by)\s+)?(?:an?\s+|the\s+)?"
+    rf"(?!(?:corn|wheat|rice|of|open|{'|'.join(SPORTS)})\b)"
+    r"(\w+)\s+fields?\b(?!\s+of)",
+    re.IGNORECASE,
+)
+SKY = re.compile(
+    r"(?:\b(?:under|below|beneath|against|in|on|with|and)\s+|(?<=,)\s*|^\s*)(?:(?:an?|the)\s+)?"
+    rf"(?:(?:bright|clear|deep)\s+)?({COLOUR})\s+sk(?:y|ies)\b",
+    re.IGNORECASE,
+)
+ROOM_OF = re.compile(rf"\bin (?:an?|the) ({COLOUR}) (?:{ROOM})\b", re.IGNORECASE)  # its wall
 WHOLE = BODY | WORDS["never each"]  # "red and blue shoes" are of two colours
 _ROW = rf"(?:{COLOUR})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+(?=one\b))(?:one\s+)?(?:{COLOUR}))+"
 _LIST = rf"(?:{COLOUR})(?:[\s,]+(?:and\s+)?(?:one\s+)?(?:{COLOUR}))+"  # without commas too

@@ -26,6 +26,7 @@ from .caption_words import (
 from .phrasing import WORD, rephrased
 from .shorthand import NEGATED, Emoji, Replaced, shortened
 from .styles import Styles
+from .whole_names import names_of
 
 NOTHING = "nothing"  # in the table: words that mean no thing, though the library may have them
 LONGEST = 3  # words of a phrase in the table
@@ -166,12 +167,17 @@ class Vocabulary:
     @cached_property
     def _spelt(self) -> set[str]:
         """Words of the table's phrases: the "dream" of a dream catcher is not "dreams" misspelt."""
-        return {word for phrase in self.nearest if " " in phrase for word in phrase.split()}
+        table = (*self.nearest, *self.phrases)
+        return {word for phrase in table if " " in phrase for word in phrase.split()}
 
     @cached_property
     def any_phrase(self) -> re.Pattern | None:
         found = any_of(self.phrases)
         return re.compile(rf"\b(?:{found})\b", re.IGNORECASE) if found else None
+
+    @cached_property
+    def whole_names(self) -> dict[str, str]:
+        return names_of(self.phrases)
 
     def substitute(self, text: str, *, alone: bool = True) -> tuple[str, Replaced]:
         """A text in words that the pair knows where the table has any, and what was replaced by
