@@ -21,6 +21,7 @@ from .caption_words import (
     WORDS,
     singulars,
 )
+from .drawing_names import AT, BETWEEN, WORD, Found, find_names, with_names
 from .shorthand import (
     ALONE,
     FIELD,
@@ -34,7 +35,6 @@ from .shorthand import (
     each_coloured,
     made_plain,
 )
-from .whole_names import AT, BETWEEN, WORD, Found, find_names, with_names
 
 if TYPE_CHECKING:
     from .vocabulary import Vocabulary
@@ -159,7 +159,7 @@ class _Rules:
     def names(self, text: str) -> Iterator[Found]:
         return find_names(text, self.words, SMALL_WORDS | JOINTS)
 
-    def named_whole(self, found: re.Match) -> bool:
+    def in_a_name(self, found: re.Match) -> bool:
         """Whether a match is a part of a drawing's name."""
         end = found.start() + len(found[0].rstrip())
         return any(n.start <= found.start() and end <= n.end for n in self.names(found.string))
@@ -177,7 +177,7 @@ class _Rules:
         return self.drop(name, whose)
 
     def royal(self, found: re.Match) -> str:
-        if self.named_whole(found):  # "a frog king"
+        if self.in_a_name(found):  # "a frog king"
             return found[0]
         alone = "crown" not in found.string and len(ROYAL.findall(found.string)) == 1
         new = f"{found[1]} wearing a crown" if alone else found[1]
@@ -189,7 +189,7 @@ class _Rules:
         act, who = found.groups()
         words, whole = self.words, found[0].lower()
         acts = act.lower() in {*PEOPLE_DOING, *INSTEAD} or act.lower() in words.phrases
-        known = whole in {*words.names, *words.phrases, *words.nearest} or self.named_whole(found)
+        known = whole in {*words.names, *words.phrases, *words.nearest} or self.in_a_name(found)
         return f"{who} {act}" if acts and not known and self.doer(who) else found[0]
 
     def doer(self, text: str) -> bool:
@@ -200,7 +200,7 @@ class _Rules:
     def doing_alone(self, found: re.Match) -> str:
         before = found.string[: found.start()]
         whole = " ".join([*before.lower().split()[-1:], found[1]])
-        if not self.doer(before) or whole in self.words.phrases or self.named_whole(found):
+        if not self.doer(before) or whole in self.words.phrases or self.in_a_name(found):
             return found[0]
         self.said[found[1]] = INSTEAD[found[1]]
         return INSTEAD[found[1]]
@@ -208,7 +208,7 @@ class _Rules:
     def person_doing(self, found: re.Match) -> str:
         """The drawing of who does it: a swimmer of "woman swimming"."""
         who, act, what = found.groups()
-        if self.named_whole(found):  # "old man fishing"
+        if self.in_a_name(found):  # "old man fishing"
             return found[0]
         label = PEOPLE_DOING[act.lower()]
         if who.lower() in WORDS["women"]:

@@ -23,10 +23,10 @@ from .caption_words import (
     read_rows,
     singulars,
 )
+from .drawing_names import names_of
 from .phrasing import WORD, rephrased
 from .shorthand import NEGATED, Emoji, Replaced, shortened
 from .styles import Styles
-from .whole_names import names_of
 
 NOTHING = "nothing"  # in the table: words that mean no thing, though the library may have them
 LONGEST = 3  # words of a phrase in the table
@@ -176,7 +176,7 @@ class Vocabulary:
         return re.compile(rf"\b(?:{found})\b", re.IGNORECASE) if found else None
 
     @cached_property
-    def whole_names(self) -> dict[str, str]:
+    def drawing_names(self) -> dict[str, str]:
         return names_of(self.phrases)
 
     def substitute(self, text: str, *, alone: bool = True) -> tuple[str, Replaced]:

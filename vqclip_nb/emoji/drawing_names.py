@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # What may stand between two words of a name.
 BETWEEN = frozenset("a an are her his is its some the their".split())
+# In front of a place: what is "on a rainy street" has it behind itself.
 AT = frozenset("across at by from in into near on over through to".split())
 LONGEST = 12  # words, with those between
 ARTICLE = re.compile(r"\b(?:an?|the) $", re.IGNORECASE)
@@ -54,11 +55,10 @@ def find_names(text: str, words: Vocabulary, joints: Collection[str]) -> Iterato
     takes in their beginning: "on a forest path". joints: words that begin another part of a
     text."""
     parts = [m for m in WORD.finditer(text) if m[0].lower() not in BETWEEN]
-    for one in _longest_names(text, words.whole_names, words.thing, joints):
+    for one in _longest_names(text, words.drawing_names, words.thing, joints):
         before = [m for m in parts if m.start() < one.start][-2:]
         longer = filter(None, (words.any_phrase.match(text, m.start()) for m in before))
         places = [m.end() for m in longer if " background" in words.phrases[m[0].lower()]]
-        # Where something else is "on a rainy street", that is what stands behind it.
         label, joint = one.instead.partition(" on a ")[0], before[-1][0].lower() if before else ""
         behind = joint in AT and label in WORDS["vignettes"]
         if max(places, default=0) <= one.start and not behind:
