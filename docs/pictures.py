@@ -100,9 +100,9 @@ def media(pair: vq.Pair) -> None:
 
 def places(pair: vq.Pair) -> None:
     asked = (
-        "a cow in a field, a camel in the desert, a cabin in the snow, "
-        "a bowl of apples on a table, a tent in the forest at night, a penguin on the ice, "
-        "two cats wearing hats, a tractor on green grass under a blue sky"
+        "a cat in the kitchen, a camel in the desert, an astronaut on the moon, "
+        "a fox in an autumn forest, a tent in the forest at night, a knight in front of a castle, "
+        "a dog and a cat in the living room, a lion in the savanna at sunset"
     )
     sheet(pair, asked.split(", "), "places.jpg")
 

@@ -12,9 +12,9 @@ from training import build_library
 from training.build_library import pack_bits
 from training.human_eval import right, score
 from training.scenes import Scenes
-from training.sets import TRAINED, people_and_signs, silhouettes
+from training.sets import TRAINED, own_drawings, people_and_signs, silhouettes
 from vqclip_nb.attributes import parse_attribute
-from vqclip_nb.emoji.caption_words import TABLES
+from vqclip_nb.emoji.caption_words import BACKDROP_NAMES, TABLES, article
 from vqclip_nb.emoji.compose import held_hands, levelled
 from vqclip_nb.emoji.drawings import unpack_bits
 from vqclip_nb.emoji.layers import grouped, nearest_colour, tinted
@@ -97,6 +97,10 @@ def boxes_of(library, text, size=(256, 256)):
     start = library.find(text, size=size)
     layers = [library.layer(drawing) for drawing in start.drawings]
     found = boxes(layers, start.scene, size)
+    if start.scene.backdrop:
+        (x, y, width, height), _ = found.pop()  # covers all
+        assert x - width / 2 < 0 and x + width / 2 > size[1], text
+        assert y - height / 2 < 0 and y + height / 2 > size[0], text
     for (x, y, width, height), _ in found:  # none reaches out of the picture
         assert -1 < x - width / 2 and x + width / 2 < size[1] + 1, text
         assert -1 < y - height / 2 and y + height / 2 < size[0] + 1, text
@@ -128,15 +132,15 @@ def test_what_is_worn_held_or_eaten_stands_where_it_belongs(library):
     assert hat[1] < -0.4 and 0.4 < scarf[1] < 0.7 and abs(hat[0]) < 0.1
     [glasses] = middles("a bear with sunglasses")
     assert abs(glasses[1]) < 0.1
-    [crown] = middles("a cat wearing a crown")  # looks to the left, and holds its tail up
+    [crown] = middles("a cat wearing a tiara")  # looks to the left, and holds its tail up
     assert crown[0] < -0.1 and crown[1] < -0.4
     [guitar] = middles("a sloth playing a guitar")
     assert guitar[0] > 0.3
-    for text, hidden in (("a dog in a box", 0.3), ("tulips in a vase", 0.0)):
+    for text, hidden in (("a pig in a box", 0.3), ("roses in a vase", 0.0)):
         above, below = boxes_of(library, text)[0]
         sunk = above[1] + above[3] / 2 - (below[1] - below[3] / 2)
         assert hidden <= sunk / above[3] < 0.8, text
-    lamp, table = boxes_of(library, "a lamp on a table")[0]
+    lamp, table = boxes_of(library, "a teapot on a table")[0]
     assert lamp[1] + lamp[3] / 2 < table[1]  # its foot is on the table
     animal, food = boxes_of(library, "a hedgehog eating a strawberry")[0]
     assert food[0] < animal[0] - 0.4 * animal[2] and food[2] < 0.5 * animal[2]
@@ -172,37 +176,47 @@ def test_scenes_of_any_size_are_well_composed(library, size):
     for text in (
         "a dog in front of a house",
         "three ducks in front of a barn",
-        "a bear and a fox in the forest",
-        "an owl under the moon",
         "a rainbow over a barn",
-        "the sun above a cow on the farm",
+        "the sun above a cow in front of a barn",
     ):
         *near, far = boxes_of(library, text, size)[0]  # at the horizon or in the sky
         lower_ends = [y + height / 2 for _, y, _, height in near]
         assert max(lower_ends) == pytest.approx(0.97 * size[0], abs=1), text
         assert far[1] + far[3] / 2 < 0.82 * size[0], text
+    for text in ("a bear and a fox in the forest", "a cat in a kitchen", "five ducks on the beach"):
+        near, _ = boxes_of(library, text, size)  # before the place, as large as fits
+        assert max(y + height / 2 for _, y, _, height in near) == pytest.approx(
+            0.97 * size[0], abs=1
+        ), text
+        assert max(max(box[2:]) for box in near) > 0.25 * min(size), text
 
 
 def test_what_is_on_the_ground_and_in_the_sky_stands_there(library):
-    ((_, y, _, height), flowers), counts = boxes_of(library, "a dog in a field of tulips")
+    ((_, y, _, height), flowers), counts = boxes_of(
+        library, "a dog in among three tulips on a light blue background above light green ground"
+    )
     assert counts[1] == 3 and flowers[1] > y and 0.8 < (y + height / 2) / 256 < 0.9
-    [(_, y, _, height)], _ = boxes_of(library, "a sunset over the ocean")
+    [(_, y, _, height)], _ = boxes_of(library, "a sun at sunset")
     assert 0.55 < (y + height / 2) / 256 < 0.68  # the sun is above the horizon
     [ducks], counts = boxes_of(library, "five ducks on a light blue background above blue ground")
     assert counts == [5] and ducks[1] - ducks[3] / 2 > 0.5 * 256  # on their pond
-    _, moon, stars = boxes_of(library, "a house under the moon and stars")[0]
+    _, moon, stars = boxes_of(library, "a house with the moon and stars")[0]
     assert stars[0] + stars[2] / 2 < moon[0] - moon[2] / 2
-    _, huge = boxes_of(library, "a house under a huge moon")[0]
+    _, huge = boxes_of(library, "a house with a huge moon")[0]
     assert huge[3] > 1.5 * moon[3]
-    cow, barn, sun = boxes_of(library, "a cow on the farm under the sun")[0]
+    cow, barn, sun = boxes_of(library, "a cow in front of a barn under the sun")[0]
     assert sun[0] + sun[2] / 2 < barn[0] and cow[0] < barn[0]  # neither hides the barn
+    [rainbow], _ = boxes_of(library, "a rainbow over a village")
+    assert rainbow[1] < 0.5 * 256
+    [plane], [stands] = (boxes_of(library, f"a plane {how} the sea")[0] for how in ("over", "on"))
+    assert plane[1] < stands[1] - 40
 
 
 def test_sky_ground_and_weather_are_seen(library):
     for text, above, below in (
-        ("a cow in a field", "light blue", "light green"),
-        ("a ferry on a lake at night", "dark blue", "blue"),
-        ("a boat on the sea at sunset", "purple", "blue"),
+        ("a cow on a light blue background above light green ground", "light blue", "light green"),
+        ("a ferry at night", "dark blue", "blue"),
+        ("a boat at sunset", "purple", "blue"),
     ):
         picture = library.find(text, size=(96, 128)).picture[0]
         for corner, colour in ((picture[:, 0, 0], above), (picture[:, -1, 0], below)):
@@ -212,7 +226,7 @@ def test_sky_ground_and_weather_are_seen(library):
         return library.find(text, size=(128, 128)).picture[0]
 
     day, night = (picture(f"a fox on a {tone} blue background") for tone in ("light", "dark"))
-    stars = picture("a fox under the stars") - night
+    stars = picture("a fox on a starry dark blue background") - night
     assert stars.min() > -0.05 and 0.005 < (stars > 0.1).float().mean() < 0.3  # they shine
     for weather in ("snowy", "rainy"):
         changed = (picture(f"a fox on a {weather} light blue background") - day).abs().amax(0) > 0.1
@@ -274,14 +288,19 @@ def test_silhouettes_are_drawn_or_made_of_what_is_there(library):
 
 def test_every_drawing_is_found_by_its_name_and_keeps_its_number(pair, library):
     for name in {d.label for d in library.drawings if " " in d.label}:
-        assert len(library.parse(name).things) == 1, name
+        found = library.parse(name)
+        assert len(found.things) == 1 or found.backdrop, name  # "boat on lake" is one on a lake
+    unread = [name for name in own_drawings() if not pair.read(article(name)).known]
+    assert not unread  # CLIP reads the nearest thing that it knows
     people = {word: name for name, e in people_and_signs().items() for word in (name, *e.also)}
     shapes = {name: TABLES["meant"].get(name, name) for name in silhouettes()}
     for word, name in (people | shapes).items():
+        if ("", word) in BACKDROP_NAMES:  # "a river" is a place
+            continue
         scene = library.parse("👪" if word == "family" else f"a {word}")  # of persons else
         assert next(library.choices(scene)).label == name and not scene.drawn_as, word
         assert len(scene.things) == 1 and pair.read(f"a {word}").known, word
-    for count, digest in {5127: "b814330e02a83ce3", 7680: "56e253b85b61f24a"}.items():
+    for count, digest in {5127: "af655045d6728d4c", 7680: "b8d702dd377a69c3"}.items():
         kept = library.codes[:count].to(torch.int32).numpy().tobytes()
         assert hashlib.sha256(kept).hexdigest()[:16] == digest
 
@@ -302,7 +321,7 @@ def test_words_of_a_style_choose_a_drawing_of_it(library):
 
 
 def test_a_setting_sun_is_half_below_the_horizon(library):
-    picture = library.find("a sunset over the ocean", size=(256, 256)).picture[0]
+    picture = library.find("a sun at sunset", size=(256, 256)).picture[0]
     yellow = (picture[0] > 0.8) & (picture[1] > 0.6) & (picture[2] < 0.5)
     rows = yellow[:, 100:156].any(1).nonzero()[:, 0]
     assert rows.min() < 0.6 * 256 and 0.6 * 256 < rows.max() < 0.72 * 256

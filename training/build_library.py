@@ -53,10 +53,16 @@ def shrunk(sprites: torch.Tensor, scale: float) -> torch.Tensor:
     return F.grid_sample(sprites, grid, align_corners=False)
 
 
+def fills_square(sprites: torch.Tensor) -> torch.Tensor:
+    """Which of some sprites (n, 4, s, s) of uint8 are places, whose every pixel is painted."""
+    return (sprites[:, 3] > 250).flatten(1).all(1)
+
+
 @torch.no_grad()
 def encoded(vqgan: VQGAN, sprites: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Codes (n, h, w) of the drawings on white, and their masks (n, MASK, MASK) in [0, 1]."""
-    layers = shrunk(sprites.float() / 255, SCALE)
+    layers, whole = sprites.float() / 255, fills_square(sprites)
+    layers = torch.where(whole[:, None, None, None], layers, shrunk(layers, SCALE))
     alpha = layers[:, 3:]
     codes = vqgan.codebook_indices(vqgan.encode((layers[:, :3] + 1 - alpha).clamp(0, 1)))
     return codes, F.adaptive_avg_pool2d(alpha, MASK)[:, 0]

@@ -73,6 +73,21 @@ def follow(folder: Path, before: str, after: str) -> None:
             write_state(path, state, told)
 
 
+def in_bytes(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights as the loader reads the judge's: matrices and kernels as whole numbers (int8), with
+    the size of a step for each row under NAME.step."""
+    small = {}
+    for name, value in state.items():
+        if value.ndim > 1 and value.is_floating_point():
+            rows = value.float().flatten(1)
+            step = rows.abs().amax(1).clamp(min=1e-8) / 127
+            step = step.view(-1, *[1] * (value.ndim - 1))
+            small[f"{name}.step"] = step
+            value = (value.float() / step).round().clamp(-127, 127).to(torch.int8)
+        small[name] = value
+    return small
+
+
 def same_codes(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     """Whether two VQGANs give every picture the same codes: encoder and codebook are equal."""
     read = ("encoder.", "quant_conv.", "quantize.")
@@ -101,6 +116,7 @@ def export_weights(
             if name in CLIPS:
                 center_encodings(state, scenes)
             target = (judges if name in CLASSIFIERS else folder) / source.name
+            state = in_bytes(state) if name == "judge" else state
             before = read_checked(target) if target.exists() else None
             digest = write_state(target, state, metadata_of(name, source, scenes))
             if name == "vqgan" and before:

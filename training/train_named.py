@@ -15,6 +15,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -51,8 +52,16 @@ def drawings(pair: Pair, library: Library, style: str) -> dict[str, int]:
     return found
 
 
-def train(out: Path, minutes: float, seed: int = 0, *, further: bool = False) -> Path:
-    """Train for so many minutes of one core, and write OUT/prior.safetensors."""
+def train(
+    out: Path,
+    minutes: float,
+    seed: int = 0,
+    *,
+    further: bool = False,
+    again: Collection[str] = (),
+) -> Path:
+    """Train for so many minutes of one core, and write OUT/prior.safetensors. further: begin with
+    the one that ships; again: labels that were drawn anew since, which are learned as new ones."""
     pair = load_pair("emoji", device="cpu")
     style, first = next(iter(pair.wing.priors.items()))
     learned = drawings(pair, pair.wing.library, style)
@@ -70,7 +79,7 @@ def train(out: Path, minutes: float, seed: int = 0, *, further: bool = False) ->
                 if name in before.names:
                     vector = before.labels.weight[before.names.index(name)]
                     prior.labels.weight[number] = vector
-        known = {*before.names}
+        known = {name for name in before.names if name.partition(": ")[2] not in again}
     new = [number for number, name in enumerate(learned) if name not in known]
     own = list(prior.labels.parameters())
     rest = [p for name, p in prior.named_parameters() if not name.startswith("labels.")]
@@ -134,5 +143,10 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path, help="folder for the weights")
     parser.add_argument("--minutes", type=float, default=42, help="of one core (default: 42)")
     parser.add_argument("--further", action="store_true", help="begin with the one that ships")
+    parser.add_argument(
+        "--again", nargs="+", default=[], metavar="LABEL", help="was drawn anew since"
+    )
     given = parser.parse_args()
-    print(train(given.out, given.minutes, further=given.further))
+    if given.again and not given.further:
+        parser.error("--again is of what was learned before: give --further too")
+    print(train(given.out, given.minutes, further=given.further, again=given.again))

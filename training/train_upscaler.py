@@ -31,6 +31,7 @@ from vqclip_nb.loading import load_pair
 from vqclip_nb.models.pair import Pair
 from vqclip_nb.models.vqgan import VQGAN
 
+from .build_library import fills_square
 from .networks import half
 from .options import Options, option, parse
 from .sets import OWN_STYLE, STYLES, own_drawings
@@ -97,8 +98,9 @@ class Drawings:
     def _picture(self, number: int, rng: np.random.Generator | None) -> torch.Tensor:
         """(1, 3, side, side) in [0, 1]; with an rng anywhere."""
         (at, scale), side = self.drawings[number], self.sprites.shape[2]
+        x = torch.from_numpy(self.sprites[at].copy()).permute(2, 0, 1)[None]
         inner = int((rng.uniform(0.7, 0.92) if rng else scale) * side)
-        x = torch.from_numpy(self.sprites[at].copy()).permute(2, 0, 1)[None].float() / 255
+        inner, x = side if fills_square(x) else inner, x.float() / 255
         x = F.interpolate(x, (inner, inner), mode="bilinear", antialias=True)
         left, top = rng.integers(0, side - inner + 1, 2) if rng else [(side - inner) // 2] * 2
         x = F.pad(x, (left, side - inner - left, top, side - inner - top))

@@ -210,7 +210,12 @@ def open_pair(
 
 def _emoji_clip(file: str, device: torch.device) -> tuple[ClipModel, dict[str, str]]:
     """The guide ("clip") or the judge, which learned the same words; and the guide's metadata."""
-    state, meta, digest = read_checked(EMOJI / f"{file}.safetensors")
+    stored, meta, digest = read_checked(EMOJI / f"{file}.safetensors")
+    state = {  # the judge's matrices are whole numbers, with the size of a step for each row
+        key: value.float() * stored[f"{key}.step"] if f"{key}.step" in stored else value
+        for key, value in stored.items()
+        if not key.endswith(".step")
+    }
     model = _clip_model("emoji", state, meta, device, digest)
     if file != "clip":
         _, meta, _ = read_checked(EMOJI / "clip.safetensors")

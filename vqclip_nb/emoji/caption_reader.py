@@ -10,11 +10,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ..reading import DUSK, GROUND, split_background
+from ..reading import GROUND, WEATHERS, split_background
+from .backdrops import THINGS, behind_all, by_night, on_water
 from .caption_looks import LooksReader
 from .caption_words import (
     ARTICLES,
     AS_MOST,
+    BACKDROPS,
     HOLDERS,
     MOODS,
     MOST,
@@ -28,6 +30,7 @@ from .caption_words import (
     in_the_sky,
     relation_of,
     singulars,
+    with_spaces,
 )
 from .drawings import COLOURFUL, TWO_COLOURS, Scene, Thing
 from .shorthand import TOKEN, WHOLE
@@ -36,12 +39,11 @@ CLOCK, CLOCK_TIME = frozenset(("clock", "watch")), re.compile(r"\d{1,2}:\d\d")
 AHEAD = 8  # words behind a phrase that say how it is read
 SENTENCE_END = re.compile(r"(?<=\w\w)[.!?]+(?=\s|$)|[;\n]+")
 OTHER_WAY = {"on": "below", "above": "below", "below": "on", "served on": "below"}
-TOO_MANY = "not drawn, a picture holds three"
 # Whose "on it" is on top of it, not on its side.
 CARRYING = ("surfaces", "bearers", "mounts", "seats", "crossing", "afloat")
 SCENIC = ("above", "among", "in front of")  # how what is in the sky stands to what is below
-DAY, MOONS = "light blue", (["moon"], ["moons"])
-THINGS = 3  # different ones in a picture
+MOONS = ["moon"], ["moons"]
+STARS = (*MOONS, ["star"], ["stars"])  # over a place, which is dark then
 
 
 def parse(
@@ -75,8 +77,9 @@ def parse(
         plain = part.led == "with" and part.count == 1 and not (part.colour or part.size)
         if plain and part.name != whole.name and shows(whole.name, part.name):
             del things[i], relations[i - 1]
-    if any(thing.said.split()[-1:] in MOONS for thing in things):
-        background = by_night(background)
+    placed = any(thing.name in BACKDROPS for thing in things)
+    if any(thing.said.split()[-1:] in (STARS if placed else MOONS) for thing in things):
+        background = by_night(background, placed)
     if len(things) > 1 and in_the_sky(things[0].name) and not in_the_sky(things[1].name):
         plain = relations[0] == "beside" and things[1].led in ("", "and", "with")
         if relations[0] in SCENIC or (plain and not things[0].name.startswith("star")):
@@ -84,34 +87,18 @@ def parse(
             things.insert(at, things.pop(0))
             relations.insert(at, "under")
             del relations[0]
-    left_out |= dict.fromkeys((t.said for t in things[THINGS:]), TOO_MANY)
-    if max((t.count for t in things[:THINGS]), default=0) < MOST:
+    things, relations, others = behind_all(things, relations)
+    left_out |= others
+    if placed and background and background[0] not in WEATHERS:
+        if not background[-1].endswith((GROUND, "blue")):  # which are no news of a place by day
+            left_out[" ".join(background)] = "not drawn, a place is behind"
+        background = ()
+    if max((t.count for t in things), default=0) < MOST:
         left_out = {word: told for word, told in left_out.items() if told != AS_MOST}
     if relations[1:2] == ["full of"]:  # first what is full, then who has it or stands there
-        things[:THINGS] = things[1], things[2], things[0]
+        things[:3] = things[1], things[2], things[0]
         relations[:2] = "full of", OTHER_WAY.get(relations[0], "beside")
-    return Scene(
-        tuple(things[:THINGS]), tuple(relations[: THINGS - 1]), style, background, left_out
-    )
-
-
-def on_water(background: tuple[str, ...]) -> tuple[str, ...]:
-    """A background with the sea where it names a night, a sunset or a storm and no place."""
-    *others, last = background or ("",)
-    if last == f"gray{GROUND}":
-        return (*others, f"dark blue{GROUND}")
-    if others[:1] == ["glowing"] and last == f"{DUSK}{GROUND}":
-        return (*others, f"blue{GROUND}")
-    if others[:1] == ["starry"] and not last.endswith(GROUND):
-        return (*background, f"blue{GROUND}")
-    return background
-
-
-def by_night(background: tuple[str, ...]) -> tuple[str, ...]:
-    """A background with stars where it names a place and no time or weather."""
-    if len(background) == 2 and background[0] == DAY and background[1].endswith(GROUND):
-        return ("starry", "dark blue", background[1])
-    return background
+    return Scene(tuple(things), tuple(relations), style, background, left_out)
 
 
 def split_style(text: str, styles: Mapping[str, Sequence[str]]) -> tuple[str, str]:
@@ -156,7 +143,7 @@ class CaptionReader(LooksReader):
         if "," in ahead[1:]:  # which no phrase has
             ahead = ahead[: ahead.index(",", 1)]
         for length in range(len(ahead), 0, -1):
-            phrase = " ".join(ahead[:length])
+            phrase = with_spaces(" ".join(ahead[:length]))
             rest = self.words[self.at + length :][:AHEAD]
             for rule in rules:
                 if taken := rule(phrase, rest):

@@ -37,6 +37,24 @@ def _phrases(table: str) -> dict[str, tuple[str, ...]]:
     return {m: tuple(w for w in meanings if meanings[w] == m) for m in meanings.values()}
 
 
+# What leads to a place.
+LED = (
+    "in front of|in the (?:middle|centre|center|back|corner|heart|air) of|on (?:the )?(?:edge|bank"
+    "|side|top) of|next to|out of|inside of|outside of|above|across|along|around|at|behind|beside"
+    "|by|crossing|down|from|in|inside|into|near|on|outside|over|past|through|to|towards?|under|up"
+)
+# Of drawings that fill a picture, by what leads to them and a name: "the hill" is a place behind
+# any of `LED`, "in the barn" behind "in", and "kitchen" at the beginning of a text too.
+BACKDROP_NAMES: dict[tuple[str, str], str] = {}
+ONLY_ALONE = set[tuple[str, str]]()  # where a text names no other: "in the snow"
+for _head, _words in read_rows("backdrops.txt"):
+    _kind, _, _label = _head.rpartition(" = ")
+    for _name in (_label, *_words):
+        _found = re.fullmatch(rf"(?:({LED}) )?the (.+)", _name)
+        _key = (_found[1] or "any", _found[2]) if _found else ("", _name)
+        BACKDROP_NAMES.setdefault(_key, _label)
+        ONLY_ALONE |= {_key} if _kind and BACKDROP_NAMES[_key] == _label != _name else set()
+BACKDROPS = frozenset(BACKDROP_NAMES.values())  # their labels
 STYLE_WORDS = _phrases("styles")  # of a style: what a caption begins with
 MEDIA_WORDS = _phrases("media of a layer")  # of a medium of `media.MEDIA`: how a prompt asks for it
 COLOURS = {name: palettes.COLOURS[name] for name in TABLES["backgrounds"]}
@@ -74,6 +92,16 @@ SKIPPED = WORDS["skipped"]
 SMALL_WORDS = WORDS["small words"]
 
 
+def one_word(label: str) -> str:
+    """A drawing's name as one word of a text, which no rule takes apart: "cat_on_roof_"."""
+    return f"{label.replace(' ', '_')}_"
+
+
+def with_spaces(word: str) -> str:
+    """What `one_word` made one word."""
+    return word.replace("_", " ").strip()
+
+
 def article(noun: str) -> str:
     """`noun` with a or an, or bare where it is a plural."""
     last = noun.split(" with ")[0].split(" in ")[0]
@@ -106,7 +134,7 @@ def relation_of(thing: Thing, before: Sequence[Thing], relations: Sequence[str])
     if last in WORN and (joint in ("wearing", "with", "in") or worn):
         return WORN[last]
     owner = before[-1].said.split()[-1]
-    if last in WORDS["backdrops"] and joint in ("with", "in", "by", "near", "among"):
+    if last in WORDS["standing around"] and joint in ("with", "in", "by", "near", "among"):
         return "amid" if owner in WORDS["far away"] else "among"  # trees before mountains
     if joint == "with" and owner in WORDS["tables"]:
         return "below"
@@ -139,8 +167,6 @@ def relation_of(thing: Thing, before: Sequence[Thing], relations: Sequence[str])
         return "served on"
     if how == "in" and last in WORDS["seats"]:
         return "on"
-    if how == "in" and last in WORDS["places"]:
-        return "beside"  # of a forest one tree is drawn, which holds nothing
     scenic = joint in ("", "and", "with") and thing.name != "star"  # "a sheriff with a star"
     above = in_the_sky(thing.name) and (how in ("below", "facing") or scenic)
     return "under" if above and not all(in_the_sky(t.name) for t in before) else how

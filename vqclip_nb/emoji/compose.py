@@ -13,9 +13,9 @@ from ..palettes import COLOURS
 from ..regions import Size
 from .caption_words import WORDS
 from .drawings import COLOURFUL, PLACINGS, Scene
-from .layers import BLACK, Box, tinted, usual_colour
+from .layers import BLACK, Box, outlined, tinted, usual_colour
 from .placing import CENTRED, Pose, boxes, content, moved
-from .scenery import HORIZON, above_horizon, ground, patterned, weathered
+from .scenery import HORIZON, above_horizon, ground, in_its_light, patterned, weathered
 
 EACH = ("red", "yellow", "blue", "green", "orange", "purple")  # of several colourful things
 ALIKE = 0.35  # distance of two colours in RGB that do not stand out from each other
@@ -24,6 +24,8 @@ SUNS, SETTING = ("sun", "sun with face"), 1.6  # and how much larger one is that
 TILE = 0.16  # between the pieces that a thing is made of, of its longer side
 INK, WHITE, TEAR = (0.12, 0.1, 0.12), (1.0, 1.0, 1.0), (0.35, 0.65, 0.98)
 DARK = 0.35  # light of a thing on which lines are white
+PALER, BRIGHT = 0.18, 0.45  # a place behind things, if it is lighter than that
+OUTLINE = 0.008  # width of the white around them, of the side
 COARSE, LARGEST = 64, 0.2  # pixels where a face's place is looked for; its radius, of the side
 Point = tuple[float, float]
 
@@ -52,12 +54,23 @@ def compose(
     for i, relation in enumerate(scene.relations):
         if relation in FACING:  # drawings in profile look to the left
             layers[i] = layers[i].flip(2)
+    stand = boxes(layers, scene, size, fill=fill)
     setting = scene.background[:1] == ("glowing",)  # the sun that is asked for goes down
     suns = [setting and thing.name in SUNS for thing in scene.things]
     canvas = ground(scene.background, size, sun=not any(suns))
+    outline = round(OUTLINE * min(size)) if scene.backdrop else 0
+    if scene.backdrop:
+        *layers, layer = layers
+        tints = ((scene.things[-1].colour, 1.0), scene.things[-1].tint)
+        for colour, share in tints:
+            layer = torch.lerp(layer, tinted(layer, colour), share) if colour else layer
+        canvas = in_its_light(place(layer, stand[-1][0], size)[:3], scene.background)
+        paler = PALER if layers and canvas.mean() > BRIGHT else 0.0
+        canvas = torch.lerp(canvas, torch.ones(1), paler)
+        scene = scene.without_backdrop()
+        drawn, stand, suns = drawn[:-1], stand[:-1], suns[:-1]
     dark = canvas.mean() < 0.3
     placed = []
-    stand = boxes(layers, scene, size, fill=fill)
     for layer, thing, (label, style), (box, group), sets in zip(
         layers, scene.things, drawn, stand, suns, strict=True
     ):
@@ -93,6 +106,8 @@ def compose(
     for relation, several in zip(scene.relations, placed[1:], strict=True):
         order.insert(len(order) if PLACINGS[relation].in_front else 0, several)
     for layer in (one for several in order for one in several):
+        if outline:
+            canvas = torch.lerp(canvas, torch.ones(1), outlined(layer[3:], outline))
         canvas = canvas * (1 - layer[3:]) + layer[:3]
     for relation, before, behind in zip(scene.relations, placed, placed[1:], strict=False):
         if relation in MARKS:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from .caption_words import COLOURS, WORDS
+from .caption_words import COLOURS, WORDS, one_word
 from .shorthand import Replaced
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 # What may stand between two words of a name.
 BETWEEN = frozenset("a an are her his is its some the their".split())
-# In front of a place: what is "on a rainy street" has it behind itself.
-AT = frozenset("across at by from in into near on over through to".split())
 LONGEST = 12  # words, with those between
 ARTICLE = re.compile(r"\b(?:an?|the) $", re.IGNORECASE)
 WORD = re.compile(r"\w[\w'’-]*")
@@ -46,7 +44,9 @@ def with_names(text: str, found: Iterable[Found], said: Replaced) -> str:
     for one in reversed([*found]):
         if one.name != one.instead:
             said[one.name] = one.instead
-        text = f"{ARTICLE.sub('', text[: one.start])}{one.instead}{text[one.end :]}"
+        label, on, background = one.instead.partition(" on a ")
+        before = ARTICLE.sub("", text[: one.start])
+        text = f"{before}{one_word(label)}{on}{background}{text[one.end :]}"
     return text
 
 
@@ -59,9 +59,7 @@ def find_names(text: str, words: Vocabulary, joints: Collection[str]) -> Iterato
         before = [m for m in parts if m.start() < one.start][-2:]
         longer = filter(None, (words.any_phrase.match(text, m.start()) for m in before))
         places = [m.end() for m in longer if " background" in words.phrases[m[0].lower()]]
-        label, joint = one.instead.partition(" on a ")[0], before[-1][0].lower() if before else ""
-        behind = joint in AT and label in WORDS["vignettes"]
-        if max(places, default=0) <= one.start and not behind:
+        if max(places, default=0) <= one.start:
             yield one
 
 

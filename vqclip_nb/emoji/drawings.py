@@ -11,6 +11,7 @@ import torch
 
 from ..models.vqgan import VQGAN
 from ..reading import told_background
+from .caption_words import BACKDROPS
 
 TOLD = {"beside": "next to", "served on": "on", "riding": "on", "at the mouth": "with"}
 TOLD |= {
@@ -21,7 +22,8 @@ TOLD |= {
 }
 TOLD |= dict.fromkeys(("on the face", "round the neck", "on the feet", "on the body"), "wearing")
 TOLD |= {"on the back": "with", "lit with": "with", "on a string": "with"}
-TOLD |= dict.fromkeys(("held in", "heaped in", "standing in"), "in")
+TOLD |= dict.fromkeys(("held in", "heaped in", "standing in", "set in"), "in")
+TOLD["set over"] = "over"
 TWO_COLOURS = ("patches", "each second")  # patterns of what is "red and white"
 COLOURFUL = "colourful"  # each of several things in another colour
 RAINBOW = "rainbow"  # one thing in stripes of many
@@ -73,6 +75,22 @@ class Scene:
     drawn_as: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
+    def backdrop(self) -> bool:
+        """Whether the last thing is a place that fills the picture."""
+        return self.things[-1].name in BACKDROPS
+
+    def without_backdrop(self) -> Scene:
+        """The things in front of the place."""
+        return replace(self, things=self.things[:-1], relations=self.relations[:-1])
+
+    def before(self, other: Scene) -> Scene:
+        """The same in front of the place of another scene, if it has no background of its own."""
+        if self.backdrop or self.background:
+            return self
+        things, relations = (*self.things, other.things[-1]), (*self.relations, "set in")
+        return replace(self, things=things, relations=relations, background=other.background)
+
+    @property
     def plain(self) -> bool:
         """Whether it is of one thing as it is drawn, in whatever style."""
         return replace(self, style="") == Scene((Thing(self.things[0].name),))
@@ -105,6 +123,8 @@ class Placing:
 
 PLACINGS = {
     "beside": Placing(0, sunk=0.0, slant=0.7),
+    "set in": Placing(0),  # a backdrop, which is behind all
+    "set over": Placing(0),
     "above": Placing(1, sunk=0.0, slant=0.7),
     "below": Placing(1, order=1, sunk=0.0, slant=0.7),
     "under": Placing(1, order=1, zone="sky"),

@@ -24,7 +24,7 @@ from ..prompts import encode_reading
 from ..reading import read_prompt, told_background
 from ..regions import Area, Size
 from ..settings import Settings
-from .caption_words import WORDS, article
+from .caption_words import BACKDROPS, WORDS, article
 from .compose import compose
 from .drawings import PLACINGS, Scene, Start
 from .layers import cut_out, filled, fitted, posed, usual_colour
@@ -283,10 +283,13 @@ def dressed(part: Part, pictures: Sequence[torch.Tensor], size: Size) -> torch.T
     """The same, as the scene says; a bare thing stays as it is."""
     scene, fill = part.scene, part.area is not None
     drawn = [(shape.label, shape.style) for shape in part.shapes]
-    if scene.plain and not fill and not usual_colour(*drawn[0], scene.style):
+    plain = scene.plain and not scene.backdrop
+    if plain and not fill and not usual_colour(*drawn[0], scene.style):
         return side_by_side(part, pictures, size)
     layers = [
-        cut_out(picture, holes=shape.label in WORDS["with holes"])
+        torch.cat([picture[0], torch.ones_like(picture[0, :1])])
+        if shape.label in BACKDROPS
+        else cut_out(picture, holes=shape.label in WORDS["with holes"])
         for picture, shape in zip(pictures, part.shapes, strict=True)
     ]
     for i, (picture, shape) in enumerate(zip(pictures, part.shapes, strict=True)):

@@ -138,6 +138,13 @@ def cut_out(picture: torch.Tensor, *, holes: bool = False) -> torch.Tensor:
     return torch.cat([(picture[0] - (1 - alpha) * colour[0]).clamp(min=0).minimum(alpha), alpha])
 
 
+def outlined(alpha: torch.Tensor, width: int) -> torch.Tensor:
+    """How far each pixel (1, h, w) is within `width` of what is drawn, in [0, 1]."""
+    inside = (alpha > 0.5).float()
+    wide = F.max_pool2d(inside, 2 * width + 1, 1, width)
+    return F.avg_pool2d(wide[None], 3, 1, 1)[0]
+
+
 def filled(layer: torch.Tensor, picture: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """What was cut out of a picture (1, 3, h, w), with what is white like the ground but inside of
     the drawing that it is, given as a mask (m, m); unless it stands elsewhere."""

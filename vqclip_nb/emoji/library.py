@@ -21,6 +21,7 @@ from ..weights import read_checked
 from .caption_looks import by_itself, once
 from .caption_reader import parse, split_style
 from .caption_words import (
+    BACKDROPS,
     BODY,
     NOT_DRAWN,
     PART,
@@ -127,8 +128,9 @@ class Library:
         def name_of(phrase: str) -> str | None:
             if TOKEN.fullmatch(phrase):
                 return self.vocabulary.emoji.label(phrase)
-            if self.named(phrase):
-                return TABLES["instead"].get(phrase, phrase)
+            if found := self.named(phrase):
+                label = self.concepts[found[0]]["label"]
+                return label if label in BACKDROPS else TABLES["instead"].get(phrase, phrase)
             thing = self.vocabulary.nearest_known(phrase)
             if thing and phrase not in thing.split():  # "apple" is a red apple: no need to say
                 taken[phrase] = thing
@@ -249,6 +251,9 @@ class Library:
         else in `style`, then in the usual order of one thing, or of two small ones."""
         for concept in self.named(scene.things[thing].name):
             drawings = self._drawings[concept]
+            if self.concepts[concept]["label"] in BACKDROPS:
+                yield drawings[PREFERRED[0]]
+                return
             easier, usual = (EASIER, PREFERRED) if len(scene.things) == 1 else (BESIDE, SMALL)
             first = easier.get(self.concepts[concept]["label"], "")
             order = dict.fromkeys([scene.style or style, first, *usual, *self.styles])
@@ -283,7 +288,7 @@ class Library:
         layers = []
         for drawing, (_, style) in zip(drawings, drawn, strict=True):
             layer = self.layer(drawing)
-            if drawing.style != style:
+            if drawing.style != style and drawing.label not in BACKDROPS:
                 layer = torch.cat([INK * layer[3:].expand(3, -1, -1), layer[3:]])
             layers.append(layer)
         return Start(compose(layers, scene, size, drawn, fill=fill), *made)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..palettes import COLOURS
 from ..reading import COLOUR, GROUND, SCENERY, any_of, split_background
+from .backdrops import BACKDROP_WORDS, with_backdrops
 from .caption_looks import WHITE, naturally_two_coloured
 from .caption_words import (
     OF_A_KIND,
@@ -21,15 +22,10 @@ from .caption_words import (
     WORDS,
     singulars,
 )
-from .drawing_names import AT, BETWEEN, WORD, Found, find_names, with_names
+from .drawing_names import WORD, Found, find_names, with_names
 from .shorthand import (
-    ALONE,
     FIELD,
-    PEOPLED,
-    PLACE,
-    ROOM_OF,
     SKY,
-    SPORTS,
     TOKEN,
     Replaced,
     each_coloured,
@@ -122,18 +118,16 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
         whole = f"{word} {behind}".lower()
         day = words.phrases.get(f"on a {word.lower()} day")
         placed = re.search(rf"\b(?:on|in|through|down) (?:an?|the|my) {whole}\b", text.lower())
-        if day and (placed or whole not in {*words.phrases, *words.nearest}):
+        known = whole in {*words.phrases, *words.nearest}
+        if day and whole not in BACKDROP_WORDS and (placed or not known):
             text = f"{re.sub(rf'{word} (?={behind})', '', text, count=1)} {day}"
             said[word.lower()] = day
-    first = next(rules.names(text), None)
-    begins = first and re.fullmatch(r"\s*(?:(?:an?|the|my) )?", text[: first.start], re.IGNORECASE)
     text = with_names(text, rules.names(text), said)
-    if not begins and re.sub(r"^(?:an?|the) ", "", text.lower().strip()) not in words.names:
-        text = PEOPLED.sub(rules.peopled, text)
+    unplaced, text = text, with_backdrops(text, words, said, SMALL_WORDS | JOINTS)
+    has_place = text != unplaced
     text = ON_A_BODY.sub(rules.on_a_body, text)
-    text = ROOM_OF.sub(rf"on a \1 background above light gray{GROUND}", text)
-    text = FIELD.sub(rules.field, ALONE.sub(r"a \1", text))
-    text = SCENERY.sub(rf"on a \2 background above \1{GROUND}", PLACE.sub(rules.place, text))
+    text = FIELD.sub(rules.field, text)
+    text = SCENERY.sub(rf"on a \2 background above \1{GROUND}", text)
     if rules.thing_in(SKY.sub(" ", text)):
         text = SKY.sub(r" on a \1 background", text)
     at = 0
@@ -141,7 +135,7 @@ def rephrased(text: str, words: Vocabulary, said: Replaced) -> str:
         new = rules.phrase(found)
         at = found.start() + len(found[0].split()[0] if new is None else new)
         text = text if new is None else text[: found.start()] + new + text[found.end() :]
-    return rules.seen(text)
+    return text if has_place else rules.seen(text)
 
 
 class _Rules:
@@ -239,13 +233,6 @@ class _Rules:
         self.said[said] = f"{said}{PALE}"
         return f"{text}{PALE}"
 
-    def peopled(self, found: re.Match) -> str:
-        place, things = found.groups()
-        if " full of " in found[0].lower() and things.endswith("s"):
-            things = f"many {things}"
-        on = place.lower() in ("beach", "lake", "pond", "sea", "ocean")
-        return f"{things} {'on' if on else 'in'} the {place}"
-
     def on_a_body(self, found: re.Match) -> str:
         if not self.thing(found[2]):
             return found[0]
@@ -260,26 +247,10 @@ class _Rules:
         inside = found[0].split()[0].lower() not in ("a", "an", "the", grown)
         return f"{'in ' if inside else ''}a field of {plural}"
 
-    def place(self, found: re.Match) -> str:
-        """ "In a forest" of "in an enchanted forest", "in a field of sunflowers"."""
-        joint, look, where = found.groups()
-        if {f"{look} {where}", found[0].lower()} & {*self.words.names, *self.words.phrases}:
-            return found[0]
-        if look not in ("green", "blue"):
-            other = {*COLOURS, *SIZES, *SPORTS, "open"}
-            grown = look.lower() not in other and self.thing(look)
-            if where in ("field", "garden", "meadow") and grown:
-                return f"{joint} a {where} of {look}s"
-            self.said[look] = ""
-        return f"{joint} a {where}"
-
     def phrase(self, found: re.Match) -> str | None:
         """What stands for a phrase of the table; None where it is a part of another name."""
         words, phrase, text = self.words, found[0].lower(), found.string.lower()
         new = words.phrases[phrase]
-        led = [word for word in text[: found.start()].split() if word not in BETWEEN][-1:]
-        if not AT.isdisjoint(led) and new.partition(" on a ")[0] in WORDS["vignettes"]:
-            return None  # "a tomato plant on a balcony"
         behind = WORD.match(text[found.end() :].lstrip())
         longer = f"{phrase.split()[-1]} {behind[0]}" if behind else ""
         compound = False  # "a forest elf"

@@ -29,15 +29,15 @@ HIGH_SHARES = {"big": 1.7, "small": 0.6, "": 1.0}  # sizes in the sky
 IN_FRONT = (0.5, 0.96, 0.34)
 LOWER = {"horizon": 0.8, "front": 0.99, "sky": 0.02}  # ends from above, of the sky's the upper
 BASE, AMID_BASE = 0.97, 0.86  # lower ends of what stands in front, and behind a field of others
-BROADER = 1.6  # a rainbow than a sun
-SUN = 0.42  # middle and side of one alone above a ground
+SUN, BROADER = 0.42, 1.6  # middle and side of one alone above a ground; a rainbow is broader
 STANDS = 0.9  # lower end of things on a ground
 FLAT = 0.35  # up to which height the middle is better than beside
-MASK = 64  # pixels along the longer side of what they cover
-FRAME = 0.98  # of the picture's sides
+MASK, FRAME = 64, 0.98  # pixels along what they cover; share of the picture's sides
+COVER, HIGHER = 1.03, 0.24  # side of a place, and how much higher what flies over it is
 UNEQUAL = (1.0, 1.12, 1 / 1.12, 1.25, 1 / 1.25)  # ratios tried where the caption names none
 OVERLAP = 0.15  # of the smaller one, by which things that touch may be moved into each other
 GRID = 40  # cells on a side where covered areas are counted
+Placed = list[tuple[Box, Group]]
 Pose = tuple[float, float, float]  # larger by, and moved right and down by shares of the sides
 CENTRED: Pose = (1.0, 0.0, 0.0)
 
@@ -56,8 +56,11 @@ def covers(layer: torch.Tensor) -> torch.Tensor:
 
 def boxes(
     layers: Sequence[torch.Tensor], scene: Scene, size: Size, *, fill: bool = False
-) -> list[tuple[Box, Group]]:
+) -> Placed:
     """Where each thing goes, and how several of it stand there."""
+    if scene.backdrop:
+        whole = size[1] / 2, size[0] / 2, COVER * max(size), COVER * max(size)
+        return [*before_backdrop(layers[:-1], scene, size), (whole, grouped(1))]
     singles = [covers(layer) for layer in layers]
     if len(layers) == 1:
         grounded = bool(scene.background) and scene.background[-1].endswith(GROUND)
@@ -107,6 +110,19 @@ def boxes(
     return list(zip(placed, groups, strict=True))
 
 
+def before_backdrop(layers: Sequence[torch.Tensor], scene: Scene, size: Size) -> Placed:
+    """`boxes` of what stands in front of a scene's place, or flies over it. layers: of that."""
+    own = replace(scene.without_backdrop(), background=())
+    if len(layers) == 1 and in_the_sky(own.things[0].name):
+        return [alone(own.things[0], covers(layers[0]), size, False, True)]
+    zones, lift = zones_of(own), HIGHER * size[0] * ("set over" in scene.relations)
+    found = in_zones(zones, layers, own, size) if layers else []
+    return [
+        ((x, y - (i not in zones) * lift, wide, high), group)
+        for i, ((x, y, wide, high), group) in enumerate(found)
+    ]
+
+
 def groups_of(scene: Scene) -> list[Group]:
     """How several of each thing of a scene stand."""
     how = [thing.layout for thing in scene.things]
@@ -126,7 +142,7 @@ def zones_of(scene: Scene) -> dict[int, str]:
 
 def in_zones(
     zones: Mapping[int, str], layers: Sequence[torch.Tensor], scene: Scene, size: Size
-) -> list[tuple[Box, Group]]:
+) -> Placed:
     """`boxes` of a scene with zones: the other things stand in front, as large as fits."""
     height, width = size
     near = [i for i in range(len(layers)) if i not in zones]
@@ -179,7 +195,7 @@ def alone(
     """The same for the only thing of a scene, of a mask (h, w). grounded: it has a ground."""
     height, width = size
     group = grouped(thing.count, thing.layout)
-    if thing.count > 3 and grounded:  # not above the ground
+    if thing.count > 3 and grounded and not in_the_sky(thing.name):
         return (width / 2, height * 0.79, width * 0.94, height * 0.38), group
     if grounded and in_the_sky(thing.name):
         x, y, side = width / 2, SUN * height, HIGH_SHARES[thing.size] * SUN * min(size)

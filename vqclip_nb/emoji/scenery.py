@@ -27,6 +27,8 @@ FALL = (-0.022, 0.075)  # from the upper to the lower end of a drop, in shares o
 DARK = 0.35  # mean of a sky up to which its stars are seen
 HORIZON, HILL = 0.68, 0.03  # from above, and how far it rises and falls; shares of the height
 WALL = "beige"  # of a room, above its floor
+NIGHTLY, NIGHT = 0.45, (0.36, 0.42, 0.72)  # mean of a place by night; what is left of a day's light
+LIGHT = {"glowing": (1.0, 0.8, 0.66), "rainy": (0.74, 0.78, 0.84)}
 SUN, GLOW = (0.24, 0.15), (1.0, 0.85, 0.35)  # from the left, radius; shares of the sides
 
 DARKER = 0.5  # a pattern without a colour of its own
@@ -74,6 +76,17 @@ def above_horizon(size: Size, hill: float = HILL) -> torch.Tensor:
     """Which pixels (height, width) are above that of `ground`."""
     horizon = HORIZON - hill * (torch.linspace(-0.4, 0.9, size[1]) * torch.pi).cos()
     return torch.linspace(0, 1, size[0])[:, None] <= horizon
+
+
+def in_its_light(place: torch.Tensor, background: Sequence[str]) -> torch.Tensor:
+    """A place by day (3, h, w) at the time and in the weather of a background; one by night stays
+    as it is."""
+    how = background[0] if background else ""
+    light = NIGHT if how in ("starry", *LIT) else LIGHT.get(how)
+    if light and place.mean() > NIGHTLY:
+        place = place * torch.tensor(light)[:, None, None]
+    place = northern_lights(place) if how == "polar" else place
+    return fireworks(place) if how == "festive" else place
 
 
 def starry(canvas: torch.Tensor, high: float = 1.0) -> torch.Tensor:

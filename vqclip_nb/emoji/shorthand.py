@@ -23,27 +23,7 @@ EMOJI = re.compile(
     f"|{_SIGN}(?:{VARIATION}|[{TONES}]|[\U000e0020-\U000e007f])*"
     f"(?:{JOINER}{_SIGN}(?:{VARIATION}|[{TONES}])*)*"
 )
-# What people say of places: "in an enchanted forest", "a tulip field".
-ROOM = any_of(WORDS["rooms"])
-PLACE = re.compile(
-    r"\b(in|on|through|down|up|by|at) (?:an?|the) (?!dark )(\w+) "
-    r"(forest|woods|jungle|desert|beach|lake|sea|ocean|field|meadow|park|garden|road|street|hill"
-    rf"|{ROOM})\b",
-    re.IGNORECASE,
-)
-# "a desert with camels" are camels in it.
-PEOPLED = re.compile(
-    rf"^\s*(?:(?:an?|the|my)\s+)?(?:(?!(?:{COLOUR})\b)[\w-]+\s+(?=(?:{ROOM})\b))?"
-    rf"(forest|jungle|desert|beach|meadow|garden|park|street|{ROOM}"
-    rf"|(?:lake|pond|sea|ocean)(?=.+\b(?:{any_of(WORDS['afloat'])})\s*$))\s+"
-    r"(?:with|full of)\s+(?!(?:fog|mist)\b)(.+)$",
-    re.IGNORECASE,
-)
-ALONE = re.compile(
-    r"^\s*(forest|street|jungle|desert|city|cityscape|lake|sunny day|cloudy day)"
-    r"(?=\s*(?:,|$|(?:at|in|on an?|under)\b))",
-    re.IGNORECASE,
-)
+# "a tulip field".
 SPORTS = WORDS["sports"]
 FIELD = re.compile(
     r"\b(?:(?:over|above|across|in|on|through|near|by)\s+)?(?:an?\s+|the\s+)?"
@@ -56,7 +36,6 @@ SKY = re.compile(
     rf"(?:(?:bright|clear|deep)\s+)?({COLOUR})\s+sk(?:y|ies)\b",
     re.IGNORECASE,
 )
-ROOM_OF = re.compile(rf"\bin (?:an?|the) ({COLOUR}) (?:{ROOM})\b", re.IGNORECASE)  # its wall
 WHOLE = BODY | WORDS["never each"]  # "red and blue shoes" are of two colours
 _ROW = rf"(?:{COLOUR})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+(?=one\b))(?:one\s+)?(?:{COLOUR}))+"
 _LIST = rf"(?:{COLOUR})(?:[\s,]+(?:and\s+)?(?:one\s+)?(?:{COLOUR}))+"  # without commas too
@@ -74,6 +53,7 @@ COLOURED_EACH = re.compile(
 )
 SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)|<3\b")  # ":)" and the like
 SHORT = (
+    ("_+", " "),  # which joins the words of a drawing's name
     (r"(?<!\w)['‘]([^'‘’]*)['’](?!\w)", r"\1"),
     (r"\bw/o\b|\binstead of\b", "without"),
     (r"\bw/", "with "),
@@ -94,7 +74,12 @@ SHORT = (
     (r"\.{2,}|…|-*[()<>=→\[\]]+", ", "),
     (r"([,!?])\1+", r"\1 "),
     (r"\b(?:pale|pastel|faint) (?=(?:blue|green|gr[ae]y|pink|yellow|orange|purple)\b)", "light "),
-    (r"^\s*((?:an? |the )?)underwater ([\w ]+?)(?= (?:with|and)\b|\s*(?:,|$))", r"\1\2 underwater"),
+    (r"\bwindow sill", "windowsill"),
+    (
+        r"^\s*((?:an? |the )?)underwater (?!coral|reef|world|scene)([\w ]+?)"
+        r"(?= (?:with|and)\b|\s*(?:,|$))",
+        r"\1\2 underwater",
+    ),
 )
 # "A penguin family", "an elephant toy".
 KIND = re.compile(

@@ -9,6 +9,7 @@ from ..palettes import COLOURS
 from ..reading import any_of
 from .caption_words import (
     ARTICLES,
+    BACKDROP_NAMES,
     OF,
     OF_A_KIND,
     RELATIONS,
@@ -70,7 +71,8 @@ class Styles:
                 if phrase not in self.own:
                     phrases.setdefault(phrase, "" if style == "-" else style)
         self.phrases, every = phrases, any_of(phrases)
-        artists, places = any_of(names["artists"]), "|".join(names["places"])
+        artists = any_of(names["artists"])
+        places = "|".join(name for name in names["places"] if ("any", name) not in BACKDROP_NAMES)
         self.artist = re.compile(
             rf"\s*\b(?:(?:art |painted |drawn )?by |(?:in the )?style of )?(?:{artists})\b"
             r"(?:['’]s)?(?:\s(?:van|von|de|der|da|di)\s[\w'’-]+)?(?: (?:and|style)\b(?! an? ))?",

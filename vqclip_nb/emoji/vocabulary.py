@@ -104,19 +104,21 @@ class Vocabulary:
 
         def mended(found: re.Match) -> str:
             word = found[0].lower()
-            right = len(word) < SHORTEST or word in self._spelt or self.reads(word)
+            right = len(word) < SHORTEST or word in self._spelt or "_" in word or self.reads(word)
             if right or (near := self._spelling.meant(word)) is None:
                 return found[0]
             said[word] = near
             return near
 
-        text = text if tokens else text.replace(TWO_TONE, "black and white")
+        if not tokens:
+            text = text.replace(TWO_TONE, "black and white").replace("_", " ")
         return " ".join(WORD.sub(mended, text).split()), style, said
 
     def thing(self, word: str) -> bool:
         """Whether a word, or that of which it is the plural, names something that can be drawn."""
         forms = {word, *singulars(word)}
-        return bool(forms & self._labels) or self.nearest_known(word) is not None
+        known = forms & self._labels or self.nearest_known(word) is not None
+        return bool(known) or "_" in word  # a drawing's name
 
     @cached_property
     def _labels(self) -> set[str]:

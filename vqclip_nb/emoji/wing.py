@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from ..reading import Reading, every_text, read_prompt
 from ..regions import Area, Size
 from ..settings import Settings
 from ..weights import read_checked
-from .caption_words import MEDIA_WORDS, article
+from .caption_words import BACKDROPS, MEDIA_WORDS, article
 from .compose import FACING
 from .drawings import Scene, Start, Thing
 from .forming import Forming, Part, Shape, draw
@@ -70,11 +71,15 @@ class EmojiWing:
 
     def read(self, reading: Reading, extras: str) -> Reading:
         """A reading with its scene, and those of its regions."""
-        regions = []
+        found, regions = self._scene(reading, every_text(reading.parts, extras)), []
         for region, own in reading.regions:
+            placed = found.scene is not None and found.scene.backdrop
+            own = dataclasses.replace(own, ending="") if placed else own  # as the whole's
             asked = f"{'' if is_picture(extras) else extras}{own.ending}"
-            regions.append((region, self._scene(own, every_text(own.parts, asked))))
-        found = self._scene(reading, every_text(reading.parts, extras))
+            shown = self._scene(own, every_text(own.parts, asked))
+            if placed and shown.scene:
+                shown = dataclasses.replace(shown, scene=shown.scene.before(found.scene))
+            regions.append((region, shown))
         return dataclasses.replace(found, regions=tuple(regions))
 
     def _scene(self, reading: Reading, text: str) -> Reading:
@@ -87,7 +92,11 @@ class EmojiWing:
             left_out = (word for word, thing in scene.drawn_as.items() if not thing)
             not_drawn |= scene.left_out
             not_drawn |= {w: "left out" for w in left_out if w not in reading.substitutions}
-        about = dict(scene=scene, in_drawing=shown, not_drawn=not_drawn)
+        about: dict[str, Any] = dict(scene=scene, in_drawing=shown, not_drawn=not_drawn)
+        if scene and scene.backdrop:  # it is the background, and what it is called is said once
+            words = {*scene.things[-1].name.split()}
+            said = reading.substitutions.items()
+            about |= dict(ending="", substitutions={k: v for k, v in said if k not in words})
         return dataclasses.replace(reading, text=text, **about)
 
     def guess(self, text: str) -> Scene | None:
@@ -158,6 +167,7 @@ class EmojiWing:
                 mirrored = turned and not NOT_MIRRORED & {*scene.relations}
                 pose = float(rng.uniform(*SCALES)), *map(float, rng.uniform(-SHIFT, SHIFT, 2))
                 alone = area is None and len(scene.things) == thing.count == 1
+                alone = alone and not scene.backdrop
                 shape = Shape(thing.name, label, style, mirrored, pose if alone else CENTRED)
                 if shape.drawing in self.priors.names:
                     shape = dataclasses.replace(shape, mask=self.library.mask(shape.drawing))
@@ -172,6 +182,8 @@ class EmojiWing:
         unless there are `stand_ins`."""
         priors, styles = self.priors, self.library.styles
         label, drawn = self.library.label_and_styles(thing.name)
+        if label in BACKDROPS:  # of which there is one drawing
+            return label, USUAL[0]
         wanted = (scene.style,) if scene.style in styles else USUAL
         fitting = [s for s in priors if s in drawn and s in wanted]
         fitting = [s for s in fitting if label not in priors.weak.get(s, ())] or fitting
