@@ -34,10 +34,8 @@ def test_every_place_has_one_drawing_that_covers_the_picture(library):
 def test_a_place_is_behind_a_thing_by_each_of_its_names(library):
     other = {}
     for (joint, name), label in BACKDROP_NAMES.items():
-        by_joint = joint == "" and {("any", name), ("in", name)} & {
-            *BACKDROP_NAMES
-        }  # where there is one
-        if (joint, name) not in ONLY_ALONE and not by_joint:
+        other_behind_in = joint == "" and {("any", name), ("in", name)} & {*BACKDROP_NAMES}
+        if (joint, name) not in ONLY_ALONE and not other_behind_in:
             prompt = f"a hippo {'in' if joint in ('', 'any') else joint} the {name}"
             found = library.parse(prompt)
             if len(found.things) != 2 or found.things[-1].name != label:
@@ -83,6 +81,8 @@ def test_what_is_left_out_for_a_place_is_said(pair, library):
     assert library.parse("a house with a balcony").left_out == {"balcony": "not drawn"}
     with pytest.warns(UserWarning, match="mountains: left out"):
         vq.Run(pair, vq.Settings(include=["a village in the mountains"], total_iter=1))
+    with pytest.warns(UserWarning, match="in autumn: not drawn"):
+        vq.Run(pair, vq.Settings(include=["a dog in a kitchen in autumn"], total_iter=1))
     with pytest.warns(UserWarning, match="mine: drawn as cave"):
         vq.Run(pair, vq.Settings(include=["a fox in a mine"], total_iter=1))
 

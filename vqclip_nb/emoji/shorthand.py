@@ -23,8 +23,8 @@ EMOJI = re.compile(
     f"|{_SIGN}(?:{VARIATION}|[{TONES}]|[\U000e0020-\U000e007f])*"
     f"(?:{JOINER}{_SIGN}(?:{VARIATION}|[{TONES}])*)*"
 )
-# "a tulip field".
 SPORTS = WORDS["sports"]
+# "A tulip field".
 FIELD = re.compile(
     r"\b(?:(?:over|above|across|in|on|through|near|by)\s+)?(?:an?\s+|the\s+)?"
     rf"(?!(?:corn|wheat|rice|of|open|{'|'.join(SPORTS)})\b)"

@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from ..attributes import Attribute, parse_attributes
 from ..images import is_picture
 from ..models.pair import EMOJI, Pair
-from ..reading import Reading, every_text, read_prompt
+from ..reading import WEATHERS, Reading, every_text, read_prompt
 from ..regions import Area, Size
 from ..settings import Settings
 from ..weights import read_checked
-from .caption_words import BACKDROPS, MEDIA_WORDS, article
+from .caption_words import BACKDROPS, MEDIA_WORDS, NOT_DRAWN, article
 from .compose import FACING
 from .drawings import Scene, Start, Thing
 from .forming import Forming, Part, Shape, draw
@@ -37,6 +37,8 @@ WRITTEN |= set("notes points pound sign watch yen".split())
 SCALES, SHIFT = (0.86, 1.1), 0.055  # of a thing alone, by the seed; in shares of the sides
 # Where something is on a head, which is looked for on the left, or somebody looks at another.
 NOT_MIRRORED = {"at the mouth", "on the face", "round the neck", "wearing", "chasing", *FACING}
+# What a place takes the place of, but a time and a weather, which are seen.
+OTHER_GROUND = re.compile(rf"^on an? (?!{'|'.join(WEATHERS)}).* background above ")
 STYLED = 0.5  # strength of a style from which on the drawing that is begun with is of it
 
 
@@ -95,8 +97,11 @@ class EmojiWing:
         about: dict[str, Any] = dict(scene=scene, in_drawing=shown, not_drawn=not_drawn)
         if scene and scene.backdrop:  # it is the background, and what it is called is said once
             words = {*scene.things[-1].name.split()}
-            said = reading.substitutions.items()
-            about |= dict(ending="", substitutions={k: v for k, v in said if k not in words})
+            said = {k: v for k, v in reading.substitutions.items() if k not in words}
+            grounds = {k for k, v in said.items() if v and OTHER_GROUND.search(v)}
+            about["not_drawn"] |= dict.fromkeys(grounds, NOT_DRAWN)  # "in autumn", in a kitchen
+            said = {k: v for k, v in said.items() if k not in grounds}
+            about |= dict(ending="", substitutions=said)
         return dataclasses.replace(reading, text=text, **about)
 
     def guess(self, text: str) -> Scene | None:
