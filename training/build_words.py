@@ -6,7 +6,8 @@
 
 Two vote: MiniLM, on how near a word and what WordNet says of it are to a thing's label and tags;
 and WordNet's tree, on how near both stand in it. What both find far is left out. words_by_hand.txt
-comes first. About ten minutes on one core.
+comes first; the phrases of words.txt are written by hand there, and stay. About ten minutes on one
+core.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -190,13 +191,7 @@ def senses(wordnet: WordNet, word: str) -> list[str]:
     return kinds[: 1 if " " in word else len(SENSES)]
 
 
-def by_hand(path: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Words and phrases that no vote decides, as `Vocabulary.read` reads them."""
-    table = Vocabulary.read(frozenset(), path)
-    return dict(table.nearest), dict(table.phrases)
-
-
-def lines(nearest: dict[str, str], phrases: dict[str, str]) -> Iterable[str]:
+def lines(nearest: Mapping[str, str], phrases: Mapping[str, str]) -> Iterable[str]:
     for phrase, instead in sorted(phrases.items()):
         yield f"{phrase} = {instead}"
     grouped: dict[str, list[str]] = {}
@@ -219,7 +214,8 @@ def main(argv: list[str] | None = None) -> None:
     pair, wordnet = load_pair("emoji", device="cpu"), WordNet(args.wordnet)
     library = Library(args.library, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
     things = read_things(args.data, minilm, wordnet)
-    given, phrases = by_hand(Path(__file__).with_name("words_by_hand.txt"))
+    given = Vocabulary.read(frozenset(), Path(__file__).with_name("words_by_hand.txt")).nearest
+    phrases = Vocabulary.read(frozenset(), EMOJI / "words.txt").phrases
     tags = {t.lower() for tags in things.tags for t in tags if t.lower() in wordnet.nouns}
     unread = {*silhouettes()}  # drawn, and read by CLIP as what is nearest
     for name, emoji in people_and_signs().items():
@@ -238,7 +234,7 @@ def main(argv: list[str] | None = None) -> None:
             word in unread and not person
         ):  # people of whom no object tells stand in words_by_hand.txt
             nearest[word] = things.names[thing]
-    table = {word: thing or NOTHING for word, thing in (nearest | given).items()}
+    table = {word: thing or NOTHING for word, thing in {**nearest, **given}.items()}
     text = "\n".join(lines(table, phrases)) + "\n"
     write_atomically(args.out, lambda part: part.write_text(text, encoding="utf8"))
     size = args.out.stat().st_size / 1e3

@@ -17,9 +17,9 @@ from .weights import WeightsError
 Guide = ClipModel  # its name until 0.2
 
 _LATER = {  # figures, tables and widgets load on first use: a script that only paints needs none
-    "grid": (".experiments.grid", "grid"),
-    "watch": (".show", "watch"),
-    "Studio": (".studio.studio", "Studio"),
+    "grid": ".experiments.grid",
+    "watch": ".show",
+    "Studio": ".studio.studio",
 }
 
 __all__ = [
@@ -48,6 +48,5 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name in _LATER:
-        module, attribute = _LATER[name]
-        return getattr(import_module(module, __name__), attribute)
+        return getattr(import_module(_LATER[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

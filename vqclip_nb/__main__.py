@@ -5,6 +5,7 @@ Its options are made from `Settings`, so whatever a run can be asked for can be 
 """
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -108,10 +109,8 @@ def read_settings(parser: argparse.ArgumentParser, given: dict[str, Any]) -> vq.
 def number(text: str) -> Any:
     """A number, or the text as it is, for `Settings` to refuse by its name."""
     for kind in (int, float):
-        try:
+        with contextlib.suppress(ValueError):
             return kind(text)
-        except ValueError:
-            pass
     return text
 
 
@@ -128,10 +127,11 @@ def paint(arguments: Sequence[str]) -> int:
             "once; for another picture give another --seed, or --seed -1",
             file=sys.stderr,
         )
+    several = len(settings.include) > 1
     if not out:
-        several = len(settings.include) > 1
         out = [free_path(Path(file_name(settings.include[0], "png")), "-1" if several else "")]
     check_writable(out)
+    pngs = [path for path in out if path.suffix.lower() == ".png"]
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
         run = vq.Run(vq.load_pair(pair_name, device=device), settings)
@@ -147,10 +147,9 @@ def paint(arguments: Sequence[str]) -> int:
                 bar.set_postfix_str(f"similarity {frame.similarity:.3f}", refresh=False)
                 bar.update()
                 # A PNG holds one picture: of several each gets one, while it is the run's last.
-                if frame.iteration + 1 == settings.total_iter and len(settings.include) > 1:
+                if several and frame.iteration + 1 == settings.total_iter:
                     numbered += 1
-                    of_this = [p.with_stem(f"{p.stem}-{numbered}") for p in out if is_png(p)]
-                    failed += save(run, of_this)
+                    failed += save(run, [p.with_stem(f"{p.stem}-{numbered}") for p in pngs])
         except KeyboardInterrupt:
             status = 130
         except (MemoryError, ArithmeticError) as e:
@@ -160,15 +159,11 @@ def paint(arguments: Sequence[str]) -> int:
     if status:
         done = len(run.history)
         print(f"vqclip: interrupted after {done} of {steps} steps", file=sys.stderr)
-    failed += save(run, [p for p in out if not (is_png(p) and numbered == len(settings.include))])
+    failed += save(run, [p for p in out if numbered < len(settings.include) or p not in pngs])
     print(f"similarity {run.similarity:.3f}, {run.seconds:.1f} s", file=sys.stderr)
     if failed:
         raise OSError("\n".join(failed))
     return status
-
-
-def is_png(path: Path) -> bool:
-    return path.suffix.lower() == ".png"
 
 
 def save(run: vq.Run, paths: Sequence[Path]) -> list[str]:

@@ -21,8 +21,14 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
         "a photo", "an oil painting", "a watercolour", "a pencil sketch",
     ),
 }  # fmt: skip
-ARTICLE = re.compile(
-    r"(?:(?P<article>an?|the|two|three|several)\s+)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+# Words for a style that may begin a prompt: what is taken on is said behind them.
+STYLE_WORDS = "|".join(
+    [word.partition(" ")[2] for word in ATTRIBUTES["style"]]
+    + ["drawing", "painting", "picture", "3d model", "clip art", "emoji", "portrait"]
+)
+SAID = re.compile(
+    rf"((?:an? )?(?:{STYLE_WORDS}) of )?(?:(an?|the|two|three|several)\s+)?(.*)",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -44,21 +50,12 @@ class Attribute:
         """A text with the attribute in words: "a fox" becomes "a red fox", "a sticker of a fox"."""
         if self.kind == "style":
             return f"{self.word} of {text}"
-        styled = re.match(rf"(?:an? )?(?:{STYLE_WORDS}) of ", text, re.IGNORECASE)
-        before, rest = (styled[0], text[styled.end() :]) if styled else ("", text)
-        found = ARTICLE.fullmatch(rest)
+        found = SAID.fullmatch(text)
         assert found
-        article = found["article"] or ""
+        style, article, thing = found.groups("")
         if article.lower() in ("a", "an"):
             article = "an" if self.word[0] in "aeiou" else "a"
-        return f"{before}{article} {self.word} {found['rest']}".replace("  ", " ").strip()
-
-
-# Words for a style that may begin a prompt: what is taken on is said behind them.
-STYLE_WORDS = "|".join(
-    [w.partition(" ")[2] for w in ATTRIBUTES["style"]]
-    + ["drawing", "painting", "picture", "3d model", "clip art", "emoji", "portrait"]
-)
+        return f"{style}{article} {self.word} {thing}".replace("  ", " ").strip()
 
 
 def parse_attribute(text: str) -> Attribute:

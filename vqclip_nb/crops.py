@@ -19,13 +19,8 @@ def _rotate_flip(
     angle = (_uniform(n, generator=generator) * 2 - 1) * math.radians(degrees)
     mirror = 1 - 2 * (_uniform(n, generator=generator) < flip).float()
     cos, sin = angle.cos(), angle.sin()
-    return torch.stack(
-        [
-            torch.stack([cos * mirror, -sin / aspect], 1),
-            torch.stack([sin * mirror * aspect, cos], 1),
-        ],
-        1,
-    )
+    numbers = [cos * mirror, -sin / aspect, sin * mirror * aspect, cos]
+    return torch.stack(numbers, 1).view(n, 2, 2)
 
 
 def _report_views(n: int, aspect: float, flip: float, generator: torch.Generator) -> torch.Tensor:
@@ -50,21 +45,16 @@ def _anchored_views(n: int, aspect: float, flip: float, generator: torch.Generat
     grid."""
     anchors = max(1, n // 4)
     rest = n - anchors
-    size = torch.cat(
-        [
-            0.95 + 0.2 * _uniform(anchors, generator=generator),
-            0.5 + 0.45 * _uniform(rest, generator=generator),
-        ]
-    )
+    whole = 0.95 + 0.2 * _uniform(anchors, generator=generator)
+    size = torch.cat([whole, 0.5 + 0.45 * _uniform(rest, generator=generator)])
     cells = math.ceil(math.sqrt(max(1, rest)))
     cell = torch.randperm(cells * cells, generator=generator, device=generator.device)[:rest]
     corner = torch.stack([cell % cells, cell // cells], 1)
     spread = (corner + _uniform(rest, 2, generator=generator)) / cells
     centre = torch.cat([_uniform(anchors, 2, generator=generator), spread]) * 2 - 1
     centre = centre * ((1 - size).abs()[:, None] + 0.05)
-    return torch.cat(
-        [_rotate_flip(n, 15, aspect, flip, generator) * size[:, None, None], centre[..., None]], 2
-    )
+    turn = _rotate_flip(n, 15, aspect, flip, generator)
+    return torch.cat([turn * size[:, None, None], centre[..., None]], 2)
 
 
 def _cutouts(n: int, aspect: float, flip: float, generator: torch.Generator) -> torch.Tensor:

@@ -40,8 +40,6 @@ VQGAN_PARTS = (  # what painting needs of a checkpoint; the rest is losses and r
     "quantize.embed",
     "quantize.proj",
 )
-
-
 USUAL_CLIP = "ViT-B/32"  # of the published pairs
 
 
@@ -191,14 +189,13 @@ def open_pair(
     shape = read_config(config) if config else parse_config(meta["config"], str(vqgan))
     keep = {k: v for k, v in paints.items() if k.startswith(VQGAN_PARTS)}
     stored = parse_facts(clip_meta)
-    transformer = "visual.class_embedding" in seen
-    if transformer and "activation" not in stored and all(map(is_weight, seen)):
-        if activation is None:
-            warnings.warn(
-                f"{clip} does not say its activation: read as OpenAI's; for LAION's and FARE's "
-                "weights give activation='gelu'",
-                stacklevel=2,
-            )
+    unsaid = activation is None and "activation" not in stored
+    if unsaid and "visual.class_embedding" in seen and all(map(is_weight, seen)):
+        warnings.warn(
+            f"{clip} does not say its activation: read as OpenAI's; for LAION's and FARE's "
+            "weights give activation='gelu'",
+            stacklevel=2,
+        )
     told = {"activation": activation, "open_clip": open_clip}
     if told := {k: v for k, v in told.items() if v is not None}:
         clip_meta = clip_meta | {"facts": json.dumps(stored | told)}

@@ -123,7 +123,9 @@ class Optimization:
         """
         self.optimizer.zero_grad()
         z_before = self.latent.data.detach().clone()
-        random = self._random()
+        random = self.generator
+        if self.own is not None:
+            random = self.own.manual_seed(int(torch.randint(2**62, (), generator=random)))
         z = self.latent()
         picture, codes = self.synthesize(z)
         crops = _shaped("crops", self.crops(picture, random), (None, 3, None, None))
@@ -166,12 +168,6 @@ class Optimization:
         self.iteration += 1
         similarity = numbers[-1] if self.measure else math.nan
         return StepResult(loss, similarity, picture.detach(), seen)
-
-    def _random(self) -> torch.Generator:
-        """Where this step draws from."""
-        if self.own is None:
-            return self.generator
-        return self.own.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
 
     def _average(self, z: torch.Tensor) -> None:
         """Move the running average towards the latent that made the picture."""

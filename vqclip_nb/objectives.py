@@ -87,35 +87,6 @@ def term(make: Callable[..., Term]) -> Callable[..., Objective]:
 # -- terms of CLIP's encodings
 
 
-@term
-def report(
-    include: torch.Tensor,
-    extras: torch.Tensor | None = None,
-    exclude: torch.Tensor | None = None,
-    *,
-    w1: float = 1.0,
-    w2: float = 1.0,
-    alpha: float = 1.0,
-    beta: float = 0.5,
-    distance: str = "cosine",
-) -> Term:
-    """The report's loss (figure 14) from encodings (1, d), averaged over the crops.
-
-    -alpha · cos(w1·include + w2·extras, crop) + beta · cos(exclude, crop). extras and exclude are
-    optional. The report's code has w1 for extras too; its text means w2. distance: in place of
-    minus the cosine, as in `Prompt`.
-    """
-    wanted = w1 * include if extras is None else w1 * include + w2 * extras
-
-    def loss(step: Step) -> torch.Tensor:
-        loss = alpha * apart(wanted, step.encodings, distance)
-        if exclude is None:
-            return loss
-        return loss - beta * apart(exclude, step.encodings, distance)
-
-    return loss
-
-
 def cosine(wanted: torch.Tensor, encodings: torch.Tensor) -> torch.Tensor:
     """Mean cosine of an encoding (1, d) with those of crops (n, d)."""
     if wanted.shape[-1] != encodings.shape[-1]:
@@ -179,6 +150,28 @@ class OnCrops:
 
 
 prompt, on_crops = term(Prompt), term(OnCrops)
+
+
+def report(
+    include: torch.Tensor,
+    extras: torch.Tensor | None = None,
+    exclude: torch.Tensor | None = None,
+    *,
+    w1: float = 1.0,
+    w2: float = 1.0,
+    alpha: float = 1.0,
+    beta: float = 0.5,
+    distance: str = "cosine",
+) -> Objective:
+    """The report's loss (figure 14) from encodings (1, d), averaged over the crops.
+
+    -alpha · cos(w1·include + w2·extras, crop) + beta · cos(exclude, crop). extras and exclude are
+    optional. The report's code has w1 for extras too; its text means w2. distance: in place of
+    minus the cosine, as in `Prompt`.
+    """
+    wanted = w1 * include if extras is None else w1 * include + w2 * extras
+    loss = alpha * prompt(wanted, distance)
+    return loss if exclude is None else loss - beta * prompt(exclude, distance)
 
 
 # -- terms of the picture or the latent

@@ -193,11 +193,9 @@ class PartBuilder:
             )
             return functools.reduce(operator.add, terms)
 
-        def report(encoding: torch.Tensor) -> Objective:
-            how: dict[str, Any] = dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta)
-            how["distance"] = s.distance
-            return objectives.report(encoding, encodings.extras, encodings.exclude, **how)
-
+        how: dict[str, Any] = dict(extras=encodings.extras, exclude=encodings.exclude)
+        how |= dict(w1=s.w1, w2=s.w2, alpha=s.alpha, beta=s.beta, distance=s.distance)
+        report: Callable[..., Objective] = functools.partial(objectives.report, **how)
         (whole, include), *regions = targets(p)
         total = report(include)
         if regions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -152,18 +153,16 @@ def parse_prompt(prompt: str) -> list[tuple[str, float]]:
     if choice := CHOICE.search(prompt):
         _refuse(choice[0], prompt, "write out one of the words")
     for part in prompt.split("|"):
-        text, _, weight = part.rpartition(":")
-        a_picture = is_picture(part.strip()) or is_picture(text.strip())
+        before, _, weight = part.rpartition(":")
+        a_picture = is_picture(part.strip()) or is_picture(before.strip())
         for pattern, instead in () if a_picture else FOREIGN:
             found = pattern.search(part)
-            if found and not TIME.search(part.rpartition(":")[0]):
+            if found and not TIME.search(before):
                 _refuse(found[0], part, instead)
-        try:
-            text, number = text.strip(), float(weight)
-        except ValueError:
-            text, number = part.strip(), 1.0
-        if TIME.search(part):  # "a clock at 10:30"
-            text, number = part.strip(), 1.0
+        text, number = part.strip(), 1.0
+        if not TIME.search(part):  # "a clock at 10:30"
+            with contextlib.suppress(ValueError):
+                text, number = before.strip(), float(weight)
         if text and number and not MIN_WEIGHT <= abs(number) <= MAX_WEIGHT:
             raise ValueError(
                 f"weight {weight.strip()} of {text[:40]!r} is out of range: allowed is "

@@ -37,7 +37,7 @@ def _found(names: Iterable[str]) -> re.Pattern:
     return re.compile(
         rf"(?:\b(?P<led>{LED})\s+|(?P<begins>^\s*|,\s*))"
         r"(?:(?:an?|the|my|our|your|his|her|their|its|some|this)\s+)?"
-        rf"(?P<looks>(?:(?!(?:{LED}|and|of|with)\b)[\w-]+\s+){{0,2}}?)"
+        rf"(?P<looks>(?:(?:{COLOUR}) and )?(?:(?!(?:{LED}|and|of|with)\b)[\w'’-]+\s+){{0,2}}?)"
         rf"(?P<name>{any_of(names)})\b(?![-'’])"
         rf"(?!\s+of\b|\s+in (?:an?|the) (?:\w+ )?(?:{any_of(WORDS['vessels'])})\b)",
         re.IGNORECASE,
@@ -67,8 +67,9 @@ def with_backdrops(text: str, words: Vocabulary, said: Replaced, joints: Collect
         if led == "at":  # "at sunset" is a time
             keys = [key for key in keys if key[0] == "at" or key not in ONLY_ALONE]
         label = next((BACKDROP_NAMES[key] for key in keys if key in known), None)
-        looks = re.findall(r"[\w-]+", found["looks"].lower())
-        strange = any(w in plain or (w not in LOOKS and words.thing(w)) for w in looks)
+        looks = found["looks"].lower().replace(" and ", " ").split()
+        owner = looks[0].endswith(("'s", "’s")) if looks else False  # "in grandma's garden"
+        strange = any(w in plain or (w not in LOOKS and words.thing(w)) for w in looks[owner:])
         inside = any(m.start() < found.start() and m.end() >= found.end() for m in phrases)
         upto, on = text[: found.end()].lower(), text[found.start("name") :].lower()
         for one in longer:  # "a face in clouds", "a post office", "a pool 8 ball"

@@ -24,6 +24,7 @@ SUNS, SETTING = ("sun", "sun with face"), 1.6  # and how much larger one is that
 TILE = 0.16  # between the pieces that a thing is made of, of its longer side
 INK, WHITE, TEAR = (0.12, 0.1, 0.12), (1.0, 1.0, 1.0), (0.35, 0.65, 0.98)
 DARK = 0.35  # light of a thing on which lines are white
+GREYS, HALF = ("white", "gray", "black"), 0.5  # places keep half of their colours under these
 PALER, BRIGHT = 0.18, 0.45  # a place behind things, if it is lighter than that
 OUTLINE = 0.008  # width of the white around them, of the side
 COARSE, LARGEST = 64, 0.2  # pixels where a face's place is looked for; its radius, of the side
@@ -61,12 +62,12 @@ def compose(
     outline = round(OUTLINE * min(size)) if scene.backdrop else 0
     if scene.backdrop:
         *layers, layer = layers
-        tints = ((scene.things[-1].colour, 1.0), scene.things[-1].tint)
-        for colour, share in tints:
+        for colour, share in ((scene.things[-1].colour, 1.0), scene.things[-1].tint):
+            share *= HALF if colour in GREYS else 1
             layer = torch.lerp(layer, tinted(layer, colour), share) if colour else layer
-        canvas = in_its_light(place(layer, stand[-1][0], size)[:3], scene.background)
-        paler = PALER if layers and canvas.mean() > BRIGHT else 0.0
-        canvas = torch.lerp(canvas, torch.ones(1), paler)
+        canvas = in_its_light(place(layer, stand[-1][0], size)[:3], scene.background, drawn[-1][0])
+        if layers and canvas.mean() > BRIGHT:
+            canvas = torch.lerp(canvas, torch.ones(1), PALER)
         scene = scene.without_backdrop()
         drawn, stand, suns = drawn[:-1], stand[:-1], suns[:-1]
     dark = canvas.mean() < 0.3
@@ -225,8 +226,7 @@ def held_hands(canvas: torch.Tensor, left: torch.Tensor, right: torch.Tensor) ->
         ends.append((column, colour))
     middle = sum(column for column, _ in ends) / 2
     for column, colour in ends:
-        low = row + 0.05 * height
-        canvas = _line(canvas, (column, row), (middle, low), radius, colour)
+        canvas = _line(canvas, (column, row), (middle, row + 0.05 * height), radius, colour)
     return canvas
 
 

@@ -110,7 +110,7 @@ def _stands_alone(
     after = ""
     if last + 1 < len(words) and text[words[last].end() : words[last + 1].start()] == " ":
         after = words[last + 1][0].lower()
-    if after == "of" or (
+    if after in ("of", "inside") or (
         after and after not in joints and not after.endswith("ing") and thing(after)
     ):
         return False

@@ -198,7 +198,7 @@ class Forming:
                 sure = self.likelihood(index, thing, generator).masked_fill(~known.flatten(1), -1e9)
                 known = surest(sure, cells - count, 1 - t, generator).view_as(known)
             hidden = torch.where(known[:, 0], index, self.priors[thing].codes)
-            vectors, _, alike = self.candidates(thing, CANDIDATES, generator, hidden)
+            vectors, alike = self.candidates(thing, CANDIDATES, generator, hidden)
             best = vectors[alike.argmax()][None]
             accepted = ~known
             if t < GROWN:
@@ -229,39 +229,36 @@ class Forming:
         each = logits.log_softmax(-1).gather(2, codes)[..., 0]
         return torch.where(half.flatten(1), each[:1], each[1:])
 
-    @torch.no_grad()
     def candidates(
         self, thing: int, count: int, generator: torch.Generator, hidden: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Drawings of a thing: codebook vectors (count, c, side, side), pictures (count, 3, h, w)
-        and the guide's similarities (count,). hidden (1, side, side): what is there already."""
-        pair = self.pair
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Drawings of a thing: codebook vectors (count, c, side, side), and the guide's
+        similarities (count,). hidden (1, side, side): what is there already."""
+        vectors, seen = self._drawn(thing, count, generator, hidden)
+        alike = torch.cosine_similarity(seen, self.encodings[thing]).view(2, -1).mean(0)
+        return vectors, alike
+
+    def _shown(self, thing: int) -> torch.Tensor:
+        """What the guide is given for a name that it cannot read, (1, d): what it sees in drawings
+        of the prior."""
+        _, seen = self._drawn(thing, CANDIDATES, torch.Generator().manual_seed(0))
+        return F.normalize(seen, dim=-1).mean(0, keepdim=True)
+
+    @torch.no_grad()
+    def _drawn(
+        self, thing: int, count: int, generator: torch.Generator, hidden: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The vectors of `candidates`, and the guide's encodings (2 count, d) of their pictures, as
+        they are and mirrored."""
+        vqgan, clip = self.pair.vqgan, self.pair.clip
         caption = repeated(self._given[thing], count)
         index = None if hidden is None else hidden.expand(count, -1, -1)
         steps = 2 * STEPS if hidden is None else STEPS
         codes = self.priors[thing].sample(caption, steps=steps, generator=generator, index=index)
-        vectors = pair.vqgan.codebook_vectors(codes)
-        pictures = pair.vqgan.synthesize(vectors, quantize=False)
-        seen = self._encoded(pictures)
-        alike = torch.cosine_similarity(seen, self.encodings[thing]).view(2, -1).mean(0)
-        return vectors, pictures, alike
-
-    def _encoded(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Encodings (2 n, d) of pictures (n, 3, h, w), as they are and mirrored."""
-        clip = self.pair.clip
-        side = (clip.resolution, clip.resolution)
+        vectors = vqgan.codebook_vectors(codes)
+        pictures, side = vqgan.synthesize(vectors, quantize=False), (clip.resolution,) * 2
         views = F.interpolate(pictures, side, mode="bilinear", antialias=True)
-        return clip.encode_image(torch.cat([views, views.flip(3)]))
-
-    @torch.no_grad()
-    def _shown(self, thing: int) -> torch.Tensor:
-        """What the guide is given for a name that it cannot read, (1, d): what it sees in drawings
-        of the prior."""
-        caption, first = repeated(self._given[thing], CANDIDATES), torch.Generator().manual_seed(0)
-        codes = self.priors[thing].sample(caption, steps=2 * STEPS, generator=first)
-        vqgan = self.pair.vqgan
-        pictures = vqgan.synthesize(vqgan.codebook_vectors(codes), quantize=False)
-        return F.normalize(self._encoded(pictures), dim=-1).mean(0, keepdim=True)
+        return vectors, clip.encode_image(torch.cat([views, views.flip(3)]))
 
 
 def side_by_side(part: Part, pictures: Sequence[torch.Tensor], size: Size) -> torch.Tensor:
@@ -286,16 +283,16 @@ def dressed(part: Part, pictures: Sequence[torch.Tensor], size: Size) -> torch.T
     plain = scene.plain and not scene.backdrop
     if plain and not fill and not usual_colour(*drawn[0], scene.style):
         return side_by_side(part, pictures, size)
-    layers = [
-        torch.cat([picture[0], torch.ones_like(picture[0, :1])])
-        if shape.label in BACKDROPS
-        else cut_out(picture, holes=shape.label in WORDS["with holes"])
-        for picture, shape in zip(pictures, part.shapes, strict=True)
-    ]
-    for i, (picture, shape) in enumerate(zip(pictures, part.shapes, strict=True)):
-        if shape.mask is not None and shape.label not in WORDS["with holes"]:
-            mask = shape.mask.flip(1) if shape.mirrored else shape.mask
-            layers[i] = filled(layers[i], picture, mask)
+    layers = []
+    for picture, shape in zip(pictures, part.shapes, strict=True):
+        holes, mask = shape.label in WORDS["with holes"], shape.mask
+        if shape.label in BACKDROPS:
+            layer = torch.cat([picture[0], torch.ones_like(picture[0, :1])])
+        else:
+            layer = cut_out(picture, holes=holes)
+            if mask is not None and not holes:
+                layer = filled(layer, picture, mask.flip(1) if shape.mirrored else mask)
+        layers.append(layer)
     return compose(layers, scene, size, drawn, fill=fill, pose=part.shapes[0].pose)
 
 
@@ -311,10 +308,10 @@ def draw(forming: Forming, count: int = DRAWN, *, generator: torch.Generator) ->
     similar first."""
     things = range(len(forming.things))
     drawn = [forming.candidates(thing, count, generator) for thing in things]
-    alike = torch.stack([similar for _, _, similar in drawn]).mean(0)
+    alike = torch.stack([similar for _, similar in drawn]).mean(0)
     samples = []
     for i in alike.argsort(descending=True).tolist():
-        picture = forming.finish(torch.cat([vectors[i : i + 1] for vectors, _, _ in drawn], 3))
+        picture = forming.finish(torch.cat([vectors[i : i + 1] for vectors, _ in drawn], 3))
         told = f"the prior's drawing of {forming.description}"
         samples.append(Start(forming.dress(picture), told, similarity=float(alike[i])))
     return samples

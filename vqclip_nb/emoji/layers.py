@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,8 @@ COARSE = 128  # pixels along a side on which the ground is looked for
 SEEN, ALL = 0.15, 0.85
 Box = tuple[float, float, float, float]  # centre x, centre y, width, height in pixels
 SILHOUETTE = "silhouette"
+# The colour of a thing of which only a silhouette shows anything.
+USUAL = {label: colour for colour, labels in read_rows(USUAL_COLOURS) for label in labels}
 BLACK = ("line", SILHOUETTE)  # styles whose drawings are white where the background is dark
 BLACKEST = 0.2  # mean light of a drawing that is a silhouette
 MAIN = 0.5  # share of a drawing from which on a hue is its main one
@@ -38,13 +39,7 @@ HEAPED = 0.62  # height of a row in a heap, of that of a thing
 def usual_colour(label: str, style: str, asked: str) -> str:
     """The colour of a thing that is drawn as a black silhouette though another style, or none, was
     asked for; empty for others."""
-    return _usual_colours().get(label, "") if style == SILHOUETTE and asked not in BLACK else ""
-
-
-@functools.cache
-def _usual_colours() -> dict[str, str]:
-    rows = read_rows(USUAL_COLOURS)
-    return {label: colour for colour, labels in rows for label in labels}
+    return USUAL.get(label, "") if style == SILHOUETTE and asked not in BLACK else ""
 
 
 def tinted(
@@ -140,9 +135,7 @@ def cut_out(picture: torch.Tensor, *, holes: bool = False) -> torch.Tensor:
 
 def outlined(alpha: torch.Tensor, width: int) -> torch.Tensor:
     """How far each pixel (1, h, w) is within `width` of what is drawn, in [0, 1]."""
-    inside = (alpha > 0.5).float()
-    wide = F.max_pool2d(inside, 2 * width + 1, 1, width)
-    return F.avg_pool2d(wide[None], 3, 1, 1)[0]
+    return F.avg_pool2d(_dilated((alpha > 0.5).float(), width)[None], 3, 1, 1)[0]
 
 
 def filled(layer: torch.Tensor, picture: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -49,7 +49,6 @@ BESIDE = {"pineapple": "noto"}  # and beside another thing
 OWNED = re.compile(r"\b(\w+)['’]s (\w+)")
 # Of whom a head is enough, and not of who wears a dress or shoes.
 HEADS = {*TABLES["worn"].values(), "at the mouth", "in", "riding"} - {"on the body", "on the feet"}
-KEYS = ("name", "label")  # of a concept: what it is called
 
 
 class Library:
@@ -78,7 +77,7 @@ class Library:
             self.drawings.append(drawing)
         # What concepts are called, in lower case, labels before tags; of each the concepts.
         self._named: dict[str, dict[int, None]] = {}
-        for key in (*KEYS, "also", "tags"):
+        for key in ("name", "label", "also", "tags"):
             for i in self._drawings:
                 called = self.concepts[i][key]
                 for word in [called] if isinstance(called, str) else called:
@@ -116,6 +115,10 @@ class Library:
                 return [*dict.fromkeys([*[*meant][:1], *self._named[word]])]
         return []
 
+    def _meant(self, name: str) -> dict[str, Any]:
+        """The concept that a thing's name means."""
+        return self.concepts[self.named(name)[0]]
+
     def parse(self, text: str) -> Scene | None:
         """What a text asks for; None if nothing in it can be drawn."""
         style, text = split_style(text, self.styles)  # before others' words are put in its place
@@ -128,8 +131,8 @@ class Library:
         def name_of(phrase: str) -> str | None:
             if TOKEN.fullmatch(phrase):
                 return self.vocabulary.emoji.label(phrase)
-            if found := self.named(phrase):
-                label = self.concepts[found[0]]["label"]
+            if self.named(phrase):
+                label = self._meant(phrase)["label"]
                 return label if label in BACKDROPS else TABLES["instead"].get(phrase, phrase)
             thing = self.vocabulary.nearest_known(phrase)
             if thing and phrase not in thing.split():  # "apple" is a red apple: no need to say
@@ -147,7 +150,7 @@ class Library:
             return None
         said = {word: thing for word, thing in replaced.items() if thing is not None}
         said |= {t.said: taken[t.said] for t in scene.things if t.said in taken}
-        drawn = [self.concepts[self.named(thing.name)[0]] for thing in scene.things]
+        drawn = [self._meant(thing.name) for thing in scene.things]
         names = " ".join(name for c in drawn for name in (c["label"].lower(), *c["tags"]))
         shown = {*chain.from_iterable(WORDS.get(f"shows {c['label'].lower()}", ()) for c in drawn)}
         left_out = {  # but "a slice of pizza" is a pizza, "a glass of wine" a wine glass
@@ -156,32 +159,23 @@ class Library:
             if told != NOT_DRAWN or (word not in SMALL_WORDS | shown and word not in names)
         }
         pairs = {*WORDS["pairs"], *re.findall(r"\bpair of (\w+s)\b", text.lower())} & self._labels
-        things = tuple(
-            replace(thing, count=1)
-            if (thing.count == 2 and concept["label"] in pairs)
-            or concept["label"] in WORDS["several in one"]
-            else thing
-            for thing, concept in zip(scene.things, drawn, strict=True)
-        )
-        alone = len(things) == 1 and not (
-            scene.background and scene.background[-1].endswith(GROUND)
-        )
+        grounded = bool(scene.background) and scene.background[-1].endswith(GROUND)
         heads = HEADS & {*scene.relations} or WORDS["heads"] & {c["label"] for c in drawn}
-        if not (alone or heads or "portrait" in asked.lower()):  # else a head would lie there
-            upright = (TABLES["standing"].get(concept["label"]) for concept in drawn)
-            things = tuple(
-                replace(thing, name=name) if name else thing
-                for thing, name in zip(things, upright, strict=True)
-            )
+        alone = len(drawn) == 1 and not grounded
+        # Not a head alone, which would lie on the ground beside the others.
+        whole = not (alone or heads or "portrait" in asked.lower())
+        things = []
+        for thing, label in zip(scene.things, (c["label"] for c in drawn), strict=True):
+            if label in WORDS["several in one"] or (thing.count == 2 and label in pairs):
+                thing = replace(thing, count=1)
+            if whole and (standing := TABLES["standing"].get(label)):
+                thing = replace(thing, name=standing)
+            things.append(thing)
         named, _ = self.vocabulary.emoji.split(asked.lower(), tokens=False)
-        scene = once(replace(scene, things=things), named)
-        things, drawn = scene.things, [self.concepts[self.named(t.name)[0]] for t in scene.things]
-        things = tuple(
-            replace(thing, **own) if (own := by_itself(thing, concept)) else thing
-            for thing, concept in zip(things, drawn, strict=True)
-        )
+        scene = once(replace(scene, things=tuple(things)), named)
+        own = tuple(replace(t, **by_itself(t, self._meant(t.name))) for t in scene.things)
         style = style or scene.style or look
-        return replace(scene, things=things, style=style, left_out=left_out, drawn_as=said)
+        return replace(scene, things=own, style=style, left_out=left_out, drawn_as=said)
 
     def _owned(self, found: re.Match) -> str:
         """ "horse face" of "horse's head", "fox with tail" of "fox's tail"."""
@@ -197,7 +191,7 @@ class Library:
 
     def _shown_in(self, whole: str, part: str) -> bool:
         """Whether the drawing of one thing shows another: the spoon of a bowl with spoon."""
-        label, own = (self.concepts[self.named(name)[0]]["label"] for name in (whole, part))
+        label, own = (self._meant(name)["label"] for name in (whole, part))
         shown = {own, part} & WORDS.get(f"shows {label.lower()}", frozenset())
         return bool(shown) or own == label or own in label.partition(" with ")[2].split(" and ")
 
@@ -207,15 +201,17 @@ class Library:
         if scene is None:
             return False
         words = set(phrase.split())
-        if phrase in scene.left_out or (phrase in RELATIONS and not scene.relations):
+        if phrase in scene.left_out:
+            return False
+        if any(words <= set(t.said.split()) and self.named(t.said) for t in scene.things):
+            return True
+        if phrase in RELATIONS and not scene.relations:
             return False
         named = scene.style in self.styles and any(phrase in w for w in self.styles[scene.style])
         if words <= READ or named:
             return True
         colours = [*scene.background, *(c for t in scene.things for c in (t.colour, t.pattern[1]))]
-        if any(words <= {*colour.split()} for colour in colours):
-            return True
-        return any(words <= set(t.said.split()) and self.named(t.said) for t in scene.things)
+        return any(words <= {*colour.split()} for colour in colours)
 
     def find(self, text: str, **how: Any) -> Start | None:
         """The `start` for what a text names, or None if nothing in it can be drawn."""
@@ -261,13 +257,9 @@ class Library:
 
     def alternatives(self, start: Start) -> list[Start]:
         """The same scene with each other drawing that its first thing's name fits."""
-        first, *others = start.drawings
-        found, (height, width) = [], start.picture.shape[2:]
-        for drawing in self.choices(start.scene):
-            if drawing != first:
-                drawings, size = (drawing, *others), (height, width)
-                found.append(self.compose(start.scene, drawings, size=size))
-        return found
+        (first, *others), (height, width) = start.drawings, start.picture.shape[2:]
+        drawings = (drawing for drawing in self.choices(start.scene) if drawing != first)
+        return [self.compose(start.scene, (d, *others), (height, width)) for d in drawings]
 
     def compose(
         self, scene: Scene, drawings: Sequence[Drawing], size: Size = (128, 128), fill: bool = False

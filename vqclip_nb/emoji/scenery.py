@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from ..palettes import COLOURS, Colour, own_colours
 from ..reading import GROUND, LIT, WEATHERS
 from ..regions import Size
+from .caption_words import WORDS
 from .layers import BLACKEST, tinted
 
 DROPS = {"starry": 34, "rainy": 46, "snowy": 60}
@@ -27,8 +28,11 @@ FALL = (-0.022, 0.075)  # from the upper to the lower end of a drop, in shares o
 DARK = 0.35  # mean of a sky up to which its stars are seen
 HORIZON, HILL = 0.68, 0.03  # from above, and how far it rises and falls; shares of the height
 WALL = "beige"  # of a room, above its floor
-NIGHTLY, NIGHT = 0.45, (0.36, 0.42, 0.72)  # mean of a place by night; what is left of a day's light
-LIGHT = {"glowing": (1.0, 0.8, 0.66), "rainy": (0.74, 0.78, 0.84)}
+NIGHTLY, NIGHT = 0.45, (0.5, 0.54, 0.8)  # mean of a place by night; what is left of a day's light
+NIGHT_SKY = (0.06, 0.09, 0.24), (0.2, 0.27, 0.5)  # above and at the horizon
+MOON = (0.8, 0.16), 0.08, (1.0, 0.95, 0.75)  # place, radius and colour
+DUSK_LIGHT, RAIN_LIGHT = (0.98, 0.74, 0.66), (0.74, 0.78, 0.84)
+DUSK_SKY, BLUER = ("purple", "orange"), 0.16  # above and at the horizon; what counts as sky
 SUN, GLOW = (0.24, 0.15), (1.0, 0.85, 0.35)  # from the left, radius; shares of the sides
 
 DARKER = 0.5  # a pattern without a colour of its own
@@ -78,15 +82,48 @@ def above_horizon(size: Size, hill: float = HILL) -> torch.Tensor:
     return torch.linspace(0, 1, size[0])[:, None] <= horizon
 
 
-def in_its_light(place: torch.Tensor, background: Sequence[str]) -> torch.Tensor:
+def in_its_light(place: torch.Tensor, background: Sequence[str], name: str = "") -> torch.Tensor:
     """A place by day (3, h, w) at the time and in the weather of a background; one by night stays
-    as it is."""
+    as it is. name: of the place, for some have no sky."""
     how = background[0] if background else ""
-    light = NIGHT if how in ("starry", *LIT) else LIGHT.get(how)
-    if light and place.mean() > NIGHTLY:
-        place = place * torch.tensor(light)[:, None, None]
+    if place.mean() > NIGHTLY:
+        if how == "glowing":
+            place = at_dusk(place)
+        elif how in ("starry", *LIT) and name not in WORDS["indoors"]:
+            place = at_night(place, moon=how == "starry")
+        elif how in ("starry", "rainy", *LIT):
+            light = RAIN_LIGHT if how == "rainy" else NIGHT
+            place = place * torch.tensor(light)[:, None, None]
     place = northern_lights(place) if how == "polar" else place
     return fireworks(place) if how == "festive" else place
+
+
+def at_dusk(place: torch.Tensor) -> torch.Tensor:
+    """A place by day (3, h, w) in the light of a setting sun, which is seen in its sky and in its
+    water: in whatever is light blue."""
+    y = torch.linspace(0, 1, place.shape[1])[None, :, None]
+    high, low = (torch.tensor(COLOURS[c])[:, None, None] / 255 for c in DUSK_SKY)
+    glow = torch.lerp(low, high, ((HORIZON - y).abs() / HORIZON).clamp(max=1))
+    light = place * torch.tensor(DUSK_LIGHT)[:, None, None]
+    return torch.lerp(light, glow, 0.85 * light_blue(place))
+
+
+def at_night(place: torch.Tensor, *, moon: bool = True) -> torch.Tensor:
+    """A place by day (3, h, w) under stars, which stand in whatever is light blue above the
+    horizon."""
+    y = torch.linspace(0, 1 / HORIZON, place.shape[1]).clamp(max=1)[None, :, None]
+    high, low = (torch.tensor(colour)[:, None, None] for colour in NIGHT_SKY)
+    sky = starry(torch.lerp(high, low, y).expand_as(place), HORIZON - HILL)
+    if moon:
+        at, radius, colour = MOON
+        sky = _dots(sky, torch.tensor([at]), torch.tensor([radius]), colour)
+    return torch.lerp(place * torch.tensor(NIGHT)[:, None, None], sky, light_blue(place))
+
+
+def light_blue(place: torch.Tensor) -> torch.Tensor:
+    """How much of each pixel (h, w) of a place (3, h, w) is sky, or water in which it is seen."""
+    bluer, light = place[2] - place[0], place.amin(0) - DARK
+    return (bluer / BLUER).clamp(0, 1) * (light / BLUER).clamp(0, 1)
 
 
 def starry(canvas: torch.Tensor, high: float = 1.0) -> torch.Tensor:
@@ -146,8 +183,8 @@ def weathered(canvas: torch.Tensor, background: Sequence[str]) -> torch.Tensor:
         y = torch.linspace(0, 1, canvas.shape[1])[:, None]
         x = torch.linspace(0, 1, canvas.shape[2])
         banks = (9 * y + 1.2 * (5 * x).sin()).sin() * 0.5 + 0.5
-        veil = 0.4 + 0.4 * banks
-        pale = 0.55 + 0.38 * canvas.mean()  # a fog at night is darker
+        veil = 0.25 + 0.4 * banks
+        pale = 0.5 + 0.34 * canvas.mean()  # a fog at night is darker
         return torch.lerp(canvas, pale.expand_as(canvas), veil.expand_as(canvas))
     return canvas
 

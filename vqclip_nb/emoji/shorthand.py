@@ -39,13 +39,14 @@ SKY = re.compile(
 WHOLE = BODY | WORDS["never each"]  # "red and blue shoes" are of two colours
 _ROW = rf"(?:{COLOUR})(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+(?=one\b))(?:one\s+)?(?:{COLOUR}))+"
 _LIST = rf"(?:{COLOUR})(?:[\s,]+(?:and\s+)?(?:one\s+)?(?:{COLOUR}))+"  # without commas too
-# "red and blue balloons"; "two balloons, red and blue".
+# "red and blue balloons"; "two balloons, red and blue"; "balloons in red and blue".
 _COUNT, _THINGS = r"(?P<count>two|three|2|3)\s+", r"(?P<things>[a-z]+s)"
 COLOURED = re.compile(rf"(?<!of )\b(?:{_COUNT})?(?P<row>{_ROW})\s+{_THINGS}\b", re.IGNORECASE)
 COLOURED_BEHIND = re.compile(
     rf"\b{_COUNT}{_THINGS}\s*[,:-]\s*(?:one\s+|in\s+)?(?P<row>{_LIST})(?=\s*[.!]?\s*(?:$|,))",
     re.IGNORECASE,
 )
+COLOURED_IN = re.compile(rf"\b(?:{_COUNT})?{_THINGS}\s+in\s+(?P<row>{_ROW})\b", re.IGNORECASE)
 # "a red, a blue and a green balloon".
 COLOURED_EACH = re.compile(
     rf"\b(?P<row>an? (?:{COLOUR})(?:(?:,| and|, and) an? (?:{COLOUR}))+) (?P<thing>\w+)\b",
@@ -75,8 +76,9 @@ SHORT = (
     (r"([,!?])\1+", r"\1 "),
     (r"\b(?:pale|pastel|faint) (?=(?:blue|green|gr[ae]y|pink|yellow|orange|purple)\b)", "light "),
     (r"\bwindow sill", "windowsill"),
+    (r"\b(?:with|full of) neon (?:signs|lights)(?: at night)?\b", "at night"),
     (
-        r"^\s*((?:an? |the )?)underwater (?!coral|reef|world|scene)([\w ]+?)"
+        r"^\s*((?:an? |the )?)underwater (?!coral|reef|world|scene|city|kingdom)([\w ]+?)"
         r"(?= (?:with|and)\b|\s*(?:,|$))",
         r"\1\2 underwater",
     ),
@@ -242,6 +244,6 @@ def each_coloured(text: str, known: Callable[[str], bool]) -> str:
             return found[0]
         return " and ".join(f"{'an' if c[0] in 'aeiou' else 'a'} {c} {one}" for c in colours)
 
-    for pattern in (COLOURED_EACH, COLOURED, COLOURED_BEHIND):
+    for pattern in (COLOURED_EACH, COLOURED, COLOURED_BEHIND, COLOURED_IN):
         text = pattern.sub(written_out, text)
     return text

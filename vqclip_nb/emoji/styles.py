@@ -39,7 +39,7 @@ BREAKS = BREAKS.union("at also then from to under through & + /".split()) - {*AR
 BREAKS -= {"hand", "hands", "top"}  # of "hand in hand", "on top of": things as well
 DETERMINERS = {*ARTICLES, *SKIPPED, *OF_A_KIND} | {*COLOURS} - BREAKS
 ADJECTIVE = re.compile(
-    r"\w{2,}(?:y|ing|ed|en|ful|ous|ish)|old|new|young|tall|long|short|wide|high|low|deep|full|half"
+    r"\w{2,}(?:y|ing|ed|en|ful|ous|ish|['’]s)|old|new|young|tall|long|short|wide|high|low|deep|full|half"
     r"|cute|wild|calm|quiet|ancient|modern|giant|lush|dense|warm|cold|hot|cool|soft|fresh|round"
     r"|bright|dark|light|open|broken|strong|fat|thin|sweet|rich|poor|clear|distant|red-hot"
 )

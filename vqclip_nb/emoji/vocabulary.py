@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..reading import GROUND, any_of, without_weather
+from .backdrops import BACKDROP_WORDS
 from .caption_words import (
     BODY,
     SMALL_WORDS,
@@ -153,7 +154,8 @@ class Vocabulary:
 
         def known(phrase: str) -> bool:
             forms = (phrase, *singulars(phrase))
-            return phrase in self.phrases or any(self.nearest.get(w) or w in tails for w in forms)
+            read = phrase in self.phrases or phrase in BACKDROP_WORDS
+            return read or any(self.nearest.get(w) or w in tails for w in forms)
 
         return Styles(known, self.knows)
 

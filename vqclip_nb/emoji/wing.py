@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -119,7 +120,7 @@ class EmojiWing:
         """A drawing of the library, one for each region, or what the prior draws; which of those
         that fit says `seed`."""
         if settings.start == "prior":
-            forming = self.forming(reading, settings, size, seed, stand_ins=True)
+            forming = self.forming(reading, settings, size, seed)
             if forming is None:
                 return None
             drawn = draw(forming, generator=torch.Generator().manual_seed(seed))  # best first
@@ -143,10 +144,9 @@ class EmojiWing:
         return MEDIA[wanted[0]]
 
     def forming(
-        self, reading: Reading, settings: Settings, size: Size, seed: int, stand_ins: bool = False
+        self, reading: Reading, settings: Settings, size: Size, seed: int
     ) -> Forming | None:
-        """None for what the prior never saw; with `stand_ins` it is drawn as what CLIP reads, in a
-        style that the prior knows."""
+        """None where a text names nothing that is drawn."""
         if self.library is None or not self.priors:
             return None
         wanted: list[tuple[Reading, Area | None]] = [(reading, None)]
@@ -165,9 +165,7 @@ class EmojiWing:
                 return None
             shapes = []
             for thing in scene.things:
-                label, style = self._label_and_style(thing, scene, seed, stand_ins)
-                if not style:
-                    return None
+                label, style = self._label_and_style(thing, scene, seed)
                 turned = bool(rng.random() < 0.5) and not WRITTEN & set(label.split())
                 mirrored = turned and not NOT_MIRRORED & {*scene.relations}
                 pose = float(rng.uniform(*SCALES)), *map(float, rng.uniform(-SHIFT, SHIFT, 2))
@@ -180,11 +178,9 @@ class EmojiWing:
             parts.append(Part(scene, tuple(shapes), area))
         return Forming(self.pair, self.priors, parts, reading.background, size)
 
-    def _label_and_style(
-        self, thing: Thing, scene: Scene, seed: int, stand_ins: bool
-    ) -> tuple[str, str]:
-        """The label and the style by which the prior draws a thing; no style if it never saw any,
-        unless there are `stand_ins`."""
+    def _label_and_style(self, thing: Thing, scene: Scene, seed: int) -> tuple[str, str]:
+        """The label and the style by which the prior draws a thing: that of the scene, where it has
+        such a drawing; else another, which is said."""
         priors, styles = self.priors, self.library.styles
         label, drawn = self.library.label_and_styles(thing.name)
         if label in BACKDROPS:  # of which there is one drawing
@@ -198,10 +194,11 @@ class EmojiWing:
         if not fitting or read.substitutions or {*told} & {*USUAL}:
             fitting = [s for s in told if s in wanted or scene.style not in styles]
             fitting = [s for s in fitting if s in USUAL] or fitting
-        if not fitting and stand_ins:
-            label = re.sub(r"^an? ", "", read.parts[0].clip_text) or label
-            fitting = list(priors)[:1]
-        return label, fitting[seed % len(fitting)] if fitting else ""  # the next seed: another
+        if not fitting:
+            fitting = [s for s in (*USUAL, *told, *priors) if s in drawn][:1]
+            said = f"no {scene.style} drawing of {label}: it is drawn as {fitting[0]}"
+            warnings.warn(f"{self.pair.name}: {said}", stacklevel=2)
+        return label, fitting[seed % len(fitting)]  # the next seed: another
 
     def _asked(self, reading: Reading, attributes: Sequence[Attribute] = ()) -> Scene | None:
         """What a reading asks the library for, its first thing with attributes; where it names

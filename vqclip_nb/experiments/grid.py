@@ -114,10 +114,8 @@ def grid(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     more = json.dumps([facts, distractors], sort_keys=True)
-    paths = [
-        folder / f"{hashlib.sha256((s.to_json() + more).encode()).hexdigest()[:20]}.json"
-        for s in asked
-    ]
+    digests = (hashlib.sha256((s.to_json() + more).encode()).hexdigest() for s in asked)
+    paths = [folder / f"{digest[:20]}.json" for digest in digests]
     found = {path: read(path) for path in paths}
     jobs = {
         path: (s, *bench, facts, distractors, again)

@@ -11,7 +11,6 @@ from concurrent.futures import (
     Executor,
     Future,
     ProcessPoolExecutor,
-    ThreadPoolExecutor,
     as_completed,
 )
 from typing import Any, TypeVar
@@ -70,9 +69,6 @@ def answers(
 def _one_by_one(
     executor: Executor, function: Callable[..., Any], jobs: Mapping[Key, tuple]
 ) -> Iterator[tuple[Key, Any]]:
-    if isinstance(executor, ThreadPoolExecutor):  # no thread takes this process with it
-        yield from answers(None, function, jobs)
-        return
     pool = None
     try:
         for key, job in jobs.items():
@@ -113,13 +109,12 @@ def _open(source: Source, key: bytes, judge: str | None) -> tuple[Pair, ClipMode
         else:
             opener = source if callable(source) else functools.partial(load_pair, source)
             pair = once("pair", key, opener)
-        name = judge
-        if name == BY_PAIR:
-            name = "emoji" if pair.name == "emoji" else "RN50"
-        if not name:
+        if judge == BY_PAIR:
+            judge = "emoji" if pair.name == "emoji" else "RN50"
+        if not judge:
             return pair, None
-        make = functools.partial(load_judge, name, device=pair.device)
-        return pair, once("judge", (name, str(pair.device)), make)
+        make = functools.partial(load_judge, judge, device=pair.device)
+        return pair, once("judge", (judge, str(pair.device)), make)
 
 
 def facts_of(source: Source, key: bytes, judge: str | None, again: str = "") -> dict[str, Any]:

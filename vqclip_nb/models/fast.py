@@ -7,6 +7,7 @@ that the results are equal.
 
 import copy
 import functools
+import operator
 from collections.abc import Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -101,11 +102,7 @@ def _resnet_block(block: Module, x: torch.Tensor) -> torch.Tensor:
     return x + h
 
 
-def _call(part: Any, *given: Any) -> Any:
-    return part(*given)
-
-
-def _level(level: Module, x: torch.Tensor, call: Any = _call) -> torch.Tensor:
+def _level(level: Module, x: torch.Tensor, call: Any = operator.call) -> torch.Tensor:
     for i, block in enumerate(level.block):
         x = call(_resnet_block, block, x)
         if len(level.attn):
@@ -143,7 +140,7 @@ def encode(encoder: Module, x: torch.Tensor) -> torch.Tensor:
 def decode(decoder: Module, z: torch.Tensor, *, again: bool = False) -> torch.Tensor:
     """taming's Decoder: (n, z_channels, h, w) to (n, c, f·h, f·w). again: its blocks keep only
     their inputs for the gradient and are computed once more there, for half the memory."""
-    call: Any = _call
+    call: Any = operator.call
     if again and torch.is_grad_enabled():  # imported here: it brings torch's compiler
         from torch.utils.checkpoint import checkpoint
 

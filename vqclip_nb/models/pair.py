@@ -126,8 +126,7 @@ class Pair:
         return self.wing.start(reading, settings, size, seed)
 
     def check(self, settings: Settings) -> None:
-        """ValueError if settings, filled in, ask for what the pair does not have, or for a picture
-        of size (height, width) that it cannot make."""
+        """ValueError if settings, filled in, ask for what the pair does not have."""
         if settings.start == "library" and self.library is None:
             raise ValueError(f"{self.name} has no library of drawings: start from noise")
         if settings.uses_prior and self.prior is None:

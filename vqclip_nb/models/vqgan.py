@@ -59,15 +59,12 @@ class VQGAN(nn.Module):
         with contextlib.redirect_stdout(io.StringIO()):  # taming prints its shapes
             self.encoder, self.decoder = Encoder(**shape), Decoder(**shape)
         self.latent_channels = config["embed_dim"]
-        self.quant_conv = nn.Conv2d(shape["z_channels"], self.latent_channels, 1)
-        self.post_quant_conv = nn.Conv2d(self.latent_channels, shape["z_channels"], 1)
-        self.codebook = nn.Embedding(config["n_embed"], self.latent_channels)
         # Gumbel variants choose a code by a learned projection instead of the nearest neighbour.
-        self.proj = (
-            nn.Conv2d(shape["z_channels"], config["n_embed"], 1) if config.get("gumbel") else None
-        )
-        if config.get("gumbel"):
-            self.quant_conv = nn.Conv2d(shape["z_channels"], shape["z_channels"], 1)
+        width, gumbel = shape["z_channels"], config.get("gumbel")
+        self.quant_conv = nn.Conv2d(width, width if gumbel else self.latent_channels, 1)
+        self.post_quant_conv = nn.Conv2d(self.latent_channels, width, 1)
+        self.codebook = nn.Embedding(config["n_embed"], self.latent_channels)
+        self.proj = nn.Conv2d(width, config["n_embed"], 1) if gumbel else None
         self.patch_size = config.get("unshuffle", 1)
         self.downsample_factor = 2 ** (len(shape["ch_mult"]) - 1) * self.patch_size
 

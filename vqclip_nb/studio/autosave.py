@@ -70,21 +70,14 @@ class Autosave:
     def hold(self) -> bool:
         """Tell other Studios that this run is being painted; False if one of them goes on with it,
         or did."""
-        if self.held is None and self.name:
-            lock = _lock(self.path)
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                lock.acquire()
-                self.path.with_suffix(".asked").unlink(missing_ok=True)
-            except Timeout:
-                return False
-            except (OSError, NotImplementedError):  # a file system without locks
-                pass
-            self.held = lock
-            if _changed(self.path) not in (0, self._left.get(self.name)):
+        if self.held is None:
+            self.held = _locked(self.path)
+            if self.held and _changed(self.path) not in (0, self._left.get(self.name)):
                 self.release()
-                return False
-        return True
+            elif self.held:
+                with contextlib.suppress(OSError):
+                    self.path.with_suffix(".asked").unlink(missing_ok=True)
+        return self.held is not None
 
     def release(self) -> None:
         """Tell other Studios that they may go on with this run."""
@@ -156,13 +149,9 @@ def going_on(path: Path) -> bool:
     """Whether a Studio is painting the run that is saved at `path`."""
     if not is_regular(path.with_suffix(".lock")):
         return False
-    try:
-        with _lock(path).acquire():
-            return False
-    except Timeout:
-        return True
-    except (OSError, NotImplementedError):  # a file system without locks
-        return False
+    if held := _locked(path):
+        held.release()
+    return held is None
 
 
 def _read(path: Path) -> tuple[str, dict[str, str]] | None:
@@ -192,8 +181,17 @@ def _changed(path: Path) -> int:
         return 0
 
 
-def _lock(path: Path) -> FileLock:
-    return FileLock(path.with_suffix(".lock"), timeout=0, thread_local=False)
+def _locked(path: Path) -> FileLock | None:
+    """A lock on the run at `path`; None if a Studio has it."""
+    lock = FileLock(path.with_suffix(".lock"), timeout=0, thread_local=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        return None
+    except (OSError, NotImplementedError):  # a file system without locks
+        pass
+    return lock
 
 
 def kept_folder(messages: Messages) -> Path:

@@ -67,15 +67,14 @@ class Messages:
 
     def _show(self) -> None:
         shown = dict.fromkeys((self.box, *self.at.values()), "")
-        for topic, (kind, text) in sorted(
-            self.lines.items(), key=lambda line: KINDS.index(line[1][0])
-        ):
+        lines = sorted(self.lines.items(), key=lambda line: KINDS.index(line[1][0]))
+        for topic, (kind, text) in lines:
             role = "alert" if kind == "error" else "status"
             text = html.escape(text).replace("\n", "<br>")
             line = f'<div class="vq-line vq-{kind}" role="{role}">{text}</div>'
             shown[self.at.get(topic, self.box)] += line
-        for box, lines in shown.items():
-            box.value = lines
+        for box, said in shown.items():
+            box.value = said
 
 
 class Callbacks:

@@ -1,6 +1,5 @@
 """What the buttons beside the picture do: runs from the first step to the last, and drafts."""
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -145,11 +144,10 @@ class Controller:
 
     def branch(self) -> None:
         """A second try from the frame that is looked at, with the live controls as they are."""
-        settings = dataclasses.asdict(self.controls.settings)
-        now = dataclasses.asdict(self.run.settings)
-        live = {n: v for n, v in settings.items() if self.run.settings.live(n)}
-        if all(settings[n] == now[n] for n in PROMPTS):
-            live.pop("loosen")  # nothing to make room for
+        wanted, now = self.controls.settings, self.run.settings
+        live = {name: value for name, value in vars(wanted).items() if now.live(name)}
+        if all(getattr(wanted, name) == getattr(now, name) for name in PROMPTS):
+            del live["loosen"]  # nothing to make room for
         frame = self.preview.frame if self.preview.frame.state else self.run.frames[-1]
         steps = self.run.steps_before(frame) + 1
         self.adopt(self.run.branch(frame, **live))
@@ -158,7 +156,7 @@ class Controller:
 
     def reopen(self, item: Try) -> None:
         """Show an earlier try again, with its settings."""
-        self.controls.put(**dataclasses.asdict(item.run.settings))
+        self.controls.put(**vars(item.run.settings))
         self.adopt(item.run)
         todo = "is finished." if item.run.done else "can go on: press Continue."
         self.say(f"{item.name.value} {todo}")
@@ -174,7 +172,7 @@ class Controller:
             if going_on(saved):
                 raise ValueError(ELSEWHERE)
             run = Run.resume(saved, self.controls.pair)
-            self.controls.put(**dataclasses.asdict(run.settings))
+            self.controls.put(**vars(run.settings))
             self.adopt(run, saved)
             if paint:
                 self.paint()

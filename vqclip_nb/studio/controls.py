@@ -178,14 +178,11 @@ class Controls(dict[str, w.Widget]):
         own = pair.default_background
         added = own and any(reading.known and reading.ending == f" {own}" for reading in readings)
         self.say("ground", f"Painted {own}, unless you name another." if added else "")
-        self.suggest(
-            [
-                word
-                for reading in readings
-                for word, thing in reading.substitutions.items()
-                if thing is None and not (drawn and word in reading.in_drawing)
-            ]
-        )
+        unknown = list[str]()
+        for reading in readings:
+            left_out = [word for word, thing in reading.substitutions.items() if thing is None]
+            unknown += [w for w in left_out if not (drawn and w in reading.in_drawing)]
+        self.suggest(unknown)
         self.usable = not wrong
         return self.usable
 
@@ -208,17 +205,15 @@ class Controls(dict[str, w.Widget]):
         touched, self._touched = self._touched, {}
         if self.wrong():
             return
-        values = {n: self.value(n) for n in touched if self.run.settings.live(n)}
-        if not values:
-            return
-        changes = dict(values)
-        if values.keys() & set(TYPED) and (amount := self.value("loosen")):
+        changes = {name: self.value(name) for name in touched}
+        told = "; ".join(value_in_words(name, value) for name, value in changes.items())
+        if touched.keys() & set(TYPED) and (amount := self.value("loosen")):
             changes["loosen"] = amount  # all of them may undo what is painted
         try:
             self.run.change(**changes)
         except ValueError as e:
             return self.say("problem", for_people(str(e)), "error")
-        self._say_from_now("; ".join(value_in_words(n, v) for n, v in values.items()))
+        self._say_from_now(told)
 
     def loosen(self) -> None:
         """Let the prompt of now undo what is painted, as far as the control says."""

@@ -84,7 +84,7 @@ class Exporter:
         if self.kind.value == "PNG":
             save_png(self._sized(frame.image), path, run.recipe(frame))
         elif self.motion.value == "morph":
-            self._write_film(path, list(morph(list(ticked) or [run])), run)
+            self._write_film(path, list(morph(ticked or [run])), run)
         else:
             self._write_film(path, [f.image for f in run.frames], run)
         self._offer(path, frame.image)

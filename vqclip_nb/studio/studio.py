@@ -1,6 +1,5 @@
 """The Studio: its parts put together."""
 
-import dataclasses
 import os
 import secrets
 import tempfile
@@ -194,13 +193,11 @@ class Studio(w.VBox):
         name = self.controls.preset.value
         keep = (*PROMPTS, "seed", "init_image", "style_image", "palette", "attributes")
         preset = Settings.preset(name, **{n: self.controls.value(n) for n in keep})
-        self.controls.put(**dataclasses.asdict(preset))
+        self.controls.put(**vars(preset))
         self.messages.say("now", f"Preset “{name}”: press Run.")
 
     def _export(self) -> None:
         """Write the chosen kind of file and offer it for download."""
-        if self.run is None or self.run.image is None:
-            raise ValueError("Nothing to export yet: press Run first.")
         frame = self.preview.frame
         self.exporter.write(self.run, frame, [item.run for item in self.history.ticked])
         self.gallery.add(self.run, frame)
@@ -209,7 +206,7 @@ class Studio(w.VBox):
         """Set every control as the recipe in a file of ours says."""
         settings, pair = open_recipe(path), read_recipe(path).get("pair")
         known = self.pairs.choose(pair)
-        self.controls.put(**dataclasses.asdict(settings))
+        self.controls.put(**vars(settings))
         missing = "" if known else f" It was painted with a pair that is not here: {pair}."
         self.messages.say("now", f"The controls are as they were. Press Run.{missing}")
 

@@ -1,8 +1,7 @@
 """What was painted, as drafts to choose from or as tries to compare, and prompts that wait."""
 
-import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -29,15 +28,15 @@ LONGEST = 50  # prompts that may wait
 
 def differences(settings: Settings, first: Settings) -> str:
     """The settings in which one differs from another, in words."""
-    then, now = dataclasses.asdict(first), dataclasses.asdict(settings)
-    return ", ".join(value_in_words(n, now[n], 60) for n in now if now[n] != then[n])
+    now = vars(settings).items()
+    return ", ".join(value_in_words(n, v, 60) for n, v in now if v != getattr(first, n))
 
 
 class Try(w.VBox):
     """A run with its small picture, its name, and a box to tick for comparing."""
 
     def __init__(self, run: Run, name: str, calls: Callbacks, call: Callable[[], None]) -> None:
-        self.run, self.tile = run, Tile(calls, call, name)
+        self.run, self.tile = run, Tile(calls, call)
         self.name = w.Text(value=name, description="name", style={"description_width": "initial"})
         w.dlink((self.name, "value"), (self.tile.button, "description"))
         self.compare = w.Checkbox(description="compare", indent=False)
@@ -120,8 +119,10 @@ def draft_settings(
     elif settings.start == "prior":  # what it draws can be seen
         changes = [dict(start="prior", total_iter=1, start_strength=1.0)] * DRAFTS
     elif settings.drawn:
-        formed = _styles_formed(pair, plain[:FORMED])
-        begun = min(FORMED, len(formed)) or int(settings.start == "noise")
+        forms = settings.start == "noise"
+        forming = [pair.forming(*asked(pair, one)) for one in plain[:FORMED]] if forms else []
+        formed = {thing.style for one in forming if one for thing in one.things}
+        begun = min(FORMED, len(formed)) or int(forms)
         changes = changes[:begun]
         drawn = dict(start="library", seed=plain[0].seed)  # the seed would choose another drawing
         changes += [drawn | {"drawing": n} for n in _apart(pair, plain[0], formed)]
@@ -135,23 +136,13 @@ def draft_settings(
     }
 
 
-def _styles_formed(pair: Pair, drafts: Sequence[Settings]) -> set[str]:
-    """The styles of what forms in some drafts from noise; empty where nothing forms."""
-    shapes = []
-    for draft in drafts:
-        if draft.start == "noise" and draft.prior:
-            forming = pair.forming(*asked(pair, draft))
-            shapes += forming.things if forming else []
-    return {shape.style for shape in shapes}
-
-
 def _apart(pair: Pair, settings: Settings, formed: set[str]) -> list[int]:
     """Which of the library's drawings for a prompt can be told apart, the one that is set first,
     without those in styles of what forms."""
     numbers, pictures = list[int](), []
     for n in range(settings.drawing, settings.drawing + LOOKED_AT):
         found = pair.start(*asked(pair, settings.replace(start="library", drawing=n)))
-        if not found or {d.style for d in getattr(found, "drawings", ())[:1]} & formed:
+        if not found or {d.style for d in found.drawings[:1]} & formed:
             continue
         if all((found.picture - other).abs().mean() > APART for other in pictures):
             numbers.append(n)

@@ -58,10 +58,7 @@ class Visit:
             self.folder = hold(key)
         except OSError as e:
             return log.info("a page that is loaded again is a new visit: %s", e)
-        self._move()
-
-    def _move(self) -> None:
-        """Keep all in the folder from now on, and show what was on its way in it."""
+        # All is kept in the folder from now on, and what was on its way in it is shown.
         s = self.studio
         autosave, gallery = s.autosave, s.gallery
         autosave.folder, gallery.folder = self.folder / "sessions", self.folder / "gallery"
@@ -117,28 +114,25 @@ def hold(key: str) -> Path:
     status = root.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise PermissionError(f"{root} is no folder that we alone can read")
-    remove_old(root)
     folder = root / f"visit-{hashlib.sha256(key.encode()).hexdigest()}"
-    while True:
+    whole = _open(root)
+    try:
+        if not lock(whole, wait=True):  # only one process at a time takes or removes a visit
+            raise OSError("this folder cannot be locked")
+        remove_old(root)
         folder.mkdir(0o700, exist_ok=True)
-        # Not found: it was being removed.
-        with contextlib.suppress(FileNotFoundError), contextlib.ExitStack() as failed:
-            file = _open(folder)
-            failed.callback(os.close, file)
-            # Several tabs may have it; the system ends it with us.
-            if not lock(file, wait=True, shared=True):
-                raise OSError("this folder cannot be locked")
-            if os.path.samestat(os.fstat(file), folder.lstat()):
-                os.utime(folder)
-                failed.pop_all()
-                return folder
+        lock(_open(folder), shared=True)  # several tabs may have it; the system ends it with us
+        os.utime(folder)
+    finally:
+        os.close(whole)
+    return folder
 
 
 def remove_old(root: Path) -> None:
     """Remove visits that nobody holds and that were not written to for a day; nothing else."""
     for folder in root.iterdir():
         if NAME.fullmatch(folder.name):
-            with contextlib.suppress(OSError):  # no folder, held, or removed by another
+            with contextlib.suppress(OSError):  # no folder, or held
                 file = _open(folder)
                 try:
                     if lock(file):

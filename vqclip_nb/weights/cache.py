@@ -91,11 +91,7 @@ def slim_cache(
             return found
         path.unlink(missing_ok=True)
         original = fetch(file)
-        metadata = {
-            "source": file.name,
-            "source_sha256": sha256_of(original),
-            "licence": file.licence,
-        }
+        metadata = dict(source=file.name, source_sha256=file.sha256, licence=file.licence)
         if file.facts:
             metadata["facts"] = json.dumps(file.facts)
         if config:

@@ -45,10 +45,10 @@ class File:
 
 _FOUND = tomllib.loads(Path(__file__).with_name("published.toml").read_text("utf8"))
 CLIPS = {name: File(**facts) for name, facts in _FOUND["clip"].items()}
-VQGANS: dict[str, tuple[File, File | dict[str, Any]]] = {}  # weights and configuration
-for _name, _both in _FOUND["vqgan"].items():
-    _config = _both["config"]
-    VQGANS[_name] = File(**_both["weights"]), File(**_config) if "urls" in _config else _config
+VQGANS: dict[str, tuple[File, File | dict[str, Any]]] = {  # weights and configuration
+    name: (File(**of["weights"]), File(**of["config"]) if "urls" in of["config"] else of["config"])
+    for name, of in _FOUND["vqgan"].items()
+}
 
 
 class MirrorError(Exception):
@@ -156,9 +156,9 @@ def _continue(url: str, part: Path, file: File, have: int) -> None:
         most = total or file.at_most
         mark, since = have, time.monotonic()
         beside = threading.current_thread() is not threading.main_thread()  # shows its own
-        how: dict[str, Any] = dict(unit="B", unit_scale=True, desc=part.stem, disable=beside)
-        bar = tqdm(total=most, initial=have, **how)
-        with bar, open(part, "ab" if have else "wb") as out:
+        how = dict(unit="B", unit_scale=True, desc=part.stem, disable=beside)
+        mode = "ab" if have else "wb"
+        with tqdm(total=most, initial=have, **how) as bar, open(part, mode) as out:
             while True:
                 try:
                     chunk = answer.raw.read1(CHUNK)  # what is there, were it one byte
@@ -196,8 +196,7 @@ def _ask(url: str, have: int) -> Response:
         raise MirrorError("cannot be reached") from e
     except Exception as e:  # whatever a hostile answer makes the libraries raise
         raise MirrorError(f"{type(e).__name__}: {str(e)[:120]}") from e
-    hops = [hop.url for hop in (*answer.history, answer)]
-    plain = [hop for hop in hops if not hop.startswith("https:")]
+    plain = [hop.url for hop in (*answer.history, answer) if not hop.url.startswith("https:")]
     if url.startswith("https:") and plain:
         problem = f"leads to an address that is not encrypted: {plain[0][:100]}"
     elif answer.status_code not in (200, 206):

@@ -119,9 +119,8 @@ def _check(name: str, view: View) -> None:
         raise ValueError(f"{name!r} has no storage")
     if not (type(size) is type(stride) is tuple and len(size) == len(stride) <= MAX_DIMENSIONS):
         raise ValueError(f"{name!r} has no shape")
-    if any(type(n) is not int or not 0 <= n < 1 << 48 for n in (offset, *size, *stride)):
-        raise ValueError(f"{name!r} has an impossible shape")
-    if prod(n for n in size if n) >= 1 << 48:
+    odd = any(type(n) is not int or not 0 <= n < 1 << 48 for n in (offset, *size, *stride))
+    if odd or prod(n for n in size if n) >= 1 << 48:
         raise ValueError(f"{name!r} has an impossible shape")
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     held = storage.numel
