@@ -1,7 +1,9 @@
 """What the tests share: the pair that ships, on the CPU, and settings that finish in a second."""
 
+import itertools
 import json
 import os
+from pathlib import Path
 
 # One thread for each worker of pytest-xdist: networks this small gain little from a second one.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -9,6 +11,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import numpy as np
 import pytest
+from runs import finished
 
 import vqclip_nb as vq
 from training.sets import STYLES
@@ -22,6 +25,11 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def pair() -> vq.Pair:
     return vq.load_pair("emoji", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def library(pair):
+    return pair.library
 
 
 @pytest.fixture
@@ -43,17 +51,38 @@ def painted(pair, small):
     """Function: a small quick run, painted to its end."""
 
     def paint(*include, **changes) -> vq.Run:
-        run = vq.Run(pair, small(*include, **changes))
-        list(run)
-        return run
+        return finished(vq.Run(pair, small(*include, **changes)))
 
     return paint
 
 
 @pytest.fixture
-def studio(pair, small, tmp_path, monkeypatch):
-    """A Studio with a cache of its own, set to a run of eight steps."""
+def fail(monkeypatch):
+    """Function: some calls of a function, counted from 0, raise this error in its place."""
+
+    def fail(owner, name, error, *calls) -> None:
+        real, count = getattr(owner, name), itertools.count()
+
+        def failing(*given, **how):
+            if next(count) in calls:
+                raise error
+            return real(*given, **how)
+
+        monkeypatch.setattr(owner, name, failing)
+
+    return fail
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """Where the cache folder of this test will be."""
     monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def studio(pair, small, tmp_path, cache):
+    """A Studio with a cache of its own, set to a run of eight steps."""
     return vq.Studio(pair, small(total_iter=8), folder=tmp_path)
 
 

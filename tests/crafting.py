@@ -1,7 +1,5 @@
 """Builds files as torch writes them, with anything inside, and pictures as the bytes of a file."""
 
-from __future__ import annotations
-
 import io
 import json
 import os
@@ -11,11 +9,10 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image, PngImagePlugin
 from torch import nn
-
-FLOATS = ("torch", "FloatStorage")
 
 
 class Bomb:
@@ -51,8 +48,8 @@ class Writes(nn.Module):
 def scripted(module: nn.Module, how: Callable = torch.jit.script) -> bytes:
     """The TorchScript archive of a module; how: what compiles it."""
     file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecated, but what is published is of this kind
+    # It is deprecated, but what is published is of this kind.
+    with warnings.catch_warnings(action="ignore"):
         torch.jit.save(how(module), file)
     return file.getvalue()
 
@@ -75,8 +72,9 @@ def row(*numbers: int) -> bytes:
     return b"(" + b"".join(map(whole, numbers)) + b"t"
 
 
-def storage(numel: int, key: str = "0", of: tuple[str, str] = FLOATS) -> bytes:
-    return b"(" + text("storage") + name(*of) + text(key) + text("cpu") + whole(numel) + b"tQ"
+def storage(numel: int, key: str = "0", of: str = "FloatStorage") -> bytes:
+    kept = text(key) + text("cpu") + whole(numel)
+    return b"(" + text("storage") + name("torch", of) + kept + b"tQ"
 
 
 def tensor(stored: bytes, size: bytes, stride: bytes, offset: int = 0) -> bytes:
@@ -95,8 +93,8 @@ def state_dict(*tensors: bytes) -> bytes:
 def packed(pickled: bytes, stored: dict | None = None, compression=zipfile.ZIP_STORED, **more):
     """A checkpoint in a zip of this pickle and these storages; more: its `root`, `extra` files."""
     file = io.BytesIO()
-    with warnings.catch_warnings(), zipfile.ZipFile(file, "w", compression) as archive:
-        warnings.simplefilter("ignore")  # of names twice
+    names_twice = warnings.catch_warnings(action="ignore")
+    with names_twice, zipfile.ZipFile(file, "w", compression) as archive:
         root = more.get("root", "archive")
         archive.writestr(f"{root}/data.pkl", pickled)
         for key, data in (stored or {}).items():
@@ -185,10 +183,17 @@ def tensors_header(header: object, data: bytes = b"") -> bytes:
     return struct.pack("<Q", len(words)) + words + data
 
 
-def picture(kind: str = "PNG", size=(64, 64), colour: str = "red", recipe: str = "") -> bytes:
-    """A picture of one colour; `recipe` is stored where the package stores one, if there is any."""
+def noisy(path: str, seed: int = 0) -> str:
+    """The path of a picture that is made there."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (12, 10, 3), np.uint8)
+    Image.fromarray(pixels).resize((90, 70)).save(path)
+    return path
+
+
+def picture(kind: str = "PNG", size: tuple[int, int] = (64, 64), recipe: str = "") -> bytes:
+    """A red picture; `recipe` is stored where the package stores one, if there is any."""
     file, info = io.BytesIO(), PngImagePlugin.PngInfo()
     if recipe:
         info.add_itxt("vqclip_nb", recipe)
-    Image.new("RGB", size, colour).save(file, kind, pnginfo=info)
+    Image.new("RGB", size, "red").save(file, kind, pnginfo=info)
     return file.getvalue()

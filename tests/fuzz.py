@@ -1,7 +1,5 @@
 """Random settings, recipes, saved runs and weight files; FUZZ=100 in the environment tries more."""
 
-from __future__ import annotations
-
 import contextlib
 import encodings.raw_unicode_escape  # noqa: F401  pickletools asks for it at an old instruction
 import json
@@ -38,8 +36,8 @@ def harmful(event: str, arguments: tuple) -> bool:
 
 
 KINDS = st.sampled_from(["flip", "drop", "end", "repeat", "number"])
-ONE_DAMAGE = st.tuples(KINDS, st.integers(0, 1 << 24), st.integers(1, 255))
-DAMAGES = st.lists(ONE_DAMAGE, min_size=1, max_size=3)
+DAMAGE = st.tuples(KINDS, st.integers(0, 1 << 24), st.integers(1, 255))
+DAMAGES = st.lists(DAMAGE, min_size=1, max_size=3)
 
 
 def damaged(data: bytes, damages: list[tuple[str, int, int]]) -> bytes:

@@ -1,7 +1,5 @@
 """Crafted files that a stranger could hand over as weights or as a configuration."""
 
-from __future__ import annotations
-
 import contextlib
 import struct
 import sys
@@ -48,7 +46,7 @@ def peak() -> int:
 
 def views() -> Files:
     """Tensors that do not fit their storage."""
-    ints = storage(4, of=("torch", "IntStorage"))
+    ints = storage(4, of="IntStorage")
     two_kinds = [tensor(s, row(4), row(1)) for s in (storage(4), ints)]
     # One tensor of 4 MB lies at the bottom of the stack and is used under 5,000 names.
     often = b"\x80\x02" + tensor(storage(1 << 20), row(1 << 20), row(1)) + b"q\x00}("
@@ -79,7 +77,10 @@ def views() -> Files:
 def zips() -> Files:
     """Archives whose list of contents lies, or that unpack to much more than they are."""
     deflated = dict(compression=zipfile.ZIP_DEFLATED)
+    good = packed(c.GOOD, {"0": b"sixteen letters."})
     return {
+        "a flipped bit": ("damaged", good.replace(b"sixteen", b"Sixteen")),
+        "before torch 1.6": ("before torch 1.6", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."),
         "names twice": ("same name", packed(c.GOOD, {"0": b""}, extra={"archive/data/0": b""})),
         "overlaps": ("overlap", c.overlapping()),
         "declares 4 GB": ("larger than the file|overlap", c.oversized()),

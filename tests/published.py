@@ -1,8 +1,7 @@
 """Small networks written as the published ones are."""
 
-from __future__ import annotations
-
 import contextlib
+import copy
 import hashlib
 import os
 import sys
@@ -58,11 +57,12 @@ class Original(nn.Module):
         model = {"base_learning_rate": 4.5e-06, "target": f"taming.models.vqgan.{target}"}
         return OmegaConf.to_yaml({"model": model | {"params": params}})
 
-    def checkpoint(self, *, zipped: bool = True, **more: object) -> bytes:
+    def checkpoint(self, **more: object) -> bytes:
         """What Lightning of 2020 saved: weights, losses, Adam's memory, a callback by its class."""
         weights = self.state_dict()
         losses = {"loss.perceptual_loss.lin0.weight": torch.rand(8), "loss.logvar": torch.zeros(())}
-        callback = type("ModelCheckpoint", (), {"__module__": CALLBACK})
+        where = "pytorch_lightning.callbacks.model_checkpoint"
+        callback = type("ModelCheckpoint", (), {"__module__": where})
         held = {
             "epoch": 5,
             "pytorch-lightning_version": "0.9.0",
@@ -72,19 +72,10 @@ class Original(nn.Module):
             "state_dict": {**weights, **losses},
             **more,
         }
-        with lightning_module(callback):
-            return saved(held, zipped=zipped)
-
-
-CALLBACK = "pytorch_lightning.callbacks.model_checkpoint"
-
-
-def lightning_module(callback: type):
-    """A block in which pickle finds the callback by its name."""
-    names = [CALLBACK.rsplit(".", i)[0] for i in (2, 1, 0)]
-    modules = {name: types.ModuleType(name) for name in names}
-    modules[CALLBACK].ModelCheckpoint = callback
-    return mock.patch.dict(sys.modules, modules)
+        modules = {where.rsplit(".", i)[0]: types.ModuleType("") for i in (2, 1, 0)}
+        modules[where].ModelCheckpoint = callback
+        with mock.patch.dict(sys.modules, modules):  # pickle finds it by its name
+            return saved(held)
 
 
 def saved(what: object, *, zipped: bool = True) -> bytes:
@@ -95,10 +86,16 @@ def saved(what: object, *, zipped: bool = True) -> bytes:
 
 
 def small_clip(*, half: bool = True, resnet: bool = False) -> nn.Module:
-    """A CLIP of OpenAI's class, in OpenAI's mixed half precision or in float32."""
+    """A CLIP of OpenAI's class with norms that act, in its mixed half precision or in float32."""
+    torch.manual_seed(0)
     eyes = (64, (1, 2, 1, 1), 8, None) if resnet else (32, 2, 64, 16)
     model = CLIP(16, *eyes, 77, 49408, 64, 1, 2).eval().requires_grad_(False)
     nn.init.normal_(model.text_projection)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.5, 2)
+            module.weight.uniform_(0.5, 1.5)
     if half:
         convert_weights(model)
     return model
@@ -106,18 +103,14 @@ def small_clip(*, half: bool = True, resnet: bool = False) -> nn.Module:
 
 def archive(model: nn.Module) -> bytes:
     """A TorchScript archive of a CLIP, with the three facts that OpenAI's carry as tensors."""
-    size = model.visual.input_resolution
+    model, size = copy.deepcopy(model), model.visual.input_resolution
     facts = {"context_length": model.context_length, "vocab_size": model.vocab_size}
     for name in facts:
         delattr(model, name)
     for name, fact in ({"input_resolution": size} | facts).items():
         model.register_buffer(name, torch.tensor(fact))
     example = torch.zeros(1, 3, size, size), torch.zeros(1, 77, dtype=torch.long)
-    data = scripted(model, lambda traced: torch.jit.trace(traced, example, check_trace=False))
-    for name, fact in facts.items():
-        del model._buffers[name]
-        setattr(model, name, fact)
-    return data
+    return scripted(model, lambda traced: torch.jit.trace(traced, example, check_trace=False))
 
 
 @contextlib.contextmanager

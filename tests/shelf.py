@@ -1,14 +1,11 @@
 """A server on this machine with the faults of real mirrors, and with those of hostile ones."""
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import itertools
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -21,8 +18,15 @@ def closed() -> str:
         return f"http://127.0.0.1:{server.getsockname()[1]}/x"
 
 
-@dataclass
-class Shelf:
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.answer(self)
+
+    def log_message(self, *what: object) -> None:
+        pass
+
+
+class Shelf(ThreadingHTTPServer):
     """`files` and `faults` by path; what was `asked`: (path, first byte).
 
     Faults: "cut" closes after a third of the answer, three times; "no range" sends everything;
@@ -30,30 +34,18 @@ class Shelf:
     gets the bytes and what was asked for as first one, and yields what is sent, headers and all.
     """
 
-    files: dict[str, bytes] = field(default_factory=dict)
-    faults: dict[str, str | int | Answer] = field(default_factory=dict)
-    asked: list[tuple[str, int]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        shelf = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                shelf.answer(self)
-
-            def log_message(self, *what: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+    def __init__(self, files: dict[str, bytes] | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files, self.asked = files or {}, list[tuple[str, int]]()
+        self.faults: dict[str, str | int | Answer] = {}
+        Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}/{path}"
+        return f"http://127.0.0.1:{self.server_port}/{path}"
 
     def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.shutdown()
+        self.server_close()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         path = request.path.strip("/")

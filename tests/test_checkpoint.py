@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from runs import after_steps, assert_same, finished
 from safetensors.torch import save_file
 
 import vqclip_nb as vq
@@ -13,9 +14,8 @@ from vqclip_nb.settings import KNOBS
 
 
 def test_a_saved_run_has_any_name_keeps_its_picture_and_opens_no_path(pair, small, tmp_path):
-    half = vq.Run(pair, small(["a red apple", "a fox"], show_step=4, start="library"))
-    for _ in range(4):
-        half.step()
+    asked = small(["a red apple", "a fox"], show_step=4, start="library")
+    half = after_steps(vq.Run(pair, asked), 4)
     again = vq.Run.resume(half.save(tmp_path / "my run.state"), pair)
     assert not half.last.shown and again.last.iteration == 3
     assert np.array_equal(np.asarray(again.image), np.asarray(half.image))
@@ -34,8 +34,7 @@ def test_with_an_optimizer_of_ones_own_it_goes_on_at_the_same_rate(pair, small, 
     def sgd(parameters):
         return torch.optim.SGD(parameters, lr=5, momentum=0.9, weight_decay=0.01)
 
-    run = vq.Run(pair, small(), optimizer=sgd)
-    run.step(), run.step()
+    run = after_steps(vq.Run(pair, small(), optimizer=sgd), 2)
     run.change(noise_factor=0.2)
     resumed = vq.Run.resume(run.save(tmp_path / "a"), pair, optimizer=sgd)
     list(run), list(resumed)
@@ -44,11 +43,9 @@ def test_with_an_optimizer_of_ones_own_it_goes_on_at_the_same_rate(pair, small, 
 
 
 def test_the_copy_before_is_used_when_the_newest_is_damaged(pair, small, tmp_path):
-    run = vq.Run(pair, small(total_iter=6))
-    run.step()
+    run = after_steps(vq.Run(pair, small(total_iter=6)), 1)
     path = run.save(tmp_path / "a.state")
-    run.step()
-    run.save(path)
+    after_steps(run, 1).save(path)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.warns(UserWarning, match="damaged.*the copy before it is used"):
         again = vq.Run.resume(path, pair)
@@ -69,9 +66,7 @@ def test_a_run_that_slowed_down_goes_on_slowly(pair, small, tmp_path):
         while not run.painting.slowed:
             run.step()
         resumed = vq.Run.resume(run.save(tmp_path / "a"), pair)
-        list(run), list(resumed)
-    assert resumed.history == run.history
-    assert [f.pixels for f in resumed.frames] == [f.pixels for f in run.frames]
+        assert_same(finished(resumed), finished(run))
 
 
 def test_an_interrupt_at_any_line_changes_nothing(pair, small, painted, monkeypatch):
@@ -104,10 +99,8 @@ def test_an_interrupt_at_any_line_changes_nothing(pair, small, painted, monkeypa
                 cuts += 1
         if len(run.history) < 7:
             run.step()
-    list(run)
     assert cuts >= 12
-    assert run.history == whole.history
-    assert [f.pixels for f in run.frames] == [f.pixels for f in whole.frames]
+    assert_same(finished(run), whole)
 
 
 # What a setting needs to have an effect, and values of it, of which the last is not the usual one.
@@ -124,11 +117,8 @@ ROWS = gallery.ROWS | {
 def test_every_setting_goes_on_to_the_same_bytes(pair, tmp_path, name):
     common, values = ROWS[name]
     quick = dict(total_iter=4, crops=2, height=32, width=32, show_step=2)
-    run = vq.Run(pair, vq.Settings(**{**common, **quick, name: values[-1]}))
-    run.step(), run.step()
+    run = after_steps(vq.Run(pair, vq.Settings(**{**common, **quick, name: values[-1]})), 2)
     if name == "loosen":
         run.change(include=["an owl"])
     resumed = vq.Run.resume(run.save(tmp_path / "a.state"), pair)
-    list(run), list(resumed)
-    assert resumed.history == run.history
-    assert [f.pixels for f in resumed.frames] == [f.pixels for f in run.frames]
+    assert_same(finished(resumed), finished(run))

@@ -102,19 +102,12 @@ def test_ctrl_c_keeps_the_picture_so_far(capsys, monkeypatch, request):
     assert Image.open("fox.gif").n_frames > 1 and vq.open_recipe("fox.png").total_iter == 10_000
 
 
-def test_a_failed_file_or_memory_that_ends_does_not_cost_what_is_painted(capsys, monkeypatch):
+def test_a_failed_file_or_memory_that_ends_does_not_cost_what_is_painted(capsys, fail):
     Path("both-1.png").mkdir()
     assert main(["a fox", "a cat", *QUICK, "--out", "both.png", "--out", "both.gif"]) == 1
     assert Path("both.gif").is_file() and Path("both-2.png").is_file()
     assert "both-1.png could not be written" in capsys.readouterr().err
-    step = vq.Run.step
-
-    def full(run):
-        if len(run.history) == 2:
-            raise MemoryError("the memory is full")
-        return step(run)
-
-    monkeypatch.setattr(vq.Run, "step", full)
+    fail(vq.Run, "step", MemoryError("the memory is full"), 2)
     assert main(["a fox", *QUICK, "--out", "fox.png"]) == 1
     assert "the memory is full" in capsys.readouterr().err
     assert Image.open("fox.png").size == (64, 64)

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from crafting import noisy
 from PIL import Image
+from runs import after_steps, finished
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map
 
@@ -125,11 +127,10 @@ def gpu_pair(gpu):
 def pictures(tmp_path, monkeypatch):
     """A photograph and a mask in the folder of now."""
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    Image.fromarray(rng.integers(0, 255, (50, 70, 3), np.uint8)).save("photo.png")
-    mask = np.zeros((64, 64), np.uint8)
-    mask[:30, :40] = 255
-    Image.fromarray(mask).save("mask.png")
+    noisy("photo.png")
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (0, 0, 40, 30))
+    mask.save("mask.png")
 
 
 def test_the_pretended_gpu_refuses_what_a_gpu_refuses(gpu):
@@ -168,8 +169,7 @@ def test_every_setting_paints_saves_and_goes_on(gpu_pair, small, case):
     run = vq.Run(gpu_pair, small(**changes))
     assert isinstance(run.painting.optimization.latent.data, OnGPU)
     run.step()
-    again = vq.Run.resume(run.save("run.safetensors"), gpu_pair)
-    list(again)
+    again = finished(vq.Run.resume(run.save("run.safetensors"), gpu_pair))
     assert all(np.isfinite(frame.loss) for frame in run)
     assert np.array_equal(np.asarray(run.image), np.asarray(again.image))
 
@@ -177,17 +177,14 @@ def test_every_setting_paints_saves_and_goes_on(gpu_pair, small, case):
 @pytest.mark.parametrize("case", sorted(CASES.keys() - {"tries", "half"}))
 def test_a_step_waits_once_and_sends_nothing(gpu, gpu_pair, small, case):
     changes = {"show_step": 100, "precision": "float32"} | CASES[case] | {"total_iter": 80}
-    run = vq.Run(gpu_pair, small(**changes))
-    for _ in range(2):
-        run.step()
+    run = after_steps(vq.Run(gpu_pair, small(**changes)), 2)
     gpu.crossings.clear()
     run.step()
     sent = {"to"} if case == "cpu" else set()
     assert [name for name in gpu.crossings if name not in sent] == ["tolist"]
 
 
-def test_studio_guides_together_judges_and_features(gpu_pair, small, tmp_path, monkeypatch):
-    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path))
+def test_studio_guides_together_judges_and_features(gpu_pair, small, tmp_path, cache):
     studio = vq.Studio(gpu_pair, small(total_iter=3, precision="float32"), folder=tmp_path)
     assert studio.paint().done
     judge = vq.load_judge("emoji", device="cuda")

@@ -1,7 +1,5 @@
 """Files are written as old or new and never half, whatever stops it, however many write."""
 
-from __future__ import annotations
-
 import errno
 import multiprocessing
 import os
@@ -9,10 +7,12 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
 from PIL import Image
+from runs import finished
 
 import vqclip_nb as vq
 from vqclip_nb import files
@@ -93,9 +93,7 @@ SUFFIX = dict(png=".png", gif=".gif", mp4=".mp4", run=".state", weights=".safete
 @pytest.fixture(scope="module")
 def run(pair):
     small = dict(total_iter=3, crops=2, height=32, width=32, start="library")
-    run = vq.Run(pair, vq.Settings(include=["a fox"], **small))
-    list(run)
-    return run
+    return finished(vq.Run(pair, vq.Settings(include=["a fox"], **small)))
 
 
 def write(kind, run, path):
@@ -154,10 +152,7 @@ def test_killed_in_the_middle(run, pair, tmp_path, kind):
 def test_no_permission_and_no_room(run, pair, tmp_path, kind, number, words, monkeypatch):
     path = tmp_path / f"made{SUFFIX[kind]}"
     write(kind, run, path)
-
-    def refused(self, target):
-        raise OSError(number, "refused", str(self))
-
+    refused = Mock(side_effect=OSError(number, "refused", str(path)))
     with monkeypatch.context() as m, pytest.raises((OSError, vq.WeightsError), match=words):
         m.setattr("pathlib.Path.replace", refused)
         m.setattr("pathlib.Path.rename", refused)

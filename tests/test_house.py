@@ -14,15 +14,11 @@ WINGS = ("emoji", "studio", "experiments")
 LAZY = {"__init__", "__main__", "loading"}  # they name what a wing offers, inside functions
 
 
-def modules() -> dict[str, Path]:
-    found = {}
-    for path in ROOT.rglob("*.py"):
-        name = ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
-        found[name.removesuffix(".__init__")] = path
-    return found
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
-MODULES = modules()
+MODULES = {name_of(path): path for path in ROOT.rglob("*.py")}
 
 
 def imported(module: str, *, lazy: bool = True) -> set[str]:
@@ -48,15 +44,11 @@ def imported(module: str, *, lazy: bool = True) -> set[str]:
     return found
 
 
-def targets(module: str, **how: bool) -> set[str]:
+def targets(module: str) -> set[str]:
     """The same as files of the package, without the `__init__` of a folder."""
-    names = set()
-    for name in imported(module, **how):
-        while name and name not in MODULES:
-            name = name.rpartition(".")[0]
-        if name and name != module and MODULES[name].name != "__init__.py":
-            names.add(name)
-    return names
+    files = {n for n, path in MODULES.items() if path.name != "__init__.py"}
+    names = imported(module)
+    return (files & (names | {name.rpartition(".")[0] for name in names})) - {module}
 
 
 def test_no_circles_and_few_floors():

@@ -13,10 +13,9 @@ import sys
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pandas
 import pytest
-from PIL import Image
+from crafting import noisy
 
 import vqclip_nb as vq
 from vqclip_nb.__main__ import main
@@ -34,18 +33,16 @@ def blocks(page):
 
 
 @pytest.fixture
-def quick(pair, tmp_path, monkeypatch):
+def quick(pair, tmp_path, cache, monkeypatch):
     """In an empty folder; a pair whose own defaults finish soon, and the files that pages name."""
     small = dataclasses.replace(pair, own_defaults={**pair.own_defaults, **SMALL})
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(vq, "load_pair", lambda name="emoji", device=None, **options: small)
     grid = functools.partial(vq.grid, distractors=["an owl"], **SMALL)
     monkeypatch.setattr(vq, "grid", grid, raising=False)
     for name in ("clip.safetensors", "vqgan.safetensors"):
         shutil.copy(ROOT / "vqclip_nb" / "emoji" / name, tmp_path)
-    waves = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    Image.fromarray(waves).save("waves.jpg")
+    noisy("waves.jpg")
     return small
 
 

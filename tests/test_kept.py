@@ -2,10 +2,12 @@
 
 import dataclasses
 from pathlib import Path
+from unittest.mock import MagicMock, Mock
 
 import numpy as np
 import pytest
 from PIL import Image
+from runs import finished
 
 import vqclip_nb as vq
 from docs import gallery
@@ -53,8 +55,7 @@ def differs(run: vq.Run, path: Path) -> float:
 
 @pytest.mark.parametrize("name", CASES)
 def test_settings_of_then_paint_the_picture_of_then(pair, name):
-    run = vq.Run(pair, vq.Settings(**THEN | CASES[name]))
-    list(run)
+    run = finished(vq.Run(pair, vq.Settings(**THEN | CASES[name])))
     assert differs(run, KEPT / f"{name}.png") < 1
 
 
@@ -65,8 +66,7 @@ def test_steering_and_branches_do_too(pair):
             run.change(learning_rate=0.05, include=["a fox on a red background"])
         if frame.iteration == 5:
             run.change(crops=6, noise_factor=0.1)
-    branch = run.branch(run.frames[1], include=["an owl"], learning_rate=0.3)
-    list(branch)
+    branch = finished(run.branch(run.frames[1], include=["an owl"], learning_rate=0.3))
     assert differs(run, KEPT / "steered.png") < 1 and differs(branch, KEPT / "branched.png") < 1
 
 
@@ -91,28 +91,18 @@ def test_a_picture_is_painted_again(name, pair):
 @pytest.mark.parametrize("name", gallery.PICTURES)
 def test_the_code_of_a_picture_is_its_recipe(name, monkeypatch):
     """The lines are run with a run that paints nothing."""
-    asked, changed = [], {}
-
-    class Run(list):
-        def __init__(self, pair, settings):
-            asked.append(settings)
-            super().__init__(vq.Frame(i, 0, 0.0, 0.0, False, b"") for i in range(40))
-
-        def change(self, **changes):
-            changed.update(changes)
-
-        def save_png(self, path):
-            assert path == f"{name}.png"
-
-    monkeypatch.setattr(vq, "Run", Run)
+    run = MagicMock()
+    run.__iter__.return_value = [vq.Frame(i, 0, 0.0, 0.0, False, b"") for i in range(40)]
+    monkeypatch.setattr(vq, "Run", Mock(return_value=run))
     monkeypatch.chdir(FOLDER)
     exec(gallery.code(name), {"vq": vq, "pair": None})
-    recipe = read_recipe(f"{name}.png")
-    for field, value in dataclasses.asdict(asked[0]).items():
+    run.save_png.assert_called_once_with(f"{name}.png")
+    recipe, (_, asked) = read_recipe(f"{name}.png"), vq.Run.call_args.args
+    for field, value in dataclasses.asdict(asked).items():
         stored = recipe["settings"][field]
         if value is not None and not str(stored).startswith("data:"):
             assert stored == value, field
-    assert [change for _, change in recipe["changes"]] == ([changed] if changed else [])
+    assert [c for _, c in recipe["changes"]] == [c.kwargs for c in run.change.call_args_list]
 
 
 def test_the_page_is_up_to_date_and_small():

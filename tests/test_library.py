@@ -8,57 +8,15 @@ from itertools import pairwise
 import pytest
 import torch
 
-from training import build_library
-from training.build_library import pack_bits
-from training.human_eval import right, score
-from training.scenes import Scenes
-from training.sets import TRAINED, own_drawings, people_and_signs, silhouettes
+from training.sets import own_drawings, people_and_signs, silhouettes
 from vqclip_nb.attributes import parse_attribute
 from vqclip_nb.emoji.caption_words import BACKDROP_NAMES, TABLES, article
 from vqclip_nb.emoji.compose import held_hands, levelled
-from vqclip_nb.emoji.drawings import unpack_bits
 from vqclip_nb.emoji.layers import grouped, nearest_colour, tinted
-from vqclip_nb.emoji.library import Library
 from vqclip_nb.emoji.placing import boxes
-from vqclip_nb.emoji.vocabulary import Vocabulary
 from vqclip_nb.emoji.wing import taken_on
 from vqclip_nb.palettes import COLOURS
 from vqclip_nb.settings import Settings
-from vqclip_nb.weights import WeightsError, write_state
-
-
-@pytest.fixture(scope="module")
-def library(pair) -> Library:
-    return pair.library
-
-
-def test_a_library_is_built_and_read(sprites, pair, tmp_path):
-    scenes = Scenes(sprites)
-    state = build_library.build(pair.vqgan, scenes)
-    facts = build_library.facts(scenes, sprites)
-    path = tmp_path / "library.safetensors"
-    write_state(path, state, build_library.metadata(pair, scenes, facts))
-    made = Library(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
-    assert len(made.drawings) == len(scenes.pairs) == 60
-    assert made.find("one o’clock") is not None and made.find("a whale") is None
-    # more drawings stand behind those that were there, whose codes stay
-    built = dict(state)
-    state["codes"] = pack_bits(unpack_bits(state["codes"], 2048).flip(0), 2048)
-    wide = Scenes(sprites, styles=(*TRAINED, "simple"))
-    more = build_library.build(pair.vqgan, wide, state)
-    assert torch.equal(more["drawings"][:60], state["drawings"])
-    assert torch.equal(more["codes"][: len(state["codes"])], state["codes"])
-    assert len(more["drawings"]) == 72 == len({*map(tuple, more["drawings"].tolist())})
-    anew = build_library.build(pair.vqgan, scenes, state, torch.arange(60) < 4)
-    first, kept, drawn = (unpack_bits(x["codes"], 2048) for x in (anew, state, built))
-    assert torch.equal(first[: 4 * 256], drawn[: 4 * 256])  # the rest as it was turned round
-    assert torch.equal(first[4 * 256 : 60 * 256], kept[4 * 256 : 60 * 256])
-    now = {"styles": {"new": [], **facts["styles"]}, "concepts": facts["concepts"][::-1]}
-    moved = build_library.renumbered(state["drawings"], facts, now)
-    assert moved[0].tolist() == [1, 11 - int(state["drawings"][0, 1])]
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(WeightsError, match="corrupt"):
-        Library(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
 
 
 def test_a_prompt_starts_from_stored_codes_on_its_background_in_its_size_and_style(pair, library):
@@ -134,7 +92,7 @@ def test_what_is_worn_held_or_eaten_stands_where_it_belongs(library):
     assert abs(glasses[1]) < 0.1
     [crown] = middles("a cat wearing a tiara")  # looks to the left, and holds its tail up
     assert crown[0] < -0.1 and crown[1] < -0.4
-    [guitar] = middles("a sloth playing a guitar")
+    [guitar] = middles("an otter playing a guitar")
     assert guitar[0] > 0.3
     for text, hidden in (("a pig in a box", 0.3), ("roses in a vase", 0.0)):
         above, below = boxes_of(library, text)[0]
@@ -163,6 +121,7 @@ def test_each_wears_its_own(library):
 
 @pytest.mark.parametrize("size", ((256, 256), (96, 256), (256, 96)))
 def test_scenes_of_any_size_are_well_composed(library, size):
+    ground = pytest.approx(0.97 * size[0], abs=1)
     for text in (
         "an apple, a banana and a cherry",
         "a cat on a table next to a lamp",
@@ -180,14 +139,11 @@ def test_scenes_of_any_size_are_well_composed(library, size):
         "the sun above a cow in front of a barn",
     ):
         *near, far = boxes_of(library, text, size)[0]  # at the horizon or in the sky
-        lower_ends = [y + height / 2 for _, y, _, height in near]
-        assert max(lower_ends) == pytest.approx(0.97 * size[0], abs=1), text
+        assert max(y + height / 2 for _, y, _, height in near) == ground, text
         assert far[1] + far[3] / 2 < 0.82 * size[0], text
     for text in ("a bear and a fox in the forest", "a cat in a kitchen", "five ducks on the beach"):
         near, _ = boxes_of(library, text, size)  # before the place, as large as fits
-        assert max(y + height / 2 for _, y, _, height in near) == pytest.approx(
-            0.97 * size[0], abs=1
-        ), text
+        assert max(y + height / 2 for _, y, _, height in near) == ground, text
         assert max(max(box[2:]) for box in near) > 0.25 * min(size), text
 
 
@@ -210,29 +166,6 @@ def test_what_is_on_the_ground_and_in_the_sky_stands_there(library):
     assert rainbow[1] < 0.5 * 256
     [plane], [stands] = (boxes_of(library, f"a plane {how} the sea")[0] for how in ("over", "on"))
     assert plane[1] < stands[1] - 40
-
-
-def test_sky_ground_and_weather_are_seen(library):
-    for text, above, below in (
-        ("a cow on a light blue background above light green ground", "light blue", "light green"),
-        ("a ferry at night", "dark blue", "blue"),
-        ("a boat at sunset", "purple", "blue"),
-    ):
-        picture = library.find(text, size=(96, 128)).picture[0]
-        for corner, colour in ((picture[:, 0, 0], above), (picture[:, -1, 0], below)):
-            assert nearest_colour(corner) == colour
-
-    def picture(text):
-        return library.find(text, size=(128, 128)).picture[0]
-
-    day, night = (picture(f"a fox on a {tone} blue background") for tone in ("light", "dark"))
-    stars = picture("a fox on a starry dark blue background") - night
-    assert stars.min() > -0.05 and 0.005 < (stars > 0.1).float().mean() < 0.3  # they shine
-    for weather in ("snowy", "rainy"):
-        changed = (picture(f"a fox on a {weather} light blue background") - day).abs().amax(0) > 0.1
-        assert 0.02 < changed.float().mean() < 0.3, weather
-    fog, clear = picture("a fox in the fog"), picture("a fox on a light gray background")
-    assert fog.std() < 0.7 * clear.std()
 
 
 @pytest.mark.parametrize("size", [(128, 128), (96, 256), (256, 96), (48, 48), (16, 400)])
@@ -320,15 +253,6 @@ def test_words_of_a_style_choose_a_drawing_of_it(library):
     assert {d.style for d in asked.drawings} == {"noto"}
 
 
-def test_a_setting_sun_is_half_below_the_horizon(library):
-    picture = library.find("a sun at sunset", size=(256, 256)).picture[0]
-    yellow = (picture[0] > 0.8) & (picture[1] > 0.6) & (picture[2] < 0.5)
-    rows = yellow[:, 100:156].any(1).nonzero()[:, 0]
-    assert rows.min() < 0.6 * 256 and 0.6 * 256 < rows.max() < 0.72 * 256
-    behind = library.find("a deer at sunset", size=(256, 256)).picture[0, :, 100:180, 40:80]
-    assert ((behind[1] > 0.75) & (behind[2] < 0.5)).any()
-
-
 def test_who_jumps_is_above_its_shadow(library):
     stands, jumps = (library.find(f"a pig{how}").picture for how in ("", " jumping"))
     assert jumps[..., 100:108, 60:68].mean() > 0.9 > jumps[..., 112:124, 56:72].min()
@@ -345,14 +269,6 @@ def test_two_that_do_something_together_face_or_touch_each_other(library):
     assert (gap < 0.5).any() and gap[:32].min() == gap[50:].min() == 1  # at the height of hands
 
 
-def test_northern_lights_are_green_curtains_and_a_rainbow_thing_has_all_colours(library):
-    sky = library.find("a fox under the northern lights", size=(256, 256)).picture[0]
-    assert ((sky[1] > sky[0] + 0.2) & (sky[1] > sky[2] + 0.1))[:128].float().mean() > 0.04
-    cat = library.find("a rainbow cat").picture[0]
-    seen = {nearest_colour(cat[:, y, x]) for x in range(0, 128, 4) for y in range(0, 128, 4)}
-    assert {"red", "yellow", "green"} <= seen and library.parse("a rainbow").things[0].colour == ""
-
-
 def test_several_stand_in_rows_in_a_circle_or_heaped(library):
     for text, how in (("seven mushrooms in a circle", "circle"), ("six eggs in a row", "row")):
         assert library.parse(text).things[0].layout == how
@@ -366,15 +282,6 @@ def test_several_stand_in_rows_in_a_circle_or_heaped(library):
         assert all(abs(a - x) > w - 1 or b != y for (a, b, *_), (x, y, w, _) in pairwise(boxes))
         rows = Counter(y for _, y in grouped(count, "heap").places)
         assert rows.total() == count and [*rows.values()] == sorted(rows.values())
-
-
-def test_blind_naming_is_counted():
-    assert right("a tabby cat", ["cat"]) and right("cats", ["cat"]) and not right("dog", ["cat"])
-    things = [[["cat", "kitten"]], [["fox"]], [["cat"], ["bed"]]]
-    key = [{"number": i, "prompt": "", "things": named} for i, named in enumerate(things)]
-    rows = score(key, {"0": ["kitten"], "1": ["dog", "a fox"], "2": ["cat", "sofa"]})
-    assert [r["first"] for r in rows] == [True, False, False]
-    assert [r["three"] for r in rows] == [True, True, False]
 
 
 def test_two_colours_and_patterns_are_seen_and_a_zebra_needs_none(library):

@@ -6,15 +6,12 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from runs import after_steps, assert_same, finished
 
 import vqclip_nb as vq
 import vqclip_nb.objectives
 import vqclip_nb.parts
 from vqclip_nb.latents import FUNCTIONS, Latent, noise
-
-
-def pixels(image) -> np.ndarray:
-    return np.asarray(image, np.float32)
 
 
 def test_report_preset_runs_as_described(pair):
@@ -27,8 +24,7 @@ def test_report_preset_runs_as_described(pair):
     frames = [f for f in run if f.shown]
     assert [f.iteration for f in frames] == [10, 20]
     assert run.image.size == (64, 56) and run.image.mode == "RGB"
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         assert vq.Run(pair, vq.Settings(include="a fox", height=None, width=32)).size == (256, 32)
 
 
@@ -68,8 +64,7 @@ def test_activations_act_at_the_start_or_in_every_step(name):
 
 
 def test_changes_take_effect_on_the_next_step_or_ask_for_a_restart(pair, small, painted):
-    run = vq.Run(pair, small(total_iter=4))
-    run.step()
+    run = after_steps(vq.Run(pair, small(total_iter=4)), 1)
     apple = run.encodings.include[0]
     run.change(learning_rate=0.7, noise_factor=0, include="a blue heart")
     assert not torch.equal(run.encodings.include[0], apple)
@@ -80,8 +75,7 @@ def test_changes_take_effect_on_the_next_step_or_ask_for_a_restart(pair, small, 
     with pytest.raises(ValueError, match="0.001 to 10"):
         run.change(learning_rate=0)
     assert run.settings.learning_rate == 0.7
-    pictures = vq.Run(pair, small(["a fox", "an owl"], total_iter=1))
-    pictures.step()
+    pictures = after_steps(vq.Run(pair, small(["a fox", "an owl"], total_iter=1)), 1)
     with pytest.raises(ValueError, match="picture 2 is forming"):
         pictures.change(include="an owl")
     list(run)
@@ -93,11 +87,9 @@ def test_changes_take_effect_on_the_next_step_or_ask_for_a_restart(pair, small, 
 def test_a_branch_repeats_the_first_try_while_memory_keeps_it(painted):
     run = painted(total_iter=8, ema_decay=0.9)
     first = list(run.frames)
-    same = run.branch(run.frames[-2])
-    list(same)
+    same = finished(run.branch(run.frames[-2]))
     assert same.history == run.history and same.frames[-1].pixels == run.frames[-1].pixels
-    changed = run.branch(run.frames[1], include="a blue heart")
-    list(changed)
+    changed = finished(run.branch(run.frames[1], include="a blue heart"))
     assert changed.frames[0].pixels == run.frames[0].pixels
     assert changed.frames[-1].pixels != run.frames[-1].pixels
     assert run.frames == first
@@ -107,16 +99,7 @@ def test_a_branch_repeats_the_first_try_while_memory_keeps_it(painted):
         run.branch(next(f for f in run.frames if not f.state))
 
 
-def test_a_start_from_the_library_says_which_drawing_and_needs_a_library(pair):
-    include = ["a red fox on a blue background"]
-    drawn = dict(start="library", height=128, width=128, total_iter=12, crops=4)
-    settings = vq.Settings(include=include, **drawn)
-    run = vq.Run(pair, settings)
-    assert run.start.description == "red fox, noto; on blue"
-    frames = list(run)
-    red, green, blue = pixels(frames[-1].image)[[0, 1, -2, -1]].mean((0, 1))
-    assert blue > red + 60
-    assert vq.Run(pair, settings.replace(start="noise")).start is None
+def test_a_start_from_the_library_needs_a_library(pair):
     other = dataclasses.replace(pair, vqgan_hash="0")
     assert other.library is None
     assert vq.Run(other, vq.Settings(include=["a fox"])).settings.start == "noise"
@@ -129,24 +112,14 @@ def three(small):
     return lambda **changes: small(**dict(tries=3, seed=5) | changes)
 
 
-def finished(run):
-    list(run)
-    return run
-
-
-def same(a, b):
-    return a.history == b.history and np.array_equal(np.asarray(a.image), np.asarray(b.image))
-
-
 def test_the_guides_favourite_of_three_is_painted_as_its_own_seed_would_be(pair, painted, three):
-    run = vq.Run(pair, three())
-    run.step()
+    run = after_steps(vq.Run(pair, three()), 1)
     alone = [painted(seed=5 + i) for i in range(3)]
     early = [np.mean([row[3] for row in other.history[:3]]) for other in alone]
     assert np.allclose(run.tried, early) and len(set(early)) == 3
     best = alone[int(np.argmax(early))]
     assert run.painting.seed == best.settings.seed
-    assert same(finished(run), best)
+    assert_same(finished(run), best)
 
 
 def test_every_picture_and_prompt_has_its_own_tries_and_the_time_left_counts_them(pair, three):
@@ -159,32 +132,23 @@ def test_every_picture_and_prompt_has_its_own_tries_and_the_time_left_counts_the
     assert len({*chosen}) == 2 and run.seconds_left == 0
     run = vq.Run(pair, three())
     run.change(include=["a blue heart"])
-    assert same(finished(run), finished(vq.Run(pair, three(include=["a blue heart"]))))
+    assert_same(finished(run), finished(vq.Run(pair, three(include=["a blue heart"]))))
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])
 def test_a_saved_run_and_a_branch_go_on_with_the_same_try(pair, three, tmp_path, steps):
-    run = vq.Run(pair, three())
-    for _ in range(steps):
-        run.step()
+    run = after_steps(vq.Run(pair, three()), steps)
     again = vq.Run.resume(run.save(tmp_path / "run.state"), pair)
-    assert same(finished(again), finished(run))
+    assert_same(finished(again), finished(run))
     branch = finished(run.branch(run.frames[min(steps, 1)]))
-    assert same(branch, run) and again.painting.seed == branch.painting.seed == run.painting.seed
+    assert branch.history == run.history and branch.image.tobytes() == run.image.tobytes()
+    assert again.painting.seed == branch.painting.seed == run.painting.seed
 
 
-def test_an_interrupt_keeps_the_tries_that_are_done(pair, three, monkeypatch):
+def test_an_interrupt_keeps_the_tries_that_are_done(pair, three, fail):
     whole, run = finished(vq.Run(pair, three())), vq.Run(pair, three())
-    encode, left = type(pair.clip).encode_crops, [5]
-
-    def cut(self, *given, **how):
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        return encode(self, *given, **how)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(type(pair.clip), "encode_crops", cut)
+    fail(type(pair.clip), "encode_crops", KeyboardInterrupt, 5)
+    with pytest.raises(KeyboardInterrupt):
         run.step()
     assert len(run.tried) == 1 and run.iteration == 0 and not run.history
-    assert same(finished(run), whole)
+    assert_same(finished(run), whole)

@@ -1,12 +1,17 @@
-"""Scores of pictures whose answer is known."""
+"""Scores of pictures whose answer is known, and their figures."""
+
+from itertools import product
 
 import numpy as np
+import pandas
 import pytest
 from PIL import Image, ImageDraw
 
 import vqclip_nb as vq
 from vqclip_nb.experiments import scores
+from vqclip_nb.experiments.plots import intervals, table
 from vqclip_nb.experiments.scores import diversity, mean_interval, r_precision, rank, similarity
+from vqclip_nb.show import Live, contact_sheet
 
 COLOURS = {"red": (220, 40, 40), "blue": (40, 80, 220), "green": (40, 160, 60)}
 
@@ -69,8 +74,6 @@ def test_mean_interval_is_students_and_r_precision_the_share_of_firsts():
 
 
 def test_prompts_are_averaged_within_a_seed():
-    import pandas
-
     rows = [("relu", 0, 0.0), ("relu", 0, 10.0), ("relu", 1, 2.0), ("relu", 1, 10.0)]
     rows += [("none", 0, 1.0), ("none", 1, None)]
     frame = pandas.DataFrame(rows, columns=["activation", "seed", "judge"])
@@ -78,3 +81,28 @@ def test_prompts_are_averaged_within_a_seed():
     assert list(found.index) == ["relu", "none"]
     assert found.loc["relu", "mean"] == 5.5 and np.isnan(found.loc["relu", "interval"])
     assert found["mean"]["none"] == 1 and np.isnan(found.interval["none"])
+
+
+def test_figures_show_pictures_and_numbers_and_words_as_they_are(pair, small, tmp_path):
+    disc("red").save(tmp_path / "a.png")
+    cells = product(("relu", "none"), (0.1, 0.5), range(3))
+    frame = pandas.DataFrame(cells, columns=["activation", "learning_rate", "seed"])
+    frame = frame.assign(similarity=0.25, judge=0.5, rank=7, picture=tmp_path / "a.png")
+    figure = table(frame)
+    titles = [axes.get_title().split("\n") for axes in figure.axes]
+    assert [t[0] for t in titles[:2]] == ["relu, 0.1", "relu, 0.5"]
+    assert titles[2][1] == "similarity 0.250 ± 0.000" and titles[2][3] == "rank 7 ± 0"
+    assert all(axes.images[0].get_array().shape == (128, 128, 3) for axes in figure.axes)
+    failed = frame[frame.seed == 0].assign(picture=None, judge=np.nan)
+    title = table(failed).axes[0].get_title()
+    assert title.startswith("relu, 0.1") and "judge" not in title and "±" not in title
+    (axes,) = intervals(frame, "activation").axes
+    assert axes.get_xlabel() == "activation" and axes.get_ylabel() == "judge"
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["relu", "none"]
+    words = r"a bag of $5 and $\frac_ \x$"
+    run = vq.Run(pair, small(include=[f"an apple, {words}"], total_iter=1))
+    assert Live(run).update(run.step())._repr_png_()
+    assert contact_sheet([disc("red")], [words])._repr_png_()
+    columns = dict(include=[words, "a fox"] * 2, extras=[words] * 4, seed=[0, 0, 1, 1])
+    frame = pandas.DataFrame(columns | {"judge": 0.5})
+    assert intervals(frame, "include", lines="extras")._repr_png_()

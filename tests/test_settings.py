@@ -24,6 +24,22 @@ from vqclip_nb.settings import KNOBS, PRESETS, Settings
         (dict(seed=-2), "0 to 4294967295"),
         (dict(quantize="yes"), "True or False"),
         (dict(exclude=None), "give a text"),
+        (
+            dict(attributes=["redd: 1"]),
+            "'redd' is not known: did you mean red.* Give a colour .* a size .big, sm",
+        ),
+        (dict(attributes=["red: 2"]), "not a number from -1 to 1: give it as 'red: 0.5'"),
+        (dict(attributes=["red: much"]), "not a number from -1 to 1"),
+        (dict(attributes=["red: .5", "a blue"]), "red: 0.5, blue: 1 are of one kind: give one col"),
+        (dict(palette=["redd"]), "'redd' is no colour: give six digits as '#1b2a6b', or .* as red"),
+        (dict(palette=["#12345"]), "is no colour"),
+        (dict(palette=["red"] * 7), "palette has 7 texts: allowed are 6"),
+        (dict(palette_weight=-1), "palette_weight=-1 is out of range"),
+        (dict(regions=["a cat"]), "is no region: give a place and a prompt, as 'left: a cat'"),
+        (dict(regions=["left:"]), "is no region"),
+        (dict(regions=["0 0 1: a cat"]), "is no region"),
+        (dict(regions=["0 0 .5 2: a cat"]), "give left, top, right, bottom from 0 to 1"),
+        (dict(regions=[".5 0 .5 1: a cat"]), "left and top before right and bottom"),
     ],
 )
 def test_bad_values_say_what_is_allowed(changes, words):

@@ -11,6 +11,7 @@ import types
 import warnings
 from importlib import metadata
 from pathlib import Path
+from unittest.mock import patch
 
 import jupytext
 import pytest
@@ -94,12 +95,8 @@ def test_a_venv_is_made_once_and_redone_when_it_must_be(project, monkeypatch, ca
     left = install.VENV / "left-from-before"
     left.touch()
     (project / "requirements.txt").write_text("torch>=2.4\n")
-
-    def interrupted(python, extras):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(install, "install", interrupted)
+    interrupted = patch.object(install, "install", side_effect=KeyboardInterrupt)
+    with interrupted, pytest.raises(KeyboardInterrupt):
         install.make_venv(["notebooks"])
     install.make_venv(["notebooks"])
     assert not left.exists() and "Making .venv" in capsys.readouterr().out
@@ -178,19 +175,15 @@ def test_the_install_changes_none_of_colabs_packages():
 
 
 def test_auto_is_the_pair_that_ships_without_a_gpu_or_says_why(monkeypatch):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         assert vq.load_pair("auto", device="cpu", clip="ViT-B/16").name == "emoji"
     for device in ("foo", "cuda:99"):
         with pytest.raises(ValueError, match=f"device '{device}' is not here: the best is"):
             vq.load_pair("emoji", device=device)
-
-    def unreachable(name, *more, **options):
-        raise WeightsError("could not fetch it:\n  https://a: silent\n  https://b: answers 404")
-
     monkeypatch.setattr(loading, "pair_for", lambda device: "imagenet")
-    monkeypatch.setattr(loading, "slim_cache", unreachable)
-    with pytest.warns(UserWarning) as told:
+    error = WeightsError("could not fetch it:\n  https://a: silent\n  https://b: answers 404")
+    unreachable = patch.object(loading, "slim_cache", side_effect=error)
+    with unreachable, pytest.warns(UserWarning) as told:
         assert vq.load_pair("auto", device="cpu").name == "emoji"
     _, *mirrors, last = str(told[0].message).splitlines()
     assert [line.split()[0] for line in mirrors] == ["https://a:", "https://b:"]

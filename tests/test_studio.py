@@ -11,7 +11,7 @@ from studio_tools import button, click, finish, move, offered, said, shown, tick
 
 import vqclip_nb as vq
 from vqclip_nb.settings import KNOBS, label
-from vqclip_nb.studio import callbacks, controls, pairs, preview
+from vqclip_nb.studio import callbacks, controls, preview
 from vqclip_nb.studio.chips import EXAMPLES
 from vqclip_nb.studio.widgets import jpeg, parse_number
 
@@ -218,17 +218,6 @@ def test_examples_and_chips_steer_and_a_preset_fills_the_controls_alone(studio):
     assert studio.run.settings.crops == 4
 
 
-def test_a_pair_is_offered_only_what_it_has(studio, pair):
-    start = studio.controls["start"]
-    assert shown(studio.chips.box) and start.options == ("noise", "library", "prior")
-    clip = dataclasses.replace(pair.clip, vocabulary=None)
-    studio.controls.pair = dataclasses.replace(pair, clip=clip, vqgan_hash="0")
-    studio.chips.follow()
-    studio.start_picker.follow()
-    assert not shown(studio.chips.box) and not shown(start) and start.options == ("noise",)
-    assert studio.controls["start_strength"].disabled and studio.controls["keep_edges"].disabled
-
-
 def test_shapes_keep_the_number_of_pixels_and_dice_change_the_seed(studio, pair):
     for shape, ratio in (("wide", 16 / 9), ("portrait", 3 / 4), ("square", 1)):
         studio.shape.value = shape
@@ -241,16 +230,14 @@ def test_shapes_keep_the_number_of_pixels_and_dice_change_the_seed(studio, pair)
     assert studio.controls["seed"].value != before
 
 
-def test_an_error_while_painting_is_shown_and_painting_can_go_on(studio, monkeypatch):
+def test_an_error_while_painting_is_shown_and_painting_can_go_on(studio, fail):
     click(studio, "Run")
-    step = vq.Run.step
     full = MemoryError("the memory of cuda is full: lower crops (now 4):\nmore")
-    monkeypatch.setattr(vq.Run, "step", lambda run: (_ for _ in ()).throw(full))
+    fail(vq.Run, "step", full, 0)
     tick(studio)
     assert said(studio, "error").count("\n") == 0
     assert "lower views (now 4). Change it and press Continue" in said(studio, "error")
     assert "Error" not in said(studio) and not studio.ticker.playing
-    monkeypatch.setattr(vq.Run, "step", step)
     click(studio, "Continue")
     assert not said(studio, "error")
     finish(studio)
@@ -284,50 +271,23 @@ def test_unknown_words_are_said_once_with_known_ones_and_examples_have_none(stud
     click(studio, "pineapl → pineapple")
     assert studio.controls["include"].value == "a red pineapple and a fox"
     assert not offered(studio.chips.near) and not said(studio, "warning")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings.catch_warnings(action="error"):
         for name, text in EXAMPLES.items():
             click(studio, name)
             assert studio.controls["include"].value == text and not said(studio, "warning")
 
 
-def test_an_interrupt_keeps_everything(studio, monkeypatch, recwarn):
-    step = vq.Run.step
-
-    def interrupted(run):
-        if len(run.history) == 3:
-            raise KeyboardInterrupt
-        return step(run)
-
+def test_an_interrupt_keeps_everything(studio, fail, recwarn):
     move(studio, height=70)
-    monkeypatch.setattr(vq.Run, "step", interrupted)
+    fail(vq.Run, "step", KeyboardInterrupt, 3)
     run = studio.paint()
     assert "becomes" in said(studio, "warning")  # in the Studio alone
     assert not [w for w in recwarn if issubclass(w.category, UserWarning)]
     assert len(run.history) == 3 and not studio.ticker.playing
     assert "Stopped after 3 steps" in said(studio)
-    monkeypatch.setattr(vq.Run, "step", step)
     click(studio, "Continue")
     finish(studio)
     assert studio.run is run and len(run.history) == 8
-
-
-def test_another_pair_is_loaded_by_run_and_keeps_what_was_chosen(studio, pair, monkeypatch):
-    own = dict(size=96, own_defaults={"crops": 2, "noise_factor": 0.05})
-    other = dataclasses.replace(pair, name="imagenet", **own)
-    monkeypatch.setattr(pairs, "is_here", lambda name: True)
-    monkeypatch.setattr(pairs, "load_pair", lambda name: other)
-    move(studio, width=pair.defaults["width"], crops=3)
-    choice = studio.pairs.control
-    choice.value = "imagenet"
-    assert "Press Run" in said(studio) and studio.controls.pair is pair
-    click(studio, "Run")
-    assert studio.run.pair is other and studio.run.size == (64, 96)
-    assert (studio.run.settings.crops, studio.run.settings.noise_factor) == (3, 0.05)
-    monkeypatch.delattr(pairs, "load_pair")  # the first pair may be of files, which have no name
-    choice.value = "emoji"
-    click(studio, "Run")
-    assert studio.run.pair is pair
 
 
 def test_a_picture_on_its_way_is_shown(studio, monkeypatch):
@@ -342,9 +302,8 @@ def test_a_picture_on_its_way_is_shown(studio, monkeypatch):
     assert len(seen) > 1
 
 
-def test_in_colab_a_timer_of_the_page_asks_for_the_steps(pair, small, tmp_path, monkeypatch):
+def test_in_colab_a_timer_of_the_page_asks_for_the_steps(pair, small, tmp_path, cache, monkeypatch):
     monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
-    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
     studio = vq.Studio(pair, small(total_iter=3), folder=tmp_path)
     clock = studio.ticker.clock
     assert clock.box in studio.children

@@ -8,6 +8,7 @@ import sys
 import time
 import types
 import warnings
+from unittest.mock import Mock
 
 import pytest
 from crafting import picture
@@ -126,8 +127,7 @@ def test_the_drawing_a_prompt_starts_from_is_said_and_others_are_offered(studio)
         assert shown(picker.ask) == ("fox" in note)
 
 
-def test_a_public_studio_opens_no_file_and_keeps_nothing(pair, small, tmp_path, monkeypatch):
-    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
+def test_a_public_studio_opens_no_file_and_keeps_nothing(pair, small, tmp_path, cache, monkeypatch):
     cut_off(vq.Studio(pair, small(), folder=tmp_path))
     left = {p for p in tmp_path.rglob("*")}
     secret = tmp_path / "secret.png"
@@ -199,8 +199,7 @@ def test_the_gallery_turns_pages_and_removes_only_pictures_of_ours_if_it_has_a_l
     assert "8 oldest pictures were removed" in said(studio)
 
 
-def test_a_limit_that_is_no_number_of_pictures_is_refused(pair, tmp_path, monkeypatch):
-    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path))
+def test_a_limit_that_is_no_number_of_pictures_is_refused(pair, cache):
     for wrong in (0, -1, True, 2.5, "all"):
         with pytest.raises(ValueError, match="None for all"):
             vq.Studio(pair, keep=wrong, public=True)
@@ -279,9 +278,8 @@ def test_only_the_oldest_runs_of_ours_are_removed_and_said(studio, pair, tmp_pat
 def test_what_cannot_be_read_or_written_is_said_and_painting_goes_on(pair, small, monkeypatch):
     monkeypatch.setenv("VQCLIP_CACHE", "/proc/nowhere")
     full = SafetensorError("No space left on device")
-    monkeypatch.setattr(vq.Run, "save", lambda run, path: (_ for _ in ()).throw(full))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    monkeypatch.setattr(vq.Run, "save", Mock(side_effect=full))
+    with warnings.catch_warnings(action="error"):
         studio = vq.Studio(pair, small(init_image="gone.png"))
     assert "VQCLIP_CACHE" in said(studio, "warning")
     assert "no picture at 'gone.png'" in said(studio, "error")

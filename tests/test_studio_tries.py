@@ -1,5 +1,6 @@
-"""Going back, branching, comparing, drafts, more like this, the queue."""
+"""Going back, branching, comparing, drafts, more like this, the queue; and other pairs."""
 
+import dataclasses
 import itertools
 
 import ipywidgets
@@ -10,6 +11,7 @@ from studio_tools import click, finish, move, said, shown, tick
 import vqclip_nb as vq
 from vqclip_nb.images import load_image, to_pil
 from vqclip_nb.settings import PRESETS
+from vqclip_nb.studio import pairs
 from vqclip_nb.studio.tries import DRAFTS, LIKE, differences, draft_settings
 
 
@@ -127,6 +129,35 @@ def test_the_queue_paints_one_prompt_after_the_other_from_now_on(studio):
     assert "“xyzzy” was passed over" in said(studio, "error")
 
 
+def test_a_pair_is_offered_only_what_it_has(studio, pair):
+    start = studio.controls["start"]
+    assert shown(studio.chips.box) and start.options == ("noise", "library", "prior")
+    clip = dataclasses.replace(pair.clip, vocabulary=None)
+    studio.controls.pair = dataclasses.replace(pair, clip=clip, vqgan_hash="0")
+    studio.chips.follow()
+    studio.start_picker.follow()
+    assert not shown(studio.chips.box) and not shown(start) and start.options == ("noise",)
+    assert studio.controls["start_strength"].disabled and studio.controls["keep_edges"].disabled
+
+
+def test_another_pair_is_loaded_by_run_and_keeps_what_was_chosen(studio, pair, monkeypatch):
+    own = dict(size=96, own_defaults={"crops": 2, "noise_factor": 0.05})
+    other = dataclasses.replace(pair, name="imagenet", **own)
+    monkeypatch.setattr(pairs, "is_here", lambda name: True)
+    monkeypatch.setattr(pairs, "load_pair", lambda name: other)
+    move(studio, width=pair.defaults["width"], crops=3)
+    choice = studio.pairs.control
+    choice.value = "imagenet"
+    assert "Press Run" in said(studio) and studio.controls.pair is pair
+    click(studio, "Run")
+    assert studio.run.pair is other and studio.run.size == (64, 96)
+    assert (studio.run.settings.crops, studio.run.settings.noise_factor) == (3, 0.05)
+    monkeypatch.delattr(pairs, "load_pair")  # the first pair may be of files, which have no name
+    choice.value = "emoji"
+    click(studio, "Run")
+    assert studio.run.pair is pair
+
+
 @pytest.mark.slow
 def test_several_prompts_of_one_run_are_kept_and_joined_by_a_morph(studio, tmp_path):
     move(studio, include="a red apple")
@@ -135,8 +166,7 @@ def test_several_prompts_of_one_run_are_kept_and_joined_by_a_morph(studio, tmp_p
     assert studio.paint().settings.include == ["a red apple", "a blue heart"]
     assert studio.preview.status.value == "step 16 of 16" and len(studio.gallery.paths) == 2
     click(studio, "Export")
-    with Image.open(tmp_path / "a-blue-heart.gif") as gif:
-        assert gif.n_frames == 13
+    assert Image.open(tmp_path / "a-blue-heart.gif").n_frames == 13
     studio.controls.more.value = ""
     studio.paint()
     click(studio, "Export")
@@ -144,8 +174,7 @@ def test_several_prompts_of_one_run_are_kept_and_joined_by_a_morph(studio, tmp_p
     for one in studio.history.items:
         one.compare.value = True
     click(studio, "Export")
-    with Image.open(tmp_path / "a-red-apple.gif") as gif:
-        assert gif.n_frames > 13
+    assert Image.open(tmp_path / "a-red-apple.gif").n_frames > 13
 
 
 @pytest.mark.slow

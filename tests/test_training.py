@@ -7,15 +7,16 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.utils._pytree import tree_flatten
 
-from training import classifier, data, export, gpu_prior
+from training import build_library, classifier, data, export, gpu_prior
+from training.build_library import pack_bits
+from training.human_eval import right, score
 from training.join_priors import join_priors
 from training.networks import VQGANS, text_features, vqgan_metadata
 from training.scenes import Scenes
+from training.sets import TRAINED
 from training.train_classifier import ClassifierOptions, train_classifier
 from training.train_clip import ClipOptions, train_clip
 from training.train_decoder import DecoderOptions, train_decoder
@@ -23,17 +24,17 @@ from training.train_prior import PriorOptions, train_prior
 from training.train_styles import StyleOptions, train_styles
 from training.train_upscaler import UpscalerOptions, train_upscaler
 from training.train_vqgan import VqganOptions, train_vqgan
-from vqclip_nb.emoji.drawings import Scene, Thing
+from vqclip_nb.emoji.drawings import Scene, Thing, unpack_bits
+from vqclip_nb.emoji.library import Library
 from vqclip_nb.emoji.prior import build_prior
 from vqclip_nb.emoji.priors import NAMED, Priors
+from vqclip_nb.emoji.vocabulary import Vocabulary
 from vqclip_nb.experiments.scores import concepts
 from vqclip_nb.images import to_pil
 from vqclip_nb.models.clip import build_clip
 from vqclip_nb.models.pair import EMOJI
 from vqclip_nb.models.vqgan import VQGAN
-from vqclip_nb.weights import read_checked
-
-TOY = dict(steps=4, every=2, batch=6, device="cpu")
+from vqclip_nb.weights import WeightsError, read_checked, read_state, write_state
 
 
 def finish(training):
@@ -72,8 +73,9 @@ TRAININGS = {  # script: what is asked of it, for four small steps
 def asked(name, data, out, **changes):
     """Options of a training at toy size."""
     _, options, own = TRAININGS[name]
-    few = {} if name == "clip" else dict(measured=4)
-    return options(data=data, out=out, **{**TOY, **few, **own, **changes})
+    toy = dict(steps=4, every=2, batch=6, device="cpu")
+    toy |= {} if name == "clip" else dict(measured=4)
+    return options(data=data, out=out, **{**toy, **own, **changes})
 
 
 @pytest.mark.slow
@@ -123,9 +125,8 @@ def test_vqgan_trains_and_its_tensors_load(sprites, tmp_path, shape):
     finish(train_vqgan(options))
     row = json.loads(open(tmp_path / "vqgan.jsonl").readline())
     assert row["step"] == 2 and min(row[k] for k in ("d_loss", "perceptual", "psnr")) > 0
-    with safe_open(tmp_path / "vqgan.safetensors", "pt") as file:
-        config = json.loads(file.metadata()["config"])
-    network = VQGAN.from_state(config, load_file(tmp_path / "vqgan.safetensors"))
+    state, facts = read_state(tmp_path / "vqgan.safetensors")
+    network = VQGAN.from_state(json.loads(facts["config"]), state)
     z = network.encode(torch.rand(1, 3, 32, 48))
     assert z.shape[2] == 32 // int(shape[1:])
     assert network.decode(network.quantize(z)).shape == (1, 3, 32, 48)
@@ -157,22 +158,22 @@ def test_a_decoder_that_goes_on_leaves_the_codes_as_they_are(sprites, tmp_path):
     assert read_checked(package / "library.safetensors")[1]["vqgan"] == digest
 
 
-def test_the_classifiers_that_are_trained_judge(sprites, paintings, tmp_path, picture):
+def test_the_classifiers_that_are_trained_judge(sprites, paintings, tmp_path):
     options = asked("classifier", sprites, tmp_path, steps=1, paintings=paintings)
     finish(train_classifier(options))
     row = json.loads(open(tmp_path / "shapes.jsonl").readline())
     assert 0 <= row["coded5"] <= 1 and "caught" in row
     file, cpu = tmp_path / "shapes.safetensors", torch.device("cpu")
-    with safe_open(file, "pt") as opened:
-        names = json.loads(opened.metadata()["names"])
-    judge = classifier.build_shape_judge(load_file(file), names, cpu, "abc")
+    picture = to_pil(torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0)))
+    state, facts = read_state(file)
+    names = json.loads(facts["names"])
+    judge = classifier.build_shape_judge(state, names, cpu, "abc")
     assert judge.hashes == {"classifier": "abc"} and len(names) == 11
     assert judge.probabilities(picture).sum() == pytest.approx(1, abs=1e-4)
     # another head, fewer layers: what is alike is taken
     finish(train_styles(asked("styles", sprites, tmp_path, steps=1, start=file)))
-    with safe_open(tmp_path / "styles.safetensors", "pt") as opened:
-        names = json.loads(opened.metadata()["names"])
-    state = load_file(tmp_path / "styles.safetensors")
+    state, facts = read_state(tmp_path / "styles.safetensors")
+    names = json.loads(facts["names"])
     judge = classifier.build_style_judge(state, names, cpu, "abc")
     assert judge.style(picture) in names and judge.style(picture, ["line"]) == "line"
 
@@ -189,9 +190,10 @@ def test_a_prior_that_is_trained_loads_and_joins_those_of_the_package(pair, spri
     finish(train_upscaler(asked("upscaler", sprites, tmp_path, steps=1)))
     join_priors({"comic": other, "upscaler": tmp_path / "upscaler.safetensors"}, target)
     state, told, digest = read_checked(target)
-    assert all(torch.equal(state[k], before[k]) for k in before if not k.startswith("upscaler."))
+    kept = [k for k in before if not k.startswith(("comic.", "upscaler."))]
+    assert kept and all(torch.equal(state[k], before[k]) for k in kept)
     priors = Priors(state, {k: json.loads(v) for k, v in told.items()}, digest, "cpu")
-    assert [*priors] == [*[*pair.wing.priors][:-1], "comic", NAMED]
+    assert [*priors] == [*pair.wing.priors]
     for name, value in priors["comic"].state_dict().items():  # in 7 bits a number
         assert (value - own[name]).abs().max() <= 0.01 * own[name].abs().max()
     book = pair.vqgan.codebook.weight
@@ -218,11 +220,6 @@ def test_the_gpus_prior_knows_styles_and_goes_on(pair, tmp_path, monkeypatch):
     assert not torch.equal(prior.logits(hidden, one), prior.logits(hidden, other))
 
 
-@pytest.fixture
-def picture():
-    return Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
-
-
 def test_the_judges_that_ship_tell_shapes_and_styles(pair):
     judge = classifier.load_shape_judge(device="cpu")
     assert [name.removeprefix("a ").removeprefix("an ") for name in concepts()] == judge.names
@@ -247,3 +244,41 @@ def test_a_figure_is_a_large_head_on_a_standing_body():
     body[4:18, 28:36], body[18:60, 24:40] = (0, 200, 0, 255), (0, 0, 200, 255)
     red, green, blue = (data.figure(head, body)[..., i] > 150 for i in range(3))
     assert red[:28].any() and not red[40:].any() and green.sum() < 20 < blue[40:].sum()
+
+
+def test_a_library_is_built_and_read(sprites, pair, tmp_path):
+    scenes = Scenes(sprites)
+    state = build_library.build(pair.vqgan, scenes)
+    facts = build_library.facts(scenes, sprites)
+    path = tmp_path / "library.safetensors"
+    write_state(path, state, build_library.metadata(pair, scenes, facts))
+    made = Library(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
+    assert len(made.drawings) == len(scenes.pairs) == 60
+    assert made.find("one o’clock") is not None and made.find("a whale") is None
+    # more drawings stand behind those that were there, whose codes stay
+    built = dict(state)
+    state["codes"] = pack_bits(unpack_bits(state["codes"], 2048).flip(0), 2048)
+    wide = Scenes(sprites, styles=(*TRAINED, "simple"))
+    more = build_library.build(pair.vqgan, wide, state)
+    assert torch.equal(more["drawings"][:60], state["drawings"])
+    assert torch.equal(more["codes"][: len(state["codes"])], state["codes"])
+    assert len(more["drawings"]) == 72 == len({*map(tuple, more["drawings"].tolist())})
+    anew = build_library.build(pair.vqgan, scenes, state, torch.arange(60) < 4)
+    first, kept, drawn = (unpack_bits(x["codes"], 2048) for x in (anew, state, built))
+    assert torch.equal(first[: 4 * 256], drawn[: 4 * 256])  # the rest as it was turned round
+    assert torch.equal(first[4 * 256 : 60 * 256], kept[4 * 256 : 60 * 256])
+    now = {"styles": {"new": [], **facts["styles"]}, "concepts": facts["concepts"][::-1]}
+    moved = build_library.renumbered(state["drawings"], facts, now)
+    assert moved[0].tolist() == [1, 11 - int(state["drawings"][0, 1])]
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(WeightsError, match="corrupt"):
+        Library(path, pair.vqgan, Vocabulary(pair.clip.vocabulary.words))
+
+
+def test_blind_naming_is_counted():
+    assert right("a tabby cat", ["cat"]) and right("cats", ["cat"]) and not right("dog", ["cat"])
+    things = [[["cat", "kitten"]], [["fox"]], [["cat"], ["bed"]]]
+    key = [{"number": i, "prompt": "", "things": named} for i, named in enumerate(things)]
+    rows = score(key, {"0": ["kitten"], "1": ["dog", "a fox"], "2": ["cat", "sofa"]})
+    assert [r["first"] for r in rows] == [True, False, False]
+    assert [r["three"] for r in rows] == [True, True, False]

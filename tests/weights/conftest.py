@@ -1,8 +1,7 @@
 """Toy networks published on a server of this machine, under the names that `load_pair` takes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,17 +37,15 @@ def made() -> SimpleNamespace:
 
 @pytest.fixture
 def shelf() -> Iterator[Shelf]:
-    shelf = Shelf()
-    yield shelf
-    shelf.close()
+    with closing(Shelf()) as shelf:
+        yield shelf
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch) -> Path:
-    """An empty cache folder."""
-    monkeypatch.setenv("VQCLIP_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "cache").mkdir()
-    return tmp_path / "cache"
+def cache(cache) -> Path:
+    """It is there, and empty."""
+    cache.mkdir()
+    return cache
 
 
 @pytest.fixture

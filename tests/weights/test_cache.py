@@ -1,7 +1,5 @@
 """The cache holds what was checked, and mends itself."""
 
-from __future__ import annotations
-
 import errno
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -34,13 +32,6 @@ def slim(shelf, cache):
         assert metadata["source_sha256"] == sha256(CKPT) and '"ch": 32' in metadata["config"]
 
     return slim
-
-
-def test_only_the_slim_copy_stays_and_needs_no_server(slim, shelf, cache):
-    slim()
-    assert cached(cache) == {"net.safetensors", "net.sha256", "net.yaml"}
-    shelf.close()
-    slim()
 
 
 def test_a_corrupt_original_is_fetched_again(slim, shelf, cache, caplog):

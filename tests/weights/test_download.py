@@ -1,7 +1,5 @@
 """Files arrive whole or not at all; mirrors that are silent, slow or hostile are left soon."""
 
-from __future__ import annotations
-
 import time
 from types import SimpleNamespace
 

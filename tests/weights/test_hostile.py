@@ -1,9 +1,8 @@
 """Crafted files run nothing, write nothing, take little, and are refused in words."""
 
-from __future__ import annotations
-
 import time
 import warnings
+from unittest.mock import Mock
 
 import crafting
 import hostile
@@ -23,8 +22,7 @@ def test_an_archive_that_writes_a_file_is_read_as_data(tmp_path):
     with pytest.raises(WeightsError, match="no state dict"):
         read_state(path)
     assert not mark.exists()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         torch.jit.load(path)
     assert mark.exists(), "the archive was harmless: this test proves nothing"
 
@@ -56,9 +54,7 @@ def test_crafted_configurations_are_refused(tmp_path, monkeypatch, name):
 
 @pytest.mark.parametrize("form", ["pt", "safetensors"])
 def test_memory_that_runs_out_is_said(tmp_path, form):
-    def full(name):
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-
+    full = Mock(side_effect=RuntimeError("DefaultCPUAllocator: can't allocate memory"))
     path, state = tmp_path / f"large.{form}", {"w": torch.zeros(1_000_000)}
     torch.save(state, path) if form == "pt" else save_file(state, path)
     words = rf"not enough memory to read {path} \(4 MB\): close other programs and"

@@ -1,11 +1,9 @@
 """Weights in every form are read as they are, and as data."""
 
-from __future__ import annotations
-
 import json
+import pickle
 import warnings
 
-import published
 import pytest
 import torch
 from crafting import Bomb
@@ -23,8 +21,7 @@ from vqclip_nb import weights
 def test_an_archive_gives_what_torchscript_would_give(tmp_path, half, resnet):
     path = write(tmp_path, "a.pt", archive(small_clip(half=half, resnet=resnet)))
     ours, facts = weights.read_state(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecated
+    with warnings.catch_warnings(action="ignore"):  # deprecated
         theirs = torch.jit.load(path).state_dict()
     assert [name for name in ours if name in theirs] == list(theirs) and facts == {}
     for name, tensor in theirs.items():
@@ -56,14 +53,6 @@ def test_a_checkpoint_gives_what_torch_would_give(tmp_path):
         assert tensor.dtype == state[name].dtype and torch.equal(tensor, state[name]), name
 
 
-def test_one_flipped_bit_of_a_checkpoint_is_noticed(made, tmp_path):
-    data = bytearray(made.checkpoint)
-    weight = made.plain.state_dict()["quantize.embedding.weight"].numpy().tobytes()
-    data[data.index(weight) + 100] ^= 4
-    with pytest.raises(vq.WeightsError, match="a.ckpt is damaged"):
-        weights.read_state(write(tmp_path, "a.ckpt", data))
-
-
 @pytest.mark.parametrize("form", ["zip", "state dict", "safetensors", "slim"])
 def test_own_files_in_every_form(made, tmp_path, form):
     config = None if form == "slim" else write(tmp_path, "model.yaml", made.yaml)
@@ -83,19 +72,15 @@ def test_own_files_in_every_form(made, tmp_path, form):
     assert pair.hashes == {"clip": sha256(clip.read_bytes()), "vqgan": sha256(vqgan.read_bytes())}
 
 
-@pytest.mark.parametrize("zipped", [True, False])
-def test_a_checkpoint_that_would_run_something_is_refused(made, publish, tmp_path, zipped):
+def test_a_checkpoint_that_would_run_something_is_refused(made, publish, tmp_path):
     mark = tmp_path / "ran"
-    bad = made.plain.checkpoint(zipped=zipped, hyper_parameters=Bomb(mark))
-    publish(checkpoint=bad)
-    why = r"more than tensors.*(posix|nt)\.mkdir" if zipped else "before torch 1.6"
-    with pytest.raises(vq.WeightsError, match=why):
+    bomb = Bomb(mark)
+    publish(checkpoint=made.plain.checkpoint(hyper_parameters=bomb))
+    with pytest.raises(vq.WeightsError, match=r"more than tensors.*(posix|nt)\.mkdir"):
         load()
     assert not mark.exists()
-    callback = type("ModelCheckpoint", (), {"__module__": published.CALLBACK})
-    with published.lightning_module(callback):
-        torch.load(write(tmp_path, "bad.ckpt", bad), weights_only=False)
-    assert mark.exists(), "the checkpoint was harmless: this test proves nothing"
+    pickle.loads(pickle.dumps(bomb))
+    assert mark.exists(), "it was harmless: this test proves nothing"
 
 
 @pytest.mark.parametrize("kind", ["checkpoint", "archive", "safetensors"])
