@@ -88,8 +88,8 @@ SHIELDS = (  # where notebooks can be opened: name, picture, address
 
 # In place of badges that would lead to pages which do not exist.
 NO_ADDRESS = (
-    "Open in Colab, Kaggle, molab or Binder: as soon as `make address REPO=owner/name` has said "
-    "where this repository is.\n"
+    "Badges for Colab, Kaggle, molab and Binder appear here once `make address REPO=owner/name` has"
+    " set this repository's address.\n"
 )
 
 # Where an address stands: what comes before it, and what it is made of.
@@ -157,7 +157,7 @@ def badges(match: re.Match, notebook: str) -> str:
 
 def filled(text: str, notebook: str = "1_studio") -> str:
     """A page or notebook with today's address, tables, badges and install cell."""
-    shields = r"(?P<begin>^(?:# )?)(?:\[!\[Open in .*\n(?:.*\[!\[Open in .*\n)*|Open in Colab,.*\n)"
+    shields = r"(?P<begin>^(?:# )?)(?:\[!\[Open in .*\n(?:.*\[!\[Open in .*\n)*|Badges for Colab,.*\n)"
     text = re.sub(shields, lambda m: badges(m, notebook), text, count=1, flags=re.M)
     for pattern, address in ADDRESSES:
         text = re.sub(pattern, address, text, flags=re.M)

@@ -16,7 +16,7 @@
 # %% [markdown]
 # # Studio
 #
-# Open in Colab, Kaggle, molab or Binder: as soon as `make address REPO=owner/name` has said where this repository is.
+# Badges for Colab, Kaggle, molab and Binder appear here once `make address REPO=owner/name` has set this repository's address.
 #
 # Type a text, watch a picture form, steer it, leave with a GIF. "Run all" paints `PROMPT`; after that the controls are
 # yours.

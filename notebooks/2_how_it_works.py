@@ -16,15 +16,14 @@
 # %% [markdown]
 # # How it works
 #
-# Open in Colab, Kaggle, molab or Binder: as soon as `make address REPO=owner/name` has said where this repository is.
+# Badges for Colab, Kaggle, molab and Binder appear here once `make address REPO=owner/name` has set this repository's address.
 #
 # Two networks and one loop. A **VQGAN** can turn a small grid of numbers, the *latent*, into a picture. **CLIP** can say
 # how well a picture fits a text. The loop asks CLIP in which direction the latent should move so that the picture fits
 # better, moves it a little, and asks again.
 #
 # This notebook follows chapters 3 and 4 of the report, section by section, and opens each part to look inside. Where a
-# sentence of the report is not so, it says what is. It needs no GPU and no download, and takes under four minutes on two
-# cores.
+# sentence of the report is not so, it says what is. It needs no GPU and no download.
 
 # %% tags=["install"]
 # Brings vqclip_nb unless it is here already. For another copy of it, change the next line.
@@ -63,7 +62,7 @@ from vqclip_nb.show import contact_sheet, show_from_tensor
 
 # %%
 pair = vq.load_pair("emoji")  # vq.load_pair("imagenet", clip="RN50")
-judge = vq.load_judge("emoji")  # vq.load_judge("RN101")
+judge = vq.load_judge("emoji")  # vq.load_judge("ViT-B/32")
 
 # %% [markdown]
 # Something to look at first: twelve pictures, painted by the loop that the rest of the notebook explains. The pair that
@@ -887,7 +886,7 @@ figure, axes = plt.subplots(figsize=(5, 2))
 _ = axes.bar(range(1, 9), losses.detach().cpu()), axes.set(xlabel="view", ylabel="loss")
 
 # %% [markdown]
-# Figures 15 and 16, the training loop and the prompt: after the eightieth step a view and the picture, every ten steps.
+# Figures 15 and 16, the training loop and the prompt: every twenty steps, a view and the picture from the eightieth on.
 # `Params` and `optimizer` are passed in and made anew inside, in the report as here.
 
 # %%

@@ -16,7 +16,7 @@
 # %% [markdown]
 # # Experiments
 #
-# Open in Colab, Kaggle, molab or Binder: as soon as `make address REPO=owner/name` has said where this repository is.
+# Badges for Colab, Kaggle, molab and Binder appear here once `make address REPO=owner/name` has set this repository's address.
 #
 # The report compares five activation functions at three learning rates, one prompt and one run each, by a number that
 # it does not define. Its conclusion: learning rate 0.5, AdamW and ReLU are best. Here is that table again, with numbers

@@ -16,7 +16,7 @@
 # %% [markdown]
 # # Train a pair
 #
-# Open in Colab, Kaggle, molab or Binder: as soon as `make address REPO=owner/name` has said where this repository is.
+# Badges for Colab, Kaggle, molab and Binder appear here once `make address REPO=owner/name` has set this repository's address.
 #
 # Where the networks that ship came from: pictures of emoji composed into captioned scenes, a **CLIP** that learns
 # which caption belongs to which scene, and a **VQGAN** that learns to draw scenes from a few codes. As it stands this

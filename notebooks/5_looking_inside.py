@@ -16,12 +16,12 @@
 # %% [markdown]
 # # Looking inside
 #
-# Open in Colab, Kaggle, molab or Binder: as soon as `make address REPO=owner/name` has said where this repository is.
+# Badges for Colab, Kaggle, molab and Binder appear here once `make address REPO=owner/name` has set this repository's address.
 #
 # Short studies beside the report's chapters 2 and 6: which part of a picture speaks for which word, what happens inside
 # while it is painted, what attention attends to, and the networks of the survey small and running. Each runs here, and
-# says how far it can be trusted. Two minutes on two cores; `2_how_it_works` explains the parts, and what augmentation
-# does to a small CLIP (3.2.5).
+# says how far it can be trusted. `2_how_it_works` explains the parts, and what augmentation does to a
+# small CLIP (3.2.5).
 
 # %% tags=["install"]
 # Brings vqclip_nb unless it is here already. For another copy of it, change the next line.

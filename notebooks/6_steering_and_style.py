@@ -16,11 +16,11 @@
 # %% [markdown]
 # # Steering and style
 #
-# Open in Colab, Kaggle, molab or Binder: as soon as `make address REPO=owner/name` has said where this repository is.
+# Badges for Colab, Kaggle, molab and Binder appear here once `make address REPO=owner/name` has set this repository's address.
 #
 # What a prompt alone does not say: where things stand, how strongly an attribute shows, which colours and which style;
-# then a story, tiles, icons and a poster, and what to know before others see the pictures. A minute and a half on two cores;
-# `2_how_it_works` explains the parts.
+# then a story, tiles, icons and a poster, and what to know before others see the pictures. `2_how_it_works`
+# explains the parts.
 
 # %% tags=["install"]
 # Brings vqclip_nb unless it is here already. For another copy of it, change the next line.
