@@ -157,7 +157,10 @@ def badges(match: re.Match, notebook: str) -> str:
 
 def filled(text: str, notebook: str = "1_studio") -> str:
     """A page or notebook with today's address, tables, badges and install cell."""
-    shields = r"(?P<begin>^(?:# )?)(?:\[!\[Open in .*\n(?:.*\[!\[Open in .*\n)*|Badges for Colab,.*\n)"
+    shields = (
+        r"(?P<begin>^(?:# )?)"
+        r"(?:\[!\[Open in .*\n(?:.*\[!\[Open in .*\n)*|Badges for Colab,.*\n)"
+    )
     text = re.sub(shields, lambda m: badges(m, notebook), text, count=1, flags=re.M)
     for pattern, address in ADDRESSES:
         text = re.sub(pattern, address, text, flags=re.M)
