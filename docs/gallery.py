@@ -131,6 +131,7 @@ ROWS: dict[str, tuple[dict[str, Any], tuple]] = {
     "within_codebook": (ALONE, (False, True)),
     "distance": (ALONE, ("cosine", "spherical")),
     "ema_decay": (ALONE, (0.0, 0.9, 0.98)),
+    "finish": (FORMING | FOX, (False, True)),
     "w1": (STYLED, (0.2, 1.0, 4.0)),
     "w2": (STYLED, (0.2, 1.0, 4.0)),
     "alpha": (LIBRARY, (0.1, 1.0, 10.0)),

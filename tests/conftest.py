@@ -40,7 +40,7 @@ def small():
         quick = dict(total_iter=6, crops=4, height=64, width=64, show_step=2)
         # The loop alone, from noise, at its usual pace: what the pair prefers has its own tests.
         quick |= dict(start="noise", prior=0.0, start_strength=1, keep_edges=0, keep_colours=0)
-        quick |= dict(learning_rate=0.2, ema_decay=0, loosen=0)
+        quick |= dict(learning_rate=0.2, ema_decay=0, loosen=0, finish=False)
         return vq.Settings(include=include, **{**quick, **changes})
 
     return make

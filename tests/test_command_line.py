@@ -16,7 +16,7 @@ import vqclip_nb as vq
 from vqclip_nb.__main__ import main, make_parser, notebooks
 
 ROOT = Path(__file__).parents[1]
-QUICK = "--steps 3 --crops 4 --size 64 --show-step 1 --start-from library".split()
+QUICK = "--steps 3 --crops 4 --size 64 --show-step 1 --start-from library --no-finish".split()
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +32,7 @@ def test_paints_what_was_asked_for_and_every_setting_is_an_option(capsys, pair):
     assert capsys.readouterr().out.split() == ["fox.gif", "fox.png"]
     assert Image.open("fox.gif").n_frames == 3 and Image.open("fox.png").size == (64, 64)
     quick = dict(total_iter=3, crops=4, height=64, width=64, show_step=1, start="library")
+    quick |= dict(finish=False)
     own = dict(exclude="snow", quantize=False, seed=7, learning_rate=0.1)
     asked = vq.Settings(include=["a fox"], **quick, **own)
     defaults = pair.own_defaults

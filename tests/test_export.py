@@ -21,6 +21,7 @@ from vqclip_nb.recipe import read_recipe
 def run(pair):
     texts = dict(include=["ein fox; 'weird' = \"Käfer\" \\ #1", "🍍 apple " * 3], exclude="a\ncat")
     quick = dict(total_iter=5, crops=2, height=32, width=48, show_step=1, seed=3, start="library")
+    quick |= dict(finish=False)
     return finished(vq.Run(pair, vq.Settings(**texts, **quick)))
 
 

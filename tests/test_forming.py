@@ -15,7 +15,7 @@ from vqclip_nb.emoji.placing import CENTRED, moved
 from vqclip_nb.emoji.prior import Prior
 from vqclip_nb.images import to_pil
 
-FORMED = dict(start="noise", height=128, width=128, crops=4)
+FORMED = dict(start="noise", height=128, width=128, crops=4, finish=False)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ KEPT = Path(__file__).parent / "kept"
 THEN = dict(  # every default of that time
     learning_rate=0.2, total_iter=6, noise_factor=0.22, crops=4, height=64, width=64,
     weight_decay=0.1, ema_decay=0.0, show_step=2, start="noise", prior=0.0, start_strength=1.0,
-    keep_edges=0.0, keep_colours=0.0, loosen=0.0,
+    keep_edges=0.0, keep_colours=0.0, loosen=0.0, finish=False,
 )  # fmt: skip
 CASES = {
     "plain": dict(include=["a fox"]),

@@ -6,6 +6,8 @@ import time
 import types
 import warnings
 
+import IPython
+import ipywidgets as w
 import pytest
 from studio_tools import button, click, finish, move, offered, said, shown, tick, tooltip, widgets
 
@@ -312,3 +314,19 @@ def test_in_colab_a_timer_of_the_page_asks_for_the_steps(pair, small, tmp_path, 
     for count in range(1, 6):
         clock.timer.value = count
     assert studio.run.done and not clock.on
+
+
+def test_a_cell_that_runs_again_shows_one_studio_and_the_one_before_is_gone(pair, monkeypatch):
+    cell = {"metadata": {"cellId": "a"}, "header": {"msg_id": "1"}}
+    shell = types.SimpleNamespace(parent_header=cell)
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    before, beside = (vq.Studio(pair, vq.Settings(include="a fox")) for _ in range(2))
+    held = w.VBox([before])  # in another cell
+    click(before, "Run")
+    before.ticker.tick()
+    cell["header"]["msg_id"] = "2"
+    after = vq.Studio(pair)
+    assert not before.ticker.playing and before.controls["seed"].comm is None
+    assert beside.controls["seed"].comm is None and after.controls["seed"].comm
+    assert held.children == (before,) and not before.children
+    assert w.Widget.get_manager_state()["state"]  # what a reloaded page asks for: all can be told

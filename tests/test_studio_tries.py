@@ -88,7 +88,7 @@ def test_six_drafts_differ_in_drawing_start_or_seed(pair, prompt, formed):
     drafts = list(draft_settings(pair, settings).values())
     assert len(drafts) == len({(s.start, s.drawing, s.seed) for s in drafts}) == DRAFTS
     assert sum(s.start == "noise" and s.prior != 0 for s in drafts) == formed
-    assert drafts[0].replace(total_iter=60, crops=12) == settings
+    assert drafts[0].replace(total_iter=60, crops=12, finish=True) == settings
     size, reading = (128, 128), pair.read(prompt)
     starts = [pair.start(reading, s, size, s.seed) for s in drafts if s.start != "noise"]
     for one, other in itertools.combinations(starts, 2):

@@ -64,7 +64,9 @@ def _sequence(images: Sequence[Image.Image], fps: float, boomerang: bool) -> lis
         raise ValueError(NOTHING)
     if not isinstance(fps, Real) or isinstance(fps, bool) or not 0.1 <= fps <= 50:
         raise ValueError(f"fps={shown(fps)}: give a number from 0.1 to 50, of frames a second")
-    return [*images, *images[-2:0:-1]] if boomerang else list(images)
+    size = min(image.size for image in images)  # a last one that was finished is larger
+    images = [image if image.size == size else image.resize(size) for image in images]
+    return [*images, *images[-2:0:-1]] if boomerang else images
 
 
 def _counted(images: Sequence[Image.Image], progress: Progress) -> Iterator[Image.Image]:
@@ -199,7 +201,7 @@ def morph(runs: Sequence[Any], between: int = 12) -> Iterator[Image.Image]:
         for run in runs
         for frame in {f.index: f for f in run.frames if f.state}.values()
     ]
-    quantize = runs[0].settings.quantize
+    quantize = runs[0].painting.quantized
     for z in interpolate(latents, between):
         yield to_pil(runs[0].pair.vqgan.synthesize(z, quantize=quantize)[0])
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from .finish import finished
 from .images import clamped, norm_data
 from .knobs import shown
-from .latents import Latent
+from .latents import Latent, fitted
 from .loop import AdamW, Diverged, Optimization, State, StepResult
 from .palettes import parse_colour, recolour
 from .parts import PartBuilder, similarity
@@ -98,8 +99,14 @@ class Painting:
     def reading(self) -> Reading:
         return self.encodings.readings[self.index]
 
+    @property
+    def quantized(self) -> bool:
+        """Whether the latent is snapped to the codebook: not once the shapes are dressed, for edges
+        lie between the codes."""
+        return self.settings.quantize and self.kept is None
+
     def _synthesize(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
+        codes = self.pair.vqgan.quantize(z) if self.quantized else z
         decode = self.forming.decode if self.forming else self.pair.vqgan.decode
         data = decode(codes, dtype=self.dtype, again=self.builder.saving.again)
         picture = (clamped if self.settings.within_codebook else norm_data)(data)
@@ -148,7 +155,7 @@ class Painting:
         if at >= steps:
             with torch.no_grad():
                 z = loop.latent(loop.average)
-            codes = self.pair.vqgan.quantize(z) if self.settings.quantize else z
+            codes = self.pair.vqgan.quantize(z) if self.quantized else z
             self.shapes = forming.finish(codes)
             self._dress(forming, self.shapes)
         elif at % forming.every(steps) == 0:
@@ -159,8 +166,7 @@ class Painting:
         picture = forming.dress(shapes)
         if self.settings.palette:
             picture = recolour(picture, [parse_colour(c) for c in self.settings.palette])
-        with torch.no_grad():
-            self.kept = self.pair.vqgan.quantize(self.pair.vqgan.encode(picture))
+        self.kept = fitted(self.pair.vqgan, picture, again=self.builder.saving.again)
         self.forming = None
         self._go_on(self.kept)
 
@@ -282,13 +288,16 @@ class Painting:
             found.append(result.similarity)
         return sum(found[-JUDGED:]) / JUDGED
 
-    def pixels(self, result: StepResult) -> tuple[Pixels, Pixels]:
-        """What makes the picture of the running average, if there is one, and the step's own."""
+    def pixels(self, result: StepResult, *, last: bool) -> tuple[Pixels, Pixels]:
+        """What makes the picture of the running average, if there is one, and the step's own; the
+        last of all is finished, but in a medium, which has strokes of its own."""
         loop, forming, medium = self.optimization, self.forming, self.medium
+        finish = last and self.settings.finish and not medium
 
         def place(picture: torch.Tensor) -> torch.Tensor:
             whole = forming.show(picture) if forming else picture
-            return medium(whole) if forming and medium else whole
+            whole = medium(whole) if forming and medium else whole
+            return finished(whole) if finish else whole
 
         own = functools.partial(place, (result.picture * 255).round() / 255)
         if loop.average is None:

@@ -163,7 +163,7 @@ class Run:
             frame.shown = True
         else:
             new = last or (at >= s.show_from and at % s.show_step == 0)
-            pixels = self.painting.pixels(result)
+            pixels = self.painting.pixels(result, last=last)
             frame = Frame(at, self.index, result.loss, result.similarity, new, *pixels)
             self.history.append((self.index, at, result.loss, result.similarity))
         if new:

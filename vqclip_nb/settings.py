@@ -63,6 +63,7 @@ class Settings:
     within_codebook: bool = OF_PAIR
     distance: str = OF_PAIR
     ema_decay: float = OF_PAIR
+    finish: bool = OF_PAIR
     w1: float = 1.0
     w2: float = 1.0
     alpha: float = 1.0

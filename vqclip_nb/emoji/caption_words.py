@@ -41,7 +41,8 @@ def _phrases(table: str) -> dict[str, tuple[str, ...]]:
 LED = (
     "in front of|in the (?:middle|centre|center|back|corner|heart|air) of|on (?:the )?(?:edge|bank"
     "|side|top) of|next to|out of|inside of|outside of|above|across|along|around|at|behind|beside"
-    "|by|crossing|down|from|in|inside|into|near|on|outside|over|past|through|to|towards?|under|up"
+    "|by|climbing(?: up)?|crossing|down|from|in|inside|into|near|on|outside|over|past|through|to"
+    "|towards?|under|up"
 )
 # Of drawings that fill a picture, by what leads to them and a name: "the hill" is a place behind
 # any of `LED`, "in the barn" behind "in", and "kitchen" at the beginning of a text too.

@@ -1,12 +1,13 @@
-"""Names of drawings of several words in a text, with articles between them: "a cat on the roof"."""
+"""Names of drawings of several words in a text: "a cat on the roof", "two cats on an old roof"."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .caption_words import COLOURS, WORDS, one_word
+from ..reading import any_of
+from .caption_words import COLOURS, OF_A_KIND, WORDS, one_word, singulars
 from .shorthand import Replaced
 
 if TYPE_CHECKING:
@@ -14,18 +15,25 @@ if TYPE_CHECKING:
 
 # What may stand between two words of a name.
 BETWEEN = frozenset("a an are her his is its some the their".split())
+DETAILS = WORDS["details"]  # may stand there too, and is left out: "down an icy hill"
 LONGEST = 12  # words, with those between
 ARTICLE = re.compile(r"\b(?:an?|the) $", re.IGNORECASE)
+COLOUR = re.compile(rf"\b({any_of(COLOURS)}) $", re.IGNORECASE)
+# "Cats and dogs" are no pairs of each, and "cats on a sofa" share it.
+NOT_SEVERAL = re.compile(r" (?:and|at|by|in|near|on|under) ")
 WORD = re.compile(r"\w[\w'’-]*")
 
 
 class Found(NamedTuple):
-    """A name in a text: where it begins and ends, as the table has it, and what stands for it."""
+    """A name in a text: where it begins and ends, as the table has it, and what stands for it;
+    whether there are several, and the words in it that are left out."""
 
     start: int
     end: int
     name: str
     instead: str
+    several: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 def names_of(phrases: Mapping[str, str]) -> dict[str, str]:
@@ -44,8 +52,15 @@ def with_names(text: str, found: Iterable[Found], said: Replaced) -> str:
     for one in reversed([*found]):
         if one.name != one.instead:
             said[one.name] = one.instead
+        said |= dict.fromkeys(one.left_out, "")
         label, on, background = one.instead.partition(" on a ")
         before = ARTICLE.sub("", text[: one.start])
+        colour, noun = COLOUR.search(before), one.name.split()[0]
+        if colour and noun in label.split()[1:]:  # "a green parrot on a pirate's shoulder"
+            before = before[: colour.start()]
+            said[colour[1].lower()] = ""
+        if one.several and not OF_A_KIND.intersection(before.lower().split()[-1:]):
+            before += "two "
         text = f"{before}{one_word(label)}{on}{background}{text[one.end :]}"
     return text
 
@@ -68,9 +83,10 @@ def _longest_names(
 ) -> Iterator[Found]:
     words, at = [*WORD.finditer(text)], 0
 
-    def longest(at: int) -> tuple[int, str]:
+    def longest(at: int) -> tuple[int, Found | None]:
         """Where the longest name that begins at a word ends, and it; -1 for none."""
-        best, said = (-1, ""), list[str]()
+        best: tuple[int, Found | None] = -1, None
+        said: list[str] = []
         for last in range(at, min(at + LONGEST, len(words))):
             word = words[last][0].lower()
             if last > at and text[words[last - 1].end() : words[last].start()] != " ":
@@ -78,19 +94,33 @@ def _longest_names(
             if word in BETWEEN and last > at:
                 continue
             said.append(word)
-            name = " ".join(said)
-            if name in names and _stands_alone(text, words, at, last, name, thing, joints):
-                best = last, name
+            found = _named(said, names)
+            if found and _stands_alone(text, words, at, last, found[0], thing, joints):
+                start, end = words[at].start(), words[last].end()
+                best = last, Found(start, end, found[0], names[found[0]], *found[1:])
         return best
 
     while at < len(words):
-        last, name = longest(at)
+        last, found = longest(at)
         for later in range(at + 1, last + 1):  # "a black cat playing the piano"
             if longest(later)[0] > last:
-                at, (last, name) = later, longest(later)
-        if name:
-            yield Found(words[at].start(), words[last].end(), name, names[name])
+                at, (last, found) = later, longest(later)
+        if found:
+            yield found
         at = max(at, last) + 1
+
+
+def _named(
+    said: Sequence[str], names: Mapping[str, str]
+) -> tuple[str, bool, tuple[str, ...]] | None:
+    """The name that words are, whether they are its plural, and those that are left out."""
+    left_out = tuple(word for word in said[1:-1] if word in DETAILS)
+    for rest in ([*said[1:]], [word for word in said[1:] if word not in left_out]):
+        for first in (said[0], *singulars(said[0])):
+            name, several = " ".join([first, *rest]), first != said[0]
+            if name in names and not (several and NOT_SEVERAL.search(name)):
+                return name, several, left_out if len(rest) < len(said) - 1 else ()
+    return None
 
 
 def _stands_alone(

@@ -24,7 +24,7 @@ from ..prompts import encode_reading
 from ..reading import read_prompt, told_background
 from ..regions import Area, Size
 from ..settings import Settings
-from .caption_words import BACKDROPS, WORDS, article
+from .caption_words import BACKDROPS, article
 from .compose import compose
 from .drawings import PLACINGS, Scene, Start
 from .layers import cut_out, filled, fitted, posed, usual_colour
@@ -45,7 +45,8 @@ GROWN = 0.5  # share of that time in which more and more cells are drawn
 @dataclass(frozen=True)
 class Shape:
     """A thing that forms: its name, the label and style of its drawings, whether it is mirrored,
-    where it stands if it is alone, and what its drawing covers, (m, m), where there is only one."""
+    where it stands if it is alone; what its drawing covers, (m, m), where there is only one; and
+    whether white inside of it is a hole, since its drawing has none."""
 
     name: str
     label: str
@@ -53,6 +54,7 @@ class Shape:
     mirrored: bool
     pose: Pose = field(default=CENTRED, compare=False)
     mask: torch.Tensor | None = field(default=None, compare=False, repr=False)
+    holes: bool = field(default=False, compare=False)
 
     @property
     def drawing(self) -> str:
@@ -285,12 +287,12 @@ def dressed(part: Part, pictures: Sequence[torch.Tensor], size: Size) -> torch.T
         return side_by_side(part, pictures, size)
     layers = []
     for picture, shape in zip(pictures, part.shapes, strict=True):
-        holes, mask = shape.label in WORDS["with holes"], shape.mask
+        mask = shape.mask
         if shape.label in BACKDROPS:
             layer = torch.cat([picture[0], torch.ones_like(picture[0, :1])])
         else:
-            layer = cut_out(picture, holes=holes)
-            if mask is not None and not holes:
+            layer = cut_out(picture, holes=shape.holes)
+            if mask is not None:
                 layer = filled(layer, picture, mask.flip(1) if shape.mirrored else mask)
         layers.append(layer)
     return compose(layers, scene, size, drawn, fill=fill, pose=part.shapes[0].pose)

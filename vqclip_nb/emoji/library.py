@@ -50,6 +50,9 @@ OWNED = re.compile(r"\b(\w+)['’]s (\w+)")
 # Of whom a head is enough, and not of who wears a dress or shoes.
 HEADS = {*TABLES["worn"].values(), "at the mouth", "in", "riding"} - {"on the body", "on the feet"}
 
+# How far white is from 1 at most, and the share of a drawing that may be white by chance.
+WHITE, MOTES = 0.15, 0.002
+
 
 class Library:
     """The drawings of a pair, found by the words of a prompt.
@@ -201,7 +204,7 @@ class Library:
         if scene is None:
             return False
         words = set(phrase.split())
-        if phrase in scene.left_out:
+        if phrase in scene.left_out or scene.drawn_as.get(phrase) == "":
             return False
         if any(words <= set(t.said.split()) and self.named(t.said) for t in scene.things):
             return True
@@ -287,8 +290,17 @@ class Library:
 
     def mask(self, drawing: str) -> torch.Tensor:
         """What a drawing covers, given as "style: label", (m, m) in [0, 1]."""
-        number = next(d.index for d in self.drawings if f"{d.style}: {d.label}" == drawing)
-        return self._masks[number]
+        return self._masks[self._called_in_full(drawing).index]
+
+    def has_white(self, drawing: str) -> bool:
+        """Whether a drawing, given like that, shows white inside of what it covers."""
+        layer = self.layer(self._called_in_full(drawing))
+        inside = -F.max_pool2d(-(layer[None, 3:] > 0.9).float(), 5, 1, 2)[0]
+        white = (layer[:3].amin(0, keepdim=True) > 1 - WHITE) * inside
+        return bool(white.sum() > MOTES * layer[3:].sum())
+
+    def _called_in_full(self, drawing: str) -> Drawing:
+        return next(d for d in self.drawings if f"{d.style}: {d.label}" == drawing)
 
     @torch.no_grad()
     def _decoded(self, codes: torch.Tensor) -> torch.Tensor:

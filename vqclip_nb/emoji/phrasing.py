@@ -52,8 +52,8 @@ DAY_SOMEWHERE = re.compile(
 )
 # "a goldfish in a bowl", but not of soup, nor three of them.
 FISH_BOWL = re.compile(
-    r"(^\s*|\b(?:an?|my|the) )(?:(?:orange|golden|gold) )?(?:gold)?fish in (?:an?|the|its|my) "
-    r"(?:(?:round|glass|small|little) )?bowl\b(?! of)",
+    r"(^\s*|\b(?:an?|my|the) )(?:(?:orange|golden|gold|fat|little) )?(?:gold)?fish in "
+    r"(?:an?|the|its|my) (?:(?:round|glass|small|little) )?bowl\b(?! of)",
     re.IGNORECASE,
 )
 # "A flying pig", "a boy reading under a tree".

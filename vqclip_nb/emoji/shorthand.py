@@ -56,6 +56,7 @@ SMILEY = re.compile(r"(?<![\w:])[:;]-?[()DP](?!\w)|<3\b")  # ":)" and the like
 SHORT = (
     ("_+", " "),  # which joins the words of a drawing's name
     (r"(?<!\w)['‘]([^'‘’]*)['’](?!\w)", r"\1"),
+    (r"(?<=\bplaying )an? (?:game|match|round) of ", ""),
     (r"\bw/o\b|\binstead of\b", "without"),
     (r"\bw/", "with "),
     (r"(?:^|(?<=[,.;!?]))\s*(?:but )?i (?:would like|want|need) (?!to\b)", " "),
@@ -89,7 +90,8 @@ KIND = re.compile(
 )
 # "A castle made of gold", "a zebra with rainbow stripes", "a key on black velvet".
 MADE = re.compile(
-    rf"\b(\w+) ((?:made|built|carved) (?:out )?(?:of|from) ({any_of(TABLES['made of'])}))\b",
+    rf"\b(\w+) ((?:made|built|carved) (?:out )?(?:of|from) ({any_of(TABLES['made of'])}))\b"
+    r"(?! cream)",
     re.IGNORECASE,
 )
 STRIPED = re.compile(r"\b(\w+) (?:but )?((?:with|in) (?:the )?rainbow stripes)\b", re.IGNORECASE)

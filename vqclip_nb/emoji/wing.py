@@ -21,7 +21,8 @@ from ..reading import WEATHERS, Reading, every_text, read_prompt
 from ..regions import Area, Size
 from ..settings import Settings
 from ..weights import read_checked
-from .caption_words import BACKDROPS, MEDIA_WORDS, NOT_DRAWN, article
+from .backdrops import AT_SEA
+from .caption_words import BACKDROPS, MEDIA_WORDS, NOT_DRAWN, WORDS, article
 from .compose import FACING
 from .drawings import Scene, Start, Thing
 from .forming import Forming, Part, Shape, draw
@@ -97,8 +98,9 @@ class EmojiWing:
             not_drawn |= {w: "left out" for w in left_out if w not in reading.substitutions}
         about: dict[str, Any] = dict(scene=scene, in_drawing=shown, not_drawn=not_drawn)
         if scene and scene.backdrop:  # it is the background, and what it is called is said once
-            words = {*scene.things[-1].name.split()}
-            said = {k: v for k, v in reading.substitutions.items() if k not in words}
+            place = scene.things[-1].name
+            said = {k: v for k, v in reading.substitutions.items() if k not in place.split()}
+            said = {k: place if AT_SEA.get(v or "") == place else v for k, v in said.items()}
             grounds = {k for k, v in said.items() if v and OTHER_GROUND.search(v)}
             about["not_drawn"] |= dict.fromkeys(grounds, NOT_DRAWN)  # "in autumn", in a kitchen
             said = {k: v for k, v in said.items() if k not in grounds}
@@ -171,10 +173,12 @@ class EmojiWing:
                 pose = float(rng.uniform(*SCALES)), *map(float, rng.uniform(-SHIFT, SHIFT, 2))
                 alone = area is None and len(scene.things) == thing.count == 1
                 alone = alone and not scene.backdrop
-                shape = Shape(thing.name, label, style, mirrored, pose if alone else CENTRED)
-                if shape.drawing in self.priors.names:
-                    shape = dataclasses.replace(shape, mask=self.library.mask(shape.drawing))
-                shapes.append(shape)
+                drawing, mask = f"{style}: {label}", None
+                holes = label in WORDS["with holes"] or not self.library.has_white(drawing)
+                if drawing in self.priors.names and not holes:
+                    mask = self.library.mask(drawing)
+                pose = pose if alone else CENTRED
+                shapes.append(Shape(thing.name, label, style, mirrored, pose, mask, holes))
             parts.append(Part(scene, tuple(shapes), area))
         return Forming(self.pair, self.priors, parts, reading.background, size)
 

@@ -169,6 +169,14 @@ def in_a_kernel() -> bool:
     return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
 
 
+def running_cell() -> tuple[str, str]:
+    """The ids of the notebook's cell that is running, and of this run of it; empty where the page
+    does not tell."""
+    ipython = sys.modules.get("IPython")
+    asked = getattr(ipython and ipython.get_ipython(), "parent_header", None) or {}
+    return asked.get("metadata", {}).get("cellId", ""), asked.get("header", {}).get("msg_id", "")
+
+
 def in_colab() -> bool:
     """Whether Colab shows the page."""
     return "google.colab" in sys.modules

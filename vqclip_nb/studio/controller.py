@@ -204,7 +204,8 @@ class Controller:
         names = ("seed", "start", "drawing", "init_image", "start_strength")
         self.controls.put(**{name: getattr(draft.first, name) for name in names})
         full = self.controls.settings
-        changes = {name: getattr(full, name) for name in ("include", "total_iter", "crops")}
+        names = ("include", "total_iter", "crops", "finish")
+        changes = {name: getattr(full, name) for name in names}
         self.adopt(draft.branch(draft.frames[-1], **changes))
         self.paint()
 

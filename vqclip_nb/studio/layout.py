@@ -87,7 +87,7 @@ def _drawers(p: Studio) -> w.Accordion:
         ],
         "Picture": [
             *(p.shape, row(c.fields["seed"], b["Dice"], css="vq-row")),
-            *("height", "width", "quantize", "ema_decay", "activation_at", "tries"),
+            *("height", "width", "finish", "quantize", "ema_decay", "activation_at", "tries"),
         ],
         "Performance": ["crops", "precision", "random", "show_step", "show_from"],
         "Queue": [p.queue.text, row(b["Add to the queue"], css="vq-buttons"), p.queue.row],

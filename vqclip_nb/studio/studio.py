@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+import weakref
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from ..run import Run
 from ..settings import Settings
 from ..show import Figure, Live
 from .autosave import Autosave, kept_folder
-from .callbacks import Callbacks, Ticker
+from .callbacks import Callbacks, Ticker, running_cell
 from .chips import FIRST, Chips, shape_chooser
 from .controller import Controller, enable
 from .controls import PROMPTS, Controls
@@ -25,8 +26,9 @@ from .layout import lay_out
 from .looks import Looks, StartPicker
 from .pairs import Pairs
 from .visit import Visit
-from .widgets import on_enter, set_class
+from .widgets import on_enter, set_class, widgets_of
 
+SHOWN: "weakref.WeakSet[Studio]" = weakref.WeakSet()
 PUBLIC_KEEP = 100  # pictures in a visitor's gallery, on a server of somebody else's
 
 
@@ -51,6 +53,10 @@ class Studio(w.VBox):
     ) -> None:
         if public is None:
             public = any(name.startswith("VOILA_") for name in os.environ)
+        cell, _ = self.cell = running_cell()
+        for before in [s for s in SHOWN if cell and s.cell[0] == cell and s.cell != self.cell]:
+            before.leave()
+        SHOWN.add(self)
         wanted = ""
         if isinstance(pair, str):
             pair, wanted = (load_pair(pair), "") if public else pair_at_once(pair)
@@ -118,6 +124,17 @@ class Studio(w.VBox):
         calls.after()
         if wanted:
             self.pairs.download(wanted)
+
+    def leave(self) -> None:
+        """Pause, and take all widgets from the page: its cell is run once more, and what nobody
+        sees would go on painting, and make the page slow to load."""
+        SHOWN.discard(self)
+        with self.calls.lock:
+            self.controller.end()
+        ours = widgets_of(self) - {self, self.layout}  # another cell may hold the Studio itself
+        self.children = ()
+        for widget in ours:
+            widget.close()
 
     # -- what notebooks use
 

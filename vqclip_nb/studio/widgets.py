@@ -32,6 +32,26 @@ def column(*widgets: w.Widget, css: str) -> w.VBox:
     return w.VBox(widgets).add_class(css)
 
 
+def widgets_of(part: Any) -> set[w.Widget]:
+    """All widgets that a part of the Studio holds, shown or not."""
+    found, seen, ahead = set[w.Widget](), set[int](), [part]
+    while ahead:
+        part = ahead.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, dict):
+            ahead += part.values()
+        elif isinstance(part, list | tuple | set):
+            ahead += part
+        elif isinstance(part, w.Widget):
+            found.add(part)
+            ahead += [getattr(part, name) for name in part.keys]
+        if type(part).__module__.startswith(__package__):
+            ahead += vars(part).values()
+    return found
+
+
 def set_shown(widget: w.Widget, on: bool = True) -> None:
     """Show a widget, or take its place away."""
     widget.layout.display = "" if on else "none"
