@@ -36,7 +36,8 @@ def test_painting_imports_neither_torchvision_nor_torchs_compiler_nor_pandas():
         slow = {"torchvision", "torch._dynamo", "sympy", "pandas"} - sys.modules.keys()
         import vqclip_nb as vq, vqclip_nb.experiments.plots
         assert callable(vq.grid)
-        vq.Run(vq.load_pair(device="cpu"), vq.Settings(include="a fox", height=64)).step()
+        settings = vq.Settings(include="a fox", height=64, total_iter=2)
+        assert [*vq.Run(vq.load_pair(device="cpu"), settings)][-1].image.height == 128
         sys.exit(str(slow & sys.modules.keys()) if slow & sys.modules.keys() else 0)"""
     subprocess.run([sys.executable, "-c", code], check=True)
 
