@@ -13,7 +13,8 @@ import torch.nn.functional as F
 EVENED, SLOPE, SPREAD = 8, 0.05, 0.2  # steps, slope of an edge, share of a slope in one step
 STEPS, RATE = 14, 0.4  # of the shock filter
 EDGE, AROUND = 1.5, 3.0  # in pixels: how wide edges are, and from how far their direction is taken
-CURVED = 0.015  # curvature across an edge from which it moves at the full rate
+CURVED = 0.01  # curvature across an edge from which it moves at the full rate
+COLOURED = 0.25  # a colour's share of an edge, of 1, from which it moves at that rate too
 ROUNDED = 0.5  # pixels over which edges are evened out at the end
 
 
@@ -39,7 +40,9 @@ def _shock(x: torch.Tensor) -> torch.Tensor:
     cos, sin = angle.cos(), angle.sin()
     (right_right, right_down), (_, down_down) = _slopes(right), _slopes(down)
     curved = cos * cos * right_right + 2 * cos * sin * right_down + sin * sin * down_down
-    share = (curved.sum(1, keepdim=True) / CURVED).clamp(-1, 1)  # the same for all colours
+    slope = F.normalize(cos * right + sin * down, dim=1)  # of the three colours, from one side on
+    share = ((slope * curved).sum(1, keepdim=True) / CURVED).clamp(-1, 1)
+    share = share * (slope / COLOURED).clamp(-1, 1)  # of an edge all colours move at once
     one, other, above, below = _neighbours(x)
     rise = torch.hypot(one.maximum(other).clamp(min=0), above.maximum(below).clamp(min=0))
     fall = torch.hypot(one.minimum(other).clamp(max=0), above.minimum(below).clamp(max=0))
