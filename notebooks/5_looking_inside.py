@@ -59,7 +59,7 @@ from vqclip_nb.show import contact_sheet
 # %%
 pair = vq.load_pair("emoji")
 judge = vq.load_judge("emoji")
-small = dict(height=128, width=128, crops=8)
+small = dict(height=128, width=128, crops=8, finish=False)
 
 # %% [markdown]
 # ## Which part speaks for which word

@@ -160,6 +160,7 @@ pen.polygon([(40, 40), (64, 14), (88, 40), (64, 52)], fill=(50, 150, 60))
 # %%
 strengths = [0.02, 0.1, 1.0]
 begun = dict(include="a strawberry", init_image=to_data_url(to_tensor(sketch)), total_iter=18)
+begun |= dict(finish=False)  # as large as the sketch
 over = [paint(start_strength=s, keep_edges=40 * s, keep_colours=5 * s, **begun) for s in strengths]
 
 # %%
