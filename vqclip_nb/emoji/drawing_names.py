@@ -1,4 +1,4 @@
-"""Names of drawings of several words in a text: "a cat on the roof", "two cats on an old roof"."""
+"""Names of drawings of several words in a text: "a cat on the roof", "an owl in an old tree"."""
 
 from __future__ import annotations
 
